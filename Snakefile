@@ -1,0 +1,23 @@
+# The study as a table of contents. `snakemake --cores N` builds every table and figure of the scale in params.yaml;
+# `--config scale=pilot` picks another, `'datasets=[mnist]'` narrows it.
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+configfile: "params.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/assess.smk"
+include: "workflow/rules/defend.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        rules.results.input,
+        rules.products.input,

@@ -1,0 +1,372 @@
+"""The command line. Each command is one step of the study and does one call into the package.
+
+Commands import what they need when they run, so that ``--help`` and a typo answer at once.
+"""
+
+import argparse
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vicious import __version__
+from vicious.config import PARAMS_FILE, json_schema, load_params
+from vicious.data.catalog import CATALOG, CELEBA_SETS
+from vicious.errors import ConfigError, ViciousError
+
+if TYPE_CHECKING:
+    import torch
+
+    from vicious.training.loop import Schedule
+
+Arguments = argparse.Namespace
+log = logging.getLogger("vicious")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code: 0, 1 for an error that is explained, 130 when interrupted."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s: %(message)s", stream=sys.stderr)
+    arguments = _parser().parse_args(argv)
+    start = time.monotonic()
+    try:
+        _limit_threads(getattr(arguments, "threads", 1))
+        arguments.run(arguments)
+        if getattr(arguments, "provenance", None) is not None:
+            _write_provenance(arguments, time.monotonic() - start)
+    except ViciousError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted: run the same command again to go on", file=sys.stderr)
+        return 130
+    return 0
+
+
+# --- commands -------------------------------------------------------------------------------------------------------
+
+
+def _check_config(a: Arguments) -> None:
+    params = load_params(a.file)
+    print(f"{a.file}: valid; scale {params.scale}, {len(params.datasets)} datasets")
+
+
+def _schema(a: Arguments) -> None:
+    print(json_schema(), end="")
+
+
+def _fetch(a: Arguments) -> None:
+    from vicious.data.source import obtain
+
+    counts = None if a.counts is None else tuple(a.counts)
+    checksums = dict(a.checksum)
+    obtain(a.dataset, a.source, a.root, a.out, download=a.download, checksums=checksums, counts=counts)
+
+
+def _prepare(a: Arguments) -> None:
+    from vicious.data.prepare import prepare
+    from vicious.files import read_json
+
+    record = read_json(a.source)
+    prepare(
+        record["dataset"],
+        Path(record["root"]),
+        a.out,
+        source=record["source"],
+        train=a.train,
+        validation=a.validation,
+        test=a.test,
+        split_seed=a.split_seed,
+        attributes=a.attributes,
+        files=record["files"],
+    )
+
+
+def _fit_covariance(a: Arguments) -> None:
+    from vicious.data.prepared import load_prepared
+    from vicious.metrics.moments import fit
+    from vicious.metrics.risk import save_covariance
+
+    data = load_prepared(a.data)
+    covariance = fit(data)
+    if covariance.images <= covariance.mean.size:
+        log.warning(
+            "%s: %d images for %d pixels: the covariance is singular whatever the images are; read R with care",
+            data.info.title,
+            covariance.images,
+            covariance.mean.size,
+        )
+    save_covariance(covariance, a.out)
+
+
+def _train_honest(a: Arguments) -> None:
+    from vicious.training.jobs import train_honest
+
+    train_honest(a.data, a.out, a.depth, a.width, _schedule(a), _device(a))
+
+
+def _train_vicious(a: Arguments) -> None:
+    from vicious.training.jobs import train_vicious
+
+    train_vicious(
+        a.data, a.out, a.attack_out, a.depth, a.width, a.outputs, a.beta_c, a.beta_r, _schedule(a), _device(a)
+    )
+
+
+def _train_attack(a: Arguments) -> None:
+    from vicious.training.jobs import train_attack
+
+    train_attack(a.data, a.target, a.out, a.depth, a.width, a.outputs, _schedule(a), _device(a))
+
+
+def _assess_risk(a: Arguments) -> None:
+    from vicious.metrics.assess import assess_risk
+
+    assess_risk(
+        a.data,
+        a.covariance,
+        a.target,
+        a.attack,
+        a.per_image,
+        a.summary,
+        a.gallery,
+        estimator=a.estimator,
+        cutoff=a.cutoff,
+        share=a.share,
+        gallery_images=a.gallery_images,
+        device=_device(a),
+    )
+
+
+def _evaluate_defense(a: Arguments) -> None:
+    from vicious.defense.evaluate import evaluate_defense
+
+    evaluate_defense(a.data, a.target, a.out, user_images=a.user_images, draws=a.draws, device=_device(a))
+
+
+def _summarize(a: Arguments) -> None:
+    from vicious.metrics.summary import write_summary
+
+    write_summary(a.results, a.out)
+
+
+def _summarize_defense(a: Arguments) -> None:
+    from vicious.defense.collect import collect_detection
+
+    collect_detection(a.scores, a.out, a.separation)
+
+
+def _table1(a: Arguments) -> None:
+    from vicious.report.commands import write_table1
+
+    write_table1(a.summary, a.out)
+
+
+def _figure1(a: Arguments) -> None:
+    from vicious.report.commands import write_figure1
+
+    galleries = [(name, Path(honest), Path(vicious)) for name, honest, vicious in a.gallery]
+    write_figure1(a.summary, galleries, a.out)
+
+
+def _figure2(a: Arguments) -> None:
+    from vicious.report.commands import write_figure2
+
+    write_figure2(a.summary, a.out)
+
+
+def _figure3(a: Arguments) -> None:
+    from vicious.report.commands import write_figure3
+
+    write_figure3(a.summary, a.detection, a.out)
+
+
+# --- arguments ------------------------------------------------------------------------------------------------------
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="vicious", description=sys.modules["vicious"].__doc__)
+    parser.add_argument("--version", action="version", version=f"vicious {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
+
+    def command(name: str, run: Callable[[Arguments], None], text: str, *inputs: str) -> argparse.ArgumentParser:
+        """A command; ``inputs`` name the arguments whose files its provenance hashes."""
+        sub = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+        sub.set_defaults(run=run, command=name, inputs=inputs)
+        if inputs:
+            sub.add_argument("--provenance", type=Path, metavar="JSON", help="where to record inputs, code, hardware")
+        return sub
+
+    sub = command("check-config", _check_config, "validate params.yaml")
+    sub.add_argument("file", type=Path, nargs="?", default=PARAMS_FILE)
+    command("schema", _schema, "print the JSON schema of params.yaml")
+
+    sub = command("fetch", _fetch, "download, verify or draw the raw files of a dataset")
+    sub.add_argument("--dataset", required=True, choices=CATALOG)
+    sub.add_argument("--source", required=True, choices=("official", "synthetic"))
+    sub.add_argument("--root", type=Path, required=True, help="folder of the files, torchvision's layout")
+    sub.add_argument("--out", type=Path, required=True, help="JSON record of the verified files")
+    sub.add_argument("--download", action="store_true", help="download what is missing")
+    sub.add_argument("--checksum", type=_checksum, action="append", default=[], metavar="FILE=md5:HEX")
+    sub.add_argument("--counts", type=_count, nargs=3, metavar=("TRAIN", "VALIDATION", "TEST"), help="synthetic images")
+
+    sub = command("prepare", _prepare, "write 32x32 uint8 arrays and statistics", "source")
+    sub.add_argument("--source", type=Path, required=True, help="JSON record written by fetch")
+    sub.add_argument("--out", type=Path, required=True, help="folder to write")
+    for split in ("train", "validation", "test"):
+        sub.add_argument(f"--{split}", type=_count, help=f"most {split} images (default: all)")
+    sub.add_argument("--split-seed", type=int, required=True)
+    sub.add_argument("--attributes", choices=CELEBA_SETS, default="k40", help="CelebA attribute set")
+
+    sub = command("fit-covariance", _fit_covariance, "mean and factorised covariance for the risk", "data")
+    _data(sub)
+    sub.add_argument("--out", type=Path, required=True, help="safetensors to write")
+
+    sub = command("train-honest", _train_honest, "train a target model for its task alone", "data")
+    _training(sub)
+
+    sub = command("train-vicious", _train_vicious, "train a target model jointly with an attack model", "data")
+    _training(sub)
+    sub.add_argument("--attack-out", type=Path, required=True, help="weights of the attack model, safetensors")
+    sub.add_argument("--outputs", required=True, choices=("logits", "softmax"), help="what the user sends back")
+    sub.add_argument("--beta-c", type=float, required=True, help="weight of the classification loss")
+    sub.add_argument("--beta-r", type=float, required=True, help="weight of the reconstruction loss")
+
+    sub = command("train-attack", _train_attack, "train an attack model on a frozen target model", "data", "target")
+    _training(sub)
+    sub.add_argument("--target", type=Path, required=True, help="weights of the target model")
+    sub.add_argument("--outputs", required=True, choices=("logits", "softmax"), help="what the user sends back")
+
+    sub = command(
+        "assess-risk", _assess_risk, "measure an attack on the test set", "data", "covariance", "target", "attack"
+    )
+    _data(sub)
+    sub.add_argument("--covariance", type=Path, required=True)
+    sub.add_argument("--target", type=Path, required=True, help="weights of the target model")
+    sub.add_argument("--attack", type=Path, required=True, help="weights of the attack model")
+    sub.add_argument("--per-image", type=Path, required=True, help="Parquet to write, a row per test image")
+    sub.add_argument("--summary", type=Path, required=True, help="JSON to write")
+    sub.add_argument("--gallery", type=Path, required=True, help="npz to write")
+    sub.add_argument("--gallery-images", type=_count, required=True)
+    sub.add_argument("--estimator", required=True, choices=("truncated", "ridge", "ledoit_wolf"))
+    sub.add_argument("--cutoff", type=float, required=True)
+    sub.add_argument("--share", type=float, required=True, help="share of variance of risk95's components")
+    _compute(sub)
+
+    sub = command("evaluate-defense", _evaluate_defense, "score a target model with every detector", "data", "target")
+    _data(sub)
+    sub.add_argument("--target", type=Path, required=True, help="weights of the target model")
+    sub.add_argument("--out", type=Path, required=True, help="CSV to write")
+    sub.add_argument("--user-images", type=_count, nargs="+", required=True)
+    sub.add_argument("--draws", type=_count, required=True)
+    _compute(sub)
+
+    sub = command("summarize", _summarize, "join all assessments into one CSV", "results")
+    sub.add_argument("results", type=Path, nargs="+", help="JSON summaries written by assess-risk")
+    sub.add_argument("--out", type=Path, required=True)
+
+    sub = command("summarize-defense", _summarize_defense, "join all detector scores, and how they separate", "scores")
+    sub.add_argument("scores", type=Path, nargs="+", help="CSVs written by evaluate-defense")
+    sub.add_argument("--out", type=Path, required=True, help="CSV of all scores")
+    sub.add_argument("--separation", type=Path, required=True, help="CSV of AUROC and TPR")
+
+    sub = command("table1", _table1, "Table 1: honest against vicious", "summary")
+    _report(sub)
+    sub = command("figure1", _figure1, "Figure 1: gallery of reconstructions", "summary")
+    _report(sub)
+    sub.add_argument("--gallery", nargs=3, action="append", required=True, metavar=("DATASET", "POSTHOC", "VICIOUS"))
+    sub = command("figure2", _figure2, "Figure 2: accuracy against risk", "summary")
+    _report(sub)
+    sub = command("figure3", _figure3, "Figure 3: detector scores", "summary", "detection")
+    _report(sub)
+    sub.add_argument("--detection", type=Path, required=True)
+    return parser
+
+
+def _data(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--data", type=Path, required=True, help="folder of a prepared dataset")
+
+
+def _compute(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--threads", type=_count, default=1, help="CPU threads (part of the result)")
+    sub.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+
+
+def _training(sub: argparse.ArgumentParser) -> None:
+    _data(sub)
+    sub.add_argument("--out", type=Path, required=True, help="weights to write, safetensors; a .json and .csv beside")
+    sub.add_argument("--depth", type=_count, required=True)
+    sub.add_argument("--width", type=_count, required=True)
+    sub.add_argument("--epochs", type=_count, required=True)
+    sub.add_argument("--batch-images", type=_count, required=True)
+    sub.add_argument("--learning-rate", type=float, required=True)
+    sub.add_argument("--seed", type=int, required=True)
+    _compute(sub)
+
+
+def _report(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--summary", type=Path, required=True, help="CSV written by summarize")
+    sub.add_argument("--out", type=Path, required=True, help="folder to write into")
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {value}")
+    return value
+
+
+def _checksum(text: str) -> tuple[str, str]:
+    name, separator, value = text.partition("=")
+    if not separator:
+        raise argparse.ArgumentTypeError(f"expected FILE=md5:HEX, got {text!r}")
+    return name, value
+
+
+def _schedule(a: Arguments) -> "Schedule":
+    from vicious.training.loop import Schedule
+
+    return Schedule(a.epochs, a.batch_images, a.learning_rate, a.seed)
+
+
+def _device(a: Arguments) -> "torch.device":
+    """Device of a job, set up so that the same job gives the same bits."""
+    import torch
+
+    torch.set_num_threads(a.threads)
+    torch.use_deterministic_algorithms(True)
+    if a.device == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("runtime.device is cuda, but no CUDA GPU is visible here: set it to cpu")
+    return torch.device(a.device)
+
+
+def _limit_threads(threads: int) -> None:
+    """Before numpy or torch load: sums depend on the number of threads, and jobs share the machine."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = str(threads)
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+
+
+def _write_provenance(a: Arguments, seconds: float) -> None:
+    from vicious.provenance import write_provenance
+
+    hidden = ("run", "command", "inputs", "provenance")
+    settings = {name: _plain(value) for name, value in vars(a).items() if name not in hidden}
+    write_provenance(a.provenance, a.command, settings, _input_files(a), seconds)
+
+
+def _input_files(a: Arguments) -> list[Path]:
+    files: list[Path] = []
+    for name in a.inputs:
+        value = getattr(a, name)
+        for path in value if isinstance(value, list) else [value]:
+            files.append(path / "dataset.json" if path.is_dir() else path)
+    return files
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Path):
+        return value.as_posix()
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value

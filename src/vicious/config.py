@@ -1,0 +1,269 @@
+"""The typed configuration: what params.yaml may hold, checked before any job starts.
+
+Values live in params.yaml alone; here stand names, types, ranges and meanings. An unknown key, a wrong type or a value out
+of range is one :class:`ConfigError` that names the key's path and, for names, the nearest valid one.
+"""
+
+import difflib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, get_args
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from vicious.data.catalog import CATALOG, CELEBA_SETS
+from vicious.errors import ConfigError
+
+PARAMS_FILE = Path("params.yaml")
+
+DatasetName = Literal["mnist", "fashion_mnist", "cifar10", "cifar100", "tiny_imagenet", "celeba"]
+ScaleName = Literal["smoke", "demo", "pilot", "paper"]
+AttributeSet = Literal["k1", "k2", "k3", "k4", "k5", "k6", "k7", "k8", "k9", "k10", "k15", "k20", "k30", "k40"]
+
+OFFICIAL_NAMES = sorted(
+    {name for dataset in CATALOG.values() for file in dataset.files for name in (file.name, file.path)}
+)
+
+assert get_args(DatasetName) == tuple(CATALOG)
+assert get_args(AttributeSet) == tuple(CELEBA_SETS)
+
+
+def _distinct(values: list[Any]) -> list[Any]:
+    if len(set(values)) != len(values):
+        raise ValueError("values must differ from each other")
+    return values
+
+
+def _depth(value: int) -> int:
+    if value % 6 != 4 or value < 10:
+        raise ValueError("depth must be 6 n + 4: 10, 16, 22 or 28")
+    return value
+
+
+Distinct = AfterValidator(_distinct)
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Depth = Annotated[int, Field(le=40), AfterValidator(_depth)]
+Checksum = Annotated[str, Field(pattern=r"^(md5:[0-9a-f]{32}|sha256:[0-9a-f]{64})$")]
+
+
+class Strict(BaseModel):
+    """Base: unknown keys are errors, types are not coerced, instances do not change."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class DataParams(Strict):
+    """Where real data come from."""
+
+    root: str | None = Field(
+        description="folder that holds the official files in torchvision's layout; null downloads to data/raw/official"
+    )
+    checksums: dict[str, Checksum] = Field(
+        description="file name -> md5:<hex> or sha256:<hex> of a file that is accepted in place of the official one"
+    )
+
+    @field_validator("checksums")
+    @classmethod
+    def _known_files(cls, checksums: dict[str, str]) -> dict[str, str]:
+        for name in checksums:
+            if name not in OFFICIAL_NAMES:
+                raise ValueError(f"{name!r} is no official file{_nearest(name, OFFICIAL_NAMES)}")
+        return checksums
+
+    split_seed: int = Field(ge=0, description="seed of the cut of the official train set into train and validation")
+
+
+class RiskParams(Strict):
+    """How the covariance is regularised for the reconstruction risk."""
+
+    estimator: Literal["truncated", "ridge", "ledoit_wolf"] = Field(description="covariance estimator of `risk`")
+    cutoff: NotNegative = Field(
+        description="truncated: keep eigenvalues above cutoff * d * largest; ridge: cutoff * mean eigenvalue is added"
+    )
+    share: float = Field(gt=0, le=1, description="share of the variance that the components of `risk95` explain")
+
+
+class RuntimeParams(Strict):
+    """What a training job may use."""
+
+    threads: Count = Field(description="CPU threads of one job; part of the result, since sums depend on it")
+    device: Literal["cpu", "cuda"] = Field(description="where a job computes")
+
+
+class ScaleParams(Strict):
+    """One size of the study."""
+
+    source: Literal["synthetic", "official"] = Field(description="synthetic stand-ins or the official files")
+    train: Count | None = Field(description="most training images used; null: all")
+    validation: Count | None = Field(description="most validation images used; null: the official share")
+    test: Count | None = Field(description="most test images used; null: all")
+    depth: Depth = Field(description="layers of F and G, 6 n + 4")
+    width: Count = Field(description="width factor of F and G")
+    epochs: Count = Field(description="passes over the training images")
+    batch_images: Count = Field(
+        description="images in a batch; each comes with one augmented copy, so twice as many rows"
+    )
+    learning_rate: Positive = Field(description="of both Adam optimisers, constant")
+    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1), Distinct] = Field(
+        description="one model of each kind per seed"
+    )
+    beta_c: NotNegative = Field(description="weight of the classification loss")
+    beta_r: Annotated[list[Positive], Field(min_length=1), Distinct] = Field(
+        description="weights of the reconstruction loss, one vicious model each"
+    )
+    outputs: Annotated[list[Literal["logits", "softmax"]], Field(min_length=1), Distinct] = Field(
+        description="what the user sends back"
+    )
+    attributes: AttributeSet = Field(description="CelebA attribute set")
+    gallery: Count = Field(description="test images kept with their reconstructions for the gallery figure")
+    user_images: Annotated[list[Annotated[int, Field(ge=10)]], Field(min_length=1), Distinct] = Field(
+        description="numbers of the user's own labelled images that a detector gets"
+    )
+    draws: Count = Field(description="samples of user images drawn for each model and number")
+    overrides: dict[DatasetName, "Overrides"] = Field(description="per dataset: keys that differ from the above")
+
+    @model_validator(mode="after")
+    def _enough_test_images(self) -> Self:
+        if self.test is not None and max(self.user_images) > self.test:
+            raise ValueError(
+                f"user_images asks for {max(self.user_images)} of the user's images, but test is {self.test}"
+            )
+        return self
+
+
+class Overrides(Strict):
+    """Keys of a scale that one dataset may set for itself."""
+
+    train: Count | None = Field(default=None, description="as in the scale")
+    validation: Count | None = Field(default=None, description="as in the scale")
+    test: Count | None = Field(default=None, description="as in the scale")
+    depth: Depth | None = Field(default=None, description="as in the scale")
+    width: Count | None = Field(default=None, description="as in the scale")
+    epochs: Count | None = Field(default=None, description="as in the scale")
+    batch_images: Count | None = Field(default=None, description="as in the scale")
+    learning_rate: Positive | None = Field(default=None, description="as in the scale")
+
+
+class Scales(Strict):
+    """The four sizes of the study."""
+
+    smoke: ScaleParams = Field(description="tests: seconds per dataset")
+    demo: ScaleParams = Field(description="a laptop without network: under 10 minutes on 2 cores")
+    pilot: ScaleParams = Field(description="real data, small models: an hour or two on 2 cores")
+    paper: ScaleParams = Field(description="real data, complete, original models: GPU or cluster")
+
+
+class Params(Strict):
+    """The whole of params.yaml."""
+
+    scale: ScaleName = Field(description="which block of `scales` is built")
+    datasets: Annotated[list[DatasetName], Field(min_length=1), Distinct] = Field(description="datasets of the study")
+    data: DataParams
+    risk: RiskParams
+    runtime: RuntimeParams
+    scales: Scales
+
+    @property
+    def study(self) -> ScaleParams:
+        """The chosen scale's block."""
+        return getattr(self.scales, self.scale)
+
+    def cell(self, dataset: str) -> ScaleParams:
+        """The chosen scale with the overrides of ``dataset`` applied."""
+        own = self.study.overrides.get(dataset)  # type: ignore[call-overload]
+        return self.study if own is None else self.study.model_copy(update=own.model_dump(exclude_unset=True))
+
+
+def check_params(raw: Mapping[str, Any]) -> Params:
+    """Validate a configuration as read from YAML and the command line.
+
+    Raises:
+        ConfigError: with one line per problem: the key's path, what was found and expected, the nearest valid name.
+    """
+    try:
+        return Params.model_validate(dict(raw))
+    except ValidationError as error:
+        problems = "\n".join(f"  {_describe(problem, raw)}" for problem in error.errors())
+        raise ConfigError(
+            f"the configuration (params.yaml, --config, --configfile) is not valid:\n{problems}"
+        ) from None
+
+
+def load_params(path: Path = PARAMS_FILE) -> Params:
+    """Read and validate one YAML file.
+
+    Raises:
+        ConfigError: it is missing, is not YAML, or does not validate.
+    """
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}; run from the project's root folder") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not valid YAML: {error}") from None
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{path} must hold keys and values, found {type(raw).__name__}")
+    return check_params(raw)
+
+
+def json_schema() -> str:
+    """The JSON schema of params.yaml, as committed in workflow/schemas/params.schema.json."""
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Params.model_json_schema()}
+    return json.dumps(schema, indent=2, sort_keys=True) + "\n"
+
+
+def _describe(problem: Any, raw: Mapping[str, Any]) -> str:
+    path = [part for part in problem["loc"] if part != "[key]"]
+    key = ".".join(str(part) for part in path) or "params.yaml"
+    if problem["type"] == "extra_forbidden":
+        return f"{key}: unknown key{_nearest(path[-1], _valid_keys(path[:-1]))}"
+    if problem["type"] == "missing":
+        return f"{key}: this key is missing; params.yaml of the project shows it"
+    found = problem["input"]
+    if problem["type"] == "literal_error":
+        return f"{key}: {found!r} is not valid{_nearest(found, _literal_values(problem['ctx']['expected']))}"
+    message = problem["msg"].removeprefix("Value error, ").replace("Input should", "should")
+    hint = _number_hint(found) if problem["type"] in ("float_type", "int_type") else ""
+    shown = found if len(str(found)) <= 60 else f"{str(found)[:57]}..."
+    return f"{key}: {message}" + ("" if isinstance(found, dict) else f", found {shown!r}") + hint
+
+
+def _nearest(name: Any, valid: list[str]) -> str:
+    close = difflib.get_close_matches(str(name), valid, n=1, cutoff=0.5)
+    guess = f"; did you mean {close[0]!r}?" if close else ""
+    return f"{guess} (valid: {', '.join(valid)})" if valid else guess
+
+
+def _number_hint(found: Any) -> str:
+    if not isinstance(found, str):
+        return ""
+    try:
+        float(found)
+    except ValueError:
+        return ""
+    return "; YAML reads this as text: write it as 0.001 or 1.0e-3, without quotes"
+
+
+def _literal_values(expected: str) -> list[str]:
+    return [part.strip().strip("'") for part in expected.replace(" or ", ", ").split(",")]
+
+
+def _valid_keys(path: list[Any]) -> list[str]:
+    """Names that are valid below ``path``, found by walking the models' fields."""
+    model: Any = Params
+    for part in path:
+        if model is _OVERRIDES:
+            model = Overrides
+        elif part == "overrides":
+            model = _OVERRIDES
+        else:
+            model = model.model_fields[part].annotation
+    return list(CATALOG) if model is _OVERRIDES else list(getattr(model, "model_fields", {}))
+
+
+_OVERRIDES = object()
+"""Stands for a mapping from dataset names to :class:`Overrides` while a key's path is walked."""

@@ -1,0 +1,450 @@
+"""Bringing the official files of a dataset below one root folder, and knowing that they are the official ones.
+
+A file gets its final name only after its hash was checked; until then its bytes lie in ``<name>.part`` beside it, where
+the next run resumes. A file that somebody placed by hand passes the same check.
+"""
+
+import hashlib
+import os
+import re
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from itertools import chain
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from vicious import __version__
+from vicious.data.catalog import CATALOG, Dataset, OfficialFile
+from vicious.errors import ConfigError, DataError, DownloadError
+from vicious.files import storage_errors
+from vicious.progress import Progress
+
+if TYPE_CHECKING:
+    import requests
+
+ATTEMPTS = 3
+"""Tries per mirror that bring no new bytes before the next mirror's turn."""
+BACK_OFF = 1.0
+"""Seconds before the second try; doubles with each further one."""
+TIMEOUTS = (10.0, 60.0)
+"""Seconds without a connection, and without a single new byte, after which a try has failed."""
+
+_PIECE = 1 << 16
+_LOCK = ".fetch.lock"
+_CELEBA_ZIP, _CELEBA_FOLDER = "celeba/img_align_celeba.zip", "celeba/img_align_celeba"
+_CELEBA_PARTITION = "celeba/list_eval_partition.txt"
+_WEB_PAGE = "a web page (of a quota, a virus scan or a login, perhaps) instead of the file"
+
+
+@dataclass(frozen=True)
+class VerifiedFile:
+    """A file that was found to be what it should be.
+
+    Attributes:
+        path: where it lies below the data root.
+        size: bytes.
+        md5, sha256: hexadecimal hashes of its bytes; empty for an unpacked folder.
+        official: whether these are the official distribution's bytes, as far as size and MD5 tell.
+        how: what was checked, in words.
+    """
+
+    path: str
+    size: int
+    md5: str
+    sha256: str
+    official: bool
+    how: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields, for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class _Expected:
+    """What a file must be: ``size`` is None where the user's own checksum replaces the official pair."""
+
+    file: OfficialFile
+    algorithm: str
+    hash: str
+    size: int | None
+
+    def __str__(self) -> str:
+        size = "" if self.size is None else f"{self.size} bytes, "
+        return f"{size}{self.algorithm} {self.hash}"
+
+
+def fetch(
+    dataset: str,
+    root: Path,
+    *,
+    download: bool,
+    checksums: Mapping[str, str],
+    mirrors: Mapping[str, Sequence[str]] | None = None,
+) -> list[VerifiedFile]:
+    """Check the official files of ``dataset`` below ``root`` and, if allowed, download those that are missing.
+
+    Nothing is written unless something is downloaded, so a read-only root will do for complete data.
+
+    Args:
+        dataset: key of the catalog.
+        root: folder with torchvision's layout.
+        download: whether missing files may be downloaded.
+        checksums: "md5:<hex>", "sha256:<hex>" or the bare digits, by file name or path below ``root``; such a file
+            is checked against that instead of the official size and MD5. This is how a subset is accepted.
+        mirrors: addresses by file name or path below ``root``, in place of the catalog's.
+
+    Returns:
+        One entry per official file, in the catalog's order.
+
+    Raises:
+        ConfigError: the dataset is unknown, or a checksum is not one.
+        DataError: a file that is there is wrong, or files are missing and must not be downloaded.
+        DownloadError: no mirror delivered a file.
+        StorageError: the disk is full or may not be written.
+    """
+    if dataset not in CATALOG:
+        raise ConfigError(f"unknown dataset {dataset!r}: choose from {', '.join(CATALOG)}")
+    spec = CATALOG[dataset]
+    expected = [_expected(file, checksums) for file in spec.files]
+    verified = {item.file.path: _verify(item, root) for item in expected if _is_there(item.file, root)}
+    missing = [item for item in expected if item.file.path not in verified]
+    if missing and not download:
+        raise DataError(
+            f"{spec.title}: {len(missing)} file(s) are missing below {root}, and downloading is off.\n"
+            + _by_hand(spec, missing, root, "Place them there by hand")
+        )
+    if missing:
+        with storage_errors(root):
+            root.mkdir(parents=True, exist_ok=True)
+            with _alone(root):
+                _download_all(spec, missing, root, mirrors or {})
+        verified |= {item.file.path: _verify(item, root) for item in missing}
+    if dataset == "celeba":
+        _check_unpacked(root, verified)
+    return [verified[item.file.path] for item in expected]
+
+
+# What is there
+
+
+def _expected(file: OfficialFile, checksums: Mapping[str, str]) -> _Expected:
+    key = file.path if file.path in checksums else file.name
+    if key not in checksums:
+        return _Expected(file, "md5", file.md5, file.size)
+    match = re.fullmatch(r"(?:(md5|sha256):)?([0-9a-f]+)", str(checksums[key]).strip().lower())
+    algorithm = {32: "md5", 64: "sha256"}.get(len(match[2])) if match else None
+    if match is None or algorithm is None or match[1] not in (None, algorithm):
+        raise ConfigError(
+            f"data.checksums.{key} is {checksums[key]!r}: expected md5: and 32, or sha256: and 64 hexadecimal digits"
+        )
+    return _Expected(file, algorithm, match[2], None)
+
+
+def _is_there(file: OfficialFile, root: Path) -> bool:
+    return os.path.lexists(root / file.path) or (file.path == _CELEBA_ZIP and (root / _CELEBA_FOLDER).is_dir())
+
+
+def _verify(expected: _Expected, root: Path) -> VerifiedFile:
+    """Check one file that is there.
+
+    Raises:
+        DataError: it is not what was expected; says what was found, and how to go on.
+    """
+    file, path = expected.file, root / expected.file.path
+    if file.path == _CELEBA_ZIP and not os.path.lexists(path):
+        return _unpacked(root / _CELEBA_FOLDER)
+    try:
+        size, hashes, head = _hash(path)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}): put the file itself there, readable") from error
+    if hashes[expected.algorithm] != expected.hash or expected.size not in (None, size):
+        raise DataError(_mismatch(expected, path, size, hashes, head))
+    official = (size, hashes["md5"]) == (file.size, file.md5)
+    how = f"{expected.algorithm} named in the config" if expected.size is None else "official size and md5"
+    return VerifiedFile(file.path, size, hashes["md5"], hashes["sha256"], official, how)
+
+
+def _hash(path: Path) -> tuple[int, dict[str, str], bytes]:
+    """Size in bytes, MD5 and SHA-256, and the first bytes, in one reading."""
+    md5, sha256, size, head = hashlib.md5(usedforsecurity=False), hashlib.sha256(), 0, b""
+    with path.open("rb") as file:
+        while piece := file.read(1 << 20):
+            head = head or piece[:512]
+            size += len(piece)
+            md5.update(piece)
+            sha256.update(piece)
+    return size, {"md5": md5.hexdigest(), "sha256": sha256.hexdigest()}, head
+
+
+def _mismatch(expected: _Expected, path: Path, size: int, hashes: Mapping[str, str], head: bytes) -> str:
+    if _is_web_page(head):
+        return f"{path} is {_WEB_PAGE}: delete it, and download it again or place the right file there ({expected})"
+    found = f"{path} is not the expected file: expected {expected}; found {size} bytes, md5 {hashes['md5']}. "
+    if size < expected.file.size and expected.size is not None:
+        found += "It may be an incomplete copy. "
+    key = expected.file.name if _is_unique(expected.file.name) else expected.file.path
+    return found + (
+        "Replace it by the official file (or delete it and download). To accept exactly this file, a subset for "
+        f'instance, set the config key data.checksums.{key} to "md5:{hashes["md5"]}"'
+    )
+
+
+def _is_unique(name: str) -> bool:
+    """MNIST and Fashion-MNIST use the same file names; a checksum for one of them needs the path."""
+    return sum(file.name == name for dataset in CATALOG.values() for file in dataset.files) == 1
+
+
+def _is_web_page(head: bytes) -> bool:
+    return head.removeprefix(b"\xef\xbb\xbf").lstrip().lower().startswith((b"<!doctype", b"<html"))
+
+
+def _unpacked(folder: Path) -> VerifiedFile:
+    with os.scandir(folder) as entries:
+        size = sum(entry.stat().st_size for entry in entries if entry.name.endswith(".jpg"))
+    return VerifiedFile(_CELEBA_FOLDER, size, "", "", False, "unpacked folder, not hashed")
+
+
+def _check_unpacked(root: Path, verified: Mapping[str, VerifiedFile]) -> None:
+    """An unpacked folder cannot be hashed, but it must hold as many images as the official list has lines."""
+    if verified[_CELEBA_ZIP].path != _CELEBA_FOLDER:
+        return
+    folder = root / _CELEBA_FOLDER
+    with (root / _CELEBA_PARTITION).open("rb") as file:
+        listed = sum(1 for line in file if line.strip())
+    found = sum(path.suffix == ".jpg" for path in folder.iterdir())
+    if found != listed:
+        raise DataError(
+            f"{folder} holds {found} images, but {_CELEBA_PARTITION} lists {listed}: unpack img_align_celeba.zip "
+            f"there again, or put the zip itself at {root / _CELEBA_ZIP}"
+        )
+
+
+def _by_hand(spec: Dataset, missing: Sequence[_Expected], root: Path, invitation: str) -> str:
+    lines = [f"{invitation} (see {spec.homepage}), below {root}:"]
+    lines += [f"  {item.file.path}  ({item})" for item in missing]
+    if any(item.file.path == _CELEBA_ZIP for item in missing):
+        lines.append(f"  (the unpacked folder {_CELEBA_FOLDER} may stand in for the zip)")
+    return "\n".join([*lines, "then run the same command again."])
+
+
+# Downloading
+
+
+@contextmanager
+def _alone(root: Path) -> Iterator[None]:
+    """Hold the root's lock, so that two runs never write the same ``.part``; waits for another run to finish."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(root / _LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        print(f"waiting for another process that downloads to {root}", file=sys.stderr, flush=True)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _download_all(
+    spec: Dataset, missing: Sequence[_Expected], root: Path, mirrors: Mapping[str, Sequence[str]]
+) -> None:
+    reasons: list[str] = []
+    failed: list[_Expected] = []
+    dead: dict[str, str] = {}
+    for item in missing:
+        if _is_there(item.file, root):  # another process brought it while this one waited for the lock
+            continue
+        file = item.file
+        urls = mirrors.get(file.path, mirrors.get(file.name, file.mirrors))
+        if why := _download(item, root / file.path, urls, dead):
+            failed.append(item)
+            reasons += [f"{file.path}:", *(f"  {url}: {reason}" for url, reason in why)]
+    if failed:
+        raise DownloadError(
+            f"{spec.title}: no mirror delivered {len(failed)} file(s).\n"
+            + "\n".join(reasons)
+            + "\n"
+            + _by_hand(spec, failed, root, "Run the same command again later, or place by hand")
+        )
+
+
+class _Refused(Exception):
+    """This mirror will not deliver: no use in trying it again."""
+
+
+class _Interrupted(Exception):
+    """A try failed in a way that may pass."""
+
+
+def _download(expected: _Expected, target: Path, urls: Sequence[str], dead: dict[str, str]) -> list[tuple[str, str]]:
+    """Try each mirror until ``target`` exists; return why each failed, nothing on success.
+
+    ``dead`` collects hosts that no connection reached, so that later files do not wait for them again.
+    """
+    reasons = []
+    for url in urls:
+        host = urlsplit(url).netloc
+        reason = dead.get(host) or _try_mirror(expected, target, url, dead)
+        if not reason:
+            return []
+        reasons.append((url, reason))
+    return reasons or [("no address", "the list of mirrors is empty")]
+
+
+def _try_mirror(expected: _Expected, target: Path, url: str, dead: dict[str, str]) -> str:
+    """Download from one mirror, with retries; the reason of failure, or "" on success."""
+    import pooch
+
+    part, failures, afresh = target.with_name(f"{target.name}.part"), 0, False
+    while True:
+        downloader = _Downloader(part, expected)
+        before = _size(part)
+        try:
+            pooch.retrieve(
+                url,
+                known_hash=f"{expected.algorithm}:{expected.hash}",
+                fname=target.name,
+                path=target.parent,
+                downloader=downloader,
+            )
+            return ""
+        except _Refused as error:
+            return str(error)
+        except _Interrupted as error:
+            # A slow host that is cut off again and again still gets there, as long as each try brings bytes.
+            failures = 1 if _size(part) > before else failures + 1
+            if failures >= ATTEMPTS:
+                if not downloader.answered:
+                    dead[urlsplit(url).netloc] = f"{error} (not tried again)"
+                return f"{error}, {ATTEMPTS} times"
+            time.sleep(BACK_OFF * 2 ** (failures - 1))
+        except ValueError:  # pooch found another hash, and has deleted the bytes
+            if not downloader.resumed or afresh:
+                return f"served other bytes than the official ones (expected {expected})"
+            afresh = True  # the part may have been stale: once more from the start
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+class _Downloader:
+    """pooch's downloader protocol: fills ``<name>.part``, resuming it, then hands it over to be hashed.
+
+    Attributes:
+        resumed: whether bytes of an earlier try were used.
+        answered: whether the server answered at all.
+    """
+
+    def __init__(self, part: Path, expected: _Expected) -> None:
+        self.part, self.expected = part, expected
+        self.resumed = self.answered = False
+
+    def __call__(self, url: str, output_file: str | IO[bytes], pooch: Any) -> None:
+        """Download ``url`` to ``output_file``, the name that pooch hashes next.
+
+        Raises:
+            _Refused: the server will not deliver the file.
+            _Interrupted: the connection failed, or the server is busy.
+        """
+        import requests
+        import urllib3
+
+        try:
+            complete = self._request(url)
+        except (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema) as error:
+            raise _Refused(f"not an address ({error})") from error
+        except requests.exceptions.InvalidSchema as error:
+            raise _Refused(f"not an http(s) address ({error})") from error
+        except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
+            raise _Interrupted("timed out") from error
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            raise _Interrupted(_cause(error)) from error
+        if not complete:
+            raise _Interrupted("the connection closed before the end")
+        self.part.replace(str(output_file))
+
+    def _request(self, url: str) -> bool:
+        """One request; whether the part is complete now, as far as lengths tell."""
+        import requests
+
+        start = _size(self.part)
+        # "identity": a host that packs on the fly would make ranges and hashes meaningless
+        headers = {"User-Agent": f"vicious/{__version__}", "Accept-Encoding": "identity"}
+        if start:
+            headers["Range"] = f"bytes={start}-"
+        with requests.get(url, headers=headers, stream=True, timeout=TIMEOUTS) as response:
+            self.answered = True
+            if response.status_code == 416 and start:
+                return self._range_refused(response, start)
+            _check_status(response)
+            resumed = response.status_code == 206
+            if resumed and _range_start(response) != start:
+                raise _Refused("answers with another range than the one asked for")
+            self.resumed = resumed
+            return self._receive(response, start if resumed else 0)
+
+    def _range_refused(self, response: "requests.Response", start: int) -> bool:
+        """No bytes are left: the part is complete, unless it is longer than the file."""
+        total = response.headers.get("Content-Range", "").rpartition("/")[2]
+        self.resumed = True
+        if total == str(start) or (not total.isdigit() and start == self.expected.size):
+            return True
+        self.part.unlink()
+        raise _Interrupted("the partial download was not a part of this file, and was dropped")
+
+    def _receive(self, response: "requests.Response", start: int) -> bool:
+        length = response.headers.get("Content-Length", "")
+        total = start + int(length) if length.isdigit() else None
+        size = self.expected.size
+        if response.headers.get("Content-Type", "").lower().startswith("text/html"):
+            raise _Refused(f"served {_WEB_PAGE}; not kept")
+        # raw and not decoded: some hosts call a .gz file an encoding, and it would arrive unpacked
+        pieces = response.raw.stream(_PIECE, decode_content=False)
+        first = next(pieces, b"")
+        if start == 0 and _is_web_page(first[:512]):
+            raise _Refused(f"served {_WEB_PAGE}; not kept")
+        if size is not None and total is not None and total != size:
+            raise _Refused(f"offers {total} bytes, the file has {size}")
+        done, label = start, f"{self.expected.file.name} from {urlsplit(response.url).netloc}"
+        with (
+            Progress(total - start if total else None, label, "B") as progress,
+            self.part.open("ab" if start else "wb") as file,
+        ):
+            for piece in chain([first], pieces):
+                file.write(piece)
+                done += len(piece)
+                progress.advance(len(piece))
+                if size is not None and done > size:
+                    return True  # no use in filling the disk: the hash will tell that it is another file
+            file.flush()
+            os.fsync(file.fileno())
+        return done == total if total is not None else done > 0
+
+
+def _check_status(response: "requests.Response") -> None:
+    status = response.status_code
+    answer = f"{status} {response.reason or ''}".rstrip()
+    if status in (408, 425, 429) or status >= 500:
+        raise _Interrupted(answer)
+    if status not in (200, 206):
+        raise _Refused(answer)
+
+
+def _range_start(response: "requests.Response") -> int | None:
+    match = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
+    return int(match[1]) if match else None
+
+
+def _cause(error: BaseException) -> str:
+    """The innermost reason in a chain of network errors, in a few words."""
+    while (inner := error.__cause__ or error.__context__) is not None:
+        error = inner
+    return f"{type(error).__name__}: {error}".rstrip(": ")

@@ -1,0 +1,154 @@
+"""CIFAR-10 and CIFAR-100: pickled batches in a gzipped tar archive, read without running what a pickle may carry."""
+
+import pickle
+import tarfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vicious.data.formats.raw import RawDataset, RawSplit, check_labels, damaged, reading
+from vicious.errors import DataError
+
+_PIXELS = 3 * 32 * 32
+
+
+@dataclass(frozen=True)
+class _Layout:
+    folder: str
+    train: tuple[str, ...]
+    test: tuple[str, ...]
+    meta: str
+    labels: str
+    names: str
+    classes: int
+
+
+_LAYOUTS = {
+    "cifar10": _Layout(
+        "cifar-10-batches-py",
+        tuple(f"data_batch_{number}" for number in range(1, 6)),
+        ("test_batch",),
+        "batches.meta",
+        "labels",
+        "label_names",
+        10,
+    ),
+    "cifar100": _Layout("cifar-100-python", ("train",), ("test",), "meta", "fine_labels", "fine_label_names", 100),
+}
+
+
+def open_cifar(dataset: str, archive: Path) -> RawDataset:
+    """Open the archive of "cifar10" or "cifar100"; one batch at a time is held in memory.
+
+    Raises:
+        DataError: the archive or a member is missing or damaged, a pickle asks for anything but plain arrays, a
+            label is out of range, or labels and images differ in number.
+    """
+    layout = _LAYOUTS[dataset]
+    names = _load(archive, f"{layout.folder}/{layout.meta}").get(layout.names)
+    if not isinstance(names, list) or len(names) != layout.classes:
+        raise damaged(archive, f"{layout.folder}/{layout.meta} does not hold {layout.classes} class names")
+    return RawDataset(
+        {"train": _open_split(archive, layout, layout.train), "test": _open_split(archive, layout, layout.test)},
+        tuple(_text(name) for name in names),
+    )
+
+
+def _open_split(archive: Path, layout: _Layout, batches: Sequence[str]) -> RawSplit:
+    labels = [_load_batch(archive, layout, batch)[1] for batch in batches]
+    starts = np.cumsum([0, *map(len, labels)])
+
+    def read(indices: np.ndarray) -> Iterator[np.ndarray]:
+        for batch, start, stop in zip(batches, starts[:-1], starts[1:], strict=True):
+            wanted = indices[(indices >= start) & (indices < stop)] - start
+            if wanted.size:
+                images = _load_batch(archive, layout, batch)[0]
+                for index in wanted:
+                    yield images[index].reshape(3, 32, 32).transpose(1, 2, 0)
+
+    return RawSplit(np.concatenate(labels), read)
+
+
+def _load_batch(archive: Path, layout: _Layout, batch: str) -> tuple[np.ndarray, np.ndarray]:
+    """Images (N, 3072) uint8, channels first, and labels (N,) int64 of one batch."""
+    member = f"{layout.folder}/{batch}"
+    content = _load(archive, member)
+    images, labels = content.get("data"), content.get(layout.labels)
+    if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.shape[1:] != (_PIXELS,):
+        raise damaged(archive, f"{member} has no array `data` of N x {_PIXELS} bytes")
+    if not isinstance(labels, list) or not all(isinstance(label, int) for label in labels):
+        raise damaged(archive, f"{member} has no list `{layout.labels}` of whole numbers")
+    if len(labels) != len(images):
+        raise damaged(archive, f"{member} has {len(labels)} labels but {len(images)} images")
+    try:
+        values = np.array(labels, dtype=np.int64)
+    except OverflowError as error:
+        raise damaged(archive, f"{member} has a label outside 0 to {layout.classes - 1}") from error
+    check_labels(values, layout.classes, archive)
+    return images, values
+
+
+def _load(archive: Path, member: str) -> dict[str, Any]:
+    data = _read_member(archive, member)
+    try:
+        # Python 2 wrote the official files: "bytes" leaves its strings as they are, without a copy as text
+        content = _ArraysOnly(BytesIO(data), encoding="bytes").load()
+    except DataError as error:
+        raise damaged(archive, f"{member}: {error}") from error
+    except Exception as error:  # unpickling broken bytes may raise nearly anything
+        raise damaged(archive, f"{member} is not a whole pickle ({error})") from error
+    if not isinstance(content, dict):
+        raise damaged(archive, f"{member} does not hold a dictionary")
+    return {_text(key): value for key, value in content.items()}
+
+
+def _read_member(archive: Path, member: str) -> bytes:
+    """One member's bytes, found by its exact name; nothing is unpacked to disk, links are not followed."""
+    with reading(archive, member), tarfile.open(archive, "r:gz") as tar:
+        for entry in tar:  # stops at the member, so a later batch does not cost a scan of the whole archive
+            if entry.name == member and entry.isreg():
+                file = tar.extractfile(entry)
+                assert file is not None
+                data = file.read()
+                if len(data) != entry.size:
+                    raise EOFError(f"{len(data)} of {entry.size} bytes")
+                return data
+    raise damaged(archive, f"the member {member} is missing")
+
+
+def _text(value: object) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _latin1(text: str, encoding: str = "latin1") -> bytes:
+    """What Python 3 writes for bytes below pickle protocol 3; no other codec is ever needed."""
+    if encoding not in ("latin1", "latin-1"):
+        raise DataError(f"the pickle asks for the codec {encoding}, which is refused")
+    return text.encode("latin1")
+
+
+class _ArraysOnly(pickle.Unpickler):
+    """Loads numpy arrays and built-in containers; refuses every other name, so that no code of the file runs."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) == ("_codecs", "encode"):
+            return _latin1
+        if module == "numpy" and name in ("ndarray", "dtype"):
+            return getattr(np, name)
+        if module in ("numpy.core.multiarray", "numpy._core.multiarray") and name == "_reconstruct":
+            return _reconstruct
+        raise DataError(f"the pickle asks for {module}.{name}, which is refused: only plain arrays are read")
+
+
+def _reconstruct(kind: object, shape: object, typecode: object) -> np.ndarray:
+    """numpy's own empty array, which the pickle's state then fills.
+
+    Never of a size or kind that the pickle chooses: subclasses and huge shapes have no business in these files.
+    """
+    if kind is not np.ndarray or shape != (0,):
+        raise DataError("the pickle asks for an array of an unusual kind, which is refused")
+    return np.ndarray((0,), np.int8)

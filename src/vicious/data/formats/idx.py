@@ -1,0 +1,69 @@
+"""MNIST and Fashion-MNIST: IDX files packed with gzip."""
+
+import gzip
+import math
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from vicious.data.formats.raw import RawDataset, RawSplit, check_labels, damaged, reading
+
+_LABELS_MAGIC, _IMAGES_MAGIC = 2049, 2051
+_PIECE = 1 << 20
+
+
+def open_idx(folder: Path, classes: int) -> RawDataset:
+    """Open the four IDX files in ``folder``.
+
+    Raises:
+        DataError: a file is missing, cut off or altered, its header is not IDX or promises another length, a label
+            is not in [0, classes), or there are not as many labels as images.
+    """
+    return RawDataset(
+        {
+            split: _open_split(
+                folder / f"{prefix}-images-idx3-ubyte.gz", folder / f"{prefix}-labels-idx1-ubyte.gz", classes
+            )
+            for split, prefix in (("train", "train"), ("test", "t10k"))
+        }
+    )
+
+
+def _open_split(images: Path, labels: Path, classes: int) -> RawSplit:
+    (count,) = _checked_shape(labels, _LABELS_MAGIC, 1)
+    shape = _checked_shape(images, _IMAGES_MAGIC, 3)
+    if shape[0] != count:
+        raise damaged(labels, f"it has {count} labels, but {images.name} has {shape[0]} images")
+    with reading(labels), gzip.open(labels) as file:
+        values = np.frombuffer(file.read()[8:], np.uint8)
+    check_labels(values, classes, labels)
+    return RawSplit(values, lambda indices: _read_images(images, shape, indices))
+
+
+def _checked_shape(path: Path, magic: int, dimensions: int) -> tuple[int, ...]:
+    """The shape in the header, after checking that exactly so many bytes follow; memory stays at one piece."""
+    with reading(path), gzip.open(path) as file:
+        header = file.read(4 + 4 * dimensions)
+        if len(header) < 4 + 4 * dimensions:
+            raise damaged(path, "it is too short for an IDX file")
+        found, *shape = struct.unpack(f">{1 + dimensions}I", header)
+        if found != magic:
+            raise damaged(path, f"it starts with {found}, an IDX file of this kind with {magic}")
+        expected, payload = math.prod(shape), 0
+        while payload <= expected and (piece := file.read(_PIECE)):
+            payload += len(piece)
+    if payload != expected:
+        promise = " x ".join(map(str, shape))
+        amount = f"more than {expected}" if payload > expected else str(payload)
+        raise damaged(path, f"its header promises {promise} = {expected} bytes, but {amount} follow")
+    return tuple(shape)
+
+
+def _read_images(path: Path, shape: tuple[int, ...], indices: np.ndarray) -> Iterator[np.ndarray]:
+    _, height, width = shape
+    with reading(path), gzip.open(path) as file:
+        for index in indices:
+            file.seek(16 + int(index) * height * width)
+            yield np.frombuffer(file.read(height * width), np.uint8).reshape(height, width, 1)

@@ -1,0 +1,286 @@
+"""From official archives to uint8 arrays of 32x32, whatever the dataset, with memory that stays flat.
+
+Images are resized with Pillow's bilinear filter, which widens when it shrinks (so that nothing aliases) and
+interpolates plainly when it enlarges. Of the filters tried it alone reproduces the published channel statistics at
+32x32 (train, mean / std):
+
+=============  ===============  ===============  ===============  ===============
+filter         MNIST            Fashion-MNIST    Tiny, 1st mean   Tiny, 1st std
+=============  ===============  ===============  ===============  ===============
+published      .1311 / .2895    .2856 / .3385    .4805            .2541
+bilinear       .1309 / .2893    .2856 / .3385    .4833            .2543
+bicubic        .1316 / .2988    .2878 / .3459    .4828            .2611
+hamming        .1299 / .2960    .2877 / .3451    .4829            .2595
+box            .1288 / .3061    .2887 / .3535    .4847            .2623
+Lanczos        .1319 / .3001    .2887 / .3477    .4827            .2635
+nearest        .1288 / .3061    .2887 / .3535    .4824            .2768
+=============  ===============  ===============  ===============  ===============
+
+MNIST and Fashion-MNIST are the complete 60,000 train images; Tiny ImageNet is a sample of 8,000, whose own mean differs
+from the whole set's by as much as here. CelebA's 178x218 faces are squeezed whole, not cropped.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any, Literal
+
+import numpy as np
+
+from vicious.data.catalog import CATALOG, CELEBA_SETS, SIDE, SPLITS, Dataset
+from vicious.data.formats import RawDataset, RawSplit, open_raw
+from vicious.data.prepared import INFO_NAME, images_name, labels_name, load_prepared
+from vicious.errors import ConfigError, DataError
+from vicious.files import atomic_path, storage_errors, write_json
+from vicious.progress import Progress
+
+_CHUNK = 1000
+"""Images held in memory at once."""
+
+
+def prepare(
+    dataset: str,
+    root: Path,
+    out: Path,
+    *,
+    source: Literal["official", "synthetic"],
+    train: int | None,
+    validation: int | None,
+    test: int | None,
+    split_seed: int,
+    attributes: str = "k40",
+    files: Sequence[Mapping[str, Any]] = (),
+) -> None:
+    """Write a dataset's arrays and, last, dataset.json into the folder ``out``.
+
+    The official train set is cut by a seeded permutation: its tail, of the official share, is the validation set.
+    CelebA brings its own. A cap takes a prefix of its permuted split, so that a smaller subset lies within a larger
+    one, and no cap moves another split. Within a split the official order is kept.
+
+    Args:
+        dataset: key of the catalog.
+        root: folder with the files in the official formats.
+        out: folder for {split}_images.npy, uint8 (N, C, 32, 32), and {split}_labels.npy, int64 (N,) or uint8 (N, K).
+        source: whether the files are the official data or drawn stand-ins; recorded.
+        train, validation, test: largest number of images, or None for all.
+        split_seed: seed of all permutations, not negative.
+        attributes: for CelebA, a key of CELEBA_SETS; otherwise ignored.
+        files: the verified files; recorded.
+
+    Raises:
+        ConfigError: the dataset or the attribute set is unknown.
+        DataError: a file is missing or damaged, or a split would be empty.
+        StorageError: the disk is full or may not be written.
+    """
+    raw = open_raw(dataset, root)
+    spec = CATALOG[dataset]
+    columns = _columns(spec, attributes)
+    chosen = choose_images(spec, raw, {"train": train, "validation": validation, "test": test}, split_seed)
+    settings = {
+        "name": spec.name,
+        "source": source,
+        "split_seed": split_seed,
+        "attributes": attributes if spec.multilabel else None,
+    }
+    fingerprint = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    with storage_errors(out):
+        # Without it nobody takes a mixture of old and new arrays for a prepared dataset.
+        (out / INFO_NAME).unlink(missing_ok=True)
+    statistics = _Statistics(spec.channels)
+    for split, (part, indices) in chosen.items():
+        chunks = _chunks(spec, part, indices, split)
+        if split == "train":
+            chunks = statistics.watch(chunks)
+        shape = (len(indices), spec.channels, SIDE, SIDE)
+        _write_array(out / images_name(split), shape, np.dtype(np.uint8), chunks, fingerprint)
+        labels = _labels(part.labels[indices], columns)
+        _write_array(out / labels_name(split), labels.shape, labels.dtype, [labels], fingerprint)
+    write_json(
+        out / INFO_NAME,
+        settings
+        | {
+            "title": spec.title,
+            "channels": spec.channels,
+            "classes": spec.classes if columns is None else len(columns),
+            "multilabel": spec.multilabel,
+            "label_names": _label_names(raw, columns),
+            "n": {split: len(indices) for split, (_, indices) in chosen.items()},
+            "mean": statistics.mean(),
+            "std": statistics.std(),
+            "synthetic": source == "synthetic",
+            "files": [dict(file) for file in files],
+            "fingerprint": fingerprint.hexdigest(),
+        },
+    )
+
+
+def choose_images(
+    spec: Dataset, raw: RawDataset, caps: Mapping[str, int | None], seed: int
+) -> dict[str, tuple[RawSplit, np.ndarray]]:
+    """For each split the official split it is taken from, and the ascending indices into that.
+
+    Raises:
+        DataError: a split would be empty.
+    """
+    pools: dict[str, tuple[RawSplit, np.ndarray]] = {}
+    for number, (split, part) in enumerate(raw.splits.items()):
+        # One generator for each official split: the size of one then never changes the choice in another.
+        generator = np.random.default_rng(seed if number == 0 else (seed, number))
+        pools[split] = part, generator.permutation(len(part))
+    if "validation" not in pools:
+        part, order = pools["train"]
+        share = spec.sizes[1] / (spec.sizes[0] + spec.sizes[1])
+        cut = len(order) - max(1, round(len(order) * share))
+        pools["train"], pools["validation"] = (part, order[:cut]), (part, order[cut:])
+    chosen: dict[str, tuple[RawSplit, np.ndarray]] = {}
+    for split in SPLITS:
+        part, order = pools[split]
+        cap = caps[split]
+        indices = np.sort(order if cap is None else order[: max(cap, 0)])
+        if not len(indices):
+            raise DataError(f"{spec.title}: the {split} split has no image ({len(order)} are there, the cap is {cap})")
+        chosen[split] = part, indices
+    return chosen
+
+
+def fit_moments(folder: Path) -> tuple[np.ndarray, np.ndarray, int]:
+    """Mean and covariance of the train and validation images of a prepared folder, pixels in [0, 1].
+
+    Two passes over the memory-mapped images: the sums of the first are whole numbers and so exact, and the second
+    centres before it multiplies, so that nothing cancels.
+
+    Returns:
+        mean (d,) and unbiased covariance (d, d), float64 with d = C * 32 * 32 in the order channel, row, column; and
+        the number of images.
+
+    Raises:
+        DataError: the folder is not a prepared dataset, or holds fewer than two such images.
+    """
+    data = load_prepared(folder)
+    splits = [data.images("train"), data.images("validation")]
+    n, d = sum(map(len, splits)), data.info.channels * SIDE * SIDE
+    if n < 2:
+        raise DataError(f"{folder} has {n} train and validation images: a covariance needs at least two")
+    total = np.zeros(d, dtype=np.int64)
+    for chunk in _flat_chunks(splits):
+        total += chunk.sum(axis=0, dtype=np.int64)
+    mean = total / (255 * n)
+    covariance = np.zeros((d, d))
+    with Progress(n, f"covariance of {data.info.title}") as progress:
+        for chunk in _flat_chunks(splits):
+            centred = chunk / 255 - mean
+            covariance += centred.T @ centred
+            progress.advance(len(chunk))
+    covariance /= n - 1
+    return mean, covariance, n
+
+
+def _flat_chunks(splits: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    for images in splits:
+        for start in range(0, len(images), _CHUNK):
+            chunk = images[start : start + _CHUNK]
+            yield chunk.reshape(len(chunk), -1)
+
+
+def _columns(spec: Dataset, attributes: str) -> tuple[int, ...] | None:
+    if not spec.multilabel:
+        return None
+    if attributes not in CELEBA_SETS:
+        raise ConfigError(f"unknown attribute set {attributes!r}: choose from {', '.join(CELEBA_SETS)}")
+    return CELEBA_SETS[attributes]
+
+
+def _labels(labels: np.ndarray, columns: Sequence[int] | None) -> np.ndarray:
+    if columns is None:
+        return labels.astype(np.int64)
+    return np.ascontiguousarray(labels[:, columns], dtype=np.uint8)
+
+
+def _label_names(raw: RawDataset, columns: Sequence[int] | None) -> list[str]:
+    return list(raw.label_names if columns is None else (raw.label_names[column] for column in columns))
+
+
+def _chunks(spec: Dataset, part: RawSplit, indices: np.ndarray, split: str) -> Iterator[np.ndarray]:
+    """The images of ``indices`` as uint8 (n, C, 32, 32) with n up to the chunk size."""
+    images = part.images(indices)
+    with Progress(len(indices), f"prepare {spec.title} {split}") as progress:
+        for start in range(0, len(indices), _CHUNK):
+            chunk = np.empty((min(_CHUNK, len(indices) - start), spec.channels, SIDE, SIDE), dtype=np.uint8)
+            for row in chunk:
+                row[:] = resize(next(images)).transpose(2, 0, 1)
+            yield chunk
+            progress.advance(len(chunk))
+
+
+def resize(image: np.ndarray) -> np.ndarray:
+    """Resize uint8 (H, W, C), C being 1 or 3, to (32, 32, C); see the module's text for the filter."""
+    if image.shape[:2] == (SIDE, SIDE):
+        return image
+    from PIL import Image
+
+    grey = image.shape[2] == 1
+    small = Image.fromarray(image[:, :, 0] if grey else image).resize((SIDE, SIDE), Image.Resampling.BILINEAR)
+    return np.asarray(small).reshape(SIDE, SIDE, image.shape[2])
+
+
+def _write_array(
+    path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], chunks: Iterable[np.ndarray], fingerprint: Any
+) -> None:
+    """Write chunks as one .npy file, atomically, and feed ``fingerprint`` with the file's very bytes.
+
+    Plain writes, not a memory map: on a full disk a map ends the process with a bus error, a write raises.
+    """
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        writer = _HashingWriter(file, fingerprint)
+        header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(writer, header)
+        for chunk in chunks:
+            writer.write(np.ascontiguousarray(chunk, dtype=dtype).tobytes())
+
+
+@dataclass
+class _HashingWriter:
+    file: IO[bytes]
+    hash: Any
+
+    def write(self, data: bytes) -> int:
+        self.hash.update(data)
+        return self.file.write(data)
+
+
+@dataclass
+class _Statistics:
+    """Channel means and deviations from whole-number sums, which are exact for any number of images."""
+
+    channels: int
+    count: int = 0
+    sums: list[int] = field(init=False)
+    squares: list[int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.sums, self.squares = [0] * self.channels, [0] * self.channels
+
+    def watch(self, chunks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Pass chunks (n, C, 32, 32) on, counting their pixels."""
+        values = np.arange(256, dtype=np.int64)
+        for chunk in chunks:
+            self.count += len(chunk) * SIDE * SIDE
+            for channel in range(self.channels):
+                histogram = np.bincount(chunk[:, channel].reshape(-1), minlength=256)
+                self.sums[channel] += int(histogram @ values)
+                self.squares[channel] += int(histogram @ values**2)
+            yield chunk
+
+    def mean(self) -> list[float]:
+        """Per channel, in [0, 1]."""
+        return [total / (255 * self.count) for total in self.sums]
+
+    def std(self) -> list[float]:
+        """Per channel, population standard deviation in [0, 1]."""
+        # Whole numbers up to the last step, so nothing cancels.
+        return [
+            (self.count * square - total**2) ** 0.5 / (255 * self.count)
+            for total, square in zip(self.sums, self.squares, strict=True)
+        ]

@@ -1,0 +1,86 @@
+"""Score one target model with every detector, over samples of user images."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from vicious.data.prepared import PreparedDataset, load_prepared
+from vicious.defense.detector import Detector, Evidence
+from vicious.defense.linear_decodability import LINEAR_DECODABILITY
+from vicious.errors import MetricError
+from vicious.files import atomic_path
+from vicious.models.checkpoint import load_model, load_record
+from vicious.randomness import derive_seed
+from vicious.training.jobs import check_fits
+from vicious.training.loop import EVALUATION_BATCH, batches
+
+DETECTORS: tuple[Detector, ...] = (LINEAR_DECODABILITY,)
+
+
+def evaluate_defense(
+    folder: Path, target_weights: Path, out: Path, *, user_images: list[int], draws: int, device: torch.device
+) -> None:
+    """Score one target model with every detector; the user's images are drawn from the test set.
+
+    Writes a CSV with a row per detector, number of user images and draw. A sample that a detector cannot score is a row
+    with status "failed" and the reason. The draws are the same for every model of a dataset.
+
+    Args:
+        folder: a prepared dataset.
+        target_weights: the model F to be judged.
+        user_images: numbers n of user images.
+        draws: samples per number.
+    """
+    data = load_prepared(folder)
+    record = load_record(target_weights)
+    logits = _logits(data, target_weights, device)
+    images, labels = data.images("test"), np.asarray(data.labels("test"))
+    rows: list[dict[str, Any]] = []
+    for n in user_images:
+        for draw in range(draws):
+            own = np.random.default_rng(derive_seed(draw, "user images", n)).permutation(len(labels))[:n]
+            for detector in DETECTORS:
+                rows.append(
+                    {
+                        "dataset": data.info.name,
+                        "role": record["role"],
+                        "outputs": record["outputs"] or "",
+                        "beta_r": record["beta_r"],
+                        "seed": record["schedule"]["seed"],
+                        "detector": detector.name,
+                        "n_user": n,
+                        "draw": draw,
+                        **_score(detector, n, np.asarray(images[own]), labels[own], logits[own]),
+                    }
+                )
+    with atomic_path(out) as temporary:
+        pd.DataFrame(rows).to_csv(temporary, index=False, float_format="%.8g", lineterminator="\n")
+
+
+def _score(
+    detector: Detector, n: int, images: NDArray[np.uint8], labels: NDArray[Any], logits: NDArray[np.float64]
+) -> dict[str, Any]:
+    try:
+        if len(images) < n:
+            raise MetricError(f"the test set has only {len(images)} images, {n} were asked for")
+        pixels = images.reshape(len(images), -1) / 255.0
+        return {
+            "score": detector.score(Evidence(pixels, labels.astype(np.int64), logits)),
+            "status": "ok",
+            "reason": "",
+        }
+    except (MetricError, np.linalg.LinAlgError) as error:
+        return {"score": None, "status": "failed", "reason": str(error)}
+
+
+@torch.no_grad()
+def _logits(data: PreparedDataset, target_weights: Path, device: torch.device) -> NDArray[np.float64]:
+    target, architecture = load_model(target_weights, "target")
+    check_fits(target_weights, architecture, data)
+    target = target.to(device, memory_format=torch.channels_last)
+    parts = [target(images).cpu().double().numpy() for images, _ in batches(data, "test", EVALUATION_BATCH, device)]
+    return np.concatenate(parts)

@@ -1,0 +1,37 @@
+"""The errors a user can meet. Each message names the file or key, what was expected, and the next step."""
+
+
+class ViciousError(Exception):
+    """Base of every error that is the user's to solve; the command line prints it without a traceback."""
+
+
+class ConfigError(ViciousError):
+    """A key or value of params.yaml (or of ``--config``) is not valid."""
+
+
+class DataError(ViciousError):
+    """A dataset file is missing, altered, truncated or not what its name says."""
+
+
+class DownloadError(DataError):
+    """No mirror delivered the official bytes."""
+
+
+class CheckpointError(ViciousError):
+    """Weights and model description do not belong together, or are damaged."""
+
+
+class TrainingError(ViciousError):
+    """Training cannot go on, for instance because the loss is no longer finite."""
+
+
+class MetricError(ViciousError):
+    """A measure was asked of values for which it is not defined."""
+
+
+class MixedResultsError(ViciousError):
+    """Results of different configurations were offered to one table."""
+
+
+class StorageError(ViciousError):
+    """The file system refused to take the results (full, read-only, no permission)."""

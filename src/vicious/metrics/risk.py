@@ -1,0 +1,267 @@
+"""The reconstruction risk R: Mahalanobis distance of guessing the mean image over that of the reconstruction.
+
+    R(x) = M(x, mu) / M(x, x_tilde),   M(a, b) = sqrt((a - b)^T Sigma^-1 (a - b))
+
+with mu and Sigma the mean and covariance of the train and validation images (arXiv 2212.04223). R = 1 is no better than
+guessing the mean image; larger is worse for privacy. Sigma is singular for real images, so its inverse is never formed:
+one eigendecomposition Sigma = V diag(l) V^T in float64 serves every estimator, and what was kept is reported as a rank.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vicious.errors import DataError, MetricError
+from vicious.files import atomic_path
+
+Array = NDArray[np.float64]
+Estimator = Literal["truncated", "ridge", "ledoit_wolf"]
+
+RISK_CAP = 1e3
+"""Largest risk of one image: a perfect reconstruction would be infinite; it is capped here and counted."""
+
+_NEGATIVE_TOLERANCE = 1e-8
+
+
+@dataclass(frozen=True)
+class Covariance:
+    """Mean and eigendecomposition of the covariance of images, float64.
+
+    Attributes:
+        mean: (d,), pixels in [0, 1].
+        eigenvalues: (d,), descending, not negative.
+        eigenvectors: (d, d), in columns, orthonormal.
+        images: number n of images behind the estimate; with n <= d it is singular whatever the images are.
+        shrinkage: the Ledoit-Wolf intensity in [0, 1].
+        label_means: (p, d), least-squares images for the labels: what a label alone tells, see :mod:`.baseline`.
+    """
+
+    mean: Array
+    eigenvalues: Array
+    eigenvectors: Array
+    images: int
+    shrinkage: float
+    label_means: Array
+
+
+def factorise(covariance: Array) -> tuple[Array, Array]:
+    """Eigenvalues, descending, and eigenvectors, in columns, of a symmetric matrix, in float64.
+
+    Eigenvalues that rounding made slightly negative become zero.
+
+    Raises:
+        MetricError: not square, not symmetric, not finite, or negative beyond rounding.
+    """
+    matrix = np.asarray(covariance, dtype=np.float64)
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+        raise MetricError(f"a covariance must be a square matrix, got shape {matrix.shape}")
+    if not np.isfinite(matrix).all():
+        raise MetricError("the covariance holds values that are not finite")
+    scale = float(np.abs(matrix).max(initial=0.0))
+    if not np.allclose(matrix, matrix.T, rtol=0.0, atol=1e-6 * scale):
+        raise MetricError("a covariance must be symmetric")
+    values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
+    if values.size and values[0] < -max(_NEGATIVE_TOLERANCE, np.finfo(np.asarray(covariance).dtype).eps * 10) * max(
+        values[-1], 0.0
+    ):
+        raise MetricError(f"the covariance has the negative eigenvalue {values[0]:.3g}: it is no covariance")
+    return values[::-1].clip(min=0.0), np.ascontiguousarray(vectors[:, ::-1])
+
+
+def ledoit_wolf_shrinkage(eigenvalues: Array, fourth_moment: float, images: int) -> float:
+    """Shrinkage intensity towards the scaled identity (Ledoit and Wolf, 2004, "A well-conditioned estimator ...").
+
+    Args:
+        eigenvalues: (d,), of the covariance that divides by n - 1.
+        fourth_moment: mean over images of ``||x - mu||^4``.
+        images: n.
+    """
+    d = eigenvalues.size
+    biased = eigenvalues * (images - 1) / images
+    square, mean = float((biased**2).sum()), float(biased.mean())
+    beta = (fourth_moment - square) / (d * images)
+    delta = square / d - mean**2
+    return 0.0 if delta <= 0 else float(min(max(beta, 0.0), delta) / delta)
+
+
+@dataclass(frozen=True)
+class Whitening:
+    """A linear map to coordinates in which the Mahalanobis distance is the Euclidean norm.
+
+    Attributes:
+        matrix: (d, rank): kept eigenvectors divided by the root of their (regularised) eigenvalues.
+        rank: number of directions kept.
+        share: share of the total variance that they explain, in [0, 1].
+        estimator: which one, with its setting, in words.
+    """
+
+    matrix: Array
+    rank: int
+    share: float
+    estimator: str
+
+
+def whiten(covariance: Covariance, estimator: Estimator = "truncated", cutoff: float = 1.2e-7) -> Whitening:
+    """The whitening of a covariance estimator.
+
+    Args:
+        estimator: "truncated" keeps l > cutoff * d * max(l), which for 1.2e-7 is what a float32 pseudo-inverse keeps;
+            "ridge" adds cutoff * mean(l) to every l; "ledoit_wolf" shrinks towards mean(l), and ignores the cut-off.
+        cutoff: relative cut-off or ridge, not negative.
+
+    Raises:
+        MetricError: the images do not vary at all, or the setting is out of range.
+    """
+    values, vectors = covariance.eigenvalues, covariance.eigenvectors
+    if not values.size or values[0] <= 0:
+        raise MetricError("all images are equal: their covariance is zero and the risk is not defined")
+    if cutoff < 0:
+        raise MetricError(f"the cut-off must not be negative, got {cutoff}")
+    mean = values.mean()
+    if estimator == "truncated":
+        kept = values > max(cutoff * values.size, 1e-15) * values[0]
+        spread, name = values[kept], f"truncated {cutoff:g} d"
+    elif estimator == "ridge":
+        kept, name = values + cutoff * mean > 1e-15 * values[0], f"ridge {cutoff:g}"
+        spread = values[kept] + cutoff * mean
+    elif estimator == "ledoit_wolf":
+        spread = (1 - covariance.shrinkage) * values + covariance.shrinkage * mean
+        kept, name = spread > 1e-15 * values[0], f"ledoit_wolf {covariance.shrinkage:.4g}"
+        spread = spread[kept]
+    else:
+        raise MetricError(f"unknown estimator {estimator!r}: choose truncated, ridge or ledoit_wolf")
+    return _whitening(covariance, kept, spread, name)
+
+
+def whiten_share(covariance: Covariance, share: float = 0.95) -> Whitening:
+    """The whitening by the fewest leading components that explain at least ``share`` of the variance.
+
+    Raises:
+        MetricError: the images do not vary, or ``share`` is not in (0, 1].
+    """
+    values = covariance.eigenvalues
+    if not values.size or values[0] <= 0:
+        raise MetricError("all images are equal: their covariance is zero and the risk is not defined")
+    if not 0 < share <= 1:
+        raise MetricError(f"the share of variance must lie in (0, 1], got {share}")
+    explained = np.cumsum(values) / values.sum()
+    rank = min(int(np.searchsorted(explained, share * (1 - 1e-12))) + 1, int((values > 1e-15 * values[0]).sum()))
+    kept = np.arange(values.size) < rank
+    return _whitening(covariance, kept, values[kept], f"share {share:g}")
+
+
+def _whitening(covariance: Covariance, kept: NDArray[np.bool_], spread: Array, name: str) -> Whitening:
+    values = covariance.eigenvalues
+    matrix = covariance.eigenvectors[:, kept] / np.sqrt(spread)
+    return Whitening(matrix, int(kept.sum()), float(values[kept].sum() / values.sum()), name)
+
+
+def mahalanobis(a: Array, b: Array, whitening: Whitening) -> Array:
+    """Distance of each pair of rows; being the norm of a whitened difference it can be neither negative nor NaN.
+
+    Shapes: (n, d) and (n, d) or (d,) -> (n,). Pixels in [0, 1].
+
+    Raises:
+        MetricError: shapes do not fit, or values are not finite.
+    """
+    difference = np.asarray(a, dtype=np.float64) - np.asarray(b, dtype=np.float64)
+    if difference.ndim != 2 or difference.shape[1] != whitening.matrix.shape[0]:
+        raise MetricError(f"expected rows of {whitening.matrix.shape[0]} pixels, got shape {difference.shape}")
+    if not np.isfinite(difference).all():
+        raise MetricError("images hold values that are not finite")
+    return np.linalg.norm(difference @ whitening.matrix, axis=1)
+
+
+def risk(x: Array, reconstruction: Array, mean: Array, whitening: Whitening) -> Array:
+    """Reconstruction risk R of each image.
+
+    A perfect reconstruction gets :data:`RISK_CAP` (unless the image is the mean itself: then guessing is as good, R = 1).
+
+    Shapes: (n, d), (n, d), (d,) -> (n,). Range [0, RISK_CAP].
+    """
+    guess = mahalanobis(x, mean, whitening)
+    error = mahalanobis(x, reconstruction, whitening)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where(error > 0, guess / error, np.where(guess > 0, RISK_CAP, 1.0))
+    return np.minimum(ratio, RISK_CAP)
+
+
+def label_design(labels: NDArray[np.integer], outputs: int) -> Array:
+    """Features of labels for the label-only baseline: one-hot classes, or attributes with a constant.
+
+    Shapes: classes (n,) -> (n, outputs); attributes (n, K) in {0, 1} -> (n, 1 + K).
+    """
+    if labels.ndim == 1:
+        return np.eye(outputs)[labels]
+    return np.hstack([np.ones((len(labels), 1)), labels.astype(np.float64)])
+
+
+def fit_covariance(
+    mean: Array, covariance: Array, images: int, batches: Iterable[tuple[Array, NDArray[np.integer]]], outputs: int
+) -> Covariance:
+    """Factorise a covariance and fit what else needs one more pass over the same images.
+
+    Args:
+        mean, covariance: (d,) and (d, d) of the images.
+        images: their number n.
+        batches: the images (m, d) in [0, 1] with their labels, once more.
+        outputs: number of classes or attributes.
+    """
+    values, vectors = factorise(covariance)
+    fourth, gram, cross = 0.0, np.zeros(()), np.zeros(())
+    for rows, labels in batches:
+        fourth += float((((rows - mean) ** 2).sum(1) ** 2).sum())
+        design = label_design(labels, outputs)
+        gram = gram + design.T @ design
+        cross = cross + design.T @ (rows - mean)
+    label_means = np.linalg.pinv(gram, rcond=1e-10, hermitian=True) @ cross + _offset(labels, mean, gram)
+    shrinkage = ledoit_wolf_shrinkage(values, fourth / images, images)
+    return Covariance(mean, values, vectors, images, shrinkage, label_means)
+
+
+def _offset(labels: NDArray[np.integer], mean: Array, gram: Array) -> Array:
+    """Add the mean back: to every class (an unseen one predicts the mean image), or to the constant alone."""
+    if labels.ndim == 1:
+        return np.broadcast_to(mean, (len(gram), mean.size))
+    return np.vstack([mean, np.zeros((len(gram) - 1, mean.size))])
+
+
+def save_covariance(covariance: Covariance, path: Path) -> None:
+    """Write a covariance as safetensors."""
+    from safetensors.numpy import save_file
+
+    arrays = {name: np.ascontiguousarray(getattr(covariance, name)) for name in ("mean", "eigenvalues", "eigenvectors")}
+    arrays |= {
+        "label_means": np.ascontiguousarray(covariance.label_means),
+        "images": np.array([covariance.images]),
+        "shrinkage": np.array([covariance.shrinkage]),
+    }
+    with atomic_path(path) as temporary:
+        save_file(arrays, temporary)
+
+
+def load_covariance(path: Path) -> Covariance:
+    """Read a covariance.
+
+    Raises:
+        DataError: the file is missing or damaged.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        arrays = load_file(path)
+        return Covariance(
+            mean=arrays["mean"],
+            eigenvalues=arrays["eigenvalues"],
+            eigenvectors=arrays["eigenvectors"],
+            images=int(arrays["images"][0]),
+            shrinkage=float(arrays["shrinkage"][0]),
+            label_means=arrays["label_means"],
+        )
+    except (OSError, SafetensorError, KeyError) as error:
+        raise DataError(f"{path} is missing or damaged ({error}): run `vicious fit-covariance` again") from None

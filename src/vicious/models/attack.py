@@ -1,0 +1,82 @@
+"""The attack model G: a decoder from a classifier's outputs to images, the mirror image of the target model.
+
+Architecture: the study of vicious classifiers (arXiv 2212.04223) and its public code.
+"""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from vicious.models.target import blocks_per_group
+
+Outputs = Literal["logits", "softmax"]
+
+
+def transmit(logits: Tensor, outputs: Outputs, multilabel: bool = False) -> Tensor:
+    """What the user sends back: the logits themselves, or probabilities (of attributes where ``multilabel``).
+
+    Shapes: (N, K) -> (N, K).
+    """
+    if outputs == "logits":
+        return logits
+    return torch.sigmoid(logits) if multilabel else torch.softmax(logits, dim=1)
+
+
+def _shortcut(channels_in: int, channels_out: int, group: int) -> nn.ConvTranspose2d:
+    """The transposed convolution that doubles the side beside a group's first block."""
+    kernel, stride, padding = (1, 3, 1) if group == 0 else (2, 2, 0)
+    return nn.ConvTranspose2d(channels_in, channels_out, kernel, stride, padding, bias=False)
+
+
+class TransposedBlock(nn.Module):
+    """BatchNorm, ReLU, transposed convolution, twice, plus a shortcut; ``group`` doubles the side where it is given."""
+
+    def __init__(self, channels_in: int, channels_out: int, group: int | None) -> None:
+        super().__init__()
+        kernel, stride = (3, 1) if group is None else (4, 2)
+        self.norm1 = nn.BatchNorm2d(channels_in)
+        self.conv1 = nn.ConvTranspose2d(channels_in, channels_out, kernel, stride, padding=1, bias=False)
+        self.norm2 = nn.BatchNorm2d(channels_out)
+        self.conv2 = nn.ConvTranspose2d(channels_out, channels_out, 3, padding=1, bias=False)
+        self.shortcut = None if group is None else _shortcut(channels_in, channels_out, group)
+
+    def forward(self, x: Tensor) -> Tensor:
+        activated = functional.relu(self.norm1(x))
+        residual = self.conv2(functional.relu(self.norm2(self.conv1(activated))))
+        return residual + (x if self.shortcut is None else self.shortcut(activated))
+
+
+class AttackModel(nn.Module):
+    """Decoder G from transmitted outputs to images.
+
+    Args:
+        depth: number of layers, 6 n + 4.
+        width: factor on the channels.
+        channels: image channels, 1 or 3.
+        outputs: number of outputs K that are read.
+
+    Shapes: outputs (N, K) -> images (N, channels, 32, 32) in (0, 1).
+    """
+
+    def __init__(self, depth: int, width: int, channels: int, outputs: int) -> None:
+        super().__init__()
+        n = blocks_per_group(depth)
+        last = 8 if width == 1 else 16  # with width 1 a last group of 16 channels would not change its input's channels
+        widths = (64 * width, 32 * width, 16 * width, last)
+        self.linear = nn.Linear(outputs, widths[0] * 16)
+        self.groups = nn.Sequential(
+            *(
+                TransposedBlock(
+                    widths[group] if block == 0 else widths[group + 1], widths[group + 1], group if block == 0 else None
+                )
+                for group in range(3)
+                for block in range(n)
+            )
+        )
+        self.last = nn.ConvTranspose2d(last, channels, 3, padding=1, bias=False)
+
+    def forward(self, outputs: Tensor) -> Tensor:
+        seed = self.linear(outputs).unflatten(1, (-1, 4, 4)).contiguous(memory_format=torch.channels_last)
+        return torch.sigmoid(self.last(self.groups(seed)))

@@ -1,0 +1,64 @@
+"""Progress of long work: a bar with rate and time left on a terminal, a plain line now and then in a log."""
+
+import sys
+import time
+from types import TracebackType
+from typing import Self
+
+from tqdm import tqdm
+
+_SECONDS_BETWEEN_LINES = 10.0
+
+
+class Progress:
+    """Counts work in ``unit`` towards ``total``.
+
+    On a terminal it is a tqdm bar; elsewhere it prints ``label: 1200/4000 images, 310 images/s, 9 s left`` to standard
+    error at most every 10 seconds and once at the end, so that a log stays readable.
+
+    Args:
+        total: amount of work; None where it is not known.
+        label: what is being done.
+        unit: name of one piece of work, plural; "B" counts bytes.
+    """
+
+    def __init__(self, total: int | None, label: str, unit: str = "images") -> None:
+        self.total, self.label, self.unit = total, label, unit
+        self.done = 0
+        self._start = self._last = time.monotonic()
+        self._bar = (
+            tqdm(total=total, desc=label, unit=unit, unit_scale=True, dynamic_ncols=True)
+            if sys.stderr.isatty()
+            else None
+        )
+
+    def advance(self, amount: int, note: str = "") -> None:
+        """Count ``amount`` more pieces as done; ``note`` (a loss, say) is shown beside the rate."""
+        self.done += amount
+        if self._bar is not None:
+            self._bar.set_postfix_str(note, refresh=False)
+            self._bar.update(amount)
+        elif time.monotonic() - self._last >= _SECONDS_BETWEEN_LINES:
+            self._last = time.monotonic()
+            self._print(note)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.close()
+        elif kind is None:
+            self._print("done")
+
+    def _print(self, note: str) -> None:
+        rate = self.done / max(time.monotonic() - self._start, 1e-9)
+        parts = [f"{self.done}/{self.total} {self.unit}" if self.total else f"{self.done} {self.unit}"]
+        parts.append(f"{rate:.3g} {self.unit}/s")
+        if self.total and self.done < self.total:
+            parts.append(f"{(self.total - self.done) / max(rate, 1e-9):.0f} s left")
+        if note:
+            parts.append(note)
+        print(f"{self.label}: {', '.join(parts)}", file=sys.stderr, flush=True)

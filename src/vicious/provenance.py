@@ -1,0 +1,137 @@
+"""Where a result comes from: code, libraries, hardware, time, inputs."""
+
+import ast
+import hashlib
+import importlib.metadata
+import os
+import platform
+import subprocess
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from vicious import __version__
+from vicious.files import digest, write_json
+
+_SOURCE = Path(__file__).resolve().parent
+_LIBRARIES = (
+    "torch",
+    "torchvision",
+    "numpy",
+    "scipy",
+    "pandas",
+    "matplotlib",
+    "seaborn",
+    "safetensors",
+    "pyarrow",
+    "pillow",
+)
+
+
+@cache
+def code_hash(*modules: str) -> str:
+    """Hash of the source of ``modules`` and of all of this package's modules that they import, directly or not.
+
+    It changes when any code that a command runs changes, and not when a file is merely touched.
+    """
+    found: set[Path] = set()
+    waiting = [_module_file(module) for module in modules]
+    while waiting:
+        file = waiting.pop()
+        if file is None or file in found:
+            continue
+        found.add(file)
+        waiting.extend(_module_file(name) for name in _imports(file))
+    total = hashlib.sha256()
+    for file in sorted(found):
+        total.update(f"{file.relative_to(_SOURCE).as_posix()} {digest(file)}\n".encode())
+    return total.hexdigest()[:16]
+
+
+def _module_file(name: str) -> Path | None:
+    parts = name.split(".")
+    if parts[0] != "vicious":
+        return None
+    base = _SOURCE.joinpath(*parts[1:])
+    return next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()), None)
+
+
+def _imports(file: Path) -> list[str]:
+    names: list[str] = []
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return names
+
+
+def hardware() -> dict[str, Any]:
+    """The machine in words: processor, cores that may be used, system."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {"processor": _processor(), "cores": cores, "system": platform.platform(terse=True)}
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def code_version() -> dict[str, Any]:
+    """Package version, Git commit and whether tracked files differ from it; None where there is no Git."""
+
+    def git(*arguments: str) -> str | None:
+        try:
+            return subprocess.run(
+                ["git", "-C", str(_SOURCE), *arguments], capture_output=True, text=True, check=True, timeout=30
+            ).stdout.strip()
+        except (OSError, subprocess.SubprocessError):
+            return None
+
+    status = git("status", "--porcelain", "--untracked-files=no")
+    return {
+        "package": __version__,
+        "commit": git("rev-parse", "HEAD"),
+        "dirty": None if status is None else bool(status),
+    }
+
+
+def libraries() -> dict[str, str]:
+    """Versions of the libraries that results depend on, as installed."""
+    versions = {"python": platform.python_version()}
+    for name in _LIBRARIES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def write_provenance(
+    path: Path, command: str, settings: Mapping[str, Any], inputs: Iterable[Path], seconds: float
+) -> None:
+    """Write one provenance JSON.
+
+    Args:
+        path: where to; no result depends on this file, since its times differ from run to run.
+        command: the command that ran.
+        settings: its settings.
+        inputs: files it read; their hashes are recorded.
+        seconds: how long it took.
+    """
+    content = {
+        "command": command,
+        "settings": dict(settings),
+        "inputs": {file.as_posix(): digest(file) for file in inputs if file.is_file()},
+        "code": code_version(),
+        "libraries": libraries(),
+        "hardware": hardware(),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": round(seconds, 3),
+    }
+    write_json(path, content)

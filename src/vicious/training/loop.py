@@ -1,0 +1,213 @@
+"""The training loop that honest, vicious and attack training share, with resume state after each epoch."""
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Generator, Tensor, nn
+
+from vicious.data.catalog import Split
+from vicious.data.prepared import PreparedDataset
+from vicious.errors import TrainingError
+from vicious.files import atomic_path
+from vicious.progress import Progress
+from vicious.randomness import derive_seed
+from vicious.training.augment import augment
+from vicious.training.losses import selection_score
+
+EVALUATION_BATCH = 250
+Row = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How to train.
+
+    Attributes:
+        epochs: passes over the training images.
+        batch_images: images in a batch; with their augmented copies twice as many rows.
+        learning_rate: of Adam, constant.
+        seed: of initial weights, order and augmentation.
+    """
+
+    epochs: int
+    batch_images: int
+    learning_rate: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What is trained and how it is judged.
+
+    Attributes:
+        modules: the models whose weights change, by name, each with its own Adam.
+        loss: (images, labels) -> loss to minimise and named terms for the curve.
+        validate: (images, labels) -> per-image tensors (n,) out of "accuracy", "ssim", "mse".
+    """
+
+    modules: dict[str, nn.Module]
+    loss: Callable[[Tensor, Tensor], tuple[Tensor, Row]]
+    validate: Callable[[Tensor, Tensor], dict[str, Tensor]]
+
+
+def batches(
+    data: PreparedDataset, split: Split, size: int, device: torch.device, order: np.ndarray | None = None
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Images (n, C, 32, 32) in [0, 1] and labels of a split, in ``order`` (default: as they lie), ``size`` at a time."""
+    images, labels = data.images(split), data.labels(split)
+    for start in range(0, len(labels), size):
+        chosen = slice(start, start + size) if order is None else order[start : start + size]
+        pixels = torch.from_numpy(np.array(images[chosen])).to(device)
+        picked = torch.from_numpy(np.asarray(labels[chosen]).astype(np.int64)).to(device)
+        yield pixels.float().div_(255).contiguous(memory_format=torch.channels_last), picked
+
+
+def fresh(build: Callable[[], nn.Module], seed: int, name: str, device: torch.device) -> nn.Module:
+    """A model with initial weights that depend on the seed and its name alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(seed, "initial weights", name))
+        return build().to(device).to(memory_format=torch.channels_last)
+
+
+def train(
+    objective: Objective, data: PreparedDataset, schedule: Schedule, state: Path, label: str
+) -> tuple[dict[str, dict[str, Tensor]], list[Row]]:
+    """Train, and select the epoch with the smallest validation score.
+
+    Args:
+        state: file with the resume state, written after each epoch, read if it is there, removed by the caller once the
+            results are safe.
+        label: for the progress display.
+
+    Returns:
+        The selected weights of each module, and a row per epoch of the training curve.
+
+    Raises:
+        TrainingError: the loss is no longer finite.
+    """
+    run = _Run(objective, schedule)
+    run.restore(state)
+    device = next(iter(next(iter(objective.modules.values())).parameters())).device
+    count = len(data.labels("train"))
+    with Progress(schedule.epochs * count, label) as progress:
+        if run.curve:
+            progress.advance(len(run.curve) * count, f"resumed after epoch {len(run.curve)}")
+        for epoch in range(len(run.curve), schedule.epochs):
+            row = _train_epoch(objective, run.optimisers, data, schedule, epoch, device, progress)
+            run.finish_epoch({"epoch": epoch + 1, **row, **evaluate(objective, data, device)})
+            run.save(state)
+    return run.best, run.curve
+
+
+def _train_epoch(
+    objective: Objective,
+    optimisers: dict[str, torch.optim.Adam],
+    data: PreparedDataset,
+    schedule: Schedule,
+    epoch: int,
+    device: torch.device,
+    progress: Progress,
+) -> Row:
+    for module in objective.modules.values():
+        module.train()
+    order = np.random.default_rng(derive_seed(schedule.seed, "order", epoch)).permutation(len(data.labels("train")))
+    generator = Generator().manual_seed(derive_seed(schedule.seed, "augmentation", epoch))
+    sums: Row = {}
+    for images, labels in batches(data, "train", schedule.batch_images, device, order):
+        rows = torch.cat([images, augment(images, generator)])
+        loss, terms = objective.loss(rows, labels.repeat(2, *[1] * (labels.ndim - 1)))
+        value = loss.item()
+        if not math.isfinite(value):
+            raise TrainingError(
+                f"the loss is {value} in epoch {epoch + 1} (seed {schedule.seed}): lower scales.<scale>.learning_rate"
+            )
+        for optimiser in optimisers.values():
+            optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        for optimiser in optimisers.values():
+            optimiser.step()
+        for name, term in {"loss": value, **terms}.items():
+            sums[name] = sums.get(name, 0.0) + term * len(images)
+        progress.advance(len(images), f"epoch {epoch + 1}/{schedule.epochs}, loss {value:.4f}")
+    return {f"train_{name}": total / len(order) for name, total in sums.items()}
+
+
+@torch.no_grad()
+def evaluate(objective: Objective, data: PreparedDataset, device: torch.device) -> Row:
+    """Validation means over images, and the selection score."""
+    for module in objective.modules.values():
+        module.eval()
+    parts: dict[str, list[Tensor]] = {}
+    for images, labels in batches(data, "validation", EVALUATION_BATCH, device):
+        for name, values in objective.validate(images, labels).items():
+            parts.setdefault(name, []).append(values.double())
+    means = {name: torch.cat(values).mean().item() for name, values in parts.items()}
+    score = selection_score(means.get("accuracy"), means.get("ssim"), means.get("mse"))
+    return {f"validation_{name}": mean for name, mean in means.items()} | {"selection": score}
+
+
+class _Run:
+    """What changes while training: optimisers, the curve, the best weights so far. Its file is the resume state."""
+
+    def __init__(self, objective: Objective, schedule: Schedule) -> None:
+        self.modules = objective.modules
+        self.optimisers = {
+            name: torch.optim.Adam(module.parameters(), lr=schedule.learning_rate)
+            for name, module in self.modules.items()
+        }
+        self.curve: list[Row] = []
+        self.best: dict[str, dict[str, Tensor]] = {}
+
+    def finish_epoch(self, row: Row) -> None:
+        if not math.isfinite(row["selection"]):
+            raise TrainingError(f"the validation score is {row['selection']} after epoch {row['epoch']:.0f}")
+        if all(row["selection"] < earlier["selection"] for earlier in self.curve):
+            self.best = {
+                name: {key: tensor.detach().cpu().clone() for key, tensor in module.state_dict().items()}
+                for name, module in self.modules.items()
+            }
+        self.curve.append(row)
+
+    def save(self, path: Path) -> None:
+        tensors: dict[str, Tensor] = {}
+        for name, module in self.modules.items():
+            tensors |= {f"now/{name}/{key}": value for key, value in module.state_dict().items()}
+            tensors |= {f"best/{name}/{key}": value for key, value in self.best[name].items()}
+            for index, moments in self.optimisers[name].state_dict()["state"].items():
+                tensors |= {f"adam/{name}/{index}/{key}": value for key, value in moments.items()}
+        contiguous = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
+        with atomic_path(path) as temporary:
+            save_file(contiguous, temporary, metadata={"curve": json.dumps(self.curve)})
+
+    def restore(self, path: Path) -> None:
+        if not path.is_file():
+            return
+        try:
+            with safe_open(path, framework="pt") as file:
+                curve = json.loads(file.metadata()["curve"])
+                tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
+        except (SafetensorError, OSError, ValueError, KeyError):
+            path.unlink()  # a damaged resume state costs time, never the result
+            return
+        self.curve = curve
+        for name, module in self.modules.items():
+            module.load_state_dict(_below(tensors, f"now/{name}/"))
+            self.best[name] = _below(tensors, f"best/{name}/")
+            moments: dict[int, dict[str, Any]] = {}
+            for key, value in _below(tensors, f"adam/{name}/").items():
+                index, moment = key.split("/")
+                moments.setdefault(int(index), {})[moment] = value
+            optimiser = self.optimisers[name]
+            optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})
+
+
+def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}

@@ -1,0 +1,53 @@
+"""Losses, accuracy and the selection rule of the study (arXiv 2212.04223 and its public code)."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from vicious.metrics.image import ssim
+
+HUBER_WEIGHT = 5.0
+SSIM_WEIGHT = 1.0
+SELECTION_MSE_WEIGHT = 5.0
+
+
+def reconstruction_loss(reconstruction: Tensor, images: Tensor) -> Tensor:
+    """L_R = 5 Huber (delta 1, mean over pixels) + (1 - SSIM), a scalar. Shapes: two of (N, C, H, W)."""
+    huber = functional.huber_loss(reconstruction, images, delta=1.0)
+    return HUBER_WEIGHT * huber + SSIM_WEIGHT * (1.0 - ssim(reconstruction, images).mean())
+
+
+def classification_loss(logits: Tensor, labels: Tensor, positive_weight: Tensor | None) -> Tensor:
+    """L_C, a scalar: cross-entropy for classes (N,); for attributes (N, K) binary cross-entropy, averaged over them.
+
+    Args:
+        logits: (N, K).
+        labels: classes (N,) or attributes in {0, 1} (N, K).
+        positive_weight: (K,), negatives over positives of the train set; None for classes.
+    """
+    if labels.ndim == 1:
+        return functional.cross_entropy(logits, labels)
+    return functional.binary_cross_entropy_with_logits(logits, labels.to(logits.dtype), pos_weight=positive_weight)
+
+
+def positive_weights(labels: Tensor) -> Tensor:
+    """Negatives over positives of each attribute, (N, K) -> (K,); 1 where an attribute never or always holds."""
+    positives = labels.sum(0).double()
+    negatives = len(labels) - positives
+    usable = (positives > 0) & (negatives > 0)
+    return torch.where(usable, negatives / positives.clamp_min(1), torch.ones_like(positives)).float()
+
+
+def accuracy(logits: Tensor, labels: Tensor) -> Tensor:
+    """Correct (0 or 1) for each image; for attributes the share of right ones. Shapes: (N, K), (N,) or (N, K) -> (N,)."""
+    if labels.ndim == 1:
+        return (logits.argmax(1) == labels).float()
+    return ((logits >= 0) == (labels > 0)).float().mean(1)
+
+
+def selection_score(accuracy: float | None, ssim: float | None, mse: float | None) -> float:
+    """What model selection minimises: (1 - accuracy) + (1 - SSIM) + 5 MSE, without the terms that do not apply."""
+    score = 0.0 if accuracy is None else 1.0 - accuracy
+    if ssim is not None and mse is not None:
+        score += (1.0 - ssim) + SELECTION_MSE_WEIGHT * mse
+    return score

@@ -1,0 +1,375 @@
+"""Official bytes or a clear error: mirrors, resume, time-outs, web pages, hashes, files placed by hand."""
+
+import dataclasses
+import hashlib
+import os
+import socket
+import stat
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vicious.data import fetch as module
+from vicious.data.catalog import CATALOG, Dataset, OfficialFile
+from vicious.data.fetch import VerifiedFile, fetch
+from vicious.errors import ConfigError, DataError, DownloadError, StorageError
+
+CONTENT = os.urandom(300_000)
+NAME = "cifar-10-python.tar.gz"
+PAGE = b"<!DOCTYPE html><html><title>Google Drive - Quota exceeded</title></html>"
+
+
+def md5(data: bytes) -> str:
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+
+def declare(monkeypatch: pytest.MonkeyPatch, dataset: str, contents: dict[str, bytes]) -> Dataset:
+    """Pretend that the official files of ``dataset`` are these."""
+    files = tuple(OfficialFile(path, len(data), md5(data), ()) for path, data in contents.items())
+    spec = dataclasses.replace(CATALOG[dataset], files=files)
+    monkeypatch.setitem(CATALOG, dataset, spec)
+    return spec
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BACK_OFF", 0.01)
+    monkeypatch.setattr(module, "TIMEOUTS", (2.0, 0.4))
+
+
+@pytest.fixture
+def cifar(monkeypatch: pytest.MonkeyPatch) -> None:
+    declare(monkeypatch, "cifar10", {NAME: CONTENT})
+
+
+def download(root: Path, *urls: str, checksums: dict[str, str] | None = None) -> list[VerifiedFile]:
+    return fetch("cifar10", root, download=True, checksums=checksums or {}, mirrors={NAME: urls})
+
+
+def leftovers(root: Path) -> list[str]:
+    return sorted(path.name for path in root.rglob("*") if path.is_file() and path.name != ".fetch.lock")
+
+
+# Downloading
+
+
+@pytest.mark.usefixtures("cifar")
+def test_download_verifies_and_names_the_file_last(tmp_path: Path, server: Any, reply: Any) -> None:
+    root = tmp_path / "a new root"
+    (file,) = download(root, server.serve("/a", reply(body=CONTENT)))
+    assert (root / NAME).read_bytes() == CONTENT
+    assert leftovers(root) == [NAME]
+    assert file == VerifiedFile(
+        NAME, len(CONTENT), md5(CONTENT), hashlib.sha256(CONTENT).hexdigest(), True, "official size and md5"
+    )
+    assert file.to_dict()["official"] is True
+    umask = os.umask(0)
+    os.umask(umask)
+    assert stat.S_IMODE((root / NAME).stat().st_mode) == 0o666 & ~umask
+    download(root, "http://127.0.0.1:1/never-asked")
+    assert len(server.requests) == 1
+
+
+@pytest.mark.usefixtures("cifar")
+@pytest.mark.parametrize("status", [403, 404, 410])
+def test_refusal_goes_to_the_next_mirror_at_once(tmp_path: Path, server: Any, reply: Any, status: int) -> None:
+    """The original MNIST host answers 403 (vision#1938)."""
+    download(tmp_path, server.serve("/no", reply(status)), server.serve("/yes", reply(body=CONTENT)))
+    assert [path for path, _ in server.requests] == ["/no", "/yes"]
+    assert leftovers(tmp_path) == [NAME]
+
+
+@pytest.mark.usefixtures("cifar")
+@pytest.mark.parametrize("status", [503, 500, 429])
+def test_busy_server_is_asked_again(tmp_path: Path, server: Any, reply: Any, status: int) -> None:
+    download(tmp_path, server.serve("/a", reply(status), reply(status), reply(body=CONTENT)))
+    assert len(server.requests) == 3
+    assert leftovers(tmp_path) == [NAME]
+
+
+@pytest.mark.usefixtures("cifar")
+def test_busy_server_is_given_up_after_three_tries(tmp_path: Path, server: Any, reply: Any) -> None:
+    with pytest.raises(DownloadError) as error:
+        download(tmp_path, server.serve("/busy", reply(503)), server.serve("/no", reply(403)))
+    assert [path for path, _ in server.requests] == ["/busy"] * 3 + ["/no"]
+    message = str(error.value)
+    assert f"{server.address}/busy: 503 Service Unavailable, 3 times" in message
+    assert f"{server.address}/no: 403 Forbidden" in message
+    assert "or place by hand" in message
+    assert f"{NAME}  ({len(CONTENT)} bytes, md5 {md5(CONTENT)})" in message
+    assert CATALOG["cifar10"].homepage in message
+    assert leftovers(tmp_path) == []
+
+
+@pytest.mark.usefixtures("cifar")
+def test_cut_connection_is_resumed(tmp_path: Path, server: Any, reply: Any) -> None:
+    download(tmp_path, server.serve("/a", reply(body=CONTENT, cut=100_000), reply(body=CONTENT)))
+    assert [wanted for _, wanted in server.requests] == [None, "bytes=100000-"]
+    assert (tmp_path / NAME).read_bytes() == CONTENT
+
+
+@pytest.mark.usefixtures("cifar")
+def test_many_cuts_are_no_failure_while_bytes_come(tmp_path: Path, server: Any, reply: Any) -> None:
+    download(tmp_path, server.serve("/a", reply(body=CONTENT, cut=50_000)))
+    assert len(server.requests) == 6
+    assert leftovers(tmp_path) == [NAME]
+
+
+@pytest.mark.usefixtures("cifar")
+def test_partial_download_of_an_earlier_run_is_resumed(tmp_path: Path, server: Any, reply: Any) -> None:
+    (tmp_path / f"{NAME}.part").write_bytes(CONTENT[:1234])
+    download(tmp_path, server.serve("/a", reply(body=CONTENT)))
+    assert [wanted for _, wanted in server.requests] == ["bytes=1234-"]
+    assert leftovers(tmp_path) == [NAME]
+
+
+@pytest.mark.usefixtures("cifar")
+@pytest.mark.parametrize("ranges", [True, False])
+def test_stale_partial_download_is_dropped_and_tried_afresh(
+    tmp_path: Path, server: Any, reply: Any, ranges: bool
+) -> None:
+    (tmp_path / f"{NAME}.part").write_bytes(b"x" * 1234)
+    download(tmp_path, server.serve("/a", reply(body=CONTENT, ranges=ranges)))
+    assert [wanted for _, wanted in server.requests] == ["bytes=1234-", None][: 2 if ranges else 1]
+    assert leftovers(tmp_path) == [NAME]
+
+
+@pytest.mark.usefixtures("cifar")
+@pytest.mark.parametrize("part", [CONTENT, CONTENT + b"more", b"x" * len(CONTENT)])
+def test_partial_download_with_nothing_left_to_ask_for(tmp_path: Path, server: Any, reply: Any, part: bytes) -> None:
+    (tmp_path / f"{NAME}.part").write_bytes(part)
+    download(tmp_path, server.serve("/a", reply(body=CONTENT)))
+    assert (tmp_path / NAME).read_bytes() == CONTENT
+    assert leftovers(tmp_path) == [NAME]
+
+
+@pytest.mark.usefixtures("cifar")
+def test_silent_server_times_out_and_the_next_mirror_serves(tmp_path: Path, server: Any, reply: Any) -> None:
+    started = time.monotonic()
+    silent = server.serve("/silent", reply(body=CONTENT, stall=1.5))
+    download(tmp_path, silent, server.serve("/b", reply(body=CONTENT)))
+    assert [path for path, _ in server.requests] == ["/silent"] * 3 + ["/b"]
+    assert time.monotonic() - started < 10
+
+
+@pytest.mark.usefixtures("cifar")
+def test_wrong_bytes_are_not_kept_and_the_next_mirror_serves(tmp_path: Path, server: Any, reply: Any) -> None:
+    wrong = server.serve("/wrong", reply(body=b"x" * len(CONTENT)))
+    with pytest.raises(DownloadError, match="/wrong: served other bytes than the official ones"):
+        download(tmp_path, wrong)
+    assert leftovers(tmp_path) == []
+    download(tmp_path, wrong, server.serve("/b", reply(body=CONTENT)))
+    assert [path for path, _ in server.requests] == ["/wrong", "/wrong", "/b"]
+
+
+@pytest.mark.usefixtures("cifar")
+def test_file_of_another_size_is_refused_before_it_is_loaded(tmp_path: Path, server: Any, reply: Any) -> None:
+    with pytest.raises(DownloadError, match=f"offers 5 bytes, the file has {len(CONTENT)}"):
+        download(tmp_path, server.serve("/a", reply(body=b"12345")))
+    assert leftovers(tmp_path) == []
+
+
+@pytest.mark.usefixtures("cifar")
+@pytest.mark.parametrize("kind", ["text/html; charset=utf-8", "application/octet-stream"])
+@pytest.mark.parametrize("body", [PAGE, b"\n <html>scan</html>", PAGE.ljust(len(CONTENT))])
+def test_web_page_in_place_of_the_file(tmp_path: Path, server: Any, reply: Any, kind: str, body: bytes) -> None:
+    """A quota or virus-scan page saved as CelebA's zip (vision#1920, #8338)."""
+    with pytest.raises(DownloadError, match=r"served a web page \(of a quota, .*not kept"):
+        download(tmp_path, server.serve("/a", reply(body=body, kind=kind)))
+    assert len(server.requests) == 1
+    assert leftovers(tmp_path) == []
+
+
+@pytest.mark.usefixtures("cifar")
+def test_dead_hosts_and_bad_addresses(tmp_path: Path) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        dead = f"http://127.0.0.1:{unused.getsockname()[1]}/{NAME}"
+        with pytest.raises(DownloadError) as error:
+            download(tmp_path, dead, f"{dead}?again", "ftp://127.0.0.1/x", "no address")
+    message = str(error.value)
+    assert f"{dead}: ConnectionRefusedError: [Errno 111] Connection refused, 3 times" in message
+    assert f"{dead}?again: ConnectionRefusedError: [Errno 111] Connection refused (not tried again)" in message
+    assert "ftp://127.0.0.1/x: not an http(s) address" in message
+    assert "no address: not an address" in message
+    assert leftovers(tmp_path) == []
+
+
+def test_what_can_be_had_is_kept_when_one_file_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: Any, reply: Any
+) -> None:
+    declare(monkeypatch, "celeba", {"celeba/img_align_celeba.zip": b"zip", "celeba/list_attr_celeba.txt": b"list"})
+    mirrors = {
+        "celeba/img_align_celeba.zip": [server.serve("/zip", reply(body=PAGE, kind="text/html"))],
+        "list_attr_celeba.txt": [server.serve("/list", reply(body=b"list", kind="text/plain"))],
+    }
+    with pytest.raises(DownloadError) as error:
+        fetch("celeba", tmp_path, download=True, checksums={}, mirrors=mirrors)
+    assert "unpacked folder celeba/img_align_celeba may stand in" in str(error.value)
+    assert "list_attr" not in str(error.value)
+    assert leftovers(tmp_path) == ["list_attr_celeba.txt"]
+
+
+@pytest.mark.usefixtures("cifar")
+def test_full_disk_leaves_nothing_under_the_final_name(full_disk: Path, server: Any, reply: Any) -> None:
+    with pytest.raises(StorageError, match="the disk is full"):
+        download(full_disk, server.serve("/a", reply(body=CONTENT)))
+    assert not (full_disk / NAME).exists()
+    assert len(server.requests) == 1
+
+
+@pytest.mark.usefixtures("cifar")
+def test_one_process_downloads_and_the_other_finds_the_file(tmp_path: Path, server: Any, reply: Any) -> None:
+    url = server.serve("/a", reply(body=CONTENT, stall=0.3))
+    results: list[Any] = []
+    threads = [threading.Thread(target=lambda: results.append(download(tmp_path, url))) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(server.requests) == 1
+    assert len(results) == 3
+    assert results[0] == results[1] == results[2]
+
+
+def test_killed_download_is_resumed(tmp_path: Path, server: Any, reply: Any) -> None:
+    """A partial download under its final name would be taken for complete (torchvision; pytorch#740)."""
+    url = server.serve("/a", reply(body=CONTENT, cut=200_000, stall=0.0), reply(body=CONTENT, stall=30))
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom vicious.data import fetch as f\n"
+        f"f.BACK_OFF = 0\nf.fetch('cifar10', Path(sys.argv[1]), download=True, "
+        f"checksums={{{NAME!r}: {md5(CONTENT)!r}}}, mirrors={{{NAME!r}: [sys.argv[2]]}})"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path), url], stderr=subprocess.DEVNULL)
+    while len(server.requests) < 2:
+        time.sleep(0.01)
+        assert process.poll() is None
+    process.kill()
+    process.wait()
+    assert not (tmp_path / NAME).exists()
+    download(tmp_path, server.serve("/b", reply(body=CONTENT)), checksums={NAME: md5(CONTENT)})
+    assert server.requests[-1] == ("/b", "bytes=200000-")
+
+
+# Files that are there
+
+
+def test_missing_files_are_all_listed_at_once(tmp_path: Path) -> None:
+    with pytest.raises(DataError) as error:
+        fetch("celeba", tmp_path / "none", download=False, checksums={"list_attr_celeba.txt": "0" * 64})
+    message = str(error.value)
+    assert "celeba/img_align_celeba.zip  (1443490838 bytes, md5 00d2c5bc6d35e252742224ab0c1e8fcb)" in message
+    assert f"celeba/list_attr_celeba.txt  (sha256 {'0' * 64})" in message
+    assert "celeba/list_eval_partition.txt  (2836386 bytes" in message
+    assert "unpacked folder celeba/img_align_celeba may stand in" in message
+    assert str(tmp_path) in message
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.usefixtures("cifar")
+def test_wrong_file_placed_by_hand(tmp_path: Path) -> None:
+    (tmp_path / NAME).write_bytes(b"a subset")
+    for allowed in (True, False):
+        with pytest.raises(DataError) as error:
+            fetch("cifar10", tmp_path, download=allowed, checksums={})
+        message = str(error.value)
+        assert f"expected {len(CONTENT)} bytes, md5 {md5(CONTENT)}; found 8 bytes, md5 {md5(b'a subset')}" in message
+        assert f'data.checksums.{NAME} to "md5:{md5(b"a subset")}"' in message
+    assert leftovers(tmp_path) == [NAME]
+
+
+@pytest.mark.usefixtures("cifar")
+def test_web_page_placed_by_hand(tmp_path: Path) -> None:
+    (tmp_path / NAME).write_bytes(PAGE)
+    with pytest.raises(DataError, match=r"is a web page .*delete it"):
+        fetch("cifar10", tmp_path, download=False, checksums={})
+
+
+@pytest.mark.usefixtures("cifar")
+@pytest.mark.parametrize("algorithm", ["md5", "sha256"])
+@pytest.mark.parametrize("prefix", [True, False])
+def test_subset_is_accepted_by_its_checksum(tmp_path: Path, algorithm: str, prefix: bool) -> None:
+    (tmp_path / NAME).write_bytes(b"a subset")
+    digest = hashlib.new(algorithm, b"a subset").hexdigest()
+    (file,) = fetch(
+        "cifar10", tmp_path, download=False, checksums={NAME: f"{algorithm}:{digest}" if prefix else digest}
+    )
+    assert (file.official, file.how) == (False, f"{algorithm} named in the config")
+    with pytest.raises(DataError, match=f"expected {algorithm} 0+; found 8 bytes"):
+        fetch("cifar10", tmp_path, download=False, checksums={NAME: "0" * len(digest)})
+
+
+def test_same_file_name_in_two_datasets_needs_the_path(tmp_path: Path, mnist: Any) -> None:
+    with pytest.raises(DataError) as error:
+        fetch("mnist", mnist.root, download=False, checksums={})
+    assert 'data.checksums.MNIST/raw/train-images-idx3-ubyte.gz to "md5:' in str(error.value)
+    paths = [file.path for file in CATALOG["mnist"].files]
+    checksums = {path: md5((mnist.root / path).read_bytes()) for path in paths}
+    assert [file.path for file in fetch("mnist", mnist.root, download=False, checksums=checksums)] == paths
+
+
+@pytest.mark.parametrize("value", ["", "md5:", "md5:xyz", "sha256:" + "0" * 32, "sha1:" + "0" * 40, "0" * 40])
+def test_checksum_that_is_none(tmp_path: Path, value: str) -> None:
+    with pytest.raises(ConfigError, match=f"data.checksums.{NAME} is .*expected md5: and 32"):
+        fetch("cifar10", tmp_path, download=False, checksums={NAME: value})
+
+
+def test_unknown_dataset(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="choose from mnist"):
+        fetch("imagenet", tmp_path, download=False, checksums={})
+
+
+def test_folder_in_place_of_a_file(tmp_path: Path) -> None:
+    (tmp_path / NAME).mkdir()
+    with pytest.raises(DataError, match=r"cannot be read .*Is a directory"):
+        fetch("cifar10", tmp_path, download=True, checksums={})
+
+
+def test_unpacked_celeba(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    partition = b"1.jpg 0\n2.jpg 1\n3.jpg 2\n"
+    lists = {"celeba/list_attr_celeba.txt": b"attributes", "celeba/list_eval_partition.txt": partition}
+    declare(monkeypatch, "celeba", {"celeba/img_align_celeba.zip": b"zip", **lists})
+    folder = tmp_path / "celeba/img_align_celeba"
+    folder.mkdir(parents=True)
+    for path, data in lists.items():
+        (tmp_path / path).write_bytes(data)
+    for number in (1, 2):
+        (folder / f"{number}.jpg").write_bytes(b"12345")
+    with pytest.raises(DataError, match=r"holds 2 images, but celeba/list_eval_partition.txt lists 3: unpack"):
+        fetch("celeba", tmp_path, download=True, checksums={})
+    (folder / "3.jpg").write_bytes(b"12345")
+    images, *others = fetch("celeba", tmp_path, download=True, checksums={})
+    assert images == VerifiedFile("celeba/img_align_celeba", 15, "", "", False, "unpacked folder, not hashed")
+    assert all(file.official for file in others)
+    assert not (tmp_path / ".fetch.lock").exists()
+
+
+def test_complete_data_needs_no_writing(real_data: Path) -> None:
+    """The shared data is read-only; no lock and no folder is asked for there."""
+    before = sorted(real_data.rglob("*"))
+    for dataset in ("mnist", "fashion_mnist"):
+        assert all(file.official for file in fetch(dataset, real_data, download=True, checksums={}))
+    assert sorted(real_data.rglob("*")) == before
+
+
+@pytest.mark.usefixtures("cifar")
+def test_read_only_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: Any, reply: Any) -> None:
+    def refuse(*arguments: Any, **options: Any) -> Any:
+        raise OSError(30, "Read-only file system")
+
+    (tmp_path / NAME).write_bytes(b"altered")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", refuse)
+        patch.setattr(Path, "mkdir", refuse)
+        with pytest.raises(DataError, match="is not the expected file"):
+            fetch("cifar10", tmp_path, download=True, checksums={})
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "mkdir", refuse)
+        with pytest.raises(StorageError, match="read-only: choose a folder that can be written"):
+            download(tmp_path / "other", server.serve("/a", reply(body=CONTENT)))
+    assert server.requests == []

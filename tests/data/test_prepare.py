@@ -1,0 +1,300 @@
+"""Prepared arrays: right pixels, right split, right statistics, flat memory, and nothing half-written."""
+
+import json
+import subprocess
+import sys
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from vicious.data.catalog import CATALOG, CELEBA_SETS, SPLITS
+from vicious.data.formats import open_raw
+from vicious.data.prepare import fit_moments, prepare, resize
+from vicious.data.prepared import PreparedDataset, load_prepared
+from vicious.errors import ConfigError, DataError, StorageError
+
+
+def prepared(dataset: str, root: Path, out: Path, **changes: Any) -> PreparedDataset:
+    settings: dict[str, Any] = {"train": None, "validation": None, "test": None, "split_seed": 7, "source": "official"}
+    prepare(dataset, root, out, **settings | changes)
+    return load_prepared(out)
+
+
+@pytest.fixture(scope="session")
+def real_mnist(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> PreparedDataset:
+    return prepared("mnist", real_data, tmp_path_factory.mktemp("mnist"), test=100)
+
+
+@pytest.fixture(scope="session")
+def real_fashion(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> PreparedDataset:
+    return prepared("fashion_mnist", real_data, tmp_path_factory.mktemp("fashion"), test=100)
+
+
+# Real data
+
+
+@pytest.mark.parametrize(("fixture", "name"), [("real_mnist", "mnist"), ("real_fashion", "fashion_mnist")])
+def test_published_channel_statistics(request: pytest.FixtureRequest, fixture: str, name: str) -> None:
+    info = request.getfixturevalue(fixture).info
+    assert (info.n["train"], info.n["validation"]) == (50_000, 10_000)
+    np.testing.assert_allclose(info.mean, CATALOG[name].mean, atol=1e-3)
+    np.testing.assert_allclose(info.std, CATALOG[name].std, atol=1e-3)
+
+
+def test_tiny_imagenet_sample_is_near_the_published_statistics(real_data: Path, tmp_path: Path) -> None:
+    info = prepared("tiny_imagenet", real_data, tmp_path, test=1).info
+    # 7,200 of 90,000 images: the mean of a sample is uncertain by about 0.002
+    np.testing.assert_allclose(info.mean, CATALOG["tiny_imagenet"].mean, atol=5e-3)
+    np.testing.assert_allclose(info.std, CATALOG["tiny_imagenet"].std, atol=2e-3)
+
+
+def test_statistics_are_those_of_the_stored_train_images(real_mnist: PreparedDataset) -> None:
+    pixels = real_mnist.images("train")[:, 0].astype(np.float64) / 255
+    np.testing.assert_allclose(real_mnist.info.mean, [pixels.mean()], rtol=1e-12)
+    np.testing.assert_allclose(real_mnist.info.std, [pixels.std()], rtol=1e-10)
+
+
+def test_split_of_mnist_uses_every_image_once_in_official_order(real_mnist: PreparedDataset, real_data: Path) -> None:
+    raw = open_raw("mnist", real_data).splits
+    counts = [np.bincount(real_mnist.labels(split), minlength=10) for split in ("train", "validation")]
+    np.testing.assert_array_equal(sum(counts), np.bincount(raw["train"].labels))
+
+
+def test_moments_of_mnist_agree_with_numpy(real_data: Path, tmp_path: Path) -> None:
+    data = prepared("mnist", real_data, tmp_path, train=2500, validation=700, test=10)
+    mean, covariance, n = fit_moments(tmp_path)
+    pixels = np.concatenate([data.images(split).reshape(-1, 1024) for split in ("train", "validation")]) / 255
+    assert n == 3200
+    assert (mean.dtype, covariance.dtype) == (np.float64, np.float64)
+    np.testing.assert_allclose(mean, pixels.mean(axis=0), rtol=1e-10)
+    np.testing.assert_allclose(covariance, np.cov(pixels.T), rtol=1e-9, atol=1e-15)
+    np.testing.assert_array_equal(covariance, covariance.T)
+
+
+# Small data
+
+
+def test_arrays_and_json(cifar10: Any, tmp_path: Path) -> None:
+    data = prepared("cifar10", cifar10.root, tmp_path / "out", files=[{"path": "x", "md5": "y"}])
+    info = data.info
+    assert info.n == {"train": 18, "validation": 2, "test": 4}
+    assert (info.name, info.channels, info.classes, info.multilabel) == ("cifar10", 3, 10, False)
+    assert (info.synthetic, info.source, info.split_seed, info.attributes) == (False, "official", 7, None)
+    assert info.files == ({"path": "x", "md5": "y"},)
+    assert info.label_names[3] == "class3"
+    for split in SPLITS:
+        images = data.images(split)
+        assert isinstance(images, np.memmap)
+        assert not images.flags.writeable
+        assert (images.dtype, images.shape) == (np.uint8, (info.n[split], 3, 32, 32))
+        assert (data.labels(split).dtype, data.labels(split).shape) == (np.int64, (info.n[split],))
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "dataset.json",
+        *(f"{split}_{kind}.npy" for split in sorted(SPLITS) for kind in ("images", "labels")),
+    ]
+
+
+def test_pixels_of_cifar_are_untouched_and_the_split_is_a_partition(cifar10: Any, tmp_path: Path) -> None:
+    data = prepared("cifar10", cifar10.root, tmp_path)
+    part = open_raw("cifar10", cifar10.root).splits["train"]
+    official = [image.tobytes() for image in part.images(np.arange(20))]
+    places = {
+        split: [official.index(image.transpose(1, 2, 0).tobytes()) for image in data.images(split)]
+        for split in ("train", "validation")
+    }
+    assert sorted(places["train"] + places["validation"]) == list(range(20))
+    for split, indices in places.items():
+        assert indices == sorted(indices)
+        np.testing.assert_array_equal(data.labels(split), part.labels[indices])
+
+
+def test_caps_nest_and_leave_other_splits_alone(cifar10: Any, tmp_path: Path) -> None:
+    def stored(name: str, **caps: int | None) -> dict[str, list[bytes]]:
+        data = prepared("cifar10", cifar10.root, tmp_path / name, **caps)
+        return {split: [image.tobytes() for image in data.images(split)] for split in SPLITS}
+
+    full, small = stored("full"), stored("small", train=5, test=2)
+    smaller, larger = stored("smaller", train=3), stored("larger", train=10_000, validation=10_000, test=10_000)
+    assert [len(small[split]) for split in SPLITS] == [5, 2, 2]
+    assert set(smaller["train"]) < set(small["train"]) < set(full["train"])
+    assert small["validation"] == full["validation"]
+    assert smaller["test"] == full["test"]
+    assert larger == full
+    assert small["test"] == [image for image in full["test"] if image in small["test"]]
+
+
+def test_seed_moves_the_split_and_repeats_it(cifar10: Any, tmp_path: Path) -> None:
+    first, again, other = (
+        prepared("cifar10", cifar10.root, tmp_path / name, split_seed=seed)
+        for name, seed in (("first", 1), ("again", 1), ("other", 2))
+    )
+    assert first.info == again.info
+    for path in first.folder.iterdir():
+        assert path.read_bytes() == (again.folder / path.name).read_bytes()
+    assert first.info.fingerprint != other.info.fingerprint
+    assert not np.array_equal(first.images("validation"), other.images("validation"))
+
+
+def test_fingerprint_follows_the_source_and_the_pixels(cifar10: Any, tmp_path: Path) -> None:
+    official = prepared("cifar10", cifar10.root, tmp_path / "a").info
+    synthetic = prepared("cifar10", cifar10.root, tmp_path / "b", source="synthetic").info
+    assert synthetic.synthetic
+    fewer = prepared("cifar10", cifar10.root, tmp_path / "c", train=17).info
+    assert len({official.fingerprint, synthetic.fingerprint, fewer.fingerprint}) == 3
+
+
+@pytest.mark.parametrize("attributes", ["k1", "k7", "k40"])
+def test_celeba_keeps_its_split_and_the_chosen_attributes(celeba: Any, tmp_path: Path, attributes: str) -> None:
+    data = prepared("celeba", celeba.root, tmp_path, attributes=attributes)
+    columns = CELEBA_SETS[attributes]
+    assert data.info.n == {"train": 6, "validation": 2, "test": 2}
+    assert (data.info.classes, data.info.multilabel, data.info.attributes) == (len(columns), True, attributes)
+    assert data.info.label_names[-1] == {"k1": "Smiling", "k7": "Young", "k40": "Young"}[attributes]
+    for number, split in enumerate(SPLITS):
+        chosen = [i for i, value in enumerate("0001020120") if value == str(number)]
+        assert data.labels(split).dtype == np.uint8
+        np.testing.assert_array_equal(data.labels(split), celeba.parts["labels"][np.ix_(chosen, columns)])
+        found = data.images(split).mean(axis=(1, 2, 3))
+        np.testing.assert_allclose(found, [20 * (i + 1) for i in chosen], atol=1)
+
+
+def test_resize_enlarges_plainly_and_shrinks_without_aliasing() -> None:
+    stripes = np.zeros((64, 64, 3), dtype=np.uint8)
+    stripes[:, ::2] = 200
+    assert resize(stripes).shape == (32, 32, 3)
+    np.testing.assert_allclose(resize(stripes)[:, 2:-2], 100, atol=1)  # nearest would give 0 or 200
+    grey = np.full((28, 28, 1), 77, dtype=np.uint8)
+    np.testing.assert_array_equal(resize(grey), np.full((32, 32, 1), 77))
+    ramp = np.repeat(np.arange(28, dtype=np.uint8)[None] * 9, 28, axis=0)
+    theirs = np.asarray(Image.fromarray(ramp).resize((32, 32), Image.Resampling.BILINEAR))
+    np.testing.assert_array_equal(resize(ramp[..., None])[..., 0], theirs)
+
+
+def test_moments_do_not_cancel(cifar10: Any, tmp_path: Path) -> None:
+    data = prepared("cifar10", cifar10.root, tmp_path)
+    mean, covariance, n = fit_moments(tmp_path)
+    pixels = np.concatenate([data.images("train"), data.images("validation")]).reshape(20, -1) / 255
+    assert n == 20
+    np.testing.assert_allclose(mean, pixels.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(covariance, np.cov(pixels.T), rtol=1e-9, atol=1e-14)
+    # A pixel that never changes has no variance at all, not a rounding error.
+    constant = tmp_path / "train_images.npy"
+    images = np.load(constant)
+    images[:, 0, 0, 0] = np.load(tmp_path / "validation_images.npy")[0, 0, 0, 0]
+    np.save(constant, images)
+    validation = np.load(tmp_path / "validation_images.npy")
+    validation[:, 0, 0, 0] = validation[0, 0, 0, 0]
+    np.save(tmp_path / "validation_images.npy", validation)
+    assert abs(fit_moments(tmp_path)[1][0]).max() < 1e-30
+
+
+def test_memory_stays_flat(real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vicious.data.prepare._CHUNK", 100)
+    caps = {"validation": 10, "test": 10}
+    prepared("mnist", real_data, tmp_path / "warm", train=10, **caps)
+    tracemalloc.start()
+    prepared("mnist", real_data, tmp_path / "more", train=4000, **caps)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 4e6  # the 4,000 images take 4 MB, the file they come from 47 MB, a chunk 0.1 MB
+
+
+# Faults
+
+
+def test_empty_split_is_an_error(cifar10: Any, tmp_path: Path) -> None:
+    for split in SPLITS:
+        with pytest.raises(DataError, match=f"the {split} split has no image .*the cap is 0"):
+            prepared("cifar10", cifar10.root, tmp_path, **{split: 0})
+
+
+def test_celeba_without_validation_images_is_an_error(celeba: Any, tmp_path: Path) -> None:
+    lines = celeba.parts["list_eval_partition.txt"]
+    celeba.parts["list_eval_partition.txt"] = [line.replace(" 1", " 0") for line in lines]
+    celeba.pack()
+    with pytest.raises(DataError, match="the validation split has no image"):
+        prepared("celeba", celeba.root, tmp_path)
+
+
+def test_unknown_attribute_set(celeba: Any, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"'k11'.*k1, k2"):
+        prepared("celeba", celeba.root, tmp_path, attributes="k11")
+
+
+def test_undecodable_image_leaves_no_prepared_dataset(tiny: Any, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    prepared("tiny_imagenet", tiny.root, out)
+    before = {path.name: path.read_bytes() for path in out.glob("t*.npy")}
+    member = next(name for name in tiny.parts if name.endswith("n00000185_10.JPEG"))
+    tiny.parts[member] = tiny.parts[member][:200]
+    tiny.pack()
+    with pytest.raises(DataError, match=f"the image {member} cannot be decoded"):
+        prepared("tiny_imagenet", tiny.root, out)
+    assert not (out / "dataset.json").exists()
+    assert {path.name: path.read_bytes() for path in out.glob("t*.npy")} == before
+    assert not list(out.glob(".*"))
+    with pytest.raises(DataError, match=r"dataset\.json is missing.*run the prepare step again"):
+        load_prepared(out)
+
+
+def test_full_disk(cifar10: Any, full_disk: Path) -> None:
+    with pytest.raises(StorageError, match="the disk is full"):
+        prepared("cifar10", cifar10.root, full_disk / "out")
+    names = {path.name for path in (full_disk / "out").iterdir()}
+    assert names <= {"train_images.npy", "train_labels.npy"}  # whole, if they are there at all
+    for name in names:
+        assert len(np.load(full_disk / "out" / name)) == 18
+
+
+def test_damaged_arrays_are_named(cifar10: Any, tmp_path: Path) -> None:
+    path = tmp_path / "train_images.npy"
+    data = prepared("cifar10", cifar10.root, tmp_path)
+    whole = path.read_bytes()
+    for content in (whole[:-1], whole[:50], b"", b"\x93NUMPY rubbish"):
+        path.write_bytes(content)
+        with pytest.raises(DataError, match=r"train_images\.npy is damaged .*run the prepare step again"):
+            data.images("train")
+    np.save(path, np.zeros((18, 3, 32, 31), dtype=np.uint8))
+    with pytest.raises(DataError, match=r"holds uint8 \(18, 3, 32, 31\)"):
+        data.images("train")
+    np.save(path, np.array([{}], dtype=object), allow_pickle=True)
+    with pytest.raises(DataError, match="is damaged"):
+        data.images("train")
+    path.unlink()
+    with pytest.raises(DataError, match=r"train_images\.npy is missing"):
+        data.images("train")
+    np.save(tmp_path / "test_labels.npy", np.array([0, 1, 2, 10]))
+    with pytest.raises(DataError, match=r"test_labels\.npy has labels outside 0 to 9"):
+        data.labels("test")
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"n": 3}'])
+def test_damaged_json_is_named(cifar10: Any, tmp_path: Path, content: str) -> None:
+    prepared("cifar10", cifar10.root, tmp_path)
+    (tmp_path / "dataset.json").write_text(content)
+    with pytest.raises(DataError, match=r"dataset\.json .*run the prepare step again"):
+        load_prepared(tmp_path)
+
+
+def test_json_is_standard(cifar10: Any, tmp_path: Path) -> None:
+    prepared("cifar10", cifar10.root, tmp_path)
+    json.loads((tmp_path / "dataset.json").read_text(), parse_constant=lambda name: pytest.fail(name))
+
+
+@pytest.mark.parametrize(
+    ("module", "unwanted"),
+    [
+        ("vicious.data.catalog", ["numpy", "torch", "PIL", "requests", "pooch"]),
+        ("vicious.data.prepared", ["torch", "PIL", "requests", "pooch"]),
+        ("vicious.data.prepare", ["torch", "PIL", "requests", "pooch"]),
+        ("vicious.data.fetch", ["numpy", "torch", "PIL", "requests", "pooch"]),
+    ],
+)
+def test_imports_stay_light(module: str, unwanted: list[str]) -> None:
+    code = f"import sys, {module}; print(*[name for name in {unwanted} if name in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == ""

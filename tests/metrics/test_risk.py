@@ -1,0 +1,198 @@
+"""The reconstruction risk, against plain numpy and scikit-learn."""
+
+import numpy as np
+import pytest
+from sklearn.covariance import LedoitWolf
+
+from vicious.errors import DataError, MetricError
+from vicious.metrics.risk import (
+    RISK_CAP,
+    Covariance,
+    factorise,
+    fit_covariance,
+    load_covariance,
+    mahalanobis,
+    risk,
+    save_covariance,
+    whiten,
+    whiten_share,
+)
+
+
+def images(n=400, d=12, seed=0, constant=0):
+    generator = np.random.default_rng(seed)
+    x = np.clip(0.5 + generator.normal(0, 0.1, (n, d)) @ (generator.normal(0, 1, (d, d)) / 2), 0, 1)
+    x[:, :constant] = 0.25
+    return x
+
+
+def fitted(x, outputs=3):
+    labels = np.arange(len(x)) % outputs
+    return fit_covariance(
+        x.mean(0), np.cov(x, rowvar=False), len(x), [(x[:150], labels[:150]), (x[150:], labels[150:])], outputs
+    )
+
+
+def test_equals_the_definition_where_the_covariance_is_regular():
+    x = images()
+    y = np.clip(x + np.random.default_rng(1).normal(0, 0.1, x.shape), 0, 1)
+    inverse = np.linalg.inv(np.cov(x, rowvar=False))
+
+    def distance(a, b):
+        return np.sqrt(np.einsum("ni,ij,nj->n", a - b, inverse, a - b))
+
+    expected = distance(x, x.mean(0)) / distance(x, y)
+    covariance = fitted(x)
+    assert risk(x, y, covariance.mean, whiten(covariance, "truncated", 0.0)) == pytest.approx(expected, rel=1e-9)
+    assert risk(x, y, covariance.mean, whiten_share(covariance, 1.0)) == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("cutoff", [1e-6, 1e-4, 1e-2])
+def test_truncation_is_the_pseudo_inverse_with_that_cutoff(cutoff):
+    x = images(d=20, constant=5)
+    y = images(d=20, constant=5, seed=3)
+    covariance = fitted(x)
+    sigma = np.cov(x, rowvar=False)
+    inverse = np.linalg.pinv(sigma, rcond=cutoff * 20, hermitian=True)
+    difference = x - y
+    expected = np.sqrt(np.einsum("ni,ij,nj->n", difference, inverse, difference).clip(0))
+    assert mahalanobis(x, y, whiten(covariance, "truncated", cutoff)) == pytest.approx(expected, rel=1e-6)
+
+
+def test_ridge_equals_the_inverse_of_the_loaded_covariance():
+    x, y = images(constant=3), images(seed=3)
+    sigma = np.cov(x, rowvar=False)
+    loaded = np.linalg.inv(sigma + 0.1 * np.trace(sigma) / 12 * np.eye(12))
+    expected = np.sqrt(np.einsum("ni,ij,nj->n", x - y, loaded, x - y))
+    assert mahalanobis(x, y, whiten(fitted(x), "ridge", 0.1)) == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize(("n", "d"), [(400, 12), (30, 50)])
+def test_ledoit_wolf_agrees_with_scikit_learn(n, d):
+    x, y = images(n, d), images(n, d, seed=3)
+    reference = LedoitWolf().fit(x)
+    covariance = fitted(x)
+    assert covariance.shrinkage == pytest.approx(reference.shrinkage_, rel=1e-9)
+    expected = np.sqrt(np.einsum("ni,ij,nj->n", x - y, reference.precision_, x - y))
+    # scikit-learn shrinks the covariance that divides by n, ours by n - 1
+    found = mahalanobis(x, y, whiten(covariance, "ledoit_wolf")) * np.sqrt(n / (n - 1))
+    assert found == pytest.approx(expected, rel=1e-6)
+
+
+def test_float32_and_float64_agree_for_the_same_cutoff():
+    x = images(d=30, constant=6)
+    y = images(d=30, constant=6, seed=9)
+    covariance = fitted(x)
+    values, vectors = factorise(np.cov(x, rowvar=False).astype(np.float32))
+    single = Covariance(covariance.mean.astype(np.float32), values, vectors, 400, 0.0, covariance.label_means)
+    for estimator, cutoff in (("truncated", 1e-4), ("ridge", 1e-2)):
+        double = risk(x, y, covariance.mean, whiten(covariance, estimator, cutoff))
+        assert whiten(single, estimator, cutoff).rank == whiten(covariance, estimator, cutoff).rank
+        found = risk(x.astype(np.float32), y.astype(np.float32), single.mean, whiten(single, estimator, cutoff))
+        assert found == pytest.approx(double, rel=1e-3)
+
+
+def test_guessing_the_mean_has_risk_one_and_better_guesses_more():
+    x = images()
+    covariance = fitted(x)
+    for whitening in (whiten(covariance), whiten_share(covariance)):
+        assert risk(x, np.broadcast_to(covariance.mean, x.shape), covariance.mean, whitening) == pytest.approx(1.0)
+        half = (x + covariance.mean) / 2
+        assert risk(x, half, covariance.mean, whitening) == pytest.approx(2.0)
+
+
+def test_perfect_reconstructions_are_capped_and_the_mean_as_image_is_defined():
+    x = images()
+    covariance = fitted(x)
+    whitening = whiten(covariance)
+    assert (risk(x, x, covariance.mean, whitening) == RISK_CAP).all()
+    mean = covariance.mean[None]
+    assert risk(mean, mean, covariance.mean, whitening).tolist() == [1.0]
+    assert risk(mean, x[:1], covariance.mean, whitening).tolist() == [0.0]
+
+
+def test_rank_and_share_are_reported():
+    covariance = fitted(images(d=20, constant=5))
+    assert whiten(covariance, "truncated", 1e-9).rank == 15
+    assert whiten(covariance, "ridge", 1e-3).rank == 20
+    share = whiten_share(covariance, 0.8)
+    values = covariance.eigenvalues / covariance.eigenvalues.sum()
+    assert values[: share.rank].sum() >= 0.8 > values[: share.rank - 1].sum()
+    assert share.share == pytest.approx(values[: share.rank].sum())
+
+
+def test_fewer_images_than_pixels_stay_finite():
+    x = images(10, 40)
+    covariance = fitted(x)
+    assert covariance.images < covariance.mean.size
+    assert whiten(covariance).rank <= 9
+    assert np.isfinite(risk(x, images(10, 40, seed=4), covariance.mean, whiten(covariance))).all()
+
+
+def test_label_means_are_class_means_and_unseen_classes_get_the_mean():
+    x = images()
+    covariance = fitted(x, outputs=3)
+    for label in range(3):
+        assert covariance.label_means[label] == pytest.approx(x[np.arange(400) % 3 == label].mean(0))
+    labels = np.zeros(400, dtype=np.int64)
+    unseen = fit_covariance(x.mean(0), np.cov(x, rowvar=False), 400, [(x, labels)], 2)
+    assert unseen.label_means[1] == pytest.approx(x.mean(0))
+
+
+def test_attribute_baseline_is_least_squares():
+    x = images()
+    bits = (x[:, :3] > 0.5).astype(np.uint8)
+    covariance = fit_covariance(x.mean(0), np.cov(x, rowvar=False), 400, [(x, bits)], 3)
+    design = np.hstack([np.ones((400, 1)), bits])
+    expected = design @ np.linalg.lstsq(design, x, rcond=None)[0]
+    assert design @ covariance.label_means == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("matrix", "message"),
+    [
+        (np.ones((2, 3)), "square"),
+        (np.array([[1.0, 2.0], [0.0, 1.0]]), "symmetric"),
+        (np.array([[1.0, np.nan], [np.nan, 1.0]]), "not finite"),
+        (np.diag([1.0, -0.5]), "negative"),
+    ],
+)
+def test_what_is_no_covariance_is_refused(matrix, message):
+    with pytest.raises(MetricError, match=message):
+        factorise(matrix)
+
+
+def test_rounding_below_zero_is_clipped():
+    assert factorise(np.diag([1.0, -1e-12]))[0].tolist() == [1.0, 0.0]
+
+
+def test_images_without_variance_and_odd_settings_are_refused():
+    flat = Covariance(np.zeros(3), np.zeros(3), np.eye(3), 5, 0.0, np.zeros((1, 3)))
+    with pytest.raises(MetricError, match="all images are equal"):
+        whiten(flat)
+    with pytest.raises(MetricError, match="all images are equal"):
+        whiten_share(flat)
+    covariance = fitted(images())
+    with pytest.raises(MetricError, match="share"):
+        whiten_share(covariance, 1.5)
+    with pytest.raises(MetricError, match="cut-off"):
+        whiten(covariance, "ridge", -1.0)
+    with pytest.raises(MetricError, match="unknown estimator"):
+        whiten(covariance, "inverse")  # type: ignore[arg-type]
+    with pytest.raises(MetricError, match="not finite"):
+        mahalanobis(np.full((1, 12), np.nan), covariance.mean, whiten(covariance))
+    with pytest.raises(MetricError, match="rows of 12 pixels"):
+        mahalanobis(np.zeros((1, 5)), np.zeros(5), whiten(covariance))
+
+
+def test_survives_the_disk_and_names_a_damaged_file(tmp_path):
+    covariance = fitted(images())
+    path = tmp_path / "covariance.safetensors"
+    save_covariance(covariance, path)
+    again = load_covariance(path)
+    for name in ("mean", "eigenvalues", "eigenvectors", "label_means"):
+        assert np.array_equal(getattr(again, name), getattr(covariance, name))
+    assert (again.images, again.shrinkage) == (400, covariance.shrinkage)
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(DataError, match=r"covariance\.safetensors is missing or damaged"):
+        load_covariance(path)

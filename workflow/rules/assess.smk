@@ -1,0 +1,59 @@
+"""Reconstruction risk of every attack, per image and in summary."""
+
+
+rule assess_risk:
+    input:
+        ARRAYS,
+        covariance=rules.fit_covariance.output,
+        target=f"{MODEL}/target.safetensors",
+        target_record=f"{MODEL}/target.json",
+        attack=f"{MODEL}/{{attack}}.safetensors",
+        attack_record=f"{MODEL}/{{attack}}.json",
+    output:
+        per_image=f"{MODEL}/risk-{{attack}}.parquet",
+        summary=f"{MODEL}/risk-{{attack}}.json",
+        gallery=f"{MODEL}/gallery-{{attack}}.npz",
+        provenance=f"{MODEL}/risk-{{attack}}.provenance.json",
+    log:
+        f"logs/{SCALE}/{{dataset}}/{{model}}/seed{{seed}}/assess_risk-{{attack}}.log",
+    wildcard_constraints:
+        attack="joint|posthoc-logits|posthoc-softmax",
+    threads: PARAMS.runtime.threads
+    params:
+        data=PREPARED,
+        estimator=PARAMS.risk.estimator,
+        cutoff=PARAMS.risk.cutoff,
+        share=PARAMS.risk.share,
+        gallery=STUDY.gallery,
+        threads=PARAMS.runtime.threads,
+        device=PARAMS.runtime.device,
+        code=code_hash("vicious.metrics.assess"),
+    message:
+        "Assess {wildcards.attack} on {wildcards.model}, {wildcards.dataset}, seed {wildcards.seed}"
+    shell:
+        "{VICIOUS} assess-risk --data {params.data:q} --covariance {input.covariance:q} --target {input.target:q}"
+        " --attack {input.attack:q} --per-image {output.per_image:q} --summary {output.summary:q}"
+        " --gallery {output.gallery:q} --gallery-images {params.gallery} --estimator {params.estimator}"
+        " --cutoff {params.cutoff} --share {params.share} --threads {params.threads} --device {params.device}"
+        " --provenance {output.provenance:q} 2> {log:q}"
+
+
+rule summarize:
+    input:
+        [
+            f"{paths.model_folder(SCALE, dataset, model, seed)}/risk-{attack}.json"
+            for dataset in PARAMS.datasets
+            for model, attack in assessments()
+            for seed in STUDY.seeds
+        ],
+    output:
+        summary=f"{RESULTS}/summary.csv",
+        provenance=f"{RESULTS}/summary.provenance.json",
+    log:
+        f"logs/{SCALE}/summarize.log",
+    params:
+        code=code_hash("vicious.metrics.summary"),
+    message:
+        "Summarize {SCALE}"
+    shell:
+        "{VICIOUS} summarize {input:q} --out {output.summary:q} --provenance {output.provenance:q} 2> {log:q}"

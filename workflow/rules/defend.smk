@@ -1,0 +1,56 @@
+"""Detectors that tell vicious from honest by a user's own images."""
+
+
+rule evaluate_defense:
+    input:
+        ARRAYS,
+        target=f"{MODEL}/target.safetensors",
+        record=f"{MODEL}/target.json",
+    output:
+        scores=f"{MODEL}/detection.csv",
+        provenance=f"{MODEL}/detection.provenance.json",
+    log:
+        f"logs/{SCALE}/{{dataset}}/{{model}}/seed{{seed}}/evaluate_defense.log",
+    threads: PARAMS.runtime.threads
+    params:
+        data=PREPARED,
+        user_images=STUDY.user_images,
+        draws=STUDY.draws,
+        threads=PARAMS.runtime.threads,
+        device=PARAMS.runtime.device,
+        code=code_hash("vicious.defense.evaluate"),
+    message:
+        "Judge {wildcards.model} on {wildcards.dataset}, seed {wildcards.seed}"
+    shell:
+        "{VICIOUS} evaluate-defense --data {params.data:q} --target {input.target:q} --out {output.scores:q}"
+        " --user-images {params.user_images} --draws {params.draws} --threads {params.threads}"
+        " --device {params.device} --provenance {output.provenance:q} 2> {log:q}"
+
+
+rule summarize_defense:
+    input:
+        expand(
+            rules.evaluate_defense.output.scores,
+            dataset=PARAMS.datasets,
+            model=["honest", *VICIOUS_MODELS],
+            seed=STUDY.seeds,
+        ),
+    output:
+        scores=f"{RESULTS}/detection.csv",
+        separation=f"{RESULTS}/detection_summary.csv",
+        provenance=f"{RESULTS}/detection.provenance.json",
+    log:
+        f"logs/{SCALE}/summarize_defense.log",
+    params:
+        code=code_hash("vicious.defense.collect"),
+    message:
+        "Summarize detectors of {SCALE}"
+    shell:
+        "{VICIOUS} summarize-defense {input:q} --out {output.scores:q} --separation {output.separation:q}"
+        " --provenance {output.provenance:q} 2> {log:q}"
+
+
+rule results:
+    input:
+        rules.summarize.output,
+        rules.summarize_defense.output,
