@@ -3,7 +3,11 @@
 
 def fetch_options(wildcards):
     if STUDY.source == "official":
-        names = [name for file in CATALOG[wildcards.dataset].files for name in (file.name, file.path)]
+        names = [
+            name
+            for file in CATALOG[wildcards.dataset].files
+            for name in (file.name, file.path)
+        ]
         checks = "".join(
             f" --checksum {name}={value}"
             for name, value in sorted(PARAMS.data.checksums.items())
