@@ -48,5 +48,10 @@ def vicious_model(outputs: str, beta_r: float) -> str:
 
 
 def model_folder(scale: str, dataset: str, model: str, seed: int | str) -> Path:
-    """Folder of one trained target model and all that was done to it."""
-    return results(scale) / dataset / model / f"seed{seed}"
+    """Folder of one target model and the attack models trained on it."""
+    return results(scale) / "models" / dataset / model / f"seed{seed}"
+
+
+def assessment_folder(scale: str, dataset: str, model: str, seed: int | str) -> Path:
+    """Folder of what was measured on one target model."""
+    return results(scale) / "assessments" / dataset / model / f"seed{seed}"

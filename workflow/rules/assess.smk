@@ -10,10 +10,10 @@ rule assess_risk:
         attack=f"{MODEL}/{{attack}}.safetensors",
         attack_record=f"{MODEL}/{{attack}}.json",
     output:
-        per_image=f"{MODEL}/risk-{{attack}}.parquet",
-        summary=f"{MODEL}/risk-{{attack}}.json",
-        gallery=f"{MODEL}/gallery-{{attack}}.npz",
-        provenance=f"{MODEL}/risk-{{attack}}.provenance.json",
+        per_image=f"{ASSESSMENT}/risk-{{attack}}.parquet",
+        summary=f"{ASSESSMENT}/risk-{{attack}}.json",
+        gallery=f"{ASSESSMENT}/gallery-{{attack}}.npz",
+        provenance=f"{ASSESSMENT}/risk-{{attack}}.provenance.json",
     log:
         f"logs/{SCALE}/{{dataset}}/{{model}}/seed{{seed}}/assess_risk-{{attack}}.log",
     wildcard_constraints:
@@ -41,7 +41,7 @@ rule assess_risk:
 rule summarize:
     input:
         [
-            f"{paths.model_folder(SCALE, dataset, model, seed)}/risk-{attack}.json"
+            f"{paths.assessment_folder(SCALE, dataset, model, seed)}/risk-{attack}.json"
             for dataset in PARAMS.datasets
             for model, attack in assessments()
             for seed in STUDY.seeds

@@ -30,6 +30,7 @@ VICIOUS_MODELS = list(SETTINGS)
 PREPARED = str(paths.prepared(SCALE, "{dataset}"))
 RESULTS = str(paths.results(SCALE))
 MODEL = str(paths.model_folder(SCALE, "{dataset}", "{model}", "{seed}"))
+ASSESSMENT = str(paths.assessment_folder(SCALE, "{dataset}", "{model}", "{seed}"))
 HONEST = MODEL.replace("{model}", "honest")
 FIGURES = str(paths.figures(SCALE))
 ARRAYS = [f"{PREPARED}/{name}" for name in ("dataset.json", *paths.ARRAYS)]

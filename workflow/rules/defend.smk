@@ -7,8 +7,8 @@ rule evaluate_defense:
         target=f"{MODEL}/target.safetensors",
         record=f"{MODEL}/target.json",
     output:
-        scores=f"{MODEL}/detection.csv",
-        provenance=f"{MODEL}/detection.provenance.json",
+        scores=f"{ASSESSMENT}/detection.csv",
+        provenance=f"{ASSESSMENT}/detection.provenance.json",
     log:
         f"logs/{SCALE}/{{dataset}}/{{model}}/seed{{seed}}/evaluate_defense.log",
     threads: PARAMS.runtime.threads

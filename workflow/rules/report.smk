@@ -12,8 +12,8 @@ def galleries(wildcards=None):
     """(dataset, post-hoc gallery, vicious gallery) of the first seed, outputs and beta_r."""
     seed, outputs = STUDY.seeds[0], STUDY.outputs[0]
     for dataset in PARAMS.datasets:
-        honest = paths.model_folder(SCALE, dataset, "honest", seed)
-        vicious = paths.model_folder(SCALE, dataset, VICIOUS_MODELS[0], seed)
+        honest = paths.assessment_folder(SCALE, dataset, "honest", seed)
+        vicious = paths.assessment_folder(SCALE, dataset, VICIOUS_MODELS[0], seed)
         yield dataset, f"{honest}/gallery-posthoc-{outputs}.npz", f"{vicious}/gallery-joint.npz"
 
 
