@@ -127,11 +127,11 @@ class ScaleParams(Strict):
     overrides: dict[DatasetName, "Overrides"] = Field(description="per dataset: keys that differ from the above")
 
     @model_validator(mode="after")
-    def _enough_test_images(self) -> Self:
+    def _consistent(self) -> Self:
         if self.test is not None and max(self.user_images) > self.test:
-            raise ValueError(
-                f"user_images asks for {max(self.user_images)} of the user's images, but test is {self.test}"
-            )
+            raise ValueError(f"user_images asks for {max(self.user_images)} of the user's images, but test is {self.test}")
+        if self.source == "synthetic" and None in (self.train, self.validation, self.test):
+            raise ValueError("source synthetic needs numbers for train, validation and test, not null")
         return self
 
 

@@ -4,6 +4,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,19 +25,27 @@ _REASONS = {
 def storage_errors(path: Path) -> Iterator[None]:
     """Turn the file system's refusals while writing ``path`` into :class:`StorageError`.
 
-    Libraries that write through C (zip, Parquet, images) wrap the cause, so the chain is searched for it.
+    Libraries that write through C or Rust wrap the cause, so the chain is searched for it.
     """
     try:
         yield
     except Exception as error:
-        cause: BaseException | None = error
-        while cause is not None:
-            if isinstance(cause, OSError) and cause.errno in _REASONS:
-                raise StorageError(
-                    f"cannot write {path}: {_REASONS[cause.errno]}, then run the same command again"
-                ) from error
-            cause = cause.__cause__ or cause.__context__
-        raise
+        reason = _refusal(error)
+        if reason is None:
+            raise
+        raise StorageError(f"cannot write {path}: {reason}, then run the same command again") from error
+
+
+def _refusal(error: BaseException) -> str | None:
+    """Why the file system refused, if it did: as an OSError, or as the text that libraries in Rust make of it."""
+    cause: BaseException | None = error
+    while cause is not None:
+        told = re.search(r"\(os error (\d+)\)", str(cause))
+        code = cause.errno if isinstance(cause, OSError) else int(told[1]) if told else None
+        if code in _REASONS:
+            return _REASONS[code]
+        cause = cause.__cause__ or cause.__context__
+    return None
 
 
 @contextmanager

@@ -20,7 +20,7 @@ rule assess_risk:
         attack="joint|posthoc-logits|posthoc-softmax",
     threads: PARAMS.runtime.threads
     params:
-        data=PREPARED,
+        data=subpath(input[0], parent=True),
         estimator=PARAMS.risk.estimator,
         cutoff=PARAMS.risk.cutoff,
         share=PARAMS.risk.share,
@@ -31,7 +31,7 @@ rule assess_risk:
     message:
         "Assess {wildcards.attack} on {wildcards.model}, {wildcards.dataset}, seed {wildcards.seed}"
     shell:
-        "{VICIOUS} assess-risk --data {params.data:q} --covariance {input.covariance:q} --target {input.target:q}"
+        "vicious assess-risk --data {params.data:q} --covariance {input.covariance:q} --target {input.target:q}"
         " --attack {input.attack:q} --per-image {output.per_image:q} --summary {output.summary:q}"
         " --gallery {output.gallery:q} --gallery-images {params.gallery} --estimator {params.estimator}"
         " --cutoff {params.cutoff} --share {params.share} --threads {params.threads} --device {params.device}"
@@ -56,4 +56,4 @@ rule summarize:
     message:
         "Summarize {SCALE}"
     shell:
-        "{VICIOUS} summarize {input:q} --out {output.summary:q} --provenance {output.provenance:q} 2> {log:q}"
+        "vicious summarize {input:q} --out {output.summary:q} --provenance {output.provenance:q} 2> {log:q}"

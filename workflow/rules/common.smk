@@ -1,9 +1,16 @@
 """Configuration, checked once, and the few names that all rules share."""
 
+import os
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir) / "src"))
+# jobs find the `vicious` command of this environment, whether it was activated or not
+os.environ.update(
+    PATH=os.pathsep.join(
+        [str(Path(sys.executable).parent), os.getenv("PATH", os.defpath)]
+    )
+)
 
 from snakemake.exceptions import WorkflowError
 
@@ -20,7 +27,6 @@ except ConfigError as error:
 
 STUDY = PARAMS.study
 SCALE = PARAMS.scale
-VICIOUS = f'"{sys.executable}" -m vicious'
 SETTINGS = {
     paths.vicious_model(outputs, beta_r): (outputs, beta_r)
     for outputs in STUDY.outputs
@@ -62,3 +68,30 @@ def assessments():
     """(model, attack) pairs of one seed of one dataset."""
     posthoc = [("honest", f"posthoc-{outputs}") for outputs in STUDY.outputs]
     return posthoc + [(model, "joint") for model in VICIOUS_MODELS]
+
+
+def fetch_options(wildcards):
+    """Command-line options of a fetch: what to verify, or how much to draw."""
+    if STUDY.source == "synthetic":
+        counts = PARAMS.cell(wildcards.dataset)
+        return f"--counts {counts.train} {counts.validation} {counts.test}"
+    own = {
+        name
+        for file in CATALOG[wildcards.dataset].files
+        for name in (file.name, file.path)
+    }
+    named = sorted(own & PARAMS.data.checksums.keys())
+    download = ["--download"] if PARAMS.data.root is None else []
+    return " ".join(
+        download
+        + [f"--checksum {name}={PARAMS.data.checksums[name]}" for name in named]
+    )
+
+
+def galleries():
+    """(dataset, post-hoc gallery, vicious gallery) of the first seed, outputs and beta_r."""
+    seed, outputs = STUDY.seeds[0], STUDY.outputs[0]
+    for dataset in PARAMS.datasets:
+        honest = paths.assessment_folder(SCALE, dataset, "honest", seed)
+        vicious = paths.assessment_folder(SCALE, dataset, VICIOUS_MODELS[0], seed)
+        yield dataset, f"{honest}/gallery-posthoc-{outputs}.npz", f"{vicious}/gallery-joint.npz"

@@ -1,23 +1,6 @@
 """From official files, or synthetic stand-ins, to arrays and the covariance behind the risk."""
 
 
-def fetch_options(wildcards):
-    if STUDY.source == "official":
-        names = [
-            name
-            for file in CATALOG[wildcards.dataset].files
-            for name in (file.name, file.path)
-        ]
-        checks = "".join(
-            f" --checksum {name}={value}"
-            for name, value in sorted(PARAMS.data.checksums.items())
-            if name in names
-        )
-        return ("--download" if PARAMS.data.root is None else "") + checks
-    cell = PARAMS.cell(wildcards.dataset)
-    return f"--counts {cell.train} {cell.validation} {cell.test}"
-
-
 rule fetch:
     output:
         str(paths.source_record(SCALE, "{dataset}")),
@@ -35,7 +18,7 @@ rule fetch:
     message:
         "Fetch {wildcards.dataset} ({params.source})"
     shell:
-        "{VICIOUS} fetch --dataset {wildcards.dataset} --source {params.source} --root {params.root:q}"
+        "vicious fetch --dataset {wildcards.dataset} --source {params.source} --root {params.root:q}"
         " --out {output:q} {params.options} 2> {log:q}"
 
 
@@ -47,7 +30,7 @@ rule prepare:
     log:
         f"logs/{SCALE}/{{dataset}}/prepare.log",
     params:
-        out=PREPARED,
+        out=subpath(output[0], parent=True),
         train=limit("train"),
         validation=limit("validation"),
         test=limit("test"),
@@ -57,7 +40,7 @@ rule prepare:
     message:
         "Prepare {wildcards.dataset}"
     shell:
-        "{VICIOUS} prepare --source {input:q} --out {params.out:q} {params.train} {params.validation} {params.test}"
+        "vicious prepare --source {input:q} --out {params.out:q} {params.train} {params.validation} {params.test}"
         " --split-seed {params.split_seed} --attributes {params.attributes} 2> {log:q}"
 
 
@@ -69,12 +52,12 @@ rule fit_covariance:
     log:
         f"logs/{SCALE}/{{dataset}}/fit_covariance.log",
     params:
-        data=PREPARED,
+        data=subpath(input[0], parent=True),
         code=code_hash("vicious.metrics.moments"),
     message:
         "Factorise the covariance of {wildcards.dataset}"
     shell:
-        "{VICIOUS} fit-covariance --data {params.data:q} --out {output:q} 2> {log:q}"
+        "vicious fit-covariance --data {params.data:q} --out {output:q} 2> {log:q}"
 
 
 rule data:

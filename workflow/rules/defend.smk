@@ -13,7 +13,7 @@ rule evaluate_defense:
         f"logs/{SCALE}/{{dataset}}/{{model}}/seed{{seed}}/evaluate_defense.log",
     threads: PARAMS.runtime.threads
     params:
-        data=PREPARED,
+        data=subpath(input[0], parent=True),
         user_images=STUDY.user_images,
         draws=STUDY.draws,
         threads=PARAMS.runtime.threads,
@@ -22,7 +22,7 @@ rule evaluate_defense:
     message:
         "Judge {wildcards.model} on {wildcards.dataset}, seed {wildcards.seed}"
     shell:
-        "{VICIOUS} evaluate-defense --data {params.data:q} --target {input.target:q} --out {output.scores:q}"
+        "vicious evaluate-defense --data {params.data:q} --target {input.target:q} --out {output.scores:q}"
         " --user-images {params.user_images} --draws {params.draws} --threads {params.threads}"
         " --device {params.device} --provenance {output.provenance:q} 2> {log:q}"
 
@@ -46,7 +46,7 @@ rule summarize_defense:
     message:
         "Summarize detectors of {SCALE}"
     shell:
-        "{VICIOUS} summarize-defense {input:q} --out {output.scores:q} --separation {output.separation:q}"
+        "vicious summarize-defense {input:q} --out {output.scores:q} --separation {output.separation:q}"
         " --provenance {output.provenance:q} 2> {log:q}"
 
 

@@ -3,69 +3,58 @@
 REPORT_CODE = code_hash("vicious.report.commands")
 
 
-def figure(name):
-    """Files of one figure."""
-    return multiext(f"{FIGURES}/{name}", ".pdf", ".png", ".md", ".json")
-
-
-def galleries(wildcards=None):
-    """(dataset, post-hoc gallery, vicious gallery) of the first seed, outputs and beta_r."""
-    seed, outputs = STUDY.seeds[0], STUDY.outputs[0]
-    for dataset in PARAMS.datasets:
-        honest = paths.assessment_folder(SCALE, dataset, "honest", seed)
-        vicious = paths.assessment_folder(SCALE, dataset, VICIOUS_MODELS[0], seed)
-        yield dataset, f"{honest}/gallery-posthoc-{outputs}.npz", f"{vicious}/gallery-joint.npz"
-
-
 rule table1:
     input:
         rules.summarize.output.summary,
     output:
-        multiext(f"{FIGURES}/table1", ".csv", ".md", ".tex", ".json"),
+        multiext(f"{FIGURES}/table1", ".csv", ".md", ".tex"),
+        provenance=f"{FIGURES}/table1.json",
     log:
         f"logs/{SCALE}/table1.log",
     params:
-        out=FIGURES,
+        out=subpath(output[0], parent=True),
         code=REPORT_CODE,
     message:
         "Table 1: honest against vicious"
     shell:
-        "{VICIOUS} table1 --summary {input:q} --out {params.out:q} --provenance {output[3]:q} 2> {log:q}"
+        "vicious table1 --summary {input:q} --out {params.out:q} --provenance {output.provenance:q} 2> {log:q}"
 
 
 rule figure1:
     input:
-        rules.summarize.output.summary,
-        [file for _, *files in galleries() for file in files],
+        summary=rules.summarize.output.summary,
+        galleries=[file for _, *files in galleries() for file in files],
     output:
-        figure("figure1"),
+        multiext(f"{FIGURES}/figure1", ".pdf", ".png", ".md"),
+        provenance=f"{FIGURES}/figure1.json",
     log:
         f"logs/{SCALE}/figure1.log",
     params:
-        out=FIGURES,
+        out=subpath(output[0], parent=True),
         galleries=[argument for row in galleries() for argument in ("--gallery", *row)],
         code=REPORT_CODE,
     message:
         "Figure 1: gallery"
     shell:
-        "{VICIOUS} figure1 --summary {input[0]:q} --out {params.out:q} {params.galleries:q}"
-        " --provenance {output[3]:q} 2> {log:q}"
+        "vicious figure1 --summary {input.summary:q} --out {params.out:q} {params.galleries:q}"
+        " --provenance {output.provenance:q} 2> {log:q}"
 
 
 rule figure2:
     input:
         rules.summarize.output.summary,
     output:
-        figure("figure2"),
+        multiext(f"{FIGURES}/figure2", ".pdf", ".png", ".md"),
+        provenance=f"{FIGURES}/figure2.json",
     log:
         f"logs/{SCALE}/figure2.log",
     params:
-        out=FIGURES,
+        out=subpath(output[0], parent=True),
         code=REPORT_CODE,
     message:
         "Figure 2: accuracy against risk"
     shell:
-        "{VICIOUS} figure2 --summary {input:q} --out {params.out:q} --provenance {output[3]:q} 2> {log:q}"
+        "vicious figure2 --summary {input:q} --out {params.out:q} --provenance {output.provenance:q} 2> {log:q}"
 
 
 rule figure3:
@@ -73,17 +62,18 @@ rule figure3:
         summary=rules.summarize.output.summary,
         detection=rules.summarize_defense.output.scores,
     output:
-        figure("figure3"),
+        multiext(f"{FIGURES}/figure3", ".pdf", ".png", ".md"),
+        provenance=f"{FIGURES}/figure3.json",
     log:
         f"logs/{SCALE}/figure3.log",
     params:
-        out=FIGURES,
+        out=subpath(output[0], parent=True),
         code=REPORT_CODE,
     message:
         "Figure 3: detector scores"
     shell:
-        "{VICIOUS} figure3 --summary {input.summary:q} --detection {input.detection:q} --out {params.out:q}"
-        " --provenance {output[3]:q} 2> {log:q}"
+        "vicious figure3 --summary {input.summary:q} --detection {input.detection:q} --out {params.out:q}"
+        " --provenance {output.provenance:q} 2> {log:q}"
 
 
 rule products:

@@ -1,11 +1,6 @@
 """Target models, honest and vicious, and post-hoc attacks on frozen target models."""
 
 TRAINING_CODE = code_hash("vicious.training.jobs")
-SCHEDULE = (
-    " --data {params.data:q} --depth {params.depth} --width {params.width} --epochs {params.epochs}"
-    " --batch-images {params.batch_images} --learning-rate {params.learning_rate} --seed {wildcards.seed}"
-    " --threads {params.threads} --device {params.device} --provenance {output.provenance:q} 2> {log:q}"
-)
 
 
 rule train_honest:
@@ -20,7 +15,7 @@ rule train_honest:
         f"logs/{SCALE}/{{dataset}}/honest/seed{{seed}}/train_honest.log",
     threads: PARAMS.runtime.threads
     params:
-        data=PREPARED,
+        data=subpath(input[0], parent=True),
         depth=cell("depth"),
         width=cell("width"),
         epochs=cell("epochs"),
@@ -32,7 +27,10 @@ rule train_honest:
     message:
         "Train an honest model on {wildcards.dataset}, seed {wildcards.seed}"
     shell:
-        "{VICIOUS} train-honest --out {output.target:q}" + SCHEDULE
+        "vicious train-honest --out {output.target:q}"
+        " --data {params.data:q} --depth {params.depth} --width {params.width} --epochs {params.epochs}"
+        " --batch-images {params.batch_images} --learning-rate {params.learning_rate} --seed {wildcards.seed}"
+        " --threads {params.threads} --device {params.device} --provenance {output.provenance:q} 2> {log:q}"
 
 
 rule train_vicious:
@@ -51,7 +49,7 @@ rule train_vicious:
         model="vicious-.+",
     threads: PARAMS.runtime.threads
     params:
-        data=PREPARED,
+        data=subpath(input[0], parent=True),
         outputs=lambda wildcards: SETTINGS[wildcards.model][0],
         beta_c=STUDY.beta_c,
         beta_r=lambda wildcards: SETTINGS[wildcards.model][1],
@@ -66,8 +64,11 @@ rule train_vicious:
     message:
         "Train {wildcards.model} on {wildcards.dataset}, seed {wildcards.seed}"
     shell:
-        "{VICIOUS} train-vicious --out {output.target:q} --attack-out {output.attack:q} --outputs {params.outputs}"
-        " --beta-c {params.beta_c} --beta-r {params.beta_r}" + SCHEDULE
+        "vicious train-vicious --out {output.target:q} --attack-out {output.attack:q} --outputs {params.outputs}"
+        " --beta-c {params.beta_c} --beta-r {params.beta_r}"
+        " --data {params.data:q} --depth {params.depth} --width {params.width} --epochs {params.epochs}"
+        " --batch-images {params.batch_images} --learning-rate {params.learning_rate} --seed {wildcards.seed}"
+        " --threads {params.threads} --device {params.device} --provenance {output.provenance:q} 2> {log:q}"
 
 
 rule train_attack:
@@ -84,7 +85,7 @@ rule train_attack:
         f"logs/{SCALE}/{{dataset}}/{{model}}/seed{{seed}}/train_attack-{{outputs}}.log",
     threads: PARAMS.runtime.threads
     params:
-        data=PREPARED,
+        data=subpath(input[0], parent=True),
         depth=cell("depth"),
         width=cell("width"),
         epochs=cell("epochs"),
@@ -96,8 +97,10 @@ rule train_attack:
     message:
         "Attack {wildcards.model} on {wildcards.dataset} by its {wildcards.outputs}, seed {wildcards.seed}"
     shell:
-        "{VICIOUS} train-attack --target {input.target:q} --out {output.attack:q} --outputs {wildcards.outputs}"
-        + SCHEDULE
+        "vicious train-attack --target {input.target:q} --out {output.attack:q} --outputs {wildcards.outputs}"
+        " --data {params.data:q} --depth {params.depth} --width {params.width} --epochs {params.epochs}"
+        " --batch-images {params.batch_images} --learning-rate {params.learning_rate} --seed {wildcards.seed}"
+        " --threads {params.threads} --device {params.device} --provenance {output.provenance:q} 2> {log:q}"
 
 
 rule models:

@@ -116,7 +116,7 @@ def whiten(covariance: Covariance, estimator: Estimator = "truncated", cutoff: f
     Raises:
         MetricError: the images do not vary at all, or the setting is out of range.
     """
-    values, vectors = covariance.eigenvalues, covariance.eigenvectors
+    values = covariance.eigenvalues
     if not values.size or values[0] <= 0:
         raise MetricError("all images are equal: their covariance is zero and the risk is not defined")
     if cutoff < 0:

@@ -1,0 +1,50 @@
+# `make` lists the targets. The environment lives in .venv and is made when first needed.
+PYTHON ?= python3
+CORES ?= $(shell getconf _NPROCESSORS_ONLN)
+SHELL := /bin/bash
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+.DEFAULT_GOAL := help
+.PHONY: help env demo test check format lock schema clean
+
+help:  ## list the targets
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+env: .venv/.complete  ## create the locked environment
+
+.venv/.complete: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 env")'
+	@echo "Creating the environment in .venv (several GB to download, a few minutes) ..."
+	$(PYTHON) -m venv .venv
+	python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
+	@touch .venv/.complete
+
+demo: .venv/.complete  ## the main comparison on synthetic stand-ins of all six datasets, under 10 minutes on 2 cores
+	snakemake --cores $(CORES)
+	@echo "Tables and figures are in paper_figures/demo, numbers in results/demo."
+
+test: .venv/.complete  ## run every test
+	pytest -n $(CORES) --dist worksteal
+
+check: .venv/.complete  ## formatting, lint, types, spelling
+	ruff format --check .
+	ruff check .
+	snakefmt --check Snakefile workflow
+	snakemake --lint 2>&1 | (! grep '^    \* ' | grep -v 'Specify a conda environment or container')  # it is the locked .venv
+	mypy
+	codespell
+
+format: .venv/.complete  ## format the code
+	ruff format .
+	ruff check --fix .
+	snakefmt Snakefile workflow
+
+schema: .venv/.complete  ## write the JSON schema of params.yaml
+	vicious schema > workflow/schemas/params.schema.json
+
+lock: .venv/.complete  ## pin newer dependencies (needs uv); names no index
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		--all-extras --quiet --upgrade pyproject.toml --output-file requirements.lock
+
+clean:  ## remove the demo's and smoke study's results (never raw data, other scales or the environment)
+	rm -rf results/demo results/smoke paper_figures/demo paper_figures/smoke data/prepared/demo data/prepared/smoke

@@ -1,0 +1,1 @@
+"""Tables and figures, from summaries only: no model is loaded here."""

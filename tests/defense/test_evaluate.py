@@ -1,0 +1,88 @@
+"""Evaluation of detectors over models."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.metrics import roc_auc_score
+
+from vicious.defense.collect import auroc, collect_detection, separation, tpr_at_fpr
+from vicious.defense.evaluate import evaluate_defense
+from vicious.training.jobs import train_honest
+from vicious.training.loop import Schedule
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def target(prepared, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    train_honest(prepared.folder, tmp_path / "target.safetensors", 10, 1, Schedule(1, 16, 0.002, 0), CPU)
+    return tmp_path / "target.safetensors"
+
+
+def test_a_row_per_draw_and_the_same_bytes_twice(prepared, target, tmp_path):
+    outs = [tmp_path / "a.csv", tmp_path / "b.csv"]
+    for out in outs:
+        evaluate_defense(prepared.folder, target, out, user_images=[10, 30], draws=2, device=CPU)
+    assert outs[0].read_bytes() == outs[1].read_bytes()
+    frame = pd.read_csv(outs[0])
+    assert frame[["n_user", "draw"]].to_numpy().tolist() == [[10, 0], [10, 1], [30, 0], [30, 1]]
+    assert frame["score"].notna().all()
+    assert frame["score"].nunique() == 4
+
+
+def test_more_user_images_than_there_are_is_a_failed_row_not_a_missing_one(prepared, target, tmp_path):
+    evaluate_defense(prepared.folder, target, tmp_path / "a.csv", user_images=[10, 41], draws=1, device=CPU)
+    frame = pd.read_csv(tmp_path / "a.csv")
+    assert frame["status"].tolist() == ["ok", "failed"]
+    assert "only 40 images" in frame["reason"][1]
+
+
+def test_auroc_agrees_with_scikit_learn():
+    generator = np.random.default_rng(0)
+    honest, vicious = generator.normal(size=20).round(1), generator.normal(0.5, 1, 30).round(1)
+    expected = roc_auc_score([0] * 20 + [1] * 30, np.concatenate([honest, vicious]))
+    assert auroc(honest, vicious) == pytest.approx(expected)
+
+
+def test_tpr_at_fpr_calls_at_most_that_share_of_honest_models_vicious():
+    honest = np.arange(100.0)
+    assert tpr_at_fpr(honest, np.array([93.0, 94.0, 95.0, 200.0])) == 0.5
+    assert tpr_at_fpr(np.array([1.0, 2.0]), np.array([2.0, 3.0])) == 0.5
+    assert tpr_at_fpr(np.zeros(3), np.zeros(3)) == 0.0
+
+
+def scores(honest, vicious, draws=3):
+    rows = [
+        {
+            "dataset": "mnist", "role": role, "outputs": "logits" if beta else "", "beta_r": beta, "seed": seed,
+            "detector": "d", "n_user": 50, "draw": draw, "score": value + 0.01 * (draw - 1), "status": "ok", "reason": "",
+        }
+        for role, beta, values in (("honest", 0.0, honest), ("vicious", 1.0, vicious))
+        for seed, value in enumerate(values)
+        for draw in range(draws)
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def test_separation_is_over_models_not_draws():
+    row = separation(scores([0.1, 0.2, 0.3], [0.25, 0.5, 0.6])).iloc[0]
+    assert (row["honest_models"], row["vicious_models"]) == (3, 3)
+    assert row["auroc"] == pytest.approx(8 / 9)
+    assert row["auroc_low"] <= row["auroc"] <= row["auroc_high"]
+
+
+def test_one_model_of_a_kind_has_no_interval_and_none_no_auroc():
+    assert np.isnan(separation(scores([0.1], [0.5])).iloc[0]["auroc_low"])
+    assert np.isnan(separation(scores([0.1, 0.2], [])).iloc[0]["auroc"])
+
+
+def test_failed_models_are_counted(tmp_path):
+    frame = scores([0.1, 0.2], [0.5, 0.6])
+    frame.loc[frame["role"].eq("vicious") & frame["seed"].eq(1), ["score", "status"]] = [np.nan, "failed"]
+    frame.to_csv(tmp_path / "in.csv", index=False)
+    collect_detection([tmp_path / "in.csv"], tmp_path / "all.csv", tmp_path / "summary.csv")
+    row = pd.read_csv(tmp_path / "summary.csv").iloc[0]
+    assert (row["vicious_models"], row["failed"]) == (1, 1)
+    assert len(pd.read_csv(tmp_path / "all.csv")) == 12

@@ -1,0 +1,100 @@
+"""Linear decodability against a plain computation, and on evidence that is odd."""
+
+import numpy as np
+import pytest
+from sklearn.linear_model import Ridge
+
+from vicious.defense.detector import Evidence
+from vicious.defense.linear_decodability import FOLDS, LINEAR_DECODABILITY, PENALTIES, score
+from vicious.errors import MetricError
+
+
+def evidence(n=100, outputs=5, leak=0.0, seed=0):
+    """Images of a class mean plus a hidden factor; logits that tell the class and, with ``leak``, the factor."""
+    generator = np.random.default_rng(seed)
+    labels = generator.integers(outputs, size=n)
+    factors = generator.normal(size=(n, outputs))
+    means, loadings = generator.random((outputs, 64)), generator.normal(size=(outputs, 64)) * 0.1
+    images = np.clip(means[labels] + factors @ loadings, 0, 1)
+    logits = 10 * np.eye(outputs)[labels] + leak * factors + 0.1 * generator.normal(size=(n, outputs))
+    return Evidence(images, labels, logits)
+
+
+def test_an_honest_code_scores_near_zero_and_a_leak_is_seen():
+    assert abs(score(evidence(200))) < 0.05
+    scores = [score(evidence(200, leak=leak)) for leak in (0.0, 0.05, 0.1, 0.5)]
+    assert scores == sorted(scores)
+    assert scores[-1] > 0.5
+
+
+def test_agrees_with_scikit_learn():
+    e = evidence(60, leak=0.5)
+    label = np.eye(5)[e.logits.argmax(1)]
+    both = np.hstack([(e.logits - e.logits.mean(0)) / e.logits.std(0), label])
+
+    def error(features):
+        totals = []
+        for penalty in PENALTIES:
+            total = 0.0
+            for fold in range(FOLDS):
+                held = np.arange(60) % FOLDS == fold
+                model = Ridge(alpha=penalty).fit(features[~held], e.images[~held])
+                total += ((model.predict(features[held]) - e.images[held]) ** 2).sum()
+            totals.append(total)
+        return min(totals)
+
+    assert score(e) == pytest.approx(1 - error(both) / error(label), abs=1e-9)
+
+
+def test_is_deterministic_and_bounded():
+    e = evidence(50, leak=1.0)
+    assert score(e) == score(e) <= 1
+
+
+def test_scale_and_shift_of_logits_do_not_matter():
+    e = evidence(80, leak=0.5)
+    moved = Evidence(e.images, e.labels, 1000 * e.logits + 7)
+    assert score(moved) == pytest.approx(score(e), abs=1e-9)
+
+
+@pytest.mark.parametrize("outputs", [1, 2, 200])
+def test_odd_numbers_of_outputs_have_an_answer(outputs):
+    assert np.isfinite(score(evidence(20, outputs)))
+
+
+def test_attributes_have_an_answer():
+    e = evidence(50, leak=1.0)
+    bits = (e.logits > 0).astype(np.int64)
+    assert np.isfinite(score(Evidence(e.images, bits, e.logits)))
+
+
+def test_constant_outputs_tell_nothing():
+    e = evidence(50)
+    assert score(Evidence(e.images, e.labels, np.ones_like(e.logits))) == pytest.approx(0.0, abs=1e-9)
+
+
+def test_equal_images_leave_nothing_to_explain():
+    e = evidence(50)
+    assert score(Evidence(np.full_like(e.images, 0.5), e.labels, e.logits)) == 0.0
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_outputs_that_are_not_finite_are_refused(bad):
+    e = evidence(20)
+    logits = e.logits.copy()
+    logits[3, 1] = bad
+    with pytest.raises(MetricError, match="logits hold values that are not finite"):
+        Evidence(e.images, e.labels, logits)
+
+
+def test_too_few_and_unequal_evidence_is_refused():
+    e = evidence(20)
+    with pytest.raises(MetricError, match="at least 10"):
+        Evidence(e.images[:9], e.labels[:9], e.logits[:9])
+    with pytest.raises(MetricError, match="equally many"):
+        Evidence(e.images[:15], e.labels, e.logits)
+
+
+def test_a_detector_gets_the_users_evidence_and_nothing_else():
+    assert set(Evidence.__dataclass_fields__) == {"images", "labels", "logits"}
+    assert LINEAR_DECODABILITY.access == "outputs"

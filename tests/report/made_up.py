@@ -1,0 +1,131 @@
+"""Made-up summaries, detection scores and galleries in the shapes that the pipeline writes."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+ALL = ("mnist", "fashion_mnist", "cifar10", "cifar100", "tiny_imagenet", "celeba")
+_ACCURACY = {
+    "mnist": 0.978,
+    "fashion_mnist": 0.903,
+    "cifar10": 0.871,
+    "cifar100": 0.62,
+    "tiny_imagenet": 0.48,
+    "celeba": 0.885,
+}
+_EMPTY = dict.fromkeys(
+    (
+        *("n", "accuracy", "mse", "psnr", "ssim", "risk", "risk95"),
+        *("risk_class_mean", "risk95_class_mean", "psnr_class_mean", "rank", "rank95", "n_perfect"),
+    ),
+    np.nan,
+)
+
+
+def summary(
+    datasets: tuple[str, ...] = ("mnist", "cifar10"),
+    seeds: int = 3,
+    betas: tuple[float, ...] = (3.0,),
+    outputs: tuple[str, ...] = ("logits",),
+    failed: tuple[tuple[str, str, int], ...] = (),
+    synthetic: tuple[str, ...] = (),
+) -> pd.DataFrame:
+    """A summary; ``failed`` holds (dataset, role, seed)."""
+    generator = np.random.default_rng(7)
+    rows: list[dict[str, Any]] = []
+    for dataset in datasets:
+        for kind in outputs:
+            for role, beta in (("honest", 0.0), *(("vicious", beta) for beta in betas)):
+                for seed in range(seeds):
+                    key = {
+                        "dataset": dataset,
+                        "role": role,
+                        "attack": "posthoc" if role == "honest" else "joint",
+                        "outputs": kind,
+                        "beta_r": beta,
+                        "seed": seed,
+                        "source": "synthetic" if dataset in synthetic else "official",
+                    }
+                    measures = _measures(dataset, role, beta, kind, generator)
+                    if (dataset, role, seed) in failed:
+                        state = {"status": "failed", "reason": "loss is not finite; step 12 & 50% of grad_norm"}
+                        rows.append(key | state | _EMPTY)
+                    else:
+                        rows.append(key | {"status": "ok", "reason": ""} | measures)
+    return pd.DataFrame(rows)
+
+
+def _measures(dataset: str, role: str, beta: float, kind: str, generator: np.random.Generator) -> dict[str, float]:
+    gain = 0.0 if role == "honest" else np.sqrt(beta) * (0.6 if kind == "softmax" else 1.0)
+    place = ALL.index(dataset)
+    psnr = 15.0 + 1.2 * gain - 0.3 * place + generator.normal(0, 0.15)
+    return {
+        "n": 10_000 if dataset != "celeba" else 19_962,
+        "accuracy": _ACCURACY[dataset] - 0.008 * gain + generator.normal(0, 0.002),
+        "mse": 10 ** (-psnr / 10),
+        "psnr": psnr,
+        "ssim": 0.4 + 0.1 * gain + generator.normal(0, 0.01),
+        "risk": 0.95 + 0.01 * gain + 0.012 * place + generator.normal(0, 0.006),
+        "risk95": 1.08 + 0.16 * gain + 0.05 * place + generator.normal(0, 0.015),
+        "risk_class_mean": 1.006 + generator.normal(0, 0.001),
+        "risk95_class_mean": 1.04 + generator.normal(0, 0.001),
+        "psnr_class_mean": 12.1 + generator.normal(0, 0.05),
+        "rank": 414,
+        "rank95": 79,
+        "n_perfect": 0,
+    }
+
+
+def detection(
+    datasets: tuple[str, ...] = ("mnist", "cifar10"),
+    numbers: tuple[int, ...] = (200,),
+    betas: tuple[float, ...] = (3.0,),
+    seeds: int = 3,
+    draws: int = 3,
+    outputs: tuple[str, ...] = ("logits",),
+    failed: tuple[tuple[str, str, int], ...] = (),
+) -> pd.DataFrame:
+    """Detection scores; ``failed`` holds (dataset, role, seed)."""
+    generator = np.random.default_rng(8)
+    rows: list[dict[str, Any]] = []
+    for dataset in datasets:
+        for kind in outputs:
+            for role, beta in (("honest", 0.0), *(("vicious", beta) for beta in betas)):
+                for seed in range(seeds):
+                    model = (0.08 if role == "honest" else 0.2 + 0.04 * beta) + generator.normal(0, 0.02)
+                    for number in numbers:
+                        for draw in range(draws):
+                            bad = (dataset, role, seed) in failed
+                            rows.append(
+                                {
+                                    "dataset": dataset,
+                                    "role": role,
+                                    "outputs": kind,
+                                    "beta_r": beta,
+                                    "seed": seed,
+                                    "detector": "linear_decodability",
+                                    "n_user": number,
+                                    "draw": draw,
+                                    "score": np.nan if bad else model + generator.normal(0, 0.3) / np.sqrt(number),
+                                    "status": "failed" if bad else "ok",
+                                }
+                            )
+    return pd.DataFrame(rows)
+
+
+def gallery(path: Path, channels: int, noise: float, images: int = 8) -> Path:
+    """Write a gallery of smooth blobs; the originals depend on ``channels`` only."""
+    generator = np.random.default_rng(channels)
+    y, x = np.mgrid[:32, :32] / 31.0
+    centres = generator.uniform(0.2, 0.8, (images, channels, 2))
+    blobs = np.exp(-((x - centres[..., :1, None]) ** 2 + (y - centres[..., 1:, None]) ** 2) / 0.05)
+    noisy = blobs + np.random.default_rng(9).normal(0, noise, blobs.shape)
+    np.savez(
+        path,
+        originals=(255 * blobs).astype(np.uint8),
+        reconstructions=(255 * noisy.clip(0, 1)).astype(np.uint8),
+        labels=np.arange(images),
+    )
+    return path

@@ -1,0 +1,78 @@
+"""The command line as its user meets it."""
+
+import subprocess
+import sys
+
+import pytest
+
+from vicious import cli
+
+HEAVY = "torch numpy pandas matplotlib".split()
+
+
+def run(*arguments, **options):
+    return subprocess.run([sys.executable, "-m", "vicious", *arguments], capture_output=True, text=True, **options)
+
+
+def test_help_lists_the_steps():
+    text = run("--help").stdout
+    for command in ("fetch", "prepare", "train-honest", "train-vicious", "train-attack", "assess-risk", "evaluate-defense"):
+        assert command in text
+
+
+@pytest.mark.parametrize("module", ["vicious", "vicious.cli", "vicious.config", "vicious.paths", "vicious.provenance"])
+def test_planning_imports_nothing_heavy(module):
+    code = f"import sys, {module}; print([name for name in {HEAVY} if name in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_an_error_is_one_line_and_an_exit_code(tmp_path):
+    result = run(
+        *"train-honest --depth 10 --width 1 --epochs 1 --batch-images 8 --learning-rate 0.1 --seed 0".split(),
+        "--data", str(tmp_path / "nothing"), "--out", str(tmp_path / "target.safetensors"),
+    )  # fmt: skip
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: ")
+    assert "nothing" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_check_config_names_the_typo(tmp_path):
+    (tmp_path / "params.yaml").write_text("scal: demo\n", encoding="utf-8")
+    result = run("check-config", str(tmp_path / "params.yaml"))
+    assert result.returncode == 1
+    assert "did you mean 'scale'" in result.stderr
+
+
+def test_a_missing_official_file_lists_what_to_place_where(tmp_path):
+    result = run("fetch", "--dataset", "celeba", "--source", "official", "--root", str(tmp_path), "--out", str(tmp_path / "r.json"))
+    assert result.returncode == 1
+    for name in ("celeba/img_align_celeba.zip", "celeba/list_attr_celeba.txt", "celeba/list_eval_partition.txt"):
+        assert name in result.stderr
+    assert not (tmp_path / "r.json").exists()
+
+
+def test_a_misspelt_option_is_refused_not_guessed(capsys):
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["fetch", "--data", "mnist"])
+    assert caught.value.code == 2
+
+
+def test_cuda_without_a_gpu_is_explained(monkeypatch):
+    import argparse
+
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(cli.ConfigError, match=r"runtime\.device"):
+        cli._device(argparse.Namespace(threads=1, device="cuda"))
+
+
+def test_interrupted_says_how_to_go_on(monkeypatch, capsys):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_check_config", interrupted)
+    assert cli.main(["check-config"]) == 130
+    assert "run the same command again" in capsys.readouterr().err

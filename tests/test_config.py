@@ -1,0 +1,124 @@
+"""params.yaml: what is valid, and what a user reads when it is not."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+
+from vicious.config import Params, check_params, json_schema, load_params
+from vicious.errors import ConfigError
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+def raw():
+    return yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+
+
+def changed(raw, path, value):
+    result = copy.deepcopy(raw)
+    place = result
+    *parents, last = path.split(".")
+    for part in parents:
+        place = place[part]
+    place[last] = value
+    return result
+
+
+def test_the_projects_own_file_is_valid_and_starts_with_the_demo():
+    params = load_params(ROOT / "params.yaml")
+    assert params.scale == "demo"
+    assert len(params.datasets) == 6
+
+
+def test_every_key_is_commented():
+    lines = (ROOT / "params.yaml").read_text(encoding="utf-8").splitlines()
+    smoke = lines.index("  demo:")
+    bare = [line for line in lines[:smoke] if line.strip() and "#" not in line and not line.strip().startswith("- ")]
+    assert [line.strip() for line in bare] == ["runtime:", "scales:"]
+
+
+def test_the_committed_schema_is_generated_from_the_types():
+    committed = (ROOT / "workflow/schemas/params.schema.json").read_text(encoding="utf-8")
+    assert committed == json_schema(), "run `make schema`"
+
+
+def test_paper_scale_is_the_original_model():
+    paper = load_params(ROOT / "params.yaml").scales.paper
+    assert (paper.depth, paper.width, paper.batch_images, paper.learning_rate) == (28, 5, 125, 0.001)
+    assert len(paper.seeds) >= 3
+
+
+def test_overrides_apply_to_their_dataset_alone(raw):
+    params = check_params(changed(raw, "scales.demo.overrides", {"mnist": {"epochs": 9}}))
+    assert params.cell("mnist").epochs == 9
+    assert params.cell("cifar10").epochs == raw["scales"]["demo"]["epochs"]
+    assert params.cell("mnist").width == raw["scales"]["demo"]["width"]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        ("scale", "demoo", ["scale:", "did you mean 'demo'"]),
+        ("datsets", ["mnist"], ["datsets: unknown key", "did you mean 'datasets'"]),
+        ("datasets", ["minst"], ["datasets.0:", "did you mean 'mnist'"]),
+        ("datasets", [], ["datasets:"]),
+        ("datasets", ["mnist", "mnist"], ["datasets:", "differ"]),
+        ("scales.demo.epoch", 3, ["scales.demo.epoch: unknown key", "did you mean 'epochs'"]),
+        ("scales.demo.epochs", 0, ["scales.demo.epochs:", "greater than or equal to 1"]),
+        ("scales.demo.epochs", "3", ["scales.demo.epochs:", "integer", "without quotes"]),
+        ("scales.demo.epochs", True, ["scales.demo.epochs:", "integer"]),
+        ("scales.demo.learning_rate", "1e-3", ["scales.demo.learning_rate:", "1.0e-3"]),
+        ("scales.demo.learning_rate", float("nan"), ["scales.demo.learning_rate:"]),
+        ("scales.demo.depth", 11, ["scales.demo.depth:", "6 n + 4"]),
+        ("scales.demo.seeds", [0, 0], ["scales.demo.seeds:", "differ"]),
+        ("scales.demo.beta_r", [-1.0], ["scales.demo.beta_r.0:"]),
+        ("scales.demo.test", 100, ["scales.demo:", "200", "test is 100"]),
+        ("scales.demo.train", None, ["scales.demo:", "synthetic"]),
+        ("scales.paper.overrides", {"mnst": {"width": 1}}, ["scales.paper.overrides.mnst", "did you mean 'mnist'"]),
+        ("scales.paper.overrides", {"mnist": {"widht": 1}}, ["overrides.mnist.widht", "did you mean 'width'"]),
+        ("data.checksums", {"cifar-10-python.tar.gz": "abc"}, ["data.checksums.cifar-10-python.tar.gz"]),
+        ("data.checksums", {"cifar-10.tar.gz": "md5:" + "0" * 32}, ["did you mean 'cifar-10-python.tar.gz'"]),
+        ("risk.share", 1.5, ["risk.share:"]),
+        ("risk", [1], ["risk:"]),
+    ],
+)
+def test_a_mistake_is_named_with_its_path_and_the_nearest_valid_name(raw, path, value, words):
+    with pytest.raises(ConfigError) as caught:
+        check_params(changed(raw, path, value))
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_all_mistakes_are_told_at_once(raw):
+    with pytest.raises(ConfigError) as caught:
+        check_params(changed(changed(raw, "scale", "x"), "risk.share", 2))
+    assert "scale:" in str(caught.value)
+    assert "risk.share:" in str(caught.value)
+
+
+def test_a_missing_key_is_named(raw):
+    del raw["risk"]["cutoff"]
+    with pytest.raises(ConfigError, match=r"risk\.cutoff: this key is missing"):
+        check_params(raw)
+
+
+@pytest.mark.parametrize(("text", "words"), [("a: [", "not valid YAML"), ("- a", "keys and values")])
+def test_a_file_that_is_no_mapping_is_refused(tmp_path, text, words):
+    (tmp_path / "params.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match=words):
+        load_params(tmp_path / "params.yaml")
+
+
+def test_a_missing_file_says_where_to_run(tmp_path):
+    with pytest.raises(ConfigError, match="project's root"):
+        load_params(tmp_path / "params.yaml")
+
+
+def test_every_field_has_a_description():
+    schema = Params.model_json_schema()
+    for model in (schema, *schema["$defs"].values()):
+        for name, field in model.get("properties", {}).items():
+            assert "description" in field or "$ref" in field, name

@@ -1,0 +1,98 @@
+"""Atomic writing: a final name never holds half a file."""
+
+import errno
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from vicious.errors import StorageError
+from vicious.files import atomic_path, read_json, write_json, write_text
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_finished_write_leaves_only_the_file(tmp_path):
+    write_text(tmp_path / "new" / "a.txt", "x\n")
+    assert (tmp_path / "new" / "a.txt").read_text() == "x\n"
+    assert names(tmp_path / "new") == ["a.txt"]
+
+
+def test_an_error_keeps_the_old_content_and_leaves_nothing(tmp_path):
+    write_text(tmp_path / "a.txt", "old")
+    with pytest.raises(RuntimeError), atomic_path(tmp_path / "a.txt") as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert (tmp_path / "a.txt").read_text() == "old"
+    assert names(tmp_path) == ["a.txt"]
+
+
+def test_the_temporary_name_keeps_the_suffix(tmp_path):
+    with atomic_path(tmp_path / "a.tar.npz") as temporary:
+        assert temporary.suffix == ".npz"
+        assert temporary.parent == tmp_path
+
+
+@pytest.mark.parametrize(
+    ("code", "words"), [(errno.ENOSPC, "disk is full"), (errno.EROFS, "read-only"), (errno.EACCES, "permission")]
+)
+def test_a_refusal_of_the_file_system_is_explained(tmp_path, code, words):
+    with pytest.raises(StorageError, match=words), atomic_path(tmp_path / "a.txt"):
+        raise OSError(code, os.strerror(code))
+    assert names(tmp_path) == []
+
+
+def test_a_refusal_wrapped_by_a_library_is_found(tmp_path):
+    with pytest.raises(StorageError, match="disk is full"), atomic_path(tmp_path / "a.txt"):
+        try:
+            raise OSError(errno.ENOSPC, "no space")
+        except OSError as error:
+            raise ValueError("cannot encode") from error
+
+
+@pytest.fixture
+def tiny_disk(tmp_path):
+    """A file system of 64 kB, full for real."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mounted = shutil.which("mount") and os.geteuid() == 0
+    if not mounted or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", place], check=False).returncode:
+        pytest.skip("mounting a small file system needs root")
+    yield place
+    subprocess.run(["umount", place], check=True)
+
+
+def test_a_full_disk_keeps_the_old_file(tiny_disk):
+    write_text(tiny_disk / "a.txt", "old")
+    with pytest.raises(StorageError, match=r"cannot write .*a\.txt: the disk is full"):
+        write_text(tiny_disk / "a.txt", "x" * 1_000_000)
+    assert (tiny_disk / "a.txt").read_text() == "old"
+    assert names(tiny_disk) == ["a.txt"]
+
+
+def test_a_full_disk_stops_weights_tables_and_arrays(tiny_disk):
+    import numpy as np
+
+    from vicious.metrics.risk import Covariance, save_covariance
+    from vicious.models.checkpoint import Architecture, save_model
+
+    architecture = Architecture("target", 10, 1, 1, 10, False)
+    with pytest.raises(StorageError, match="disk is full"):
+        save_model(architecture.build(), tiny_disk / "target.safetensors", architecture, {})
+    covariance = Covariance(np.zeros(200), np.zeros(200), np.eye(200), 5, 0.0, np.zeros((1, 200)))
+    with pytest.raises(StorageError, match="disk is full"):
+        save_covariance(covariance, tiny_disk / "covariance.safetensors")
+    assert not any(path.suffix == ".safetensors" or path.name.startswith(".") for path in tiny_disk.iterdir())
+
+
+def test_json_is_strict_and_sorted(tmp_path):
+    write_json(tmp_path / "a.json", {"b": 1, "a": [0.5]})
+    assert (tmp_path / "a.json").read_text().index('"a"') < (tmp_path / "a.json").read_text().index('"b"')
+    assert read_json(tmp_path / "a.json") == {"a": [0.5], "b": 1}
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(tmp_path / "b.json", float("nan"))
+    assert not Path(tmp_path / "b.json").exists()

@@ -1,0 +1,76 @@
+"""Code hashes and provenance records."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from vicious import provenance
+from vicious.files import read_json
+from vicious.provenance import code_hash, write_provenance
+
+
+@pytest.fixture
+def source(tmp_path, monkeypatch):
+    """A copy of the package's source that may be edited."""
+    copy = tmp_path / "vicious"
+    shutil.copytree(provenance._SOURCE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(provenance, "_SOURCE", copy)
+    code_hash.cache_clear()
+    yield copy
+    code_hash.cache_clear()
+
+
+def edited_hash(source, file, module):
+    before = code_hash(module)
+    (source / file).write_text((source / file).read_text() + "\n# edited\n")
+    code_hash.cache_clear()
+    return before, code_hash(module)
+
+
+@pytest.mark.parametrize(
+    ("file", "module"),
+    [
+        ("training/augment.py", "vicious.training.jobs"),
+        ("models/target.py", "vicious.training.jobs"),
+        ("metrics/image.py", "vicious.metrics.assess"),
+        ("data/formats/idx.py", "vicious.data.prepare"),
+        ("report/style.py", "vicious.report.commands"),
+    ],
+)
+def test_editing_what_a_command_uses_changes_its_hash(source, file, module):
+    before, after = edited_hash(source, file, module)
+    assert before != after
+
+
+@pytest.mark.parametrize(
+    ("file", "module"),
+    [
+        ("report/style.py", "vicious.training.jobs"),
+        ("training/augment.py", "vicious.data.prepare"),
+        ("config.py", "vicious.training.jobs"),
+        ("cli.py", "vicious.metrics.assess"),
+    ],
+)
+def test_editing_what_it_does_not_use_changes_nothing(source, file, module):
+    before, after = edited_hash(source, file, module)
+    assert before == after
+
+
+def test_touching_changes_nothing(source):
+    before = code_hash("vicious.training.jobs")
+    (source / "training/jobs.py").touch()
+    code_hash.cache_clear()
+    assert code_hash("vicious.training.jobs") == before
+
+
+def test_a_record_names_inputs_code_libraries_and_hardware(tmp_path):
+    (tmp_path / "in.txt").write_text("x")
+    write_provenance(tmp_path / "p.json", "table1", {"a": 1}, [tmp_path / "in.txt"], 1.5)
+    record = read_json(tmp_path / "p.json")
+    assert record["inputs"][(tmp_path / "in.txt").as_posix()].startswith("2d711642b726b044")
+    assert record["code"]["package"]
+    assert record["libraries"]["torch"]
+    assert record["hardware"]["cores"] >= 1
+    assert record["seconds"] == 1.5
+    assert Path(tmp_path / "p.json").read_text().endswith("}\n")

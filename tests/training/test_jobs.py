@@ -1,0 +1,127 @@
+"""Training jobs: the same bits each time, in one go or resumed; honest, vicious and post-hoc."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from vicious.errors import CheckpointError, TrainingError
+from vicious.training import jobs, loop
+from vicious.training.loop import Schedule
+
+CPU = torch.device("cpu")
+SCHEDULE = Schedule(epochs=3, batch_images=16, learning_rate=0.002, seed=0)
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.set_num_threads(1)
+
+
+def vicious(data, out, schedule=SCHEDULE):
+    jobs.train_vicious(
+        data.folder, out / "target.safetensors", out / "joint.safetensors", 10, 1, "logits", 1.0, 1.0, schedule, CPU
+    )
+    return [(out / name).read_bytes() for name in ("target.safetensors", "joint.safetensors", "target.csv", "joint.json")]
+
+
+def test_the_same_command_gives_the_same_bytes_whatever_ran_before(prepared, tmp_path):
+    first = vicious(prepared, tmp_path / "a")
+    torch.rand(3)  # nothing depends on global state
+    np.random.default_rng().random()
+    assert vicious(prepared, tmp_path / "b") == first
+    other = vicious(prepared, tmp_path / "c", Schedule(3, 16, 0.002, seed=1))
+    assert other[0] != first[0]
+
+
+@pytest.mark.parametrize("epoch", [1, 2])
+def test_a_resumed_run_ends_like_an_uninterrupted_one(prepared, tmp_path, monkeypatch, epoch):
+    expected = vicious(prepared, tmp_path / "whole")
+    train_epoch = loop._train_epoch
+    trained = []
+
+    def killed(objective, optimisers, data, schedule, number, *rest):
+        trained.append(number)
+        if number == epoch and len(trained) == epoch + 1:
+            raise KeyboardInterrupt
+        return train_epoch(objective, optimisers, data, schedule, number, *rest)
+
+    monkeypatch.setattr(loop, "_train_epoch", killed)
+    with pytest.raises(KeyboardInterrupt):
+        vicious(prepared, tmp_path / "resumed")
+    assert not (tmp_path / "resumed").exists()
+    assert vicious(prepared, tmp_path / "resumed") == expected
+    assert trained == [*range(epoch + 1), *range(epoch, 3)]
+    assert not list(jobs.RESUME_FOLDER.iterdir()), "the resume state goes once the results are safe"
+
+
+def test_a_damaged_resume_state_costs_time_and_not_the_result(prepared, tmp_path, monkeypatch):
+    expected = vicious(prepared, tmp_path / "whole")
+    monkeypatch.setattr(jobs, "save_model", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        vicious(prepared, tmp_path / "again")
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    (state,) = jobs.RESUME_FOLDER.iterdir()
+    state.write_bytes(state.read_bytes()[:1000])
+    assert vicious(prepared, tmp_path / "again") == expected
+
+
+def test_honest_then_posthoc(prepared, tmp_path):
+    target, attack = tmp_path / "target.safetensors", tmp_path / "posthoc.safetensors"
+    jobs.train_honest(prepared.folder, target, 10, 1, Schedule(6, 8, 0.003, 0), CPU)
+    before = target.read_bytes()
+    jobs.train_attack(prepared.folder, target, attack, 10, 1, "softmax", SCHEDULE, CPU)
+    assert target.read_bytes() == before, "the target model stays frozen"
+    record = json.loads(attack.with_suffix(".json").read_text())
+    assert record["architecture"]["reads"] == "softmax"
+    with target.with_suffix(".csv").open() as file:
+        curve = list(csv.DictReader(file))
+    assert [row["epoch"] for row in curve] == ["1", "2", "3", "4", "5", "6"]
+    assert max(float(row["validation_accuracy"]) for row in curve) > 0.6  # chance is 0.25
+    best = min(curve, key=lambda row: float(row["selection"]))
+    assert json.loads(target.with_suffix(".json").read_text())["selected_epoch"] == int(best["epoch"])
+
+
+def test_attributes_train_too(prepared_attributes, tmp_path):
+    assert len(vicious(prepared_attributes, tmp_path / "a", Schedule(1, 16, 0.002, 0))) == 4
+
+
+def test_a_model_of_another_dataset_is_refused(prepared, prepared_attributes, tmp_path):
+    target = tmp_path / "target.safetensors"
+    jobs.train_honest(prepared.folder, target, 10, 1, Schedule(1, 16, 0.002, 0), CPU)
+    with pytest.raises(CheckpointError, match="takes 1 channels and gives 4 outputs, but CelebA has 3"):
+        jobs.train_attack(prepared_attributes.folder, target, tmp_path / "a.safetensors", 10, 1, "logits", SCHEDULE, CPU)
+
+
+def test_a_loss_that_is_not_finite_is_an_error(prepared, tmp_path):
+    with pytest.raises(TrainingError, match="learning_rate"):
+        vicious(prepared, tmp_path / "a", Schedule(3, 16, 1e30, 0))
+    assert not (tmp_path / "a").exists()
+
+
+def test_the_global_generator_is_left_alone(prepared, tmp_path):
+    torch.manual_seed(5)
+    expected = torch.rand(2)
+    torch.manual_seed(5)
+    vicious(prepared, tmp_path / "a", Schedule(1, 16, 0.002, 0))
+    assert torch.equal(torch.rand(2), expected)
+
+
+def test_a_batch_is_each_image_and_one_augmented_copy(prepared, monkeypatch, tmp_path):
+    seen = []
+    real = jobs.reconstruction_loss
+
+    def spy(reconstruction, images):
+        seen.append(images.detach().clone())
+        return real(reconstruction, images)
+
+    monkeypatch.setattr(jobs, "reconstruction_loss", spy)
+    vicious(prepared, tmp_path / "a", Schedule(1, 20, 0.002, 0))
+    assert [len(images) for images in seen] == [40, 40, 16]
+    originals = torch.cat([images[: len(images) // 2] for images in seen])
+    expected = torch.from_numpy(np.array(prepared.images("train"))).float() / 255
+    assert sorted(originals.flatten(1).sum(1).tolist()) == pytest.approx(sorted(expected.flatten(1).sum(1).tolist()))
