@@ -7,7 +7,7 @@ import pytest
 
 from vicious import cli
 
-HEAVY = "torch numpy pandas matplotlib".split()
+HEAVY = ["torch", "numpy", "pandas", "matplotlib"]
 
 
 def run(*arguments, **options):
@@ -16,7 +16,15 @@ def run(*arguments, **options):
 
 def test_help_lists_the_steps():
     text = run("--help").stdout
-    for command in ("fetch", "prepare", "train-honest", "train-vicious", "train-attack", "assess-risk", "evaluate-defense"):
+    for command in (
+        "fetch",
+        "prepare",
+        "train-honest",
+        "train-vicious",
+        "train-attack",
+        "assess-risk",
+        "evaluate-defense",
+    ):
         assert command in text
 
 
@@ -28,7 +36,7 @@ def test_planning_imports_nothing_heavy(module):
 
 def test_an_error_is_one_line_and_an_exit_code(tmp_path):
     result = run(
-        *"train-honest --depth 10 --width 1 --epochs 1 --batch-images 8 --learning-rate 0.1 --seed 0".split(),
+        *["train-honest", "--depth", "10", "--width", "1", "--epochs", "1", "--batch-images", "8", "--learning-rate", "0.1", "--seed", "0"],
         "--data", str(tmp_path / "nothing"), "--out", str(tmp_path / "target.safetensors"),
     )  # fmt: skip
     assert result.returncode == 1
@@ -46,7 +54,17 @@ def test_check_config_names_the_typo(tmp_path):
 
 
 def test_a_missing_official_file_lists_what_to_place_where(tmp_path):
-    result = run("fetch", "--dataset", "celeba", "--source", "official", "--root", str(tmp_path), "--out", str(tmp_path / "r.json"))
+    result = run(
+        "fetch",
+        "--dataset",
+        "celeba",
+        "--source",
+        "official",
+        "--root",
+        str(tmp_path),
+        "--out",
+        str(tmp_path / "r.json"),
+    )
     assert result.returncode == 1
     for name in ("celeba/img_align_celeba.zip", "celeba/list_attr_celeba.txt", "celeba/list_eval_partition.txt"):
         assert name in result.stderr

@@ -129,7 +129,9 @@ class ScaleParams(Strict):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.test is not None and max(self.user_images) > self.test:
-            raise ValueError(f"user_images asks for {max(self.user_images)} of the user's images, but test is {self.test}")
+            raise ValueError(
+                f"user_images asks for {max(self.user_images)} of the user's images, but test is {self.test}"
+            )
         if self.source == "synthetic" and None in (self.train, self.validation, self.test):
             raise ValueError("source synthetic needs numbers for train, validation and test, not null")
         return self
@@ -191,6 +193,21 @@ def check_params(raw: Mapping[str, Any]) -> Params:
         raise ConfigError(
             f"the configuration (params.yaml, --config, --configfile) is not valid:\n{problems}"
         ) from None
+
+
+def from_command_line(value: Any) -> Any:
+    """Give numbers, booleans and null in a configuration their types: Snakemake's ``--config`` leaves nested ones as text."""
+    if isinstance(value, Mapping):
+        return {key: from_command_line(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [from_command_line(item) for item in value]
+    if not isinstance(value, str):
+        return value
+    try:
+        plain = yaml.safe_load(value)
+    except yaml.YAMLError:
+        return value
+    return plain if plain is None or isinstance(plain, bool | int | float) else value
 
 
 def load_params(path: Path = PARAMS_FILE) -> Params:

@@ -27,7 +27,16 @@ def study(prepared, tmp_path, monkeypatch):
     schedule = Schedule(1, 16, 0.002, 0)
     folder = prepared.folder
     train_vicious(
-        folder, tmp_path / "v/target.safetensors", tmp_path / "v/joint.safetensors", 10, 1, "logits", 1.0, 1.0, schedule, CPU
+        folder,
+        tmp_path / "v/target.safetensors",
+        tmp_path / "v/joint.safetensors",
+        10,
+        1,
+        "logits",
+        1.0,
+        1.0,
+        schedule,
+        CPU,
     )
     train_honest(folder, tmp_path / "h/target.safetensors", 10, 1, schedule, CPU)
     train_attack(
@@ -151,5 +160,3 @@ def test_bootstrap_interval_covers_the_standard_error():
     assert low < values.mean() < high
     assert interval(values) == (low, high)
     assert interval(np.ones(5)) == (1.0, 1.0)
-
-

@@ -25,7 +25,9 @@ def vicious(data, out, schedule=SCHEDULE):
     jobs.train_vicious(
         data.folder, out / "target.safetensors", out / "joint.safetensors", 10, 1, "logits", 1.0, 1.0, schedule, CPU
     )
-    return [(out / name).read_bytes() for name in ("target.safetensors", "joint.safetensors", "target.csv", "joint.json")]
+    return [
+        (out / name).read_bytes() for name in ("target.safetensors", "joint.safetensors", "target.csv", "joint.json")
+    ]
 
 
 def test_the_same_command_gives_the_same_bytes_whatever_ran_before(prepared, tmp_path):
@@ -94,7 +96,9 @@ def test_a_model_of_another_dataset_is_refused(prepared, prepared_attributes, tm
     target = tmp_path / "target.safetensors"
     jobs.train_honest(prepared.folder, target, 10, 1, Schedule(1, 16, 0.002, 0), CPU)
     with pytest.raises(CheckpointError, match="takes 1 channels and gives 4 outputs, but CelebA has 3"):
-        jobs.train_attack(prepared_attributes.folder, target, tmp_path / "a.safetensors", 10, 1, "logits", SCHEDULE, CPU)
+        jobs.train_attack(
+            prepared_attributes.folder, target, tmp_path / "a.safetensors", 10, 1, "logits", SCHEDULE, CPU
+        )
 
 
 def test_a_loss_that_is_not_finite_is_an_error(prepared, tmp_path):

@@ -15,13 +15,13 @@ os.environ.update(
 from snakemake.exceptions import WorkflowError
 
 from vicious import paths
-from vicious.config import check_params
+from vicious.config import check_params, from_command_line
 from vicious.data.catalog import CATALOG
 from vicious.errors import ConfigError
 from vicious.provenance import code_hash
 
 try:
-    PARAMS = check_params(config)
+    PARAMS = check_params(from_command_line(config))
 except ConfigError as error:
     raise WorkflowError(str(error))
 

@@ -1,0 +1,51 @@
+"""Noise and outlines that the drawings share."""
+
+from functools import lru_cache
+
+import numpy as np
+
+
+def natural_noise(height: int, width: int, channels: int, rng: np.random.Generator) -> np.ndarray:
+    """Random fields (height, width, channels), float32, mean 0 and variance near 1, with the 1/f amplitude of photographs."""
+    white = rng.standard_normal((channels, height, width), dtype=np.float32)
+    field = np.fft.irfft2(np.fft.rfft2(white) * _amplitude(height, width), s=(height, width))
+    return field.transpose(1, 2, 0).astype(np.float32)
+
+
+@lru_cache
+def _amplitude(height: int, width: int) -> np.ndarray:
+    frequency = np.hypot(np.fft.fftfreq(height)[:, None] * height, np.fft.rfftfreq(width)[None] * width)
+    frequency[0, 0] = np.inf  # no mean
+    amplitude = 1 / frequency
+    # Columns other than the first (and the last, if the width is even) stand for two frequencies each
+    weight = np.full(amplitude.shape[1], 2.0)
+    weight[0] = 1
+    weight[width // 2 :] = 1 if width % 2 == 0 else 2
+    return amplitude / np.sqrt((weight * amplitude**2).sum() / (height * width))
+
+
+def smooth_outline(points: np.ndarray, rounds: int = 2, closed: bool = True) -> np.ndarray:
+    """Round the corners of a polygon (N, 2) by cutting them (Chaikin), each round doubling the points."""
+    for _ in range(rounds):
+        following = np.concatenate([points[1:], points[:1]])
+        cut = np.empty((2 * len(points), 2))
+        cut[0::2], cut[1::2] = 0.75 * points + 0.25 * following, 0.25 * points + 0.75 * following
+        points = cut if closed else np.concatenate([points[:1], cut[1:-3], points[-1:]])
+    return points
+
+
+def ellipse(center: tuple[float, float], radii: tuple[float, float], start: float = 0, stop: float = 1) -> np.ndarray:
+    """Points (25, 2) on an ellipse; ``start`` and ``stop`` are shares of the turn, clockwise on screen from the right."""
+    return _arc(start, stop) * radii + center
+
+
+@lru_cache
+def _arc(start: float, stop: float) -> np.ndarray:
+    angle = 2 * np.pi * np.linspace(start, stop, 25)
+    return np.stack([np.cos(angle), np.sin(angle)], axis=1)
+
+
+def grid(side: int) -> np.ndarray:
+    """Coordinates (side, side, 2) of the pixels' centres, x then y, from -1 to 1."""
+    axis = (np.arange(side, dtype=np.float32) + 0.5) * (2 / side) - 1
+    return np.stack(np.meshgrid(axis, axis), axis=-1)

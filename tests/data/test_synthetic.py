@@ -1,0 +1,210 @@
+"""Synthetic stand-ins are read by the loaders for real data, repeat byte for byte, vary, and can be learned."""
+
+import gzip
+import tarfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from torchvision.datasets import CIFAR10, CIFAR100, MNIST, CelebA, FashionMNIST
+
+from vicious.data.catalog import CATALOG, CELEBA_ATTRIBUTES
+from vicious.data.formats.cifar import open_cifar
+from vicious.data.synthetic import write_synthetic
+from vicious.data.synthetic.digits import draw_digit
+from vicious.data.synthetic.faces import draw_face
+from vicious.data.synthetic.garments import draw_garment
+from vicious.data.synthetic.objects import draw_object
+from vicious.files import digest
+
+COUNTS = (14, 6, 7)
+
+
+class Cifar10(CIFAR10):
+    """Without the check of the official checksums."""
+
+    def _check_integrity(self) -> bool:
+        return True
+
+
+class Cifar100(CIFAR100):
+    """Without the check of the official checksums."""
+
+    def _check_integrity(self) -> bool:
+        return True
+
+
+class Faces(CelebA):
+    """Without the check of the official checksums."""
+
+    def _check_integrity(self) -> bool:
+        return True
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All six, below a folder with a space in its name."""
+    root = tmp_path_factory.mktemp("stand ins")
+    for dataset in CATALOG:
+        write_synthetic(dataset, root, *COUNTS)
+    return root
+
+
+@pytest.mark.parametrize("dataset", CATALOG)
+def test_the_files_are_those_of_the_catalog(dataset, tmp_path):
+    files = write_synthetic(dataset, tmp_path / "a b", 3, 1, 2)
+    expected = {tmp_path / "a b" / file.path for file in CATALOG[dataset].files}
+    assert set(files) == expected
+    assert {path for path in (tmp_path / "a b").rglob("*") if path.is_file()} == expected
+
+
+@pytest.mark.parametrize("dataset", CATALOG)
+def test_the_same_seed_gives_the_same_bytes_and_another_does_not(dataset, written, tmp_path):
+    again = write_synthetic(dataset, tmp_path / "again", *COUNTS)
+    other = write_synthetic(dataset, tmp_path / "other", *COUNTS, seed=1)
+    first = [written / file.relative_to(tmp_path / "again") for file in again]
+    assert [digest(file) for file in again] == [digest(file) for file in first]
+    # Which image belongs to which split depends on the counts alone
+    assert all(digest(a) != digest(b) for a, b in zip(again, other, strict=True) if "partition" not in a.name)
+
+
+@pytest.mark.parametrize(("loader", "folder"), [(MNIST, "MNIST"), (FashionMNIST, "FashionMNIST")])
+def test_torchvision_reads_the_idx_files(loader, folder, written, tmp_path):
+    raw = tmp_path / folder / "raw"
+    raw.mkdir(parents=True)
+    for file in (written / folder / "raw").iterdir():
+        (raw / file.stem).write_bytes(gzip.decompress(file.read_bytes()))
+    for train, count in ((True, 20), (False, 7)):
+        data = loader(tmp_path, train=train)
+        assert data.data.shape == (count, 28, 28)
+        assert np.ptp(np.bincount(data.targets.numpy(), minlength=10)) <= 1
+        assert data.data.float().std() > 20
+
+
+@pytest.mark.parametrize(
+    ("loader", "dataset", "folder"),
+    [(Cifar10, "cifar10", "cifar-10-batches-py"), (Cifar100, "cifar100", "cifar-100-python")],
+)
+def test_torchvision_and_our_loader_read_the_cifar_archives_alike(loader, dataset, folder, written, tmp_path):
+    archive = written / CATALOG[dataset].files[0].path
+    with tarfile.open(archive) as tar:
+        tar.extractall(tmp_path, filter="data")
+    # The list of classes is the one part that torchvision checks on its own
+    loader.meta = {**loader.meta, "md5": digest(tmp_path / folder / loader.meta["filename"], "md5")}
+    ours = open_cifar(dataset, archive)
+    for split, count in (("train", 20), ("test", 7)):
+        theirs = loader(tmp_path, train=split == "train")
+        assert theirs.data.shape == (count, 32, 32, 3)
+        np.testing.assert_array_equal(theirs.targets, ours.splits[split].labels)
+        np.testing.assert_array_equal(theirs.data, np.stack(list(ours.splits[split].images(np.arange(count)))))
+    assert len(theirs.classes) == CATALOG[dataset].classes
+
+
+def test_torchvision_reads_the_faces(written, tmp_path):
+    folder = tmp_path / "celeba"
+    folder.mkdir()
+    with zipfile.ZipFile(written / "celeba" / "img_align_celeba.zip") as archive:
+        archive.extractall(folder)
+    for name in ("list_attr_celeba.txt", "list_eval_partition.txt"):
+        (folder / name).write_bytes((written / "celeba" / name).read_bytes())
+    names = [f"{number:06d}.jpg" for number in range(1, sum(COUNTS) + 1)]
+    # Lists that torchvision insists on and this project does not use
+    (folder / "identity_CelebA.txt").write_text("".join(f"{name} 1\n" for name in names))
+    for name in ("list_bbox_celeba.txt", "list_landmarks_align_celeba.txt"):
+        (folder / name).write_text(f"{len(names)}\na b\n" + "".join(f"{name} 1 1\n" for name in names))
+    for split, count in zip(("train", "valid", "test"), COUNTS, strict=True):
+        data = Faces(tmp_path, split=split)
+        assert len(data) == count
+        assert data[0][0].size == (178, 218)
+        assert data.attr.shape == (count, 40)
+        assert data.attr_names[:40] == list(CELEBA_ATTRIBUTES)
+
+
+def test_tiny_imagenet_has_its_lists_and_images(written):
+    top = "tiny-imagenet-200"
+    with zipfile.ZipFile(written / f"{top}.zip") as archive:
+        wnids = archive.read(f"{top}/wnids.txt").decode().split()
+        assert len(set(wnids)) == 200
+        train = [name for name in archive.namelist() if "/train/" in name and name.endswith(".JPEG")]
+        assert len({name.split("/")[2] for name in train}) == len(train) == 20  # no class twice before all came once
+        rows = [line.split("\t") for line in archive.read(f"{top}/val/val_annotations.txt").decode().splitlines()]
+        assert len(rows) == 7
+        assert all(len(row) == 6 and row[1] in wnids for row in rows)
+        for name in (train[0], f"{top}/val/images/{rows[0][0]}"):
+            with archive.open(name) as file, Image.open(file) as image:
+                assert (image.format, image.mode, image.size) == ("JPEG", "RGB", (64, 64))
+
+
+def _objects(label: int, rng: np.random.Generator) -> np.ndarray:
+    return draw_object(label, 10, 32, rng)
+
+
+def _drawn(draw, start: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Flat images in [0, 1] of the labels 0, 1, ..., 9, 0, ... and these labels."""
+    labels = np.arange(count) % 10
+    images = [draw(label, np.random.default_rng([start, index])) for index, label in enumerate(labels.tolist())]
+    return np.stack(images).reshape(count, -1) / 255, labels
+
+
+@pytest.mark.parametrize(("draw", "accuracy"), [(draw_digit, 0.6), (draw_garment, 0.6), (_objects, 0.3)])
+def test_a_linear_classifier_learns_the_classes(draw, accuracy):
+    (train, labels), (test, truth) = _drawn(draw, 0, 600), _drawn(draw, 1, 200)
+    mean = train.mean(axis=0)
+    x, y = train - mean, np.eye(10)[labels] - 0.1
+    # Ridge regression in its dual form: fewer images than pixels
+    weights = x.T @ np.linalg.solve(x @ x.T + 30 * np.eye(len(x)), y)
+    assert (((test - mean) @ weights).argmax(axis=1) == truth).mean() > accuracy
+
+
+@pytest.mark.parametrize(
+    ("draw", "labels"),
+    [(draw_digit, 10), (draw_garment, 10), (_objects, 10)],
+)
+def test_images_differ_within_a_class(draw, labels):
+    for label in range(labels):
+        images = [draw(label, np.random.default_rng(seed)).astype(float) for seed in range(6)]
+        distances = [np.sqrt(np.mean((a - b) ** 2)) for i, a in enumerate(images) for b in images[:i]]
+        assert min(distances) > 8
+
+
+@pytest.mark.parametrize(("classes", "side"), [(100, 32), (200, 64)])
+def test_every_class_of_objects_is_drawn(classes, side):
+    images = [draw_object(label, classes, side, np.random.default_rng(label)) for label in range(classes)]
+    assert {image.shape for image in images} == {(side, side, 3)}
+    assert {image.dtype for image in images} == {np.dtype(np.uint8)}
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in CELEBA_ATTRIBUTES if name not in {"Young", "Straight_Hair", "No_Beard"}]
+)
+def test_an_attribute_shows_at_32_pixels(name):
+    """Flipping it changes the drawing; the three left out show only by what others draw."""
+    changes = []
+    for seed in range(6):
+        attributes = np.zeros(40, bool)
+        attributes[[CELEBA_ATTRIBUTES.index(other) for other in ("Young", "No_Beard")]] = True
+        without = _small(draw_face(attributes, np.random.default_rng(seed)))
+        attributes[CELEBA_ATTRIBUTES.index(name)] = True
+        changes.append(np.abs(_small(draw_face(attributes, np.random.default_rng(seed))) - without).max())
+    assert np.median(changes) > 8
+
+
+def _small(face: np.ndarray) -> np.ndarray:
+    return np.asarray(Image.fromarray(face).resize((32, 32), Image.Resampling.BILINEAR), float)
+
+
+def test_attributes_do_not_contradict_each_other(tmp_path):
+    write_synthetic("celeba", tmp_path, 150, 0, 0)
+    lines = (tmp_path / "celeba" / "list_attr_celeba.txt").read_text().splitlines()[2:]
+    table = np.array([line.split()[1:] for line in lines], int) == 1
+    has = {name: table[:, column] for column, name in enumerate(CELEBA_ATTRIBUTES)}
+    colours = sum(has[name].astype(int) for name in ("Black_Hair", "Blond_Hair", "Brown_Hair", "Gray_Hair"))
+    assert colours.max() == 1
+    for name in ("Bangs", "Wavy_Hair", "Straight_Hair"):
+        assert not (has["Bald"] & has[name]).any()
+    for name in ("Goatee", "Mustache", "5_o_Clock_Shadow"):
+        assert not (has["No_Beard"] & has[name]).any()
+    assert 0.25 < has["Male"].mean() < 0.6
+    assert 0.3 < has["Smiling"].mean() < 0.65
