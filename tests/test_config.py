@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from vicious.config import Params, check_params, json_schema, load_params
+from vicious.config import Params, check_params, from_command_line, json_schema, load_params
 from vicious.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -122,3 +122,12 @@ def test_every_field_has_a_description():
     for model in (schema, *schema["$defs"].values()):
         for name, field in model.get("properties", {}).items():
             assert "description" in field or "$ref" in field, name
+
+
+def test_numbers_of_the_command_line_get_their_types_and_words_stay():
+    text = {"scales": {"demo": {"epochs": "2", "seeds": ["0", "1"], "learning_rate": "0.01", "train": "null"}}}
+    found = from_command_line({"scale": "pilot", **text})
+    assert found == {
+        "scale": "pilot",
+        "scales": {"demo": {"epochs": 2, "seeds": [0, 1], "learning_rate": 0.01, "train": None}},
+    }
