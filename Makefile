@@ -20,7 +20,7 @@ env: .venv/.complete  ## create the locked environment
 	@touch .venv/.complete
 
 demo: .venv/.complete  ## the main comparison on synthetic stand-ins of all six datasets, under 10 minutes on 2 cores
-	snakemake --cores $(CORES)
+	snakemake --cores $(CORES) --config scale=demo
 	@echo "Tables and figures are in paper_figures/demo, numbers in results/demo."
 
 test: .venv/.complete  ## run every test
@@ -30,6 +30,7 @@ check: .venv/.complete  ## formatting, lint, types, spelling
 	ruff format --check .
 	ruff check .
 	snakefmt --check Snakefile workflow
+	snakemake -n --quiet --cores 1 >/dev/null
 	snakemake --lint 2>&1 | (! grep '^    \* ' | grep -v 'Specify a conda environment or container')  # it is the locked .venv
 	mypy
 	codespell

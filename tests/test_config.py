@@ -77,6 +77,9 @@ def test_overrides_apply_to_their_dataset_alone(raw):
         ("scales.demo.beta_r", [-1.0], ["scales.demo.beta_r.0:"]),
         ("scales.demo.test", 100, ["scales.demo:", "200", "test is 100"]),
         ("scales.demo.train", None, ["scales.demo:", "synthetic"]),
+        ("scales.demo.overrides", {"mnist": {"epochs": None}}, ["scales.demo.overrides.mnist.epochs", "integer"]),
+        ("scales.demo.overrides", {"mnist": {"train": None}}, ["scales.demo:", "overrides.mnist"]),
+        ("scales.demo.overrides", {"mnist": {"test": 100}}, ["test is 100 (overrides.mnist)"]),
         ("scales.paper.overrides", {"mnst": {"width": 1}}, ["scales.paper.overrides.mnst", "did you mean 'mnist'"]),
         ("scales.paper.overrides", {"mnist": {"widht": 1}}, ["overrides.mnist.widht", "did you mean 'width'"]),
         ("data.checksums", {"cifar-10-python.tar.gz": "abc"}, ["data.checksums.cifar-10-python.tar.gz"]),
@@ -131,3 +134,17 @@ def test_numbers_of_the_command_line_get_their_types_and_words_stay():
         "scale": "pilot",
         "scales": {"demo": {"epochs": 2, "seeds": [0, 1], "learning_rate": 0.01, "train": None}},
     }
+
+
+def test_the_demos_covariance_is_regular():
+    demo = load_params(ROOT / "params.yaml").scales.demo
+    assert demo.train + demo.validation > 3 * 32 * 32
+    assert demo.validation == round((demo.train + demo.validation) / 10), "what CIFAR's official share leaves"
+
+
+def test_nearby_weights_have_paths_of_their_own():
+    from vicious.paths import vicious_model
+
+    assert vicious_model("logits", 1.0) == "vicious-logits-beta1"
+    assert vicious_model("logits", 0.3) == "vicious-logits-beta0.3"
+    assert vicious_model("logits", 1.0000001) != vicious_model("logits", 1.0)

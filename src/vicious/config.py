@@ -128,13 +128,25 @@ class ScaleParams(Strict):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.test is not None and max(self.user_images) > self.test:
-            raise ValueError(
-                f"user_images asks for {max(self.user_images)} of the user's images, but test is {self.test}"
-            )
-        if self.source == "synthetic" and None in (self.train, self.validation, self.test):
-            raise ValueError("source synthetic needs numbers for train, validation and test, not null")
+        for name in (None, *self.overrides):
+            cell = self if name is None else self.cell(name)
+            where = "" if name is None else f" (overrides.{name})"
+            if cell.test is not None and max(self.user_images) > cell.test:
+                raise ValueError(
+                    f"user_images asks for {max(self.user_images)} of the user's images, but test is {cell.test}{where}"
+                )
+            if self.source == "synthetic" and None in (cell.train, cell.validation, cell.test):
+                raise ValueError(f"source synthetic needs numbers for train, validation and test, not null{where}")
         return self
+
+    def cell(self, dataset: str) -> "ScaleParams":
+        """This scale with the overrides of ``dataset`` applied."""
+        own = self.overrides.get(dataset)  # type: ignore[call-overload]
+        return self if own is None else self.model_copy(update=own.model_dump(exclude_unset=True))
+
+
+_UNSET: Any = None
+"""Default of keys that may be left out but not be null; unset keys are never read."""
 
 
 class Overrides(Strict):
@@ -143,11 +155,11 @@ class Overrides(Strict):
     train: Count | None = Field(default=None, description="as in the scale")
     validation: Count | None = Field(default=None, description="as in the scale")
     test: Count | None = Field(default=None, description="as in the scale")
-    depth: Depth | None = Field(default=None, description="as in the scale")
-    width: Count | None = Field(default=None, description="as in the scale")
-    epochs: Count | None = Field(default=None, description="as in the scale")
-    batch_images: Count | None = Field(default=None, description="as in the scale")
-    learning_rate: Positive | None = Field(default=None, description="as in the scale")
+    depth: Depth = Field(default=_UNSET, description="as in the scale")
+    width: Count = Field(default=_UNSET, description="as in the scale")
+    epochs: Count = Field(default=_UNSET, description="as in the scale")
+    batch_images: Count = Field(default=_UNSET, description="as in the scale")
+    learning_rate: Positive = Field(default=_UNSET, description="as in the scale")
 
 
 class Scales(Strict):
@@ -176,8 +188,7 @@ class Params(Strict):
 
     def cell(self, dataset: str) -> ScaleParams:
         """The chosen scale with the overrides of ``dataset`` applied."""
-        own = self.study.overrides.get(dataset)  # type: ignore[call-overload]
-        return self.study if own is None else self.study.model_copy(update=own.model_dump(exclude_unset=True))
+        return self.study.cell(dataset)
 
 
 def check_params(raw: Mapping[str, Any]) -> Params:

@@ -44,7 +44,7 @@ def figures(scale: str) -> Path:
 
 def vicious_model(outputs: str, beta_r: float) -> str:
     """Name of a vicious model in paths, for instance ``vicious-logits-beta1``."""
-    return f"vicious-{outputs}-beta{beta_r:g}"
+    return f"vicious-{outputs}-beta{repr(float(beta_r)).removesuffix('.0')}"
 
 
 def model_folder(scale: str, dataset: str, model: str, seed: int | str) -> Path:

@@ -115,6 +115,13 @@ def test_models_of_another_dataset_are_refused(study, prepared_attributes):
         assess(study, prepared_attributes)
 
 
+def test_an_attack_on_another_target_model_is_refused(study, prepared):
+    (study / "v/posthoc.safetensors").write_bytes((study / "h/posthoc.safetensors").read_bytes())
+    (study / "v/posthoc.json").write_bytes((study / "h/posthoc.json").read_bytes())
+    with pytest.raises(CheckpointError, match="another target model"):
+        assess(study, prepared, "v", "posthoc")
+
+
 def test_summary_has_a_row_per_model_and_attack(study, prepared):
     assess(study, prepared)
     assess(study, prepared, "h", "posthoc")

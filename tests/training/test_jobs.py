@@ -101,6 +101,15 @@ def test_a_model_of_another_dataset_is_refused(prepared, prepared_attributes, tm
         )
 
 
+def test_a_model_of_other_data_of_the_same_shape_is_refused(prepared, tmp_path):
+    target = tmp_path / "target.safetensors"
+    jobs.train_honest(prepared.folder, target, 10, 1, Schedule(1, 16, 0.002, 0), CPU)
+    info = json.loads((prepared.folder / "dataset.json").read_text())
+    (prepared.folder / "dataset.json").write_text(json.dumps(info | {"fingerprint": "another"}))
+    with pytest.raises(CheckpointError, match="trained on other data"):
+        jobs.train_attack(prepared.folder, target, tmp_path / "a.safetensors", 10, 1, "logits", SCHEDULE, CPU)
+
+
 def test_a_loss_that_is_not_finite_is_an_error(prepared, tmp_path):
     with pytest.raises(TrainingError, match="learning_rate"):
         vicious(prepared, tmp_path / "a", Schedule(3, 16, 1e30, 0))

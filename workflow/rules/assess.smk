@@ -19,6 +19,8 @@ rule assess_risk:
     wildcard_constraints:
         attack="joint|posthoc-logits|posthoc-softmax",
     threads: PARAMS.runtime.threads
+    resources:
+        gpu=GPUS,
     params:
         data=subpath(input[0], parent=True),
         estimator=PARAMS.risk.estimator,

@@ -33,6 +33,7 @@ SETTINGS = {
     for beta_r in STUDY.beta_r
 }
 VICIOUS_MODELS = list(SETTINGS)
+GPUS = int(PARAMS.runtime.device == "cuda")
 PREPARED = str(paths.prepared(SCALE, "{dataset}"))
 RESULTS = str(paths.results(SCALE))
 MODEL = str(paths.model_folder(SCALE, "{dataset}", "{model}", "{seed}"))

@@ -12,6 +12,8 @@ rule evaluate_defense:
     log:
         f"logs/{SCALE}/{{dataset}}/{{model}}/seed{{seed}}/evaluate_defense.log",
     threads: PARAMS.runtime.threads
+    resources:
+        gpu=GPUS,
     params:
         data=subpath(input[0], parent=True),
         user_images=STUDY.user_images,

@@ -14,6 +14,8 @@ rule train_honest:
     log:
         f"logs/{SCALE}/{{dataset}}/honest/seed{{seed}}/train_honest.log",
     threads: PARAMS.runtime.threads
+    resources:
+        gpu=GPUS,
     params:
         data=subpath(input[0], parent=True),
         depth=cell("depth"),
@@ -48,6 +50,8 @@ rule train_vicious:
     wildcard_constraints:
         model="vicious-.+",
     threads: PARAMS.runtime.threads
+    resources:
+        gpu=GPUS,
     params:
         data=subpath(input[0], parent=True),
         outputs=lambda wildcards: SETTINGS[wildcards.model][0],
@@ -84,6 +88,8 @@ rule train_attack:
     log:
         f"logs/{SCALE}/{{dataset}}/{{model}}/seed{{seed}}/train_attack-{{outputs}}.log",
     threads: PARAMS.runtime.threads
+    resources:
+        gpu=GPUS,
     params:
         data=subpath(input[0], parent=True),
         depth=cell("depth"),

@@ -25,7 +25,7 @@ from vicious.metrics.risk import (
 from vicious.metrics.summary import interval
 from vicious.models.attack import transmit
 from vicious.models.checkpoint import load_model, load_record
-from vicious.training.jobs import check_fits
+from vicious.training.jobs import check_fits, weights_hash
 from vicious.training.loop import EVALUATION_BATCH, batches
 from vicious.training.losses import accuracy
 
@@ -92,6 +92,11 @@ def measure(
     attack, architecture = load_model(attack_weights, "attack")
     check_fits(target_weights, target_architecture, data)
     check_fits(attack_weights, architecture, data)
+    victim = load_record(attack_weights).get("target")
+    if victim is not None and victim != weights_hash(target_weights):
+        raise CheckpointError(
+            f"{attack_weights} was trained on another target model than {target_weights}: use its own"
+        )
     if architecture.reads is None:
         raise CheckpointError(f"{attack_weights.with_suffix('.json')} does not say what the attack model reads")
     target, attack = (model.to(device, memory_format=torch.channels_last) for model in (target, attack))

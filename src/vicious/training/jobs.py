@@ -16,7 +16,7 @@ from vicious.errors import CheckpointError
 from vicious.files import write_text
 from vicious.metrics.image import mse, ssim
 from vicious.models.attack import Outputs, transmit
-from vicious.models.checkpoint import Architecture, load_model, save_model
+from vicious.models.checkpoint import Architecture, load_model, load_record, save_model
 from vicious.models.target import TargetModel
 from vicious.provenance import code_hash
 from vicious.training.loop import Objective, Row, Schedule, fresh, train
@@ -127,12 +127,12 @@ def train_attack(
         stolen = steal(images)
         return {"ssim": ssim(stolen, images), "mse": mse(stolen, images)}
 
-    job = {"role": "posthoc", "outputs": outputs, "target": _weights_hash(target_weights)}
+    job = {"role": "posthoc", "outputs": outputs, "target": weights_hash(target_weights)}
     _run(Objective({"attack": attack}, loss, validate), data, schedule, job, {"attack": (out, attack_architecture)})
 
 
 def check_fits(weights: Path, architecture: Architecture, data: PreparedDataset) -> None:
-    """Refuse a model whose channels or outputs are not the dataset's.
+    """Refuse a model that was not trained on the prepared dataset ``data``.
 
     Raises:
         CheckpointError: naming both.
@@ -143,6 +143,12 @@ def check_fits(weights: Path, architecture: Architecture, data: PreparedDataset)
         raise CheckpointError(
             f"{weights} takes {found[0]} channels and gives {found[1]} outputs, but {data.info.title} has {expected[0]} "
             f"channels and {expected[1]} outputs: use a model that was trained on it"
+        )
+    trained_on = load_record(weights).get("data")
+    if trained_on != data.info.fingerprint:
+        raise CheckpointError(
+            f"{weights} was trained on other data than {data.folder} ({data.info.title}): use a model that was trained on "
+            "it, or train the model again"
         )
 
 
@@ -210,5 +216,6 @@ def _curve_csv(curve: list[Row]) -> str:
     return buffer.getvalue()
 
 
-def _weights_hash(weights: Path) -> str:
+def weights_hash(weights: Path) -> str:
+    """SHA-256 of a model's weights file: which target model an attack model was trained on."""
     return hashlib.sha256(weights.read_bytes()).hexdigest()
