@@ -11,6 +11,7 @@ from PIL import Image
 from torchvision.datasets import CIFAR10, CIFAR100, MNIST, CelebA, FashionMNIST
 
 from vicious.data.catalog import CATALOG, CELEBA_ATTRIBUTES
+from vicious.data.formats import open_raw
 from vicious.data.formats.cifar import open_cifar
 from vicious.data.synthetic import write_synthetic
 from vicious.data.synthetic.digits import draw_digit
@@ -68,6 +69,27 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not(dataset, writte
     assert [digest(file) for file in again] == [digest(file) for file in first]
     # Which image belongs to which split depends on the counts alone
     assert all(digest(a) != digest(b) for a, b in zip(again, other, strict=True) if "partition" not in a.name)
+
+
+@pytest.mark.parametrize("dataset", CATALOG)
+def test_the_loader_of_real_data_reads_the_files(dataset, written):
+    spec, raw = CATALOG[dataset], open_raw(dataset, written)
+    train, validation, test = COUNTS
+    joined = {"train": train + validation, "test": test}
+    expected = {"train": train, "validation": validation, "test": test} if spec.multilabel else joined
+    side = {"mnist": (28, 28, 1), "fashion_mnist": (28, 28, 1), "tiny_imagenet": (64, 64, 3), "celeba": (218, 178, 3)}
+    assert {split: len(part) for split, part in raw.splits.items()} == expected
+    for part in raw.splits.values():
+        images = list(part.images(np.arange(len(part))))
+        assert len(images) == len(part)
+        assert {(image.shape, image.dtype) for image in images} == {
+            (side.get(dataset, (32, 32, 3)), np.dtype(np.uint8))
+        }
+        if spec.multilabel:
+            assert part.labels.shape == (len(part), 40)
+            assert np.ptp(part.labels, axis=0).sum() > 5
+        else:
+            assert np.ptp(np.bincount(part.labels, minlength=spec.classes)) <= 1
 
 
 @pytest.mark.parametrize(("loader", "folder"), [(MNIST, "MNIST"), (FashionMNIST, "FashionMNIST")])
@@ -156,6 +178,14 @@ def test_a_linear_classifier_learns_the_classes(draw, accuracy):
     # Ridge regression in its dual form: fewer images than pixels
     weights = x.T @ np.linalg.solve(x @ x.T + 30 * np.eye(len(x)), y)
     assert (((test - mean) @ weights).argmax(axis=1) == truth).mean() > accuracy
+
+
+@pytest.mark.parametrize("draw", [draw_digit, draw_garment])
+def test_the_nearest_class_mean_is_mostly_right(draw):
+    (train, labels), (test, truth) = _drawn(draw, 0, 300), _drawn(draw, 1, 200)
+    means = np.stack([train[labels == label].mean(axis=0) for label in range(10)])
+    nearest = ((test[:, None] - means) ** 2).sum(axis=2).argmin(axis=1)
+    assert (nearest == truth).mean() > 0.4
 
 
 @pytest.mark.parametrize(
