@@ -78,13 +78,14 @@ def test_a_misspelt_option_is_refused_not_guessed(capsys):
 
 
 def test_cuda_without_a_gpu_is_explained(monkeypatch):
-    import argparse
-
     import torch
 
+    from vicious.errors import ConfigError
+    from vicious.runtime import use_device
+
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(cli.ConfigError, match=r"runtime\.device"):
-        cli._device(argparse.Namespace(threads=1, device="cuda"))
+    with pytest.raises(ConfigError, match=r"runtime\.device"):
+        use_device("cuda", 1)
 
 
 def test_interrupted_says_how_to_go_on(monkeypatch, capsys):
@@ -94,3 +95,59 @@ def test_interrupted_says_how_to_go_on(monkeypatch, capsys):
     monkeypatch.setattr(cli, "_check_config", interrupted)
     assert cli.main(["check-config"]) == 130
     assert "run the same command again" in capsys.readouterr().err
+
+
+TRAIN = ["train-honest", "--data", "d", "--out", "o", "--width", "1", "--epochs", "1", "--batch-images", "8"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ("--depth 11 --learning-rate 0.1 --seed 0", "6 n + 4"),
+        ("--depth 10 --learning-rate -1 --seed 0", "not negative"),
+        ("--depth 10 --learning-rate 0 --seed 0", "above 0"),
+        ("--depth 10 --learning-rate nan --seed 0", "not negative"),
+        ("--depth 10 --learning-rate 0.1 --seed -1", "not be negative"),
+    ],
+)
+def test_numbers_out_of_range_are_refused(capsys, options, words):
+    with pytest.raises(SystemExit) as caught:
+        cli.main([*TRAIN, *options.split()])
+    assert caught.value.code == 2
+    assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "prepare --source nothing.json --out o --split-seed 0",
+        "summarize nothing.json --out o.csv",
+        "summarize-defense nothing.csv --out o.csv --separation s.csv",
+    ],
+)
+def test_a_missing_input_is_named(tmp_path, monkeypatch, capsys, command):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(command.split()) == 1
+    assert "nothing." in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_raw_file_that_changed_after_fetch_is_refused_with_the_cure(tmp_path, capsys):
+    root, record = tmp_path / "raw", tmp_path / "mnist.json"
+    fetched = cli.main(
+        ["fetch", "--dataset", "mnist", "--source", "synthetic", "--root", str(root), "--out", str(record),
+         "--counts", "12", "4", "6"]
+    )  # fmt: skip
+    assert fetched == 0
+    prepare = ["prepare", "--source", str(record), "--out", str(tmp_path / "prepared"), "--split-seed", "0"]
+    assert cli.main(prepare) == 0
+    labels = root / "MNIST/raw/train-labels-idx1-ubyte.gz"
+    labels.write_bytes(labels.read_bytes() + b"x")
+    assert cli.main(prepare) == 1
+    assert "altered since it was fetched" in capsys.readouterr().err
+    labels.unlink()
+    assert cli.main(prepare) == 1
+    assert "--forcerun fetch" in capsys.readouterr().err
+    record.write_text("{}")
+    assert cli.main(prepare) == 1
+    assert "is damaged" in capsys.readouterr().err

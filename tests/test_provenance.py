@@ -49,6 +49,10 @@ def test_editing_what_a_command_uses_changes_its_hash(source, file, module):
         ("report/style.py", "vicious.training.jobs"),
         ("training/augment.py", "vicious.data.prepare"),
         ("config.py", "vicious.training.jobs"),
+        ("__init__.py", "vicious.training.jobs"),
+        ("data/catalog.py", "vicious.training.jobs"),
+        ("errors.py", "vicious.training.jobs"),
+        ("progress.py", "vicious.training.jobs"),
         ("cli.py", "vicious.metrics.assess"),
     ],
 )

@@ -5,7 +5,7 @@ Commands import what they need when they run, so that ``--help`` and a typo answ
 
 import argparse
 import logging
-import os
+import math
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from vicious import __version__
 from vicious.config import PARAMS_FILE, json_schema, load_params
 from vicious.data.catalog import CATALOG, CELEBA_SETS
-from vicious.errors import ConfigError, ViciousError
+from vicious.errors import ViciousError
+from vicious.runtime import limit_threads, use_device
 
 if TYPE_CHECKING:
     import torch
@@ -32,12 +33,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     start = time.monotonic()
     try:
-        _limit_threads(getattr(arguments, "threads", 1))
+        limit_threads(getattr(arguments, "threads", 1))
         arguments.run(arguments)
         if getattr(arguments, "provenance", None) is not None:
             _write_provenance(arguments, time.monotonic() - start)
     except ViciousError as error:
         print(f"error: {error}", file=sys.stderr)
+        return 1
+    except FileNotFoundError as error:
+        print(
+            f"error: {error.filename} is missing: run the step that writes it first, or check the path", file=sys.stderr
+        )
         return 1
     except KeyboardInterrupt:
         print("interrupted: run the same command again to go on", file=sys.stderr)
@@ -67,9 +73,9 @@ def _fetch(a: Arguments) -> None:
 
 def _prepare(a: Arguments) -> None:
     from vicious.data.prepare import prepare
-    from vicious.files import read_json
+    from vicious.data.source import read_source
 
-    record = read_json(a.source)
+    record = read_source(a.source)
     prepare(
         record["dataset"],
         Path(record["root"]),
@@ -217,7 +223,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--out", type=Path, required=True, help="folder to write")
     for split in ("train", "validation", "test"):
         sub.add_argument(f"--{split}", type=_count, help=f"most {split} images (default: all)")
-    sub.add_argument("--split-seed", type=int, required=True)
+    sub.add_argument("--split-seed", type=_seed, required=True)
     sub.add_argument("--attributes", choices=CELEBA_SETS, default="k40", help="CelebA attribute set")
 
     sub = command("fit-covariance", _fit_covariance, "mean and factorised covariance for the risk", "data")
@@ -231,8 +237,8 @@ def _parser() -> argparse.ArgumentParser:
     _training(sub)
     sub.add_argument("--attack-out", type=Path, required=True, help="weights of the attack model, safetensors")
     sub.add_argument("--outputs", required=True, choices=("logits", "softmax"), help="what the user sends back")
-    sub.add_argument("--beta-c", type=float, required=True, help="weight of the classification loss")
-    sub.add_argument("--beta-r", type=float, required=True, help="weight of the reconstruction loss")
+    sub.add_argument("--beta-c", type=_not_negative, required=True, help="weight of the classification loss")
+    sub.add_argument("--beta-r", type=_positive, required=True, help="weight of the reconstruction loss")
 
     sub = command("train-attack", _train_attack, "train an attack model on a frozen target model", "data", "target")
     _training(sub)
@@ -251,8 +257,8 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--gallery", type=Path, required=True, help="npz to write")
     sub.add_argument("--gallery-images", type=_count, required=True)
     sub.add_argument("--estimator", required=True, choices=("truncated", "ridge", "ledoit_wolf"))
-    sub.add_argument("--cutoff", type=float, required=True)
-    sub.add_argument("--share", type=float, required=True, help="share of variance of risk95's components")
+    sub.add_argument("--cutoff", type=_not_negative, required=True)
+    sub.add_argument("--share", type=_share, required=True, help="share of variance of risk95's components")
     _compute(sub)
 
     sub = command("evaluate-defense", _evaluate_defense, "score a target model with every detector", "data", "target")
@@ -297,12 +303,12 @@ def _compute(sub: argparse.ArgumentParser) -> None:
 def _training(sub: argparse.ArgumentParser) -> None:
     _data(sub)
     sub.add_argument("--out", type=Path, required=True, help="weights to write, safetensors; a .json and .csv beside")
-    sub.add_argument("--depth", type=_count, required=True)
+    sub.add_argument("--depth", type=_depth, required=True)
     sub.add_argument("--width", type=_count, required=True)
     sub.add_argument("--epochs", type=_count, required=True)
     sub.add_argument("--batch-images", type=_count, required=True)
-    sub.add_argument("--learning-rate", type=float, required=True)
-    sub.add_argument("--seed", type=int, required=True)
+    sub.add_argument("--learning-rate", type=_positive, required=True)
+    sub.add_argument("--seed", type=_seed, required=True)
     _compute(sub)
 
 
@@ -315,6 +321,41 @@ def _count(text: str) -> int:
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"must be at least 1, got {value}")
+    return value
+
+
+def _depth(text: str) -> int:
+    value = int(text)
+    if value % 6 != 4 or value < 10:
+        raise argparse.ArgumentTypeError(f"must be 6 n + 4 (10, 16, 22, 28, ...), got {value}")
+    return value
+
+
+def _seed(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"must not be negative, got {value}")
+    return value
+
+
+def _positive(text: str) -> float:
+    value = _not_negative(text)
+    if value == 0:
+        raise argparse.ArgumentTypeError("must be above 0")
+    return value
+
+
+def _not_negative(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a number that is not negative, got {text}")
+    return value
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError(f"must lie in (0, 1], got {text}")
     return value
 
 
@@ -332,21 +373,7 @@ def _schedule(a: Arguments) -> "Schedule":
 
 
 def _device(a: Arguments) -> "torch.device":
-    """Device of a job, set up so that the same job gives the same bits."""
-    import torch
-
-    torch.set_num_threads(a.threads)
-    torch.use_deterministic_algorithms(True)
-    if a.device == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("runtime.device is cuda, but no CUDA GPU is visible here: set it to cpu")
-    return torch.device(a.device)
-
-
-def _limit_threads(threads: int) -> None:
-    """Before numpy or torch load: sums depend on the number of threads, and jobs share the machine."""
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[name] = str(threads)
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    return use_device(a.device, a.threads)
 
 
 def _write_provenance(a: Arguments, seconds: float) -> None:

@@ -28,19 +28,21 @@ _LIBRARIES = (
     "pyarrow",
     "pillow",
 )
+_ONLY_REPORTING = ("__init__.py", "errors.py", "progress.py", "provenance.py")
 
 
 @cache
 def code_hash(*modules: str) -> str:
     """Hash of the source of ``modules`` and of all of this package's modules that they import, directly or not.
 
-    It changes when any code that a command runs changes, and not when a file is merely touched.
+    It changes when code that makes a result changes, and not when a file is merely touched, nor when only the version,
+    an error's text or the progress display does: that must not train a study's models again.
     """
     found: set[Path] = set()
     waiting = [_module_file(module) for module in modules]
     while waiting:
         file = waiting.pop()
-        if file is None or file in found:
+        if file is None or file in found or file.relative_to(_SOURCE).as_posix() in _ONLY_REPORTING:
             continue
         found.add(file)
         waiting.extend(_module_file(name) for name in _imports(file))

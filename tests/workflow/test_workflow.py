@@ -14,14 +14,21 @@ ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 
 
-def snakemake(folder, *arguments):
-    environment = {**os.environ, "PYTHONPATH": str(folder / "src")}
+def run(folder, program, *arguments):
+    """A program of this environment in ``folder``, with that folder's source."""
+    path = os.pathsep.join([str(BIN), os.environ["PATH"]])
+    environment = {**os.environ, "PYTHONPATH": str(folder / "src"), "PATH": path, "DVC_NO_ANALYTICS": "1"}
     return subprocess.run(
-        [BIN / "snakemake", *arguments], cwd=folder, capture_output=True, text=True, timeout=900, env=environment
+        [program, *arguments], cwd=folder, capture_output=True, text=True, timeout=900, env=environment
     )
 
 
+def snakemake(folder, *arguments):
+    return run(folder, BIN / "snakemake", *arguments)
+
+
 def copy_project(target):
+    target.mkdir(exist_ok=True)
     for name in ("Snakefile", "params.yaml", "workflow", "src", "profiles", "dvc.yaml"):
         source = ROOT / name
         ignore = shutil.ignore_patterns("__pycache__")
@@ -124,3 +131,23 @@ def test_dvc_stages_ask_for_targets_that_exist(project):
     targets = [stage["cmd"].split(" -- ")[1] for stage in stages.values()]
     result = snakemake(project, "-n", "--cores", "1", "--config", "scale=smoke", "datasets=[celeba]", "--", *targets)
     assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.slow
+def test_dvc_repro_builds_the_study_and_snakemake_agrees(tmp_path):
+    import yaml
+
+    project = copy_project(tmp_path / "with a space")
+    params = yaml.safe_load((project / "params.yaml").read_text(encoding="utf-8"))
+    params |= {"scale": "smoke", "datasets": ["mnist"]}
+    (project / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+    shutil.copy(ROOT / ".gitignore", project / ".gitignore")
+    for command in (["git", "init", "-q"], [BIN / "dvc", "init", "-q"]):
+        assert run(project, *command).returncode == 0
+    built = run(project, BIN / "dvc", "repro")
+    assert built.returncode == 0, built.stdout[-2000:] + built.stderr[-2000:]
+    assert (project / "paper_figures/smoke/table1.csv").stat().st_size
+    plan = snakemake(project, "-n", "--cores", "1")
+    assert "Nothing to be done" in plan.stdout + plan.stderr
+    status = run(project, BIN / "dvc", "status")
+    assert "up to date" in status.stdout, status.stdout

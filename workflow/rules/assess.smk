@@ -29,7 +29,7 @@ rule assess_risk:
         gallery=STUDY.gallery,
         threads=PARAMS.runtime.threads,
         device=PARAMS.runtime.device,
-        code=code_hash("vicious.metrics.assess"),
+        code=code_hash("vicious.metrics.assess", "vicious.runtime"),
     message:
         "Assess {wildcards.attack} on {wildcards.model}, {wildcards.dataset}, seed {wildcards.seed}"
     shell:

@@ -10,11 +10,7 @@ rule fetch:
         source=STUDY.source,
         root=str(paths.raw_root(SCALE, STUDY.source, PARAMS.data.root)),
         options=fetch_options,
-        code=code_hash(
-            "vicious.data.source"
-            if STUDY.source == "synthetic"
-            else "vicious.data.fetch"
-        ),
+        code=code_hash("vicious.data.source"),
     message:
         "Fetch {wildcards.dataset} ({params.source})"
     shell:
@@ -53,7 +49,7 @@ rule fit_covariance:
         f"logs/{SCALE}/{{dataset}}/fit_covariance.log",
     params:
         data=subpath(input[0], parent=True),
-        code=code_hash("vicious.metrics.moments"),
+        code=code_hash("vicious.metrics.moments", "vicious.runtime"),
     message:
         "Factorise the covariance of {wildcards.dataset}"
     shell:

@@ -20,7 +20,7 @@ rule evaluate_defense:
         draws=STUDY.draws,
         threads=PARAMS.runtime.threads,
         device=PARAMS.runtime.device,
-        code=code_hash("vicious.defense.evaluate"),
+        code=code_hash("vicious.defense.evaluate", "vicious.runtime"),
     message:
         "Judge {wildcards.model} on {wildcards.dataset}, seed {wildcards.seed}"
     shell:

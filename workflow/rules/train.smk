@@ -1,6 +1,6 @@
 """Target models, honest and vicious, and post-hoc attacks on frozen target models."""
 
-TRAINING_CODE = code_hash("vicious.training.jobs")
+TRAINING_CODE = code_hash("vicious.training.jobs", "vicious.runtime")
 
 
 rule train_honest:

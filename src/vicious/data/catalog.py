@@ -6,12 +6,6 @@ torchvision can be used as it is.
 """
 
 from dataclasses import dataclass
-from typing import Literal
-
-Split = Literal["train", "validation", "test"]
-SPLITS: tuple[Split, ...] = ("train", "validation", "test")
-SIDE = 32
-"""Height and width, in pixels, of every prepared image."""
 
 
 @dataclass(frozen=True)

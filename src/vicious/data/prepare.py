@@ -29,9 +29,10 @@ from typing import IO, Any, Literal
 
 import numpy as np
 
-from vicious.data.catalog import CATALOG, CELEBA_SETS, SIDE, SPLITS, Dataset
+from vicious.data.catalog import CATALOG, CELEBA_SETS, Dataset
 from vicious.data.formats import RawDataset, RawSplit, open_raw
 from vicious.data.prepared import INFO_NAME, images_name, labels_name, load_prepared
+from vicious.data.splits import SIDE, SPLITS
 from vicious.errors import ConfigError, DataError
 from vicious.files import atomic_path, storage_errors, write_json
 from vicious.progress import Progress

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from vicious.data.catalog import SIDE, SPLITS, Split
+from vicious.data.splits import SIDE, SPLITS, Split
 from vicious.errors import DataError
 from vicious.files import read_json
 

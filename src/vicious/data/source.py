@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from vicious.data.catalog import CATALOG
-from vicious.files import digest, write_json
+from vicious.errors import DataError
+from vicious.files import digest, read_json, write_json
 
 
 def obtain(
@@ -40,6 +41,29 @@ def obtain(
             "files": files,
         },
     )
+
+
+def read_source(record: Path) -> dict[str, Any]:
+    """Read a record, and check that the files it names are still the ones that were verified.
+
+    Raises:
+        DataError: the record is damaged, or a file is missing or was altered since.
+    """
+    try:
+        content: dict[str, Any] = read_json(record)
+        files = [(Path(content["root"]) / file["path"], file["size"], file["sha256"]) for file in content["files"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{record} is damaged ({error!r}): delete it and run `snakemake` again") from None
+    for path, size, sha256 in files:
+        if not path.exists():
+            raise DataError(f"{path} is missing since it was fetched: {_AGAIN}")
+        # an unpacked folder has no hash
+        if sha256 and (path.stat().st_size != size or digest(path) != sha256):
+            raise DataError(f"{path} was altered since it was fetched: delete it, then {_AGAIN}")
+    return content
+
+
+_AGAIN = "run `snakemake --cores 1 --forcerun fetch` with your other options to fetch it again"
 
 
 def _fetch(dataset: str, root: Path, download: bool, checksums: Mapping[str, str]) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """From single assessments to the study's summary: one CSV row per model and attack."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vicious.errors import MixedResultsError
+from vicious.errors import DataError, MixedResultsError
 from vicious.files import atomic_path, read_json
 
 RESAMPLES = 1000
@@ -60,7 +60,7 @@ def collect(files: Iterable[Path]) -> pd.DataFrame:
     Raises:
         MixedResultsError: two rows are of the same cell, or cells of one dataset used different data or settings.
     """
-    records = [read_json(file) for file in files]
+    records = [_read(file) for file in files]
     check_comparable(records)
     order = list(dict.fromkeys(record["dataset"] for record in records))
     rows = [
@@ -78,7 +78,15 @@ def collect(files: Iterable[Path]) -> pd.DataFrame:
     )
 
 
-def check_comparable(records: list[Mapping[str, Any]]) -> None:
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        record: dict[str, Any] = read_json(file)
+    except ValueError as error:
+        raise DataError(f"{file} is damaged ({error}): delete it and run `snakemake` again") from None
+    return record
+
+
+def check_comparable(records: Sequence[Mapping[str, Any]]) -> None:
     """Refuse rows that do not belong in one table: what must agree within a dataset is data, models and estimator."""
     seen: dict[tuple[Any, ...], None] = {}
     first: dict[str, tuple[Mapping[str, Any], dict[str, Any]]] = {}

@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from vicious.data.catalog import SIDE
+from vicious.data.splits import SIDE
 from vicious.errors import DataError, MixedResultsError
 from vicious.report import frames
 from vicious.report.style import DOUBLE, GREY, SINGLE, SMALL, new_figure, plain, style

@@ -191,7 +191,7 @@ def _run(
     identity = {
         **record,
         "architectures": {name: asdict(architecture) for name, (_, architecture) in products.items()},
-        "code": code_hash("vicious.training.jobs"),
+        "code": code_hash("vicious.training.jobs", "vicious.runtime"),
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
         "device": device,

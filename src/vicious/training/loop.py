@@ -13,8 +13,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Generator, Tensor, nn
 
-from vicious.data.catalog import Split
 from vicious.data.prepared import PreparedDataset
+from vicious.data.splits import Split
 from vicious.errors import TrainingError
 from vicious.files import atomic_path
 from vicious.progress import Progress

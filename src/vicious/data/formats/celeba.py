@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from vicious.data.catalog import CELEBA_ATTRIBUTES, SPLITS
+from vicious.data.catalog import CELEBA_ATTRIBUTES
 from vicious.data.formats.raw import RawDataset, RawSplit, damaged, decode_rgb, reading
+from vicious.data.splits import SPLITS
 
 FOLDER = "img_align_celeba"
 ARCHIVE = f"{FOLDER}.zip"

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from itertools import count as counting
 from pathlib import Path
 
-from vicious.data.catalog import CELEBA_ATTRIBUTES, SPLITS, Split
+from vicious.data.catalog import CELEBA_ATTRIBUTES
+from vicious.data.splits import SPLITS, Split
 from vicious.data.synthetic.archives import add_member, jpeg, zip_writer
 from vicious.data.synthetic.attributes import sample_attributes
 from vicious.data.synthetic.faces import draw_face
