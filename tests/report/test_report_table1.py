@@ -190,3 +190,13 @@ def test_files_have_the_same_bytes_twice(made_up, tmp_path):
     assert [path.name for path in one] == ["table1.csv", "table1.md", "table1.tex"]
     assert [path.read_bytes() for path in one] == [path.read_bytes() for path in two]
     assert sorted(path.name for path in (tmp_path / "c").iterdir()) == [path.name for path in two]
+
+
+def test_caption_warns_of_too_few_images_and_explains_attributes(made_up):
+    frame = made_up.summary(("mnist", "celeba")).assign(pixels=3072, covariance_images=5000)
+    plain = table1.caption(frame)
+    assert "least-squares image" in plain
+    assert "fewer images than pixels" not in plain
+    few = frame.assign(covariance_images=[400 if name == "mnist" else 5000 for name in frame["dataset"]])
+    assert "MNIST: fewer images than pixels" in table1.caption(few)
+    assert "least-squares" not in table1.caption(made_up.summary(("mnist",)))

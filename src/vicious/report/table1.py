@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from vicious.data.catalog import CATALOG
 from vicious.report import frames
 from vicious.report.frames import Cell, Group, Pair
 
@@ -107,8 +108,23 @@ def caption(summary: pd.DataFrame, expected_seeds: int | None = None) -> str:
         "Guessing the mean image gives R = 1 by definition; the mean image of the class that the honest model "
         "predicts is what the label alone gives away. Mean ± standard deviation over seeds, none for a single seed; "
         "seeds without a result are counted as failed and left out of the mean. "
-        f"{frames.settings(summary, expected_seeds)}"
+        f"{frames.settings(summary, expected_seeds)}{_cautions(summary)}"
     )
+
+
+def _cautions(summary: pd.DataFrame) -> str:
+    """What a reader must know to read R: an attribute baseline, and covariances from too few images."""
+    datasets = list(dict.fromkeys(summary["dataset"]))
+    attributes = [frames.title(name) for name in datasets if name in CATALOG and CATALOG[name].multilabel]
+    text = ""
+    if attributes:
+        text += f" For {', '.join(attributes)}, whose labels are attributes, the predicted class mean is the least-squares image for the predicted attributes."
+    if {"covariance_images", "pixels"} <= set(summary.columns):
+        few = summary.loc[summary["covariance_images"] <= summary["pixels"], "dataset"]
+        names = ", ".join(frames.title(name) for name in datasets if name in set(few))
+        if names:
+            text += f" {names}: fewer images than pixels stand behind the covariance, so R means little there."
+    return text
 
 
 def _row(pair: Pair, source: str) -> dict[str, Any]:
