@@ -1,13 +1,14 @@
 """Code hashes and provenance records."""
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from vicious import provenance
 from vicious.files import read_json
-from vicious.provenance import code_hash, write_provenance
+from vicious.provenance import code_hash, code_version, write_provenance
 
 
 @pytest.fixture
@@ -78,3 +79,20 @@ def test_a_record_names_inputs_code_libraries_and_hardware(tmp_path):
     assert record["hardware"]["cores"] >= 1
     assert record["seconds"] == 1.5
     assert Path(tmp_path / "p.json").read_text().endswith("}\n")
+
+
+def test_code_is_dirty_by_its_source_and_not_by_its_products(tmp_path, monkeypatch):
+    (tmp_path / "src").mkdir()
+    (tmp_path / "paper_figures").mkdir()
+    files = [tmp_path / "src/code.py", tmp_path / "paper_figures/table.md"]
+    for file in files:
+        file.write_text("1")
+    for command in ("init -q", "add -A", "-c user.name=a -c user.email=a@b.invalid commit -qm x"):
+        subprocess.run(["git", "-C", tmp_path, *command.split()], check=True)
+    monkeypatch.setattr(provenance, "_SOURCE", tmp_path / "src")
+    assert code_version()["dirty"] is False
+    files[1].write_text("2")
+    assert code_version()["dirty"] is False
+    files[0].write_text("2")
+    assert code_version()["dirty"] is True
+    assert len(code_version()["commit"]) == 40
