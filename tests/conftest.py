@@ -37,7 +37,6 @@ def write_prepared(folder: Path, *, classes=4, channels=1, multilabel=False, cou
         "std": train.std((0, 2, 3)).tolist(),
         "synthetic": True,
         "source": "synthetic",
-        "attributes": "k4" if multilabel else None,
         "split_seed": 0,
         "files": [],
         "fingerprint": f"test-{seed}",

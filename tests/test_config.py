@@ -8,6 +8,7 @@ import yaml
 
 from vicious.config import Params, check_params, from_command_line, json_schema, load_params
 from vicious.errors import ConfigError
+from vicious.study import Model
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -143,8 +144,9 @@ def test_the_demos_covariance_is_regular():
 
 
 def test_nearby_weights_have_paths_of_their_own():
-    from vicious.paths import vicious_model
+    def name(beta_r):
+        return str(Model("vicious", "logits", 1.0, beta_r))
 
-    assert vicious_model("logits", 1.0) == "vicious-logits-beta1"
-    assert vicious_model("logits", 0.3) == "vicious-logits-beta0.3"
-    assert vicious_model("logits", 1.0000001) != vicious_model("logits", 1.0)
+    assert name(1.0) == "vicious-logits-beta1"
+    assert name(0.3) == "vicious-logits-beta0.3"
+    assert name(1.0000001) != name(1.0)

@@ -21,6 +21,7 @@ from vicious.runtime import limit_threads, use_device
 if TYPE_CHECKING:
     import torch
 
+    from vicious.data.prepared import PreparedDataset
     from vicious.training.loop import Schedule
 
 Arguments = argparse.Namespace
@@ -85,7 +86,6 @@ def _prepare(a: Arguments) -> None:
         validation=a.validation,
         test=a.test,
         split_seed=a.split_seed,
-        attributes=a.attributes,
         files=record["files"],
     )
 
@@ -110,14 +110,24 @@ def _fit_covariance(a: Arguments) -> None:
 def _train_honest(a: Arguments) -> None:
     from vicious.training.jobs import train_honest
 
-    train_honest(a.data, a.out, a.depth, a.width, _schedule(a), _device(a))
+    train_honest(_task_data(a), a.out, a.depth, a.width, _schedule(a), _device(a), a.as_many_as)
 
 
 def _train_vicious(a: Arguments) -> None:
     from vicious.training.jobs import train_vicious
 
     train_vicious(
-        a.data, a.out, a.attack_out, a.depth, a.width, a.outputs, a.beta_c, a.beta_r, _schedule(a), _device(a)
+        _task_data(a),
+        a.out,
+        a.attack_out,
+        a.depth,
+        a.width,
+        a.outputs,
+        a.beta_c,
+        a.beta_r,
+        _schedule(a),
+        _device(a),
+        a.as_many_as,
     )
 
 
@@ -224,20 +234,23 @@ def _parser() -> argparse.ArgumentParser:
     for split in ("train", "validation", "test"):
         sub.add_argument(f"--{split}", type=_count, help=f"most {split} images (default: all)")
     sub.add_argument("--split-seed", type=_seed, required=True)
-    sub.add_argument("--attributes", choices=CELEBA_SETS, default="k40", help="CelebA attribute set")
 
     sub = command("fit-covariance", _fit_covariance, "mean and factorised covariance for the risk", "data")
     _data(sub)
     sub.add_argument("--out", type=Path, required=True, help="safetensors to write")
 
     sub = command("train-honest", _train_honest, "train a target model for its task alone", "data")
+    _task(sub)
     _training(sub)
 
     sub = command("train-vicious", _train_vicious, "train a target model jointly with an attack model", "data")
+    _task(sub)
     _training(sub)
     sub.add_argument("--attack-out", type=Path, required=True, help="weights of the attack model, safetensors")
     sub.add_argument("--outputs", required=True, choices=("logits", "softmax"), help="what the user sends back")
-    sub.add_argument("--beta-c", type=_not_negative, required=True, help="weight of the classification loss")
+    sub.add_argument(
+        "--beta-c", type=_not_negative, required=True, help="weight of the classification loss; 0: autoencoder"
+    )
     sub.add_argument("--beta-r", type=_positive, required=True, help="weight of the reconstruction loss")
 
     sub = command("train-attack", _train_attack, "train an attack model on a frozen target model", "data", "target")
@@ -293,6 +306,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def _data(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--data", type=Path, required=True, help="folder of a prepared dataset")
+
+
+def _task(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--attributes", choices=CELEBA_SETS, help="attribute set of CelebA (default: all attributes)")
+    sub.add_argument("--classes", type=_count, help="use the images of so many classes (default: all)")
+    sub.add_argument("--as-many-as", type=_count, help="with --classes: as many images as so many classes have")
 
 
 def _compute(sub: argparse.ArgumentParser) -> None:
@@ -364,6 +383,12 @@ def _checksum(text: str) -> tuple[str, str]:
     if not separator:
         raise argparse.ArgumentTypeError(f"expected FILE=md5:HEX, got {text!r}")
     return name, value
+
+
+def _task_data(a: Arguments) -> "PreparedDataset":
+    from vicious.data.prepared import load_prepared
+
+    return load_prepared(a.data).restrict(a.attributes, a.classes, a.as_many_as)
 
 
 def _schedule(a: Arguments) -> "Schedule":

@@ -94,6 +94,50 @@ class RuntimeParams(Strict):
     device: Literal["cpu", "cuda"] = Field(description="where a job computes")
 
 
+OutputsList = Annotated[list[Literal["logits", "softmax"]], Field(min_length=1), Distinct]
+Autoencoder = Annotated[list[Literal["logits", "softmax"]], Distinct]
+
+
+class Tradeoff(Strict):
+    """The sweep of the weight of the reconstruction loss."""
+
+    datasets: Annotated[list[DatasetName], Distinct] = Field(description="datasets of the sweep, out of the study's")
+    outputs: OutputsList = Field(description="what the user sends back")
+    beta_r: Annotated[list[Positive], Distinct] = Field(
+        description="weights of the reconstruction loss; none: no sweep"
+    )
+
+
+class AttributeSets(Strict):
+    """CelebA with growing sets of attributes."""
+
+    sets: Annotated[list[AttributeSet], Distinct] = Field(description="attribute sets; none: no such experiment")
+    outputs: OutputsList = Field(description="what the user sends back")
+    beta_r: Positive = Field(description="weight of the reconstruction loss")
+
+
+class ClassCounts(Strict):
+    """Datasets restricted to some of their classes, with equally many images for each count."""
+
+    counts: dict[DatasetName, Annotated[list[Annotated[int, Field(ge=2)]], Field(min_length=1), Distinct]] = Field(
+        description="dataset -> numbers of classes; each uses as many images as the smallest has; none: no such experiment"
+    )
+    outputs: OutputsList = Field(description="what the user sends back")
+    beta_r: Positive = Field(description="weight of the reconstruction loss")
+    epochs: Count = Field(description="passes over the training images, of which there are few")
+
+    @field_validator("counts")
+    @classmethod
+    def _enough_classes(cls, counts: dict[str, list[int]]) -> dict[str, list[int]]:
+        for name, numbers in counts.items():
+            spec = CATALOG[name]
+            if spec.multilabel:
+                raise ValueError(f"{spec.title} has attributes, not classes: use attribute_sets")
+            if max(numbers) > spec.classes:
+                raise ValueError(f"{spec.title} has {spec.classes} classes, {max(numbers)} were asked for")
+        return counts
+
+
 class ScaleParams(Strict):
     """One size of the study."""
 
@@ -111,15 +155,18 @@ class ScaleParams(Strict):
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1), Distinct] = Field(
         description="one model of each kind per seed"
     )
-    beta_c: NotNegative = Field(description="weight of the classification loss")
+    beta_c: Positive = Field(description="weight of the classification loss")
     beta_r: Annotated[list[Positive], Field(min_length=1), Distinct] = Field(
         description="weights of the reconstruction loss, one vicious model each"
     )
-    outputs: Annotated[list[Literal["logits", "softmax"]], Field(min_length=1), Distinct] = Field(
-        description="what the user sends back"
+    outputs: OutputsList = Field(description="what the user sends back")
+    autoencoder: Autoencoder = Field(
+        description="outputs for which F and G are also trained for reconstruction alone (beta_c 0), the upper bound"
     )
-    attributes: AttributeSet = Field(description="CelebA attribute set")
-    gallery: Count = Field(description="test images kept with their reconstructions for the gallery figure")
+    tradeoff: Tradeoff
+    attribute_sets: AttributeSets
+    class_counts: ClassCounts
+    gallery: Count = Field(description="test images kept with their reconstructions for the gallery figures")
     user_images: Annotated[list[Annotated[int, Field(ge=10)]], Field(min_length=1), Distinct] = Field(
         description="numbers of the user's own labelled images that a detector gets"
     )
@@ -160,6 +207,11 @@ class Overrides(Strict):
     epochs: Count = Field(default=_UNSET, description="as in the scale")
     batch_images: Count = Field(default=_UNSET, description="as in the scale")
     learning_rate: Positive = Field(default=_UNSET, description="as in the scale")
+    beta_r: Annotated[list[Positive], Field(min_length=1), Distinct] = Field(
+        default=_UNSET, description="as in the scale"
+    )
+    outputs: OutputsList = Field(default=_UNSET, description="as in the scale")
+    autoencoder: Autoencoder = Field(default=_UNSET, description="as in the scale")
 
 
 class Scales(Strict):

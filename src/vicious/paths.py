@@ -4,9 +4,12 @@ data/raw/official/                     official files, torchvision's layout
 data/raw/synthetic/<scale>/            synthetic stand-ins, same layout
 data/source/<scale>/<dataset>.json     the verified files behind a dataset
 data/prepared/<scale>/<dataset>/       arrays, statistics, covariance
-results/<scale>/<dataset>/<model>/seed<seed>/   weights, curves, assessments, detector scores of one model
+results/<scale>/models/<task>/<model>/seed<seed>/        weights, records and curves of a target model and its attacks
+results/<scale>/assessments/<task>/<model>/seed<seed>/   what was measured on it
 results/<scale>/*.csv                  summaries
 paper_figures/<scale>/                 tables and figures
+
+A task is a dataset, or a part of its labels (:mod:`vicious.data.tasks`); models are named as in :mod:`vicious.study`.
 """
 
 from pathlib import PurePosixPath as Path
@@ -42,16 +45,11 @@ def figures(scale: str) -> Path:
     return Path("paper_figures") / scale
 
 
-def vicious_model(outputs: str, beta_r: float) -> str:
-    """Name of a vicious model in paths, for instance ``vicious-logits-beta1``."""
-    return f"vicious-{outputs}-beta{repr(float(beta_r)).removesuffix('.0')}"
-
-
-def model_folder(scale: str, dataset: str, model: str, seed: int | str) -> Path:
+def model_folder(scale: str, task: object, model: object, seed: int | str) -> Path:
     """Folder of one target model and the attack models trained on it."""
-    return results(scale) / "models" / dataset / model / f"seed{seed}"
+    return results(scale) / "models" / str(task) / str(model) / f"seed{seed}"
 
 
-def assessment_folder(scale: str, dataset: str, model: str, seed: int | str) -> Path:
+def assessment_folder(scale: str, task: object, model: object, seed: int | str) -> Path:
     """Folder of what was measured on one target model."""
-    return results(scale) / "assessments" / dataset / model / f"seed{seed}"
+    return results(scale) / "assessments" / str(task) / str(model) / f"seed{seed}"

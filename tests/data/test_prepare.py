@@ -16,10 +16,10 @@ from vicious.data.formats import open_raw
 from vicious.data.prepare import fit_moments, prepare, resize
 from vicious.data.prepared import PreparedDataset, load_prepared
 from vicious.data.splits import SPLITS
-from vicious.errors import ConfigError, DataError, StorageError
+from vicious.errors import DataError, StorageError
 
 
-def prepared(dataset: str, root: Path, out: Path, **changes: Any) -> PreparedDataset:
+def run(dataset: str, root: Path, out: Path, **changes: Any) -> PreparedDataset:
     settings: dict[str, Any] = {"train": None, "validation": None, "test": None, "split_seed": 7, "source": "official"}
     prepare(dataset, root, out, **settings | changes)
     return load_prepared(out)
@@ -27,12 +27,12 @@ def prepared(dataset: str, root: Path, out: Path, **changes: Any) -> PreparedDat
 
 @pytest.fixture(scope="session")
 def real_mnist(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> PreparedDataset:
-    return prepared("mnist", real_data, tmp_path_factory.mktemp("mnist"), test=100)
+    return run("mnist", real_data, tmp_path_factory.mktemp("mnist"), test=100)
 
 
 @pytest.fixture(scope="session")
 def real_fashion(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> PreparedDataset:
-    return prepared("fashion_mnist", real_data, tmp_path_factory.mktemp("fashion"), test=100)
+    return run("fashion_mnist", real_data, tmp_path_factory.mktemp("fashion"), test=100)
 
 
 # Real data
@@ -47,7 +47,7 @@ def test_published_channel_statistics(request: pytest.FixtureRequest, fixture: s
 
 
 def test_tiny_imagenet_sample_is_near_the_published_statistics(real_data: Path, tmp_path: Path) -> None:
-    info = prepared("tiny_imagenet", real_data, tmp_path, test=1).info
+    info = run("tiny_imagenet", real_data, tmp_path, test=1).info
     # 7,200 of 90,000 images: the mean of a sample is uncertain by about 0.002
     np.testing.assert_allclose(info.mean, CATALOG["tiny_imagenet"].mean, atol=5e-3)
     np.testing.assert_allclose(info.std, CATALOG["tiny_imagenet"].std, atol=2e-3)
@@ -66,7 +66,7 @@ def test_split_of_mnist_uses_every_image_once_in_official_order(real_mnist: Prep
 
 
 def test_moments_of_mnist_agree_with_numpy(real_data: Path, tmp_path: Path) -> None:
-    data = prepared("mnist", real_data, tmp_path, train=2500, validation=700, test=10)
+    data = run("mnist", real_data, tmp_path, train=2500, validation=700, test=10)
     mean, covariance, n = fit_moments(tmp_path)
     pixels = np.concatenate([data.images(split).reshape(-1, 1024) for split in ("train", "validation")]) / 255
     assert n == 3200
@@ -80,11 +80,11 @@ def test_moments_of_mnist_agree_with_numpy(real_data: Path, tmp_path: Path) -> N
 
 
 def test_arrays_and_json(cifar10: Any, tmp_path: Path) -> None:
-    data = prepared("cifar10", cifar10.root, tmp_path / "out", files=[{"path": "x", "md5": "y"}])
+    data = run("cifar10", cifar10.root, tmp_path / "out", files=[{"path": "x", "md5": "y"}])
     info = data.info
     assert info.n == {"train": 18, "validation": 2, "test": 4}
     assert (info.name, info.channels, info.classes, info.multilabel) == ("cifar10", 3, 10, False)
-    assert (info.synthetic, info.source, info.split_seed, info.attributes) == (False, "official", 7, None)
+    assert (info.synthetic, info.source, info.split_seed) == (False, "official", 7)
     assert info.files == ({"path": "x", "md5": "y"},)
     assert info.label_names[3] == "class3"
     for split in SPLITS:
@@ -100,7 +100,7 @@ def test_arrays_and_json(cifar10: Any, tmp_path: Path) -> None:
 
 
 def test_pixels_of_cifar_are_untouched_and_the_split_is_a_partition(cifar10: Any, tmp_path: Path) -> None:
-    data = prepared("cifar10", cifar10.root, tmp_path)
+    data = run("cifar10", cifar10.root, tmp_path)
     part = open_raw("cifar10", cifar10.root).splits["train"]
     official = [image.tobytes() for image in part.images(np.arange(20))]
     places = {
@@ -115,7 +115,7 @@ def test_pixels_of_cifar_are_untouched_and_the_split_is_a_partition(cifar10: Any
 
 def test_caps_nest_and_leave_other_splits_alone(cifar10: Any, tmp_path: Path) -> None:
     def stored(name: str, **caps: int | None) -> dict[str, list[bytes]]:
-        data = prepared("cifar10", cifar10.root, tmp_path / name, **caps)
+        data = run("cifar10", cifar10.root, tmp_path / name, **caps)
         return {split: [image.tobytes() for image in data.images(split)] for split in SPLITS}
 
     full, small = stored("full"), stored("small", train=5, test=2)
@@ -130,7 +130,7 @@ def test_caps_nest_and_leave_other_splits_alone(cifar10: Any, tmp_path: Path) ->
 
 def test_seed_moves_the_split_and_repeats_it(cifar10: Any, tmp_path: Path) -> None:
     first, again, other = (
-        prepared("cifar10", cifar10.root, tmp_path / name, split_seed=seed)
+        run("cifar10", cifar10.root, tmp_path / name, split_seed=seed)
         for name, seed in (("first", 1), ("again", 1), ("other", 2))
     )
     assert first.info == again.info
@@ -141,19 +141,21 @@ def test_seed_moves_the_split_and_repeats_it(cifar10: Any, tmp_path: Path) -> No
 
 
 def test_fingerprint_follows_the_source_and_the_pixels(cifar10: Any, tmp_path: Path) -> None:
-    official = prepared("cifar10", cifar10.root, tmp_path / "a").info
-    synthetic = prepared("cifar10", cifar10.root, tmp_path / "b", source="synthetic").info
+    official = run("cifar10", cifar10.root, tmp_path / "a").info
+    synthetic = run("cifar10", cifar10.root, tmp_path / "b", source="synthetic").info
     assert synthetic.synthetic
-    fewer = prepared("cifar10", cifar10.root, tmp_path / "c", train=17).info
+    fewer = run("cifar10", cifar10.root, tmp_path / "c", train=17).info
     assert len({official.fingerprint, synthetic.fingerprint, fewer.fingerprint}) == 3
 
 
 @pytest.mark.parametrize("attributes", ["k1", "k7", "k40"])
 def test_celeba_keeps_its_split_and_the_chosen_attributes(celeba: Any, tmp_path: Path, attributes: str) -> None:
-    data = prepared("celeba", celeba.root, tmp_path, attributes=attributes)
+    whole = run("celeba", celeba.root, tmp_path)
+    assert (whole.task, whole.info.classes, whole.info.multilabel) == ("celeba", 40, True)
+    data = whole.restrict(attributes=attributes)
     columns = CELEBA_SETS[attributes]
     assert data.info.n == {"train": 6, "validation": 2, "test": 2}
-    assert (data.info.classes, data.info.multilabel, data.info.attributes) == (len(columns), True, attributes)
+    assert (data.info.classes, data.info.multilabel, data.task) == (len(columns), True, f"celeba-{attributes}")
     assert data.info.label_names[-1] == {"k1": "Smiling", "k7": "Young", "k40": "Young"}[attributes]
     for number, split in enumerate(SPLITS):
         chosen = [i for i, value in enumerate("0001020120") if value == str(number)]
@@ -176,7 +178,7 @@ def test_resize_enlarges_plainly_and_shrinks_without_aliasing() -> None:
 
 
 def test_moments_do_not_cancel(cifar10: Any, tmp_path: Path) -> None:
-    data = prepared("cifar10", cifar10.root, tmp_path)
+    data = run("cifar10", cifar10.root, tmp_path)
     mean, covariance, n = fit_moments(tmp_path)
     pixels = np.concatenate([data.images("train"), data.images("validation")]).reshape(20, -1) / 255
     assert n == 20
@@ -196,9 +198,9 @@ def test_moments_do_not_cancel(cifar10: Any, tmp_path: Path) -> None:
 def test_memory_stays_flat(real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vicious.data.prepare._CHUNK", 100)
     caps = {"validation": 10, "test": 10}
-    prepared("mnist", real_data, tmp_path / "warm", train=10, **caps)
+    run("mnist", real_data, tmp_path / "warm", train=10, **caps)
     tracemalloc.start()
-    prepared("mnist", real_data, tmp_path / "more", train=4000, **caps)
+    run("mnist", real_data, tmp_path / "more", train=4000, **caps)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 4e6  # the 4,000 images take 4 MB, the file they come from 47 MB, a chunk 0.1 MB
@@ -210,7 +212,7 @@ def test_memory_stays_flat(real_data: Path, tmp_path: Path, monkeypatch: pytest.
 def test_empty_split_is_an_error(cifar10: Any, tmp_path: Path) -> None:
     for split in SPLITS:
         with pytest.raises(DataError, match=f"the {split} split has no image .*the cap is 0"):
-            prepared("cifar10", cifar10.root, tmp_path, **{split: 0})
+            run("cifar10", cifar10.root, tmp_path, **{split: 0})
 
 
 def test_celeba_without_validation_images_is_an_error(celeba: Any, tmp_path: Path) -> None:
@@ -218,23 +220,47 @@ def test_celeba_without_validation_images_is_an_error(celeba: Any, tmp_path: Pat
     celeba.parts["list_eval_partition.txt"] = [line.replace(" 1", " 0") for line in lines]
     celeba.pack()
     with pytest.raises(DataError, match="the validation split has no image"):
-        prepared("celeba", celeba.root, tmp_path)
+        run("celeba", celeba.root, tmp_path)
 
 
-def test_unknown_attribute_set(celeba: Any, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"'k11'.*k1, k2"):
-        prepared("celeba", celeba.root, tmp_path, attributes="k11")
+def test_some_classes_keep_the_number_of_images_and_lie_within_more(prepared: PreparedDataset) -> None:
+    tasks = {count: prepared.restrict(classes=count, as_many_as=2) for count in (2, 3, 4)}
+    for split in SPLITS:
+        labels = prepared.labels(split)
+        fewest = np.isin(labels, tasks[2].outputs_used)
+        for count, task in tasks.items():
+            assert task.info.classes == count == len(task.outputs_used)
+            assert task.info.n[split] == fewest.sum() == len(task.labels(split)) == len(task.images(split))
+            # every image still has its own label, renumbered
+            chosen = task.chosen[split]
+            np.testing.assert_array_equal(task.images(split), prepared.images(split)[chosen])
+            np.testing.assert_array_equal(np.array(task.outputs_used)[task.labels(split)], labels[chosen])
+    assert set(tasks[2].outputs_used) < set(tasks[3].outputs_used) < set(tasks[4].outputs_used)
+
+
+@pytest.mark.parametrize(
+    ("restriction", "message"),
+    [
+        ({"attributes": "k5"}, "cannot be restricted to cifar10-k5"),
+        ({"classes": 11}, "has 10 classes: cannot use 11"),
+        ({"classes": 4, "as_many_as": 5}, "cannot use 4, with as many images as 5"),
+        ({"classes": 4}, "no validation image of 4 classes"),
+    ],
+)
+def test_impossible_restrictions_are_refused(cifar10: Any, tmp_path: Path, restriction: Any, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        run("cifar10", cifar10.root, tmp_path).restrict(**restriction)
 
 
 def test_undecodable_image_leaves_no_prepared_dataset(tiny: Any, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    prepared("tiny_imagenet", tiny.root, out)
+    run("tiny_imagenet", tiny.root, out)
     before = {path.name: path.read_bytes() for path in out.glob("t*.npy")}
     member = next(name for name in tiny.parts if name.endswith("n00000185_10.JPEG"))
     tiny.parts[member] = tiny.parts[member][:200]
     tiny.pack()
     with pytest.raises(DataError, match=f"the image {member} cannot be decoded"):
-        prepared("tiny_imagenet", tiny.root, out)
+        run("tiny_imagenet", tiny.root, out)
     assert not (out / "dataset.json").exists()
     assert {path.name: path.read_bytes() for path in out.glob("t*.npy")} == before
     assert not list(out.glob(".*"))
@@ -244,7 +270,7 @@ def test_undecodable_image_leaves_no_prepared_dataset(tiny: Any, tmp_path: Path)
 
 def test_full_disk(cifar10: Any, full_disk: Path) -> None:
     with pytest.raises(StorageError, match="the disk is full"):
-        prepared("cifar10", cifar10.root, full_disk / "out")
+        run("cifar10", cifar10.root, full_disk / "out")
     names = {path.name for path in (full_disk / "out").iterdir()}
     assert names <= {"train_images.npy", "train_labels.npy"}  # whole, if they are there at all
     for name in names:
@@ -253,7 +279,7 @@ def test_full_disk(cifar10: Any, full_disk: Path) -> None:
 
 def test_damaged_arrays_are_named(cifar10: Any, tmp_path: Path) -> None:
     path = tmp_path / "train_images.npy"
-    data = prepared("cifar10", cifar10.root, tmp_path)
+    data = run("cifar10", cifar10.root, tmp_path)
     whole = path.read_bytes()
     for content in (whole[:-1], whole[:50], b"", b"\x93NUMPY rubbish"):
         path.write_bytes(content)
@@ -275,14 +301,14 @@ def test_damaged_arrays_are_named(cifar10: Any, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"n": 3}'])
 def test_damaged_json_is_named(cifar10: Any, tmp_path: Path, content: str) -> None:
-    prepared("cifar10", cifar10.root, tmp_path)
+    run("cifar10", cifar10.root, tmp_path)
     (tmp_path / "dataset.json").write_text(content)
     with pytest.raises(DataError, match=r"dataset\.json .*run the prepare step again"):
         load_prepared(tmp_path)
 
 
 def test_json_is_standard(cifar10: Any, tmp_path: Path) -> None:
-    prepared("cifar10", cifar10.root, tmp_path)
+    run("cifar10", cifar10.root, tmp_path)
     json.loads((tmp_path / "dataset.json").read_text(), parse_constant=lambda name: pytest.fail(name))
 
 

@@ -17,7 +17,7 @@ CPU = torch.device("cpu")
 @pytest.fixture
 def target(prepared, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    train_honest(prepared.folder, tmp_path / "target.safetensors", 10, 1, Schedule(1, 16, 0.002, 0), CPU)
+    train_honest(prepared, tmp_path / "target.safetensors", 10, 1, Schedule(1, 16, 0.002, 0), CPU)
     return tmp_path / "target.safetensors"
 
 

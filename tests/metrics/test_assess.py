@@ -27,7 +27,7 @@ def study(prepared, tmp_path, monkeypatch):
     schedule = Schedule(1, 16, 0.002, 0)
     folder = prepared.folder
     train_vicious(
-        folder,
+        prepared,
         tmp_path / "v/target.safetensors",
         tmp_path / "v/joint.safetensors",
         10,
@@ -38,7 +38,7 @@ def study(prepared, tmp_path, monkeypatch):
         schedule,
         CPU,
     )
-    train_honest(folder, tmp_path / "h/target.safetensors", 10, 1, schedule, CPU)
+    train_honest(prepared, tmp_path / "h/target.safetensors", 10, 1, schedule, CPU)
     train_attack(
         folder, tmp_path / "h/target.safetensors", tmp_path / "h/posthoc.safetensors", 10, 1, "logits", schedule, CPU
     )
@@ -111,7 +111,7 @@ def test_attributes_have_a_label_baseline(prepared_attributes):
 
 
 def test_models_of_another_dataset_are_refused(study, prepared_attributes):
-    with pytest.raises(CheckpointError, match="channels"):
+    with pytest.raises(CheckpointError, match="was trained on MNIST"):
         assess(study, prepared_attributes)
 
 

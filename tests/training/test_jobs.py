@@ -2,12 +2,15 @@
 
 import csv
 import json
+import shutil
 
 import numpy as np
 import pytest
 import torch
 
-from vicious.errors import CheckpointError, TrainingError
+from vicious.data.prepared import load_prepared
+from vicious.errors import CheckpointError
+from vicious.models.checkpoint import check_fits, failure, load_model, load_task
 from vicious.training import jobs, loop
 from vicious.training.loop import Schedule
 
@@ -23,7 +26,7 @@ def _in_a_folder_of_its_own(tmp_path, monkeypatch):
 
 def vicious(data, out, schedule=SCHEDULE):
     jobs.train_vicious(
-        data.folder, out / "target.safetensors", out / "joint.safetensors", 10, 1, "logits", 1.0, 1.0, schedule, CPU
+        data, out / "target.safetensors", out / "joint.safetensors", 10, 1, "logits", 1.0, 1.0, schedule, CPU
     )
     return [
         (out / name).read_bytes() for name in ("target.safetensors", "joint.safetensors", "target.csv", "joint.json")
@@ -74,7 +77,7 @@ def test_a_damaged_resume_state_costs_time_and_not_the_result(prepared, tmp_path
 
 def test_honest_then_posthoc(prepared, tmp_path):
     target, attack = tmp_path / "target.safetensors", tmp_path / "posthoc.safetensors"
-    jobs.train_honest(prepared.folder, target, 10, 1, Schedule(6, 8, 0.003, 0), CPU)
+    jobs.train_honest(prepared, target, 10, 1, Schedule(6, 8, 0.003, 0), CPU)
     before = target.read_bytes()
     jobs.train_attack(prepared.folder, target, attack, 10, 1, "softmax", SCHEDULE, CPU)
     assert target.read_bytes() == before, "the target model stays frozen"
@@ -94,8 +97,8 @@ def test_attributes_train_too(prepared_attributes, tmp_path):
 
 def test_a_model_of_another_dataset_is_refused(prepared, prepared_attributes, tmp_path):
     target = tmp_path / "target.safetensors"
-    jobs.train_honest(prepared.folder, target, 10, 1, Schedule(1, 16, 0.002, 0), CPU)
-    with pytest.raises(CheckpointError, match="takes 1 channels and gives 4 outputs, but CelebA has 3"):
+    jobs.train_honest(prepared, target, 10, 1, Schedule(1, 16, 0.002, 0), CPU)
+    with pytest.raises(CheckpointError, match=r"was trained on MNIST, but .* holds CelebA"):
         jobs.train_attack(
             prepared_attributes.folder, target, tmp_path / "a.safetensors", 10, 1, "logits", SCHEDULE, CPU
         )
@@ -103,17 +106,63 @@ def test_a_model_of_another_dataset_is_refused(prepared, prepared_attributes, tm
 
 def test_a_model_of_other_data_of_the_same_shape_is_refused(prepared, tmp_path):
     target = tmp_path / "target.safetensors"
-    jobs.train_honest(prepared.folder, target, 10, 1, Schedule(1, 16, 0.002, 0), CPU)
+    jobs.train_honest(prepared, target, 10, 1, Schedule(1, 16, 0.002, 0), CPU)
     info = json.loads((prepared.folder / "dataset.json").read_text())
     (prepared.folder / "dataset.json").write_text(json.dumps(info | {"fingerprint": "another"}))
     with pytest.raises(CheckpointError, match="trained on other data"):
         jobs.train_attack(prepared.folder, target, tmp_path / "a.safetensors", 10, 1, "logits", SCHEDULE, CPU)
 
 
-def test_a_loss_that_is_not_finite_is_an_error(prepared, tmp_path):
-    with pytest.raises(TrainingError, match="learning_rate"):
-        vicious(prepared, tmp_path / "a", Schedule(3, 16, 1e30, 0))
-    assert not (tmp_path / "a").exists()
+def test_a_loss_that_is_not_finite_leaves_a_failed_model(prepared, tmp_path):
+    vicious(prepared, tmp_path / "a", Schedule(3, 16, 1e30, 0))
+    for name in ("target", "joint"):
+        weights = tmp_path / "a" / f"{name}.safetensors"
+        assert "learning_rate" in failure(weights)
+        with pytest.raises(CheckpointError, match=r"training of this model failed: .*learning_rate"):
+            load_model(weights, "target")
+    assert (tmp_path / "a/target.csv").read_text().splitlines()[0].startswith("epoch")
+    assert not list(jobs.RESUME_FOLDER.glob("*")), "nothing is left to resume"
+
+
+def test_an_attack_on_a_failed_target_model_fails_too(prepared, tmp_path):
+    target, attack = tmp_path / "target.safetensors", tmp_path / "posthoc.safetensors"
+    jobs.train_honest(prepared, target, 10, 1, Schedule(2, 16, 1e30, 0), CPU)
+    jobs.train_attack(prepared.folder, target, attack, 10, 1, "logits", SCHEDULE, CPU)
+    assert "its target model failed" in failure(attack)
+    assert attack.with_suffix(".csv").is_file()
+
+
+def test_an_autoencoder_ignores_the_labels(prepared, tmp_path):
+    def train(folder):
+        jobs.train_vicious(
+            load_prepared(folder), tmp_path / folder.name / "target.safetensors",
+            tmp_path / folder.name / "joint.safetensors", 10, 1, "logits", 0.0, 1.0, SCHEDULE, CPU,
+        )  # fmt: skip
+        return (tmp_path / folder.name / "joint.safetensors").read_bytes()
+
+    other = tmp_path / "other"
+    shutil.copytree(prepared.folder, other)
+    labels = np.load(other / "train_labels.npy")
+    np.save(other / "train_labels.npy", labels[::-1].copy())
+    shutil.copytree(prepared.folder, tmp_path / "same")
+    assert train(other) == train(tmp_path / "same")
+    record = json.loads((tmp_path / "same/target.json").read_text())
+    assert (record["role"], record["beta_c"]) == ("autoencoder", 0.0)
+
+
+@pytest.mark.parametrize(("classes", "as_many_as"), [(2, 2), (3, 2)])
+def test_a_task_of_some_classes_trains_attacks_and_is_told(prepared, tmp_path, classes, as_many_as):
+    target, attack = tmp_path / "target.safetensors", tmp_path / "posthoc.safetensors"
+    task = prepared.restrict(classes=classes, as_many_as=as_many_as)
+    jobs.train_honest(task, target, 10, 1, Schedule(1, 8, 0.002, 0), CPU, as_many_as)
+    jobs.train_attack(prepared.folder, target, attack, 10, 1, "logits", Schedule(1, 8, 0.002, 0), CPU)
+    for weights in (target, attack):
+        record = json.loads(weights.with_suffix(".json").read_text())
+        assert (record["task"], record["architecture"]["outputs"]) == (f"mnist-classes{classes}", classes)
+    data = load_task(prepared.folder, target)
+    assert data.info.n == task.info.n
+    with pytest.raises(CheckpointError, match=r"trained on other data|outputs"):
+        check_fits(target, load_model(target, "target")[1], prepared)
 
 
 def test_the_global_generator_is_left_alone(prepared, tmp_path):

@@ -1,10 +1,13 @@
-"""Reconstruction risk of every attack, per image and in summary."""
+"""Reconstruction risk of every attack, per image; then summaries, comparisons and statistics of each experiment."""
+
+MAIN = study.cells(PARAMS, "main")
+EXPERIMENTS = [name for name in study.EXPERIMENTS if study.cells(PARAMS, name)]
 
 
 rule assess_risk:
     input:
-        ARRAYS,
-        covariance=rules.fit_covariance.output,
+        arrays,
+        covariance=covariance,
         target=f"{MODEL}/target.safetensors",
         target_record=f"{MODEL}/target.json",
         attack=f"{MODEL}/{{attack}}.safetensors",
@@ -15,9 +18,7 @@ rule assess_risk:
         gallery=f"{ASSESSMENT}/gallery-{{attack}}.npz",
         provenance=f"{ASSESSMENT}/risk-{{attack}}.provenance.json",
     log:
-        f"logs/{SCALE}/{{dataset}}/{{model}}/seed{{seed}}/assess_risk-{{attack}}.log",
-    wildcard_constraints:
-        attack="joint|posthoc-logits|posthoc-softmax",
+        f"{LOGS}/{{task}}/{{model}}/seed{{seed}}/assess_risk-{{attack}}.log",
     threads: PARAMS.runtime.threads
     resources:
         gpu=GPUS,
@@ -31,7 +32,7 @@ rule assess_risk:
         device=PARAMS.runtime.device,
         code=code_hash("vicious.metrics.assess", "vicious.runtime"),
     message:
-        "Assess {wildcards.attack} on {wildcards.model}, {wildcards.dataset}, seed {wildcards.seed}"
+        "Assess {wildcards.attack} on {wildcards.model}, {wildcards.task}, seed {wildcards.seed}"
     shell:
         "vicious assess-risk --data {params.data:q} --covariance {input.covariance:q} --target {input.target:q}"
         " --attack {input.attack:q} --per-image {output.per_image:q} --summary {output.summary:q}"
@@ -42,20 +43,15 @@ rule assess_risk:
 
 rule summarize:
     input:
-        [
-            f"{paths.assessment_folder(SCALE, dataset, model, seed)}/risk-{attack}.json"
-            for dataset in PARAMS.datasets
-            for model, attack in assessments()
-            for seed in STUDY.seeds
-        ],
+        lambda wildcards: assessments(study.cells(PARAMS, wildcards.experiment)),
     output:
-        summary=f"{RESULTS}/summary.csv",
-        provenance=f"{RESULTS}/summary.provenance.json",
+        summary=f"{RESULTS}/{{experiment}}.csv",
+        provenance=f"{RESULTS}/{{experiment}}.provenance.json",
     log:
-        f"logs/{SCALE}/summarize.log",
+        f"{LOGS}/summarize-{{experiment}}.log",
     params:
         code=code_hash("vicious.metrics.summary"),
     message:
-        "Summarize {SCALE}"
+        "Summarize {wildcards.experiment} of {SCALE}"
     shell:
         "vicious summarize {input:q} --out {output.summary:q} --provenance {output.provenance:q} 2> {log:q}"

@@ -1,6 +1,7 @@
 """Configuration, checked once, and the few names that all rules share."""
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -14,9 +15,10 @@ os.environ.update(
 
 from snakemake.exceptions import WorkflowError
 
-from vicious import paths
+from vicious import paths, study
 from vicious.config import check_params, from_command_line
 from vicious.data.catalog import CATALOG
+from vicious.data.tasks import parse_task
 from vicious.errors import ConfigError
 from vicious.provenance import code_hash
 
@@ -27,17 +29,14 @@ except ConfigError as error:
 
 STUDY = PARAMS.study
 SCALE = PARAMS.scale
-SETTINGS = {
-    paths.vicious_model(outputs, beta_r): (outputs, beta_r)
-    for outputs in STUDY.outputs
-    for beta_r in STUDY.beta_r
-}
-VICIOUS_MODELS = list(SETTINGS)
+MODELS = study.models(PARAMS)
+MODEL_OF = {str(model): model for models in MODELS.values() for model in models}
 GPUS = int(PARAMS.runtime.device == "cuda")
 PREPARED = str(paths.prepared(SCALE, "{dataset}"))
 RESULTS = str(paths.results(SCALE))
-MODEL = str(paths.model_folder(SCALE, "{dataset}", "{model}", "{seed}"))
-ASSESSMENT = str(paths.assessment_folder(SCALE, "{dataset}", "{model}", "{seed}"))
+MODEL = str(paths.model_folder(SCALE, "{task}", "{model}", "{seed}"))
+ASSESSMENT = str(paths.assessment_folder(SCALE, "{task}", "{model}", "{seed}"))
+LOGS = f"logs/{SCALE}"
 HONEST = MODEL.replace("{model}", "honest")
 FIGURES = str(paths.figures(SCALE))
 ARRAYS = [f"{PREPARED}/{name}" for name in ("dataset.json", *paths.ARRAYS)]
@@ -45,14 +44,40 @@ ARRAYS = [f"{PREPARED}/{name}" for name in ("dataset.json", *paths.ARRAYS)]
 
 wildcard_constraints:
     dataset="|".join(PARAMS.datasets),
-    model=r"honest|vicious-(logits|softmax)-beta[0-9.e+-]+",
+    task="|".join(map(str, MODELS)),
+    model="|".join(map(re.escape, MODEL_OF)),
     outputs="logits|softmax",
+    attack="joint|posthoc-logits|posthoc-softmax",
+    experiment="|".join(study.EXPERIMENTS),
     seed=r"\d+",
 
 
+def arrays(wildcards):
+    """The prepared arrays that a task needs."""
+    return expand(ARRAYS, dataset=parse_task(wildcards.task).dataset)
+
+
+def covariance(wildcards):
+    """The factorised covariance behind a task's risk: that of its whole dataset."""
+    return str(
+        paths.prepared(SCALE, parse_task(wildcards.task).dataset)
+        / "covariance.safetensors"
+    )
+
+
 def cell(key):
-    """The value of one key for a job's dataset, as a rule's parameter."""
-    return lambda wildcards: getattr(PARAMS.cell(wildcards.dataset), key)
+    """The value of one key for a job's task, as a rule's parameter."""
+    return lambda wildcards: getattr(study.settings(PARAMS, wildcards.task), key)
+
+
+def task_options(wildcards):
+    """Command-line options that restrict a dataset to a task."""
+    task = parse_task(wildcards.task)
+    if task.attributes is not None:
+        return f"--attributes {task.attributes}"
+    if task.classes is None:
+        return ""
+    return f"--classes {task.classes} --as-many-as {min(STUDY.class_counts.counts[task.dataset])}"
 
 
 def limit(split):
@@ -65,10 +90,13 @@ def limit(split):
     return option
 
 
-def assessments():
-    """(model, attack) pairs of one seed of one dataset."""
-    posthoc = [("honest", f"posthoc-{outputs}") for outputs in STUDY.outputs]
-    return posthoc + [(model, "joint") for model in VICIOUS_MODELS]
+def assessments(cells, suffix="json"):
+    """The files of the assessments of cells, for every seed."""
+    return [
+        f"{paths.assessment_folder(SCALE, cell.task, cell.model, seed)}/risk-{cell.attack}.{suffix}"
+        for cell in cells
+        for seed in STUDY.seeds
+    ]
 
 
 def fetch_options(wildcards):
@@ -87,12 +115,3 @@ def fetch_options(wildcards):
         download
         + [f"--checksum {name}={PARAMS.data.checksums[name]}" for name in named]
     )
-
-
-def galleries():
-    """(dataset, post-hoc gallery, vicious gallery) of the first seed, outputs and beta_r."""
-    seed, outputs = STUDY.seeds[0], STUDY.outputs[0]
-    for dataset in PARAMS.datasets:
-        honest = paths.assessment_folder(SCALE, dataset, "honest", seed)
-        vicious = paths.assessment_folder(SCALE, dataset, VICIOUS_MODELS[0], seed)
-        yield dataset, f"{honest}/gallery-posthoc-{outputs}.npz", f"{vicious}/gallery-joint.npz"

@@ -5,7 +5,7 @@ rule fetch:
     output:
         str(paths.source_record(SCALE, "{dataset}")),
     log:
-        f"logs/{SCALE}/{{dataset}}/fetch.log",
+        f"{LOGS}/{{dataset}}/fetch.log",
     params:
         source=STUDY.source,
         root=str(paths.raw_root(SCALE, STUDY.source, PARAMS.data.root)),
@@ -24,20 +24,19 @@ rule prepare:
     output:
         ARRAYS,
     log:
-        f"logs/{SCALE}/{{dataset}}/prepare.log",
+        f"{LOGS}/{{dataset}}/prepare.log",
     params:
         out=subpath(output[0], parent=True),
         train=limit("train"),
         validation=limit("validation"),
         test=limit("test"),
         split_seed=PARAMS.data.split_seed,
-        attributes=STUDY.attributes,
         code=code_hash("vicious.data.prepare"),
     message:
         "Prepare {wildcards.dataset}"
     shell:
         "vicious prepare --source {input:q} --out {params.out:q} {params.train} {params.validation} {params.test}"
-        " --split-seed {params.split_seed} --attributes {params.attributes} 2> {log:q}"
+        " --split-seed {params.split_seed} 2> {log:q}"
 
 
 rule fit_covariance:
@@ -46,7 +45,7 @@ rule fit_covariance:
     output:
         f"{PREPARED}/covariance.safetensors",
     log:
-        f"logs/{SCALE}/{{dataset}}/fit_covariance.log",
+        f"{LOGS}/{{dataset}}/fit_covariance.log",
     params:
         data=subpath(input[0], parent=True),
         code=code_hash("vicious.metrics.moments", "vicious.runtime"),

@@ -3,14 +3,14 @@
 
 rule evaluate_defense:
     input:
-        ARRAYS,
+        arrays,
         target=f"{MODEL}/target.safetensors",
         record=f"{MODEL}/target.json",
     output:
         scores=f"{ASSESSMENT}/detection.csv",
         provenance=f"{ASSESSMENT}/detection.provenance.json",
     log:
-        f"logs/{SCALE}/{{dataset}}/{{model}}/seed{{seed}}/evaluate_defense.log",
+        f"{LOGS}/{{task}}/{{model}}/seed{{seed}}/evaluate_defense.log",
     threads: PARAMS.runtime.threads
     resources:
         gpu=GPUS,
@@ -22,7 +22,7 @@ rule evaluate_defense:
         device=PARAMS.runtime.device,
         code=code_hash("vicious.defense.evaluate", "vicious.runtime"),
     message:
-        "Judge {wildcards.model} on {wildcards.dataset}, seed {wildcards.seed}"
+        "Judge {wildcards.model} on {wildcards.task}, seed {wildcards.seed}"
     shell:
         "vicious evaluate-defense --data {params.data:q} --target {input.target:q} --out {output.scores:q}"
         " --user-images {params.user_images} --draws {params.draws} --threads {params.threads}"
@@ -31,18 +31,20 @@ rule evaluate_defense:
 
 rule summarize_defense:
     input:
-        expand(
-            rules.evaluate_defense.output.scores,
-            dataset=PARAMS.datasets,
-            model=["honest", *VICIOUS_MODELS],
-            seed=STUDY.seeds,
+        sorted(
+            {
+                f"{paths.assessment_folder(SCALE, cell.task, cell.model, seed)}/detection.csv"
+                for cell in MAIN
+                if cell.model.role != "autoencoder"
+                for seed in STUDY.seeds
+            }
         ),
     output:
         scores=f"{RESULTS}/detection.csv",
         separation=f"{RESULTS}/detection_summary.csv",
         provenance=f"{RESULTS}/detection.provenance.json",
     log:
-        f"logs/{SCALE}/summarize_defense.log",
+        f"{LOGS}/summarize_defense.log",
     params:
         code=code_hash("vicious.defense.collect"),
     message:
@@ -54,5 +56,7 @@ rule summarize_defense:
 
 rule results:
     input:
-        rules.summarize.output,
+        expand(
+            f"{RESULTS}/{{experiment}}{{kind}}.csv", experiment=EXPERIMENTS, kind=[""]
+        ),
         rules.summarize_defense.output,

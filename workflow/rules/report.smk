@@ -3,14 +3,24 @@
 REPORT_CODE = code_hash("vicious.report.commands")
 
 
+def galleries():
+    """(dataset, post-hoc gallery, vicious gallery) of the first seed, outputs and beta_r."""
+    for dataset in PARAMS.datasets:
+        honest, vicious = [cell for cell in MAIN if cell.task.dataset == dataset][:2]
+        yield dataset, *(
+            f"{paths.assessment_folder(SCALE, cell.task, cell.model, STUDY.seeds[0])}/gallery-{cell.attack}.npz"
+            for cell in (honest, vicious)
+        )
+
+
 rule table1:
     input:
-        rules.summarize.output.summary,
+        f"{RESULTS}/main.csv",
     output:
         multiext(f"{FIGURES}/table1", ".csv", ".md", ".tex"),
         provenance=f"{FIGURES}/table1.json",
     log:
-        f"logs/{SCALE}/table1.log",
+        f"{LOGS}/table1.log",
     params:
         out=subpath(output[0], parent=True),
         code=REPORT_CODE,
@@ -22,13 +32,13 @@ rule table1:
 
 rule figure1:
     input:
-        summary=rules.summarize.output.summary,
+        summary=f"{RESULTS}/main.csv",
         galleries=[file for _, *files in galleries() for file in files],
     output:
         multiext(f"{FIGURES}/figure1", ".pdf", ".png", ".md"),
         provenance=f"{FIGURES}/figure1.json",
     log:
-        f"logs/{SCALE}/figure1.log",
+        f"{LOGS}/figure1.log",
     params:
         out=subpath(output[0], parent=True),
         galleries=[argument for row in galleries() for argument in ("--gallery", *row)],
@@ -42,12 +52,12 @@ rule figure1:
 
 rule figure2:
     input:
-        rules.summarize.output.summary,
+        f"{RESULTS}/main.csv",
     output:
         multiext(f"{FIGURES}/figure2", ".pdf", ".png", ".md"),
         provenance=f"{FIGURES}/figure2.json",
     log:
-        f"logs/{SCALE}/figure2.log",
+        f"{LOGS}/figure2.log",
     params:
         out=subpath(output[0], parent=True),
         code=REPORT_CODE,
@@ -59,13 +69,13 @@ rule figure2:
 
 rule figure3:
     input:
-        summary=rules.summarize.output.summary,
+        summary=f"{RESULTS}/main.csv",
         detection=rules.summarize_defense.output.scores,
     output:
         multiext(f"{FIGURES}/figure3", ".pdf", ".png", ".md"),
         provenance=f"{FIGURES}/figure3.json",
     log:
-        f"logs/{SCALE}/figure3.log",
+        f"{LOGS}/figure3.log",
     params:
         out=subpath(output[0], parent=True),
         code=REPORT_CODE,

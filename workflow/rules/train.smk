@@ -5,19 +5,20 @@ TRAINING_CODE = code_hash("vicious.training.jobs", "vicious.runtime")
 
 rule train_honest:
     input:
-        ARRAYS,
+        arrays,
     output:
         target=f"{HONEST}/target.safetensors",
         record=f"{HONEST}/target.json",
         curve=f"{HONEST}/target.csv",
         provenance=f"{HONEST}/train_honest.provenance.json",
     log:
-        f"logs/{SCALE}/{{dataset}}/honest/seed{{seed}}/train_honest.log",
+        f"{LOGS}/{{task}}/honest/seed{{seed}}/train_honest.log",
     threads: PARAMS.runtime.threads
     resources:
         gpu=GPUS,
     params:
         data=subpath(input[0], parent=True),
+        task=task_options,
         depth=cell("depth"),
         width=cell("width"),
         epochs=cell("epochs"),
@@ -27,17 +28,17 @@ rule train_honest:
         device=PARAMS.runtime.device,
         code=TRAINING_CODE,
     message:
-        "Train an honest model on {wildcards.dataset}, seed {wildcards.seed}"
+        "Train an honest model on {wildcards.task}, seed {wildcards.seed}"
     shell:
         "vicious train-honest --out {output.target:q}"
-        " --data {params.data:q} --depth {params.depth} --width {params.width} --epochs {params.epochs}"
+        " --data {params.data:q} {params.task} --depth {params.depth} --width {params.width} --epochs {params.epochs}"
         " --batch-images {params.batch_images} --learning-rate {params.learning_rate} --seed {wildcards.seed}"
         " --threads {params.threads} --device {params.device} --provenance {output.provenance:q} 2> {log:q}"
 
 
 rule train_vicious:
     input:
-        ARRAYS,
+        arrays,
     output:
         target=f"{MODEL}/target.safetensors",
         record=f"{MODEL}/target.json",
@@ -46,17 +47,18 @@ rule train_vicious:
         attack_record=f"{MODEL}/joint.json",
         provenance=f"{MODEL}/train_vicious.provenance.json",
     log:
-        f"logs/{SCALE}/{{dataset}}/{{model}}/seed{{seed}}/train_vicious.log",
+        f"{LOGS}/{{task}}/{{model}}/seed{{seed}}/train_vicious.log",
     wildcard_constraints:
-        model="vicious-.+",
+        model="(vicious|autoencoder)-.+",
     threads: PARAMS.runtime.threads
     resources:
         gpu=GPUS,
     params:
         data=subpath(input[0], parent=True),
-        outputs=lambda wildcards: SETTINGS[wildcards.model][0],
-        beta_c=STUDY.beta_c,
-        beta_r=lambda wildcards: SETTINGS[wildcards.model][1],
+        task=task_options,
+        outputs=lambda wildcards: MODEL_OF[wildcards.model].outputs,
+        beta_c=lambda wildcards: MODEL_OF[wildcards.model].beta_c,
+        beta_r=lambda wildcards: MODEL_OF[wildcards.model].beta_r,
         depth=cell("depth"),
         width=cell("width"),
         epochs=cell("epochs"),
@@ -66,18 +68,18 @@ rule train_vicious:
         device=PARAMS.runtime.device,
         code=TRAINING_CODE,
     message:
-        "Train {wildcards.model} on {wildcards.dataset}, seed {wildcards.seed}"
+        "Train {wildcards.model} on {wildcards.task}, seed {wildcards.seed}"
     shell:
         "vicious train-vicious --out {output.target:q} --attack-out {output.attack:q} --outputs {params.outputs}"
         " --beta-c {params.beta_c} --beta-r {params.beta_r}"
-        " --data {params.data:q} --depth {params.depth} --width {params.width} --epochs {params.epochs}"
+        " --data {params.data:q} {params.task} --depth {params.depth} --width {params.width} --epochs {params.epochs}"
         " --batch-images {params.batch_images} --learning-rate {params.learning_rate} --seed {wildcards.seed}"
         " --threads {params.threads} --device {params.device} --provenance {output.provenance:q} 2> {log:q}"
 
 
 rule train_attack:
     input:
-        ARRAYS,
+        arrays,
         target=f"{MODEL}/target.safetensors",
         record=f"{MODEL}/target.json",
     output:
@@ -86,7 +88,7 @@ rule train_attack:
         curve=f"{MODEL}/posthoc-{{outputs}}.csv",
         provenance=f"{MODEL}/posthoc-{{outputs}}.provenance.json",
     log:
-        f"logs/{SCALE}/{{dataset}}/{{model}}/seed{{seed}}/train_attack-{{outputs}}.log",
+        f"{LOGS}/{{task}}/{{model}}/seed{{seed}}/train_attack-{{outputs}}.log",
     threads: PARAMS.runtime.threads
     resources:
         gpu=GPUS,
@@ -101,7 +103,7 @@ rule train_attack:
         device=PARAMS.runtime.device,
         code=TRAINING_CODE,
     message:
-        "Attack {wildcards.model} on {wildcards.dataset} by its {wildcards.outputs}, seed {wildcards.seed}"
+        "Attack {wildcards.model} on {wildcards.task} by its {wildcards.outputs}, seed {wildcards.seed}"
     shell:
         "vicious train-attack --target {input.target:q} --out {output.attack:q} --outputs {wildcards.outputs}"
         " --data {params.data:q} --depth {params.depth} --width {params.width} --epochs {params.epochs}"
@@ -111,19 +113,14 @@ rule train_attack:
 
 rule models:
     input:
-        expand(
-            rules.train_honest.output.target, dataset=PARAMS.datasets, seed=STUDY.seeds
-        ),
-        expand(
-            rules.train_vicious.output.target,
-            dataset=PARAMS.datasets,
-            model=VICIOUS_MODELS,
-            seed=STUDY.seeds,
-        ),
-        expand(
-            rules.train_attack.output.attack,
-            dataset=PARAMS.datasets,
-            model="honest",
-            outputs=STUDY.outputs,
-            seed=STUDY.seeds,
-        ),
+        [
+            f"{paths.model_folder(SCALE, task, model, seed)}/target.safetensors"
+            for task, models in MODELS.items()
+            for model in models
+            for seed in STUDY.seeds
+        ],
+        [
+            f"{paths.model_folder(SCALE, cell.task, cell.model, seed)}/{cell.attack}.safetensors"
+            for cell in study.attacks(PARAMS)
+            for seed in STUDY.seeds
+        ],

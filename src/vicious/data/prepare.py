@@ -29,11 +29,11 @@ from typing import IO, Any, Literal
 
 import numpy as np
 
-from vicious.data.catalog import CATALOG, CELEBA_SETS, Dataset
+from vicious.data.catalog import CATALOG, Dataset
 from vicious.data.formats import RawDataset, RawSplit, open_raw
 from vicious.data.prepared import INFO_NAME, images_name, labels_name, load_prepared
 from vicious.data.splits import SIDE, SPLITS
-from vicious.errors import ConfigError, DataError
+from vicious.errors import DataError
 from vicious.files import atomic_path, storage_errors, write_json
 from vicious.progress import Progress
 
@@ -51,7 +51,6 @@ def prepare(
     validation: int | None,
     test: int | None,
     split_seed: int,
-    attributes: str = "k40",
     files: Sequence[Mapping[str, Any]] = (),
 ) -> None:
     """Write a dataset's arrays and, last, dataset.json into the folder ``out``.
@@ -67,23 +66,20 @@ def prepare(
         source: whether the files are the official data or drawn stand-ins; recorded.
         train, validation, test: largest number of images, or None for all.
         split_seed: seed of all permutations, not negative.
-        attributes: for CelebA, a key of CELEBA_SETS; otherwise ignored.
         files: the verified files; recorded.
 
     Raises:
-        ConfigError: the dataset or the attribute set is unknown.
+        ConfigError: the dataset is unknown.
         DataError: a file is missing or damaged, or a split would be empty.
         StorageError: the disk is full or may not be written.
     """
     raw = open_raw(dataset, root)
     spec = CATALOG[dataset]
-    columns = _columns(spec, attributes)
     chosen = choose_images(spec, raw, {"train": train, "validation": validation, "test": test}, split_seed)
     settings = {
         "name": spec.name,
         "source": source,
         "split_seed": split_seed,
-        "attributes": attributes if spec.multilabel else None,
     }
     fingerprint = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     with storage_errors(out):
@@ -96,7 +92,7 @@ def prepare(
             chunks = statistics.watch(chunks)
         shape = (len(indices), spec.channels, SIDE, SIDE)
         _write_array(out / images_name(split), shape, np.dtype(np.uint8), chunks, fingerprint)
-        labels = _labels(part.labels[indices], columns)
+        labels = np.ascontiguousarray(part.labels[indices], dtype=np.uint8 if spec.multilabel else np.int64)
         _write_array(out / labels_name(split), labels.shape, labels.dtype, [labels], fingerprint)
     write_json(
         out / INFO_NAME,
@@ -104,9 +100,9 @@ def prepare(
         | {
             "title": spec.title,
             "channels": spec.channels,
-            "classes": spec.classes if columns is None else len(columns),
+            "classes": spec.classes,
             "multilabel": spec.multilabel,
-            "label_names": _label_names(raw, columns),
+            "label_names": list(raw.label_names),
             "n": {split: len(indices) for split, (_, indices) in chosen.items()},
             "mean": statistics.mean(),
             "std": statistics.std(),
@@ -183,24 +179,6 @@ def _flat_chunks(splits: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         for start in range(0, len(images), _CHUNK):
             chunk = images[start : start + _CHUNK]
             yield chunk.reshape(len(chunk), -1)
-
-
-def _columns(spec: Dataset, attributes: str) -> tuple[int, ...] | None:
-    if not spec.multilabel:
-        return None
-    if attributes not in CELEBA_SETS:
-        raise ConfigError(f"unknown attribute set {attributes!r}: choose from {', '.join(CELEBA_SETS)}")
-    return CELEBA_SETS[attributes]
-
-
-def _labels(labels: np.ndarray, columns: Sequence[int] | None) -> np.ndarray:
-    if columns is None:
-        return labels.astype(np.int64)
-    return np.ascontiguousarray(labels[:, columns], dtype=np.uint8)
-
-
-def _label_names(raw: RawDataset, columns: Sequence[int] | None) -> list[str]:
-    return list(raw.label_names if columns is None else (raw.label_names[column] for column in columns))
 
 
 def _chunks(spec: Dataset, part: RawSplit, indices: np.ndarray, split: str) -> Iterator[np.ndarray]:

@@ -3,15 +3,18 @@
 Training, attacks and metrics import this module, so it needs numpy alone.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from vicious.data.catalog import CELEBA_SETS
 from vicious.data.splits import SIDE, SPLITS, Split
+from vicious.data.tasks import Task
 from vicious.errors import DataError
 from vicious.files import read_json
+from vicious.randomness import derive_seed
 
 INFO_NAME = "dataset.json"
 _AGAIN = "run the prepare step again"
@@ -31,7 +34,6 @@ class PreparedInfo:
         mean, std: per channel, over all pixels of the train images, in [0, 1].
         synthetic: the images are drawn stand-ins.
         source: "official" or "synthetic".
-        attributes: name of the attribute set; None for other datasets than CelebA.
         split_seed: seed of the split and of the subsets.
         files: the verified files that the images came from.
         fingerprint: SHA-256 over the arrays and the settings.
@@ -48,7 +50,6 @@ class PreparedInfo:
     std: tuple[float, ...]
     synthetic: bool
     source: str
-    attributes: str | None
     split_seed: int
     files: tuple[dict[str, Any], ...]
     fingerprint: str
@@ -66,19 +67,30 @@ def labels_name(split: str) -> str:
 
 @dataclass(frozen=True)
 class PreparedDataset:
-    """A prepared folder: ``info`` and, opened when asked for, the arrays."""
+    """A prepared folder, or what a task uses of it.
+
+    Attributes:
+        folder: that ``prepare`` wrote.
+        info: the facts; after :meth:`restrict` those of the task.
+        task: the task's name, the dataset's where all labels are used.
+        outputs_used: columns of attributes, or classes, that the task uses, ascending; None for all.
+        chosen: per split, the images that the task uses, ascending; empty for all.
+    """
 
     folder: Path
     info: PreparedInfo
+    task: str
+    outputs_used: tuple[int, ...] | None = None
+    chosen: dict[str, np.ndarray] = field(default_factory=dict)
 
     def images(self, split: Split) -> np.ndarray:
-        """Images of a split, uint8 (N, C, 32, 32) in [0, 255], read-only and memory-mapped.
+        """Images of a split, uint8 (N, C, 32, 32) in [0, 255]: read-only and memory-mapped where all are used.
 
         Raises:
             DataError: the file is missing or is not what dataset.json says.
         """
-        expected = (self.info.n[split], self.info.channels, SIDE, SIDE)
-        return self._load(images_name(split), np.dtype(np.uint8), expected)
+        images = self._load(images_name(split), np.dtype(np.uint8), (None, self.info.channels, SIDE, SIDE))
+        return images[self.chosen[split]] if split in self.chosen else self._counted(images, split)
 
     def labels(self, split: Split) -> np.ndarray:
         """Labels of a split in memory: int64 (N,) class numbers, or uint8 (N, K) zeros and ones.
@@ -86,15 +98,76 @@ class PreparedDataset:
         Raises:
             DataError: the file is missing or is not what dataset.json says, or a label is out of range.
         """
-        n, several = self.info.n[split], self.info.multilabel
-        shape, dtype = ((n, self.info.classes), np.uint8) if several else ((n,), np.int64)
-        labels = np.array(self._load(labels_name(split), np.dtype(dtype), shape))
-        largest = 1 if several else self.info.classes - 1
+        used = self.outputs_used
+        if self.info.multilabel:
+            shape: tuple[int | None, ...] = (None, self.info.classes if used is None else None)
+            labels = self._load(labels_name(split), np.dtype(np.uint8), shape)
+            labels = np.array(self._counted(labels, split) if used is None else labels[:, used])
+        else:
+            labels = np.array(self._load(labels_name(split), np.dtype(np.int64), (None,)))
+            if used is None:
+                self._counted(labels, split)
+            else:
+                labels = np.searchsorted(used, labels[self.chosen[split]])
+        largest = 1 if self.info.multilabel else self.info.classes - 1
         if labels.min() < 0 or labels.max() > largest:
             raise DataError(f"{self.folder / labels_name(split)} has labels outside 0 to {largest}: {_AGAIN}")
         return labels
 
-    def _load(self, name: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> np.ndarray:
+    def restrict(
+        self, attributes: str | None = None, classes: int | None = None, as_many_as: int | None = None
+    ) -> "PreparedDataset":
+        """What a task uses of this dataset: some attributes, or the images of some classes.
+
+        Which classes are used is drawn once for a dataset, such that fewer are a part of more. Of their images as many
+        are used, in each split, as ``as_many_as`` classes have: the number of outputs then changes, and nothing else.
+
+        Raises:
+            DataError: the dataset has no attributes, or not so many classes, or is restricted already.
+        """
+        task = Task(self.info.name, attributes, classes)
+        if attributes is None and classes is None:
+            return self
+        if self.outputs_used is not None or (attributes is not None) != self.info.multilabel:
+            raise DataError(f"{self.info.title} cannot be restricted to {task}: use attributes of CelebA, or classes")
+        if attributes is not None:
+            columns = CELEBA_SETS[attributes]
+            return replace(self, task=str(task), outputs_used=columns, info=self._restricted_info(task, columns, {}))
+        assert classes is not None
+        fewest = as_many_as or classes
+        if not fewest <= classes <= self.info.classes:
+            raise DataError(
+                f"{self.info.title} has {self.info.classes} classes: cannot use {classes}, with as many images as {fewest}"
+            )
+        order = np.random.default_rng(derive_seed(self.info.split_seed, "classes")).permutation(self.info.classes)
+        chosen: dict[str, np.ndarray] = {
+            split: self._choose(split, order[:classes], order[:fewest]) for split in SPLITS
+        }
+        used = tuple(int(label) for label in np.sort(order[:classes]))
+        info = self._restricted_info(task, used, {split: len(indices) for split, indices in chosen.items()})
+        return replace(self, task=str(task), outputs_used=used, chosen=chosen, info=info)
+
+    def _choose(self, split: Split, classes: np.ndarray, fewest: np.ndarray) -> np.ndarray:
+        labels = self.labels(split)
+        available = np.flatnonzero(np.isin(labels, classes))
+        count = int(np.isin(labels, fewest).sum())
+        if not count:
+            raise DataError(f"{self.info.title}: no {split} image of {len(fewest)} classes: use more images or classes")
+        generator = np.random.default_rng(derive_seed(self.info.split_seed, "images of classes", split))
+        return np.sort(generator.permutation(available)[:count])
+
+    def _restricted_info(self, task: Task, used: tuple[int, ...], counts: dict[str, int]) -> PreparedInfo:
+        names = tuple(self.info.label_names[index] for index in used) if self.info.label_names else ()
+        return replace(self.info, title=task.title, classes=len(used), label_names=names, n={**self.info.n, **counts})
+
+    def _counted(self, array: np.ndarray, split: Split) -> np.ndarray:
+        if len(array) != self.info.n[split]:
+            raise DataError(
+                f"{self.folder}: {len(array)} {split} images or labels, dataset.json says {self.info.n[split]}: {_AGAIN}"
+            )
+        return array
+
+    def _load(self, name: str, dtype: np.dtype[Any], shape: tuple[int | None, ...]) -> np.ndarray:
         path = self.folder / name
         try:
             array = np.load(path, mmap_mode="r", allow_pickle=False)
@@ -102,9 +175,11 @@ class PreparedDataset:
             raise DataError(f"{path} is missing: {_AGAIN}") from error
         except (OSError, ValueError, EOFError) as error:
             raise DataError(f"{path} is damaged ({error}): {_AGAIN}") from error
-        if not isinstance(array, np.ndarray) or array.dtype != dtype or array.shape != shape:
+        fits = isinstance(array, np.ndarray) and array.dtype == dtype and array.ndim == len(shape)
+        if not fits or any(size not in (None, found) for size, found in zip(shape, array.shape, strict=True)):
             found = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else "no plain array"
-            raise DataError(f"{path} holds {found}, dataset.json says {dtype} {shape}: {_AGAIN}")
+            expected = tuple("any" if size is None else size for size in shape)
+            raise DataError(f"{path} holds {found}, dataset.json says {dtype} {expected}: {_AGAIN}")
         return array
 
 
@@ -126,4 +201,4 @@ def load_prepared(folder: Path) -> PreparedDataset:
     if not whole or content["n"].keys() != set(SPLITS):
         raise DataError(f"{path} does not hold what this version writes: {_AGAIN}")
     tuples = {name: tuple(content[name]) for name in ("label_names", "mean", "std", "files")}
-    return PreparedDataset(Path(folder), PreparedInfo(**{**content, **tuples}))
+    return PreparedDataset(Path(folder), PreparedInfo(**{**content, **tuples}), content["name"])

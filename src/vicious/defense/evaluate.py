@@ -8,15 +8,14 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from vicious.data.prepared import PreparedDataset, load_prepared
+from vicious.data.batches import EVALUATION_BATCH, batches
+from vicious.data.prepared import PreparedDataset
 from vicious.defense.detector import Detector, Evidence
 from vicious.defense.linear_decodability import LINEAR_DECODABILITY
 from vicious.errors import MetricError
 from vicious.files import atomic_path
-from vicious.models.checkpoint import load_model, load_record
+from vicious.models.checkpoint import check_fits, failure, load_model, load_record, load_task
 from vicious.randomness import derive_seed
-from vicious.training.jobs import check_fits
-from vicious.training.loop import EVALUATION_BATCH, batches
 
 DETECTORS: tuple[Detector, ...] = (LINEAR_DECODABILITY,)
 
@@ -35,9 +34,10 @@ def evaluate_defense(
         user_images: numbers n of user images.
         draws: samples per number.
     """
-    data = load_prepared(folder)
+    data = load_task(folder, target_weights)
     record = load_record(target_weights)
-    logits = _logits(data, target_weights, device)
+    failed = failure(target_weights)
+    logits = None if failed else _logits(data, target_weights, device)
     images, labels = data.images("test"), np.asarray(data.labels("test"))
     rows: list[dict[str, Any]] = []
     for n in user_images:
@@ -47,6 +47,7 @@ def evaluate_defense(
                 rows.append(
                     {
                         "dataset": data.info.name,
+                        "task": data.task,
                         "role": record["role"],
                         "outputs": record["outputs"] or "",
                         "beta_r": record["beta_r"],
@@ -54,7 +55,11 @@ def evaluate_defense(
                         "detector": detector.name,
                         "n_user": n,
                         "draw": draw,
-                        **_score(detector, n, np.asarray(images[own]), labels[own], logits[own]),
+                        **(
+                            _failed(f"the target model's training failed: {failed}")
+                            if logits is None
+                            else _score(detector, n, np.asarray(images[own]), labels[own], logits[own])
+                        ),
                     }
                 )
     with atomic_path(out) as temporary:
@@ -74,7 +79,11 @@ def _score(
             "reason": "",
         }
     except (MetricError, np.linalg.LinAlgError) as error:
-        return {"score": None, "status": "failed", "reason": str(error)}
+        return _failed(str(error))
+
+
+def _failed(reason: str) -> dict[str, Any]:
+    return {"score": None, "status": "failed", "reason": reason}
 
 
 @torch.no_grad()

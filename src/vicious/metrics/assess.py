@@ -8,7 +8,8 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from vicious.data.prepared import PreparedDataset, load_prepared
+from vicious.data.batches import EVALUATION_BATCH, batches
+from vicious.data.prepared import PreparedDataset
 from vicious.errors import CheckpointError
 from vicious.files import atomic_path, write_json
 from vicious.metrics.image import MSE_FLOOR, check_images, mse, psnr, ssim
@@ -24,9 +25,7 @@ from vicious.metrics.risk import (
 )
 from vicious.metrics.summary import interval
 from vicious.models.attack import transmit
-from vicious.models.checkpoint import load_model, load_record
-from vicious.training.jobs import check_fits, weights_hash
-from vicious.training.loop import EVALUATION_BATCH, batches
+from vicious.models.checkpoint import check_fits, load_model, load_record, load_task, weights_hash
 from vicious.training.losses import accuracy
 
 MEASURES = ("accuracy", "mse", "psnr", "ssim", "risk", "risk95")
@@ -63,7 +62,7 @@ def assess_risk(
     Raises:
         CheckpointError: models and data do not belong together.
     """
-    data = load_prepared(folder)
+    data = load_task(folder, target_weights)
     covariance = load_covariance(covariance_file)
     whitenings = {
         "risk": whiten(covariance, estimator, cutoff),
@@ -165,6 +164,8 @@ def summarise(
     d = covariance.mean.size
     return {
         "dataset": data.info.name,
+        "task": data.task,
+        "k": data.info.classes,
         "source": data.info.source,
         "role": target_record["role"],
         "attack": "posthoc" if attack_record["role"] == "posthoc" else "joint",

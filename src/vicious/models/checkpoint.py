@@ -12,8 +12,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from vicious.data.prepared import PreparedDataset, load_prepared
+from vicious.data.tasks import parse_task
 from vicious.errors import CheckpointError
-from vicious.files import atomic_path, read_json, write_json
+from vicious.files import atomic_path, digest, read_json, write_json
 from vicious.models.attack import AttackModel, Outputs
 from vicious.models.target import TargetModel
 
@@ -62,6 +64,69 @@ def save_model(model: nn.Module, weights: Path, architecture: Architecture, reco
         save_file(state, temporary)
 
 
+def save_failure(weights: Path, architecture: Architecture, record: dict[str, Any], reason: str) -> None:
+    """Write, in place of a model whose training failed, a record with the reason and weights without a tensor."""
+    write_json(weights.with_suffix(".json"), {"architecture": asdict(architecture), **record, "failure": reason})
+    with atomic_path(weights) as temporary:
+        save_file({}, temporary)
+
+
+def failure(weights: Path) -> str | None:
+    """Why the training of ``weights`` failed; None where it did not.
+
+    Raises:
+        CheckpointError: the record is missing or damaged.
+    """
+    reason: str | None = load_record(weights).get("failure")
+    return reason
+
+
+def weights_hash(weights: Path) -> str:
+    """SHA-256 of a model's weights file: which target model an attack model was trained on."""
+    return digest(weights)
+
+
+def check_fits(weights: Path, architecture: Architecture, data: PreparedDataset) -> None:
+    """Refuse a model that was not trained on ``data``, a prepared dataset as its task uses it.
+
+    Raises:
+        CheckpointError: naming both.
+    """
+    found = (architecture.channels, architecture.outputs)
+    expected = (data.info.channels, data.info.classes)
+    if found != expected:
+        raise CheckpointError(
+            f"{weights} takes {found[0]} channels and gives {found[1]} outputs, but {data.info.title} has {expected[0]} "
+            f"channels and {expected[1]} outputs: use a model that was trained on it"
+        )
+    record = load_record(weights)
+    if (record.get("data"), record.get("task")) != (data.info.fingerprint, data.task):
+        raise CheckpointError(
+            f"{weights} was trained on other data than {data.folder} ({data.info.title}): use a model that was trained on "
+            "it, or train the model again"
+        )
+
+
+def load_task(folder: Path, weights: Path) -> PreparedDataset:
+    """The prepared dataset in ``folder`` as the task of the model ``weights`` uses it.
+
+    Raises:
+        CheckpointError: the model's record is missing, damaged, or of another dataset.
+    """
+    record = load_record(weights)
+    data = load_prepared(folder)
+    try:
+        task = parse_task(record["task"])
+        as_many_as = record["as_many_as"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{weights.with_suffix('.json')} does not name the model's task ({error})") from None
+    if task.dataset != data.info.name:
+        raise CheckpointError(
+            f"{weights} was trained on {task.title}, but {folder} holds {data.info.title}: use a model that was trained on it"
+        )
+    return data.restrict(task.attributes, task.classes, as_many_as)
+
+
 def load_record(weights: Path) -> dict[str, Any]:
     """The JSON record that stands beside ``weights``.
 
@@ -84,6 +149,8 @@ def load_model(weights: Path, kind: Literal["target", "attack"]) -> tuple[Any, A
         CheckpointError: a file is missing or damaged, it is not a ``kind`` model, or names or shapes differ.
     """
     record = load_record(weights)
+    if record.get("failure") is not None:
+        raise CheckpointError(f"{weights}: the training of this model failed: {record['failure']}")
     try:
         architecture = Architecture(**record["architecture"])
         model = architecture.build()

@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import json
+import logging
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,27 +12,45 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vicious.data.prepared import PreparedDataset, load_prepared
-from vicious.errors import CheckpointError
+from vicious.data.prepared import PreparedDataset
 from vicious.files import write_text
 from vicious.metrics.image import mse, ssim
 from vicious.models.attack import Outputs, transmit
-from vicious.models.checkpoint import Architecture, load_model, load_record, save_model
+from vicious.models.checkpoint import (
+    Architecture,
+    check_fits,
+    failure,
+    load_model,
+    load_record,
+    load_task,
+    save_failure,
+    save_model,
+    weights_hash,
+)
 from vicious.models.target import TargetModel
 from vicious.provenance import code_hash
 from vicious.training.loop import Objective, Row, Schedule, fresh, train
 from vicious.training.losses import accuracy, classification_loss, positive_weights, reconstruction_loss
 
 RESUME_FOLDER = Path(".cache/resume")
+log = logging.getLogger(__name__)
 
 
-def train_honest(folder: Path, out: Path, depth: int, width: int, schedule: Schedule, device: torch.device) -> None:
+def train_honest(
+    data: PreparedDataset,
+    out: Path,
+    depth: int,
+    width: int,
+    schedule: Schedule,
+    device: torch.device,
+    as_many_as: int | None = None,
+) -> None:
     """Train a target model for the task alone; writes ``out`` (.safetensors), its .json record and its .csv curve.
 
     Args:
-        folder: a prepared dataset.
+        data: a prepared dataset, as the task uses it.
+        as_many_as: how it was restricted; recorded.
     """
-    data = load_prepared(folder)
     architecture = _target_architecture(data, depth, width)
     target = _fresh_target(data, architecture, schedule.seed, device)
     weight = _positive_weight(data, device)
@@ -42,12 +61,12 @@ def train_honest(folder: Path, out: Path, depth: int, width: int, schedule: Sche
     def validate(images: Tensor, labels: Tensor) -> dict[str, Tensor]:
         return {"accuracy": accuracy(target(images), labels)}
 
-    job = {"role": "honest", "beta_c": 1.0, "beta_r": 0.0, "outputs": None}
+    job = {"role": "honest", "beta_c": 1.0, "beta_r": 0.0, "outputs": None, "as_many_as": as_many_as}
     _run(Objective({"target": target}, loss, validate), data, schedule, job, {"target": (out, architecture)})
 
 
 def train_vicious(
-    folder: Path,
+    data: PreparedDataset,
     out: Path,
     attack_out: Path,
     depth: int,
@@ -57,15 +76,18 @@ def train_vicious(
     beta_r: float,
     schedule: Schedule,
     device: torch.device,
+    as_many_as: int | None = None,
 ) -> None:
     """Train a target model jointly with an attack model that reads its outputs: beta_c L_C + beta_r L_R.
 
+    With ``beta_c`` 0 the pair is an autoencoder: the most that these outputs can carry.
+
     Args:
-        folder: a prepared dataset.
+        data: a prepared dataset, as the task uses it.
+        as_many_as: how it was restricted; recorded.
         out, attack_out: weights of F and of G; a record and a curve stand beside each.
         outputs: what the user sends back, hence what G reads.
     """
-    data = load_prepared(folder)
     architecture = _target_architecture(data, depth, width)
     attack_architecture = _attack_architecture(architecture, outputs)
     target = _fresh_target(data, architecture, schedule.seed, device)
@@ -77,7 +99,8 @@ def train_vicious(
         logits = target(images)
         task = classification_loss(logits, labels, weight)
         theft = reconstruction_loss(attack(transmit(logits, outputs, multilabel)), images)
-        return beta_c * task + beta_r * theft, {"classification": task.item(), "reconstruction": theft.item()}
+        total = beta_r * theft if beta_c == 0 else beta_c * task + beta_r * theft
+        return total, {"classification": task.item(), "reconstruction": theft.item()}
 
     def validate(images: Tensor, labels: Tensor) -> dict[str, Tensor]:
         logits = target(images)
@@ -85,7 +108,8 @@ def train_vicious(
         quality = {"ssim": ssim(stolen, images), "mse": mse(stolen, images)}
         return quality | ({"accuracy": accuracy(logits, labels)} if beta_c > 0 else {})
 
-    job = {"role": "vicious", "beta_c": beta_c, "beta_r": beta_r, "outputs": outputs}
+    role = "vicious" if beta_c > 0 else "autoencoder"
+    job = {"role": role, "beta_c": beta_c, "beta_r": beta_r, "outputs": outputs, "as_many_as": as_many_as}
     products = {"target": (out, architecture), "attack": (attack_out, attack_architecture)}
     _run(Objective({"target": target, "attack": attack}, loss, validate), data, schedule, job, products)
 
@@ -102,17 +126,31 @@ def train_attack(
 ) -> None:
     """Train a fresh attack model on the outputs of a frozen target model (the post-hoc attack).
 
+    Args:
+        folder: the prepared dataset of the target model; its task is the target model's.
+
     Raises:
         CheckpointError: the target model is damaged, or was trained on another dataset.
     """
-    data = load_prepared(folder)
+    data = load_task(folder, target_weights)
+    victim = load_record(target_weights)
+    job = {
+        "role": "posthoc",
+        "outputs": outputs,
+        "target": weights_hash(target_weights),
+        "target_role": victim["role"],
+        "beta_r": victim["beta_r"],
+        "as_many_as": victim["as_many_as"],
+    }
+    attack_architecture = _attack_architecture(_target_architecture(data, depth, width), outputs)
+    products = {"attack": (out, attack_architecture)}
+    reason = failure(target_weights)
+    if reason is not None:
+        _write_failure(_record(data, schedule, job), products, [], f"its target model failed: {reason}")
+        return
     target, architecture = load_model(target_weights, "target")
     check_fits(target_weights, architecture, data)
     target = target.to(device, memory_format=torch.channels_last)
-    attack_architecture = _attack_architecture(
-        Architecture("target", depth, width, architecture.channels, architecture.outputs, architecture.multilabel),
-        outputs,
-    )
     attack = fresh(attack_architecture.build, schedule.seed, "attack", device)
 
     def steal(images: Tensor) -> Tensor:
@@ -127,29 +165,7 @@ def train_attack(
         stolen = steal(images)
         return {"ssim": ssim(stolen, images), "mse": mse(stolen, images)}
 
-    job = {"role": "posthoc", "outputs": outputs, "target": weights_hash(target_weights)}
-    _run(Objective({"attack": attack}, loss, validate), data, schedule, job, {"attack": (out, attack_architecture)})
-
-
-def check_fits(weights: Path, architecture: Architecture, data: PreparedDataset) -> None:
-    """Refuse a model that was not trained on the prepared dataset ``data``.
-
-    Raises:
-        CheckpointError: naming both.
-    """
-    found = (architecture.channels, architecture.outputs)
-    expected = (data.info.channels, data.info.classes)
-    if found != expected:
-        raise CheckpointError(
-            f"{weights} takes {found[0]} channels and gives {found[1]} outputs, but {data.info.title} has {expected[0]} "
-            f"channels and {expected[1]} outputs: use a model that was trained on it"
-        )
-    trained_on = load_record(weights).get("data")
-    if trained_on != data.info.fingerprint:
-        raise CheckpointError(
-            f"{weights} was trained on other data than {data.folder} ({data.info.title}): use a model that was trained on "
-            "it, or train the model again"
-        )
+    _run(Objective({"attack": attack}, loss, validate), data, schedule, job, products)
 
 
 def _target_architecture(data: PreparedDataset, depth: int, width: int) -> Architecture:
@@ -186,7 +202,7 @@ def _run(
     job: dict[str, Any],
     products: dict[str, tuple[Path, Architecture]],
 ) -> None:
-    record = {"data": data.info.fingerprint, "dataset": data.info.name, "schedule": asdict(schedule), **job}
+    record = _record(data, schedule, job)
     device = str(next(iter(next(iter(objective.modules.values())).parameters())).device)
     identity = {
         **record,
@@ -198,24 +214,49 @@ def _run(
     }
     key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
     state = RESUME_FOLDER / f"{key}.safetensors"
-    first = next(iter(products.values()))[0]
-    best, curve = train(objective, data, schedule, state, f"{job['role']} {data.info.name} seed {schedule.seed}")
-    selected = min(curve, key=lambda row: row["selection"])["epoch"]
-    for name, (out, architecture) in products.items():
-        objective.modules[name].load_state_dict(best[name])
-        save_model(objective.modules[name], out, architecture, {**record, "selected_epoch": int(selected)})
-    write_text(first.with_suffix(".csv"), _curve_csv(curve))
+    outcome = train(objective, data, schedule, state, f"{job['role']} {data.task} seed {schedule.seed}")
+    if outcome.failure is not None:
+        _write_failure(record, products, outcome.curve, outcome.failure)
+    else:
+        selected = min(outcome.curve, key=lambda row: row["selection"])["epoch"]
+        for name, (out, architecture) in products.items():
+            objective.modules[name].load_state_dict(outcome.weights[name])
+            save_model(objective.modules[name], out, architecture, {**record, "selected_epoch": int(selected)})
+        _write_curve(products, outcome.curve)
     state.unlink(missing_ok=True)
+
+
+def _record(data: PreparedDataset, schedule: Schedule, job: dict[str, Any]) -> dict[str, Any]:
+    """What a model's record says beside its architecture."""
+    info = data.info
+    return {
+        "dataset": info.name,
+        "task": data.task,
+        "source": info.source,
+        "data": info.fingerprint,
+        "n": info.n,
+        "schedule": asdict(schedule),
+        **job,
+    }
+
+
+def _write_failure(
+    record: dict[str, Any], products: dict[str, tuple[Path, Architecture]], curve: list[Row], reason: str
+) -> None:
+    """Leave a training that failed as a result of its own, so that the study goes on and shows it."""
+    log.error("training failed: %s", reason)
+    for out, architecture in products.values():
+        save_failure(out, architecture, record, reason)
+    _write_curve(products, curve)
+
+
+def _write_curve(products: dict[str, tuple[Path, Architecture]], curve: list[Row]) -> None:
+    write_text(next(iter(products.values()))[0].with_suffix(".csv"), _curve_csv(curve))
 
 
 def _curve_csv(curve: list[Row]) -> str:
     buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, fieldnames=list(curve[0]), lineterminator="\n")
+    writer = csv.DictWriter(buffer, fieldnames=list(curve[0]) if curve else ["epoch"], lineterminator="\n")
     writer.writeheader()
     writer.writerows({name: f"{value:.8g}" for name, value in row.items()} for row in curve)
     return buffer.getvalue()
-
-
-def weights_hash(weights: Path) -> str:
-    """SHA-256 of a model's weights file: which target model an attack model was trained on."""
-    return hashlib.sha256(weights.read_bytes()).hexdigest()

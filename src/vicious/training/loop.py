@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Generator, Tensor, nn
 
+from vicious.data.batches import EVALUATION_BATCH, batches
 from vicious.data.prepared import PreparedDataset
-from vicious.data.splits import Split
 from vicious.errors import TrainingError
 from vicious.files import atomic_path
 from vicious.progress import Progress
@@ -22,7 +22,6 @@ from vicious.randomness import derive_seed
 from vicious.training.augment import augment
 from vicious.training.losses import selection_score
 
-EVALUATION_BATCH = 250
 Row = dict[str, float]
 
 
@@ -58,18 +57,6 @@ class Objective:
     validate: Callable[[Tensor, Tensor], dict[str, Tensor]]
 
 
-def batches(
-    data: PreparedDataset, split: Split, size: int, device: torch.device, order: np.ndarray | None = None
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Images (n, C, 32, 32) in [0, 1] and labels of a split, in ``order`` (default: as they lie), ``size`` at a time."""
-    images, labels = data.images(split), data.labels(split)
-    for start in range(0, len(labels), size):
-        chosen = slice(start, start + size) if order is None else order[start : start + size]
-        pixels = torch.from_numpy(np.array(images[chosen])).to(device)
-        picked = torch.from_numpy(np.asarray(labels[chosen]).astype(np.int64)).to(device)
-        yield pixels.float().div_(255).contiguous(memory_format=torch.channels_last), picked
-
-
 def fresh(build: Callable[[], nn.Module], seed: int, name: str, device: torch.device) -> nn.Module:
     """A model with initial weights that depend on the seed and its name alone."""
     with torch.random.fork_rng(devices=[]):
@@ -77,9 +64,22 @@ def fresh(build: Callable[[], nn.Module], seed: int, name: str, device: torch.de
         return build().to(device).to(memory_format=torch.channels_last)
 
 
-def train(
-    objective: Objective, data: PreparedDataset, schedule: Schedule, state: Path, label: str
-) -> tuple[dict[str, dict[str, Tensor]], list[Row]]:
+@dataclass(frozen=True)
+class Outcome:
+    """How a training ended.
+
+    Attributes:
+        weights: selected weights of each module; empty where training failed.
+        curve: a row per completed epoch.
+        failure: why training could not go on, or None.
+    """
+
+    weights: dict[str, dict[str, Tensor]]
+    curve: list[Row]
+    failure: str | None
+
+
+def train(objective: Objective, data: PreparedDataset, schedule: Schedule, state: Path, label: str) -> Outcome:
     """Train, and select the epoch with the smallest validation score.
 
     Args:
@@ -87,14 +87,21 @@ def train(
             results are safe.
         label: for the progress display.
 
-    Returns:
-        The selected weights of each module, and a row per epoch of the training curve.
-
-    Raises:
-        TrainingError: the loss is no longer finite.
+    A loss that is no longer finite ends the training and is told in the outcome: it would be so every time, and the
+    study goes on with a failed cell.
     """
     run = _Run(objective, schedule)
     run.restore(state)
+    try:
+        _train(run, objective, data, schedule, state, label)
+    except TrainingError as error:
+        return Outcome({}, run.curve, str(error))
+    return Outcome(run.best, run.curve, None)
+
+
+def _train(
+    run: "_Run", objective: Objective, data: PreparedDataset, schedule: Schedule, state: Path, label: str
+) -> None:
     device = next(iter(next(iter(objective.modules.values())).parameters())).device
     count = len(data.labels("train"))
     with Progress(schedule.epochs * count, label) as progress:
@@ -104,7 +111,6 @@ def train(
             row = _train_epoch(objective, run.optimisers, data, schedule, epoch, device, progress)
             run.finish_epoch({"epoch": epoch + 1, **row, **evaluate(objective, data, device)})
             run.save(state)
-    return run.best, run.curve
 
 
 def _train_epoch(
