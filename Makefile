@@ -20,8 +20,12 @@ env: .venv/.complete  ## create the locked environment
 	@touch .venv/.complete
 
 demo: .venv/.complete  ## the main comparison on synthetic stand-ins of all six datasets, under 10 minutes on 2 cores
-	snakemake --cores $(CORES) --config scale=demo
-	@echo "Tables and figures are in paper_figures/demo, numbers in results/demo."
+	snakemake --cores $(CORES) --config scale=demo -- main
+	@echo "Tables and figures of the main comparison are in paper_figures/demo, numbers in results/demo/summaries."
+	@echo "To go on, source .venv/bin/activate, and"
+	@echo "  snakemake --cores $(CORES)                          every experiment, table and figure of the demo"
+	@echo "  snakemake --cores $(CORES) -- tradeoff               one experiment; docs/experiments.md lists them"
+	@echo "  snakemake -n --config scale=pilot               what the pilot on real images would do"
 
 test: .venv/.complete  ## run every test
 	pytest -n $(CORES) --dist worksteal

@@ -9,6 +9,7 @@ configfile: "params.yaml"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/products.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/assess.smk"
@@ -21,3 +22,4 @@ rule all:
     input:
         rules.results.input,
         rules.products.input,
+        expand(COMPLETE, experiment=EXPERIMENTS),

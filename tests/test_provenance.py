@@ -36,7 +36,7 @@ def edited_hash(source, file, module):
         ("models/target.py", "vicious.training.jobs"),
         ("metrics/image.py", "vicious.metrics.assess"),
         ("data/formats/idx.py", "vicious.data.prepare"),
-        ("report/style.py", "vicious.report.commands"),
+        ("report/style.py", "vicious.report.figure2"),
     ],
 )
 def test_editing_what_a_command_uses_changes_its_hash(source, file, module):

@@ -16,6 +16,7 @@ from vicious import __version__
 from vicious.config import PARAMS_FILE, json_schema, load_params
 from vicious.data.catalog import CATALOG, CELEBA_SETS
 from vicious.errors import ViciousError
+from vicious.report.products import INPUTS, PRODUCTS, SEVERAL
 from vicious.runtime import limit_threads, use_device
 
 if TYPE_CHECKING:
@@ -62,6 +63,24 @@ def _check_config(a: Arguments) -> None:
 
 def _schema(a: Arguments) -> None:
     print(json_schema(), end="")
+
+
+def _budget(a: Arguments) -> None:
+    from vicious import budget
+
+    params = load_params(a.file)
+    params = params if a.scale is None else params.model_copy(update={"scale": a.scale})
+    cpu, gpu = budget.with_rates(a.cpu_gflops, a.gpu_tflops, a.gpu)
+    costs = budget.budget(params)
+    print(f"Budget of scale {params.scale}, {len(params.study.seeds)} seeds, before summaries, tables and figures.")
+    print(f"CPU: {cpu.name}, {cpu.rate / 1e9:.0f} GFLOP/s a job. GPU: {gpu.name}, {gpu.rate / 1e12:.1f} TFLOP/s.\n")
+    print(budget.table(costs, cpu, gpu))
+    if a.measured is not None:
+        estimated = cpu.parallel * budget.total(costs.values()).hours(cpu)
+        found = budget.measured_hours(a.measured)
+        print(
+            f"\nMeasured in {a.measured}: {found:.2f} hours of jobs; estimated: {estimated:.2f} (ratio {estimated / found:.2f})."
+        )
 
 
 def _fetch(a: Arguments) -> None:
@@ -145,9 +164,7 @@ def _assess_risk(a: Arguments) -> None:
         a.covariance,
         a.target,
         a.attack,
-        a.per_image,
-        a.summary,
-        a.gallery,
+        a.out,
         estimator=a.estimator,
         cutoff=a.cutoff,
         share=a.share,
@@ -168,35 +185,42 @@ def _summarize(a: Arguments) -> None:
     write_summary(a.results, a.out)
 
 
+def _compare(a: Arguments) -> None:
+    from vicious.metrics.compare import write_comparisons
+
+    write_comparisons(a.results, a.out)
+
+
+def _agree(a: Arguments) -> None:
+    from vicious.metrics.agreement import write_estimators
+
+    write_estimators(a.results, a.estimators, a.agreement)
+
+
+def _per_class(a: Arguments) -> None:
+    from vicious.metrics.per_class import write_per_class
+
+    write_per_class(a.results, a.classes, a.attributes)
+
+
+def _check_complete(a: Arguments) -> None:
+    from vicious.files import write_text
+    from vicious.metrics.summary import check_complete
+
+    write_text(a.out, f"{check_complete(a.summary)} cells, none failed\n")
+
+
 def _summarize_defense(a: Arguments) -> None:
     from vicious.defense.collect import collect_detection
 
     collect_detection(a.scores, a.out, a.separation)
 
 
-def _table1(a: Arguments) -> None:
-    from vicious.report.commands import write_table1
+def _product(a: Arguments) -> None:
+    import importlib
 
-    write_table1(a.summary, a.out)
-
-
-def _figure1(a: Arguments) -> None:
-    from vicious.report.commands import write_figure1
-
-    galleries = [(name, Path(honest), Path(vicious)) for name, honest, vicious in a.gallery]
-    write_figure1(a.summary, galleries, a.out)
-
-
-def _figure2(a: Arguments) -> None:
-    from vicious.report.commands import write_figure2
-
-    write_figure2(a.summary, a.out)
-
-
-def _figure3(a: Arguments) -> None:
-    from vicious.report.commands import write_figure3
-
-    write_figure3(a.summary, a.detection, a.out)
+    writer = importlib.import_module(f"vicious.report.{a.command}")
+    writer.write(**{name: getattr(a, name) for name in PRODUCTS[a.command].inputs}, out=a.out)
 
 
 # --- arguments ------------------------------------------------------------------------------------------------------
@@ -218,6 +242,14 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("check-config", _check_config, "validate params.yaml")
     sub.add_argument("file", type=Path, nargs="?", default=PARAMS_FILE)
     command("schema", _schema, "print the JSON schema of params.yaml")
+
+    sub = command("budget", _budget, "what a scale costs: jobs, FLOPs, hours, disk, memory")
+    sub.add_argument("file", type=Path, nargs="?", default=PARAMS_FILE)
+    sub.add_argument("--scale", choices=("smoke", "demo", "pilot", "paper"), help="default: the file's")
+    sub.add_argument("--cpu-gflops", type=_positive, help="sustained rate of one core (default: as measured here)")
+    sub.add_argument("--gpu-tflops", type=_positive, help="sustained rate of your GPU")
+    sub.add_argument("--gpu", help="its name, for the heading")
+    sub.add_argument("--measured", type=Path, help="results folder to compare the estimate with")
 
     sub = command("fetch", _fetch, "download, verify or draw the raw files of a dataset")
     sub.add_argument("--dataset", required=True, choices=CATALOG)
@@ -265,9 +297,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--covariance", type=Path, required=True)
     sub.add_argument("--target", type=Path, required=True, help="weights of the target model")
     sub.add_argument("--attack", type=Path, required=True, help="weights of the attack model")
-    sub.add_argument("--per-image", type=Path, required=True, help="Parquet to write, a row per test image")
-    sub.add_argument("--summary", type=Path, required=True, help="JSON to write")
-    sub.add_argument("--gallery", type=Path, required=True, help="npz to write")
+    sub.add_argument("--out", type=Path, required=True, help="folder to write into")
     sub.add_argument("--gallery-images", type=_count, required=True)
     sub.add_argument("--estimator", required=True, choices=("truncated", "ridge", "ledoit_wolf"))
     sub.add_argument("--cutoff", type=_not_negative, required=True)
@@ -286,21 +316,37 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("results", type=Path, nargs="+", help="JSON summaries written by assess-risk")
     sub.add_argument("--out", type=Path, required=True)
 
+    sub = command("compare", _compare, "compare each attack with the post-hoc one, image by image", "results")
+    sub.add_argument("results", type=Path, nargs="+", help="JSON summaries written by assess-risk")
+    sub.add_argument("--out", type=Path, required=True)
+
+    sub = command("agree", _agree, "how estimators of the risk agree with PSNR and SSIM", "results")
+    sub.add_argument("results", type=Path, nargs="+", help="JSON summaries written by assess-risk")
+    sub.add_argument("--estimators", type=Path, required=True, help="CSV of the risk under every estimator")
+    sub.add_argument("--agreement", type=Path, required=True, help="CSV of how each orders reconstructions")
+
+    sub = command("per-class", _per_class, "measures by class, and accuracy by attribute", "results")
+    sub.add_argument("results", type=Path, nargs="+", help="JSON summaries written by assess-risk")
+    sub.add_argument("--classes", type=Path, required=True, help="CSV to write, a row per model and class")
+    sub.add_argument("--attributes", type=Path, required=True, help="CSV to write, a row per model and attribute")
+
+    sub = command("check-complete", _check_complete, "exit with an error if a cell of a summary failed")
+    sub.add_argument("summary", type=Path, help="CSV written by summarize")
+    sub.add_argument("--out", type=Path, required=True, help="text file to write if none failed")
+
     sub = command("summarize-defense", _summarize_defense, "join all detector scores, and how they separate", "scores")
     sub.add_argument("scores", type=Path, nargs="+", help="CSVs written by evaluate-defense")
     sub.add_argument("--out", type=Path, required=True, help="CSV of all scores")
     sub.add_argument("--separation", type=Path, required=True, help="CSV of AUROC and TPR")
 
-    sub = command("table1", _table1, "Table 1: honest against vicious", "summary")
-    _report(sub)
-    sub = command("figure1", _figure1, "Figure 1: gallery of reconstructions", "summary")
-    _report(sub)
-    sub.add_argument("--gallery", nargs=3, action="append", required=True, metavar=("DATASET", "POSTHOC", "VICIOUS"))
-    sub = command("figure2", _figure2, "Figure 2: accuracy against risk", "summary")
-    _report(sub)
-    sub = command("figure3", _figure3, "Figure 3: detector scores", "summary", "detection")
-    _report(sub)
-    sub.add_argument("--detection", type=Path, required=True)
+    for name, product in PRODUCTS.items():
+        kind, number = name.rstrip("0123456789").capitalize(), name.lstrip("abcdefghijklmnopqrstuvwxyz")
+        sub = command(name, _product, f"{kind} {number}: {product.title}", *product.inputs)
+        for key in product.inputs:
+            sub.add_argument(
+                f"--{key}", type=Path, required=True, help=INPUTS[key], nargs="+" if key in SEVERAL else None
+            )
+        sub.add_argument("--out", type=Path, required=True, help="folder to write into")
     return parser
 
 
@@ -329,11 +375,6 @@ def _training(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--learning-rate", type=_positive, required=True)
     sub.add_argument("--seed", type=_seed, required=True)
     _compute(sub)
-
-
-def _report(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("--summary", type=Path, required=True, help="CSV written by summarize")
-    sub.add_argument("--out", type=Path, required=True, help="folder to write into")
 
 
 def _count(text: str) -> int:

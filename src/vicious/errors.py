@@ -33,5 +33,9 @@ class MixedResultsError(ViciousError):
     """Results of different configurations were offered to one table."""
 
 
+class IncompleteStudyError(ViciousError):
+    """Some cells of an experiment failed."""
+
+
 class StorageError(ViciousError):
     """The file system refused to take the results (full, read-only, no permission)."""

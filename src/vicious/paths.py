@@ -6,7 +6,8 @@ data/source/<scale>/<dataset>.json     the verified files behind a dataset
 data/prepared/<scale>/<dataset>/       arrays, statistics, covariance
 results/<scale>/models/<task>/<model>/seed<seed>/        weights, records and curves of a target model and its attacks
 results/<scale>/assessments/<task>/<model>/seed<seed>/   what was measured on it
-results/<scale>/*.csv                  summaries
+results/<scale>/summaries/*.csv        one row per cell, comparisons, statistics of each experiment
+results/<scale>/complete/              experiments of which no cell failed
 paper_figures/<scale>/                 tables and figures
 
 A task is a dataset, or a part of its labels (:mod:`vicious.data.tasks`); models are named as in :mod:`vicious.study`.
@@ -38,6 +39,11 @@ def prepared(scale: str, dataset: str) -> Path:
 def results(scale: str) -> Path:
     """Folder of all results of a scale."""
     return Path("results") / scale
+
+
+def summaries(scale: str) -> Path:
+    """Folder of the CSVs that tables and figures are made from."""
+    return results(scale) / "summaries"
 
 
 def figures(scale: str) -> Path:

@@ -9,9 +9,9 @@ import torch
 
 from vicious.errors import CheckpointError, MixedResultsError
 from vicious.files import read_json
-from vicious.metrics.assess import assess_risk, predicted_label_images
+from vicious.metrics.assess import ESTIMATOR_COLUMNS, assess_risk, guess_by_label
 from vicious.metrics.moments import fit
-from vicious.metrics.risk import save_covariance
+from vicious.metrics.risk import label_images, save_covariance
 from vicious.metrics.summary import COLUMNS, collect, interval, write_summary
 from vicious.training.jobs import train_attack, train_honest, train_vicious
 from vicious.training.loop import Schedule
@@ -53,12 +53,10 @@ def assess(study, prepared, side="v", attack="joint", **changes):
         study / "covariance.safetensors",
         study / side / "target.safetensors",
         study / side / f"{attack}.safetensors",
-        study / side / "risk.parquet",
-        study / side / "risk.json",
-        study / side / "gallery.npz",
+        study / side,
         **settings,
     )
-    return read_json(study / side / "risk.json"), pd.read_parquet(study / side / "risk.parquet")
+    return read_json(study / side / f"risk-{attack}.json"), pd.read_parquet(study / side / f"risk-{attack}.parquet")
 
 
 def test_every_test_image_is_measured_and_averaged(study, prepared):
@@ -69,6 +67,74 @@ def test_every_test_image_is_measured_and_averaged(study, prepared):
     assert (summary["role"], summary["attack"], summary["outputs"]) == ("vicious", "joint", "logits")
     assert summary["covariance_singular"] is True
     assert summary["risk_rank"] < 64
+
+
+def test_every_estimator_stands_beside_the_headline(study, prepared):
+    summary, frame = assess(study, prepared)
+    profile = pd.read_csv(study / "v/estimators-joint.csv")
+    assert tuple(profile.columns) == ESTIMATOR_COLUMNS
+    by_name = profile.set_index("estimator")
+    assert by_name.loc["truncated 1.2e-07", "risk"] == pytest.approx(summary["risk"], rel=1e-6)
+    assert by_name.loc["share 0.95", "risk"] == pytest.approx(summary["risk95"], rel=1e-6)
+    assert by_name.loc["share 0.95", "rank"] == summary["risk95_rank"]
+    for name, row in by_name.iterrows():
+        assert frame[name].mean() == pytest.approx(row["risk"], rel=1e-4)
+    # plain distances: the share of the error outside is 0, and R is the ratio of root mean squared errors
+    covariance = fit(prepared)
+    x = prepared.images("test").reshape(summary["n"], -1) / 255
+    ratio = np.sqrt(((x - covariance.mean) ** 2).mean(1) / frame["mse"])
+    assert frame["identity"].to_numpy() == pytest.approx(ratio.to_numpy(), rel=1e-4)
+    assert by_name.loc["identity", "error_outside"] == 0
+    assert by_name.loc["identity", "risk_float32"] == pytest.approx(by_name.loc["identity", "risk"], rel=1e-3)
+    outside = profile.loc[profile["kind"] == "share", "error_outside"].to_numpy()
+    assert (np.diff(outside) <= 1e-12).all(), "keeping more leaves less outside"
+
+
+def test_the_gallery_holds_the_images_at_most_and_least_risk(study, prepared):
+    _, frame = assess(study, prepared)
+    with np.load(study / "v/gallery-joint.npz", allow_pickle=False) as gallery:
+        for end, expected in (("highest", frame.nlargest(3, "risk95")), ("lowest", frame.nsmallest(3, "risk95"))):
+            assert gallery[f"{end}_risk95"] == pytest.approx(expected["risk95"].to_numpy())
+            chosen = prepared.images("test")[gallery[f"{end}_image"]]
+            assert np.array_equal(gallery[f"{end}_originals"], chosen)
+            error = (gallery[f"{end}_reconstructions"] / 255.0 - chosen / 255.0) ** 2
+            assert error.mean((1, 2, 3)) == pytest.approx(expected["mse"].to_numpy(), rel=0.05)
+
+
+def test_attributes_are_judged_one_by_one(prepared_attributes, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    train_honest(prepared_attributes, tmp_path / "h/target.safetensors", 10, 1, Schedule(1, 16, 0.002, 0), CPU)
+    train_attack(
+        prepared_attributes.folder, tmp_path / "h/target.safetensors", tmp_path / "h/posthoc.safetensors", 10, 1,
+        "logits", Schedule(1, 16, 0.002, 0), CPU,
+    )  # fmt: skip
+    save_covariance(fit(prepared_attributes), tmp_path / "covariance.safetensors")
+    summary, _ = assess(tmp_path, prepared_attributes, "h", "posthoc")
+    assert len(summary["attributes"]) == 4
+    assert np.mean([row["accuracy"] for row in summary["attributes"]]) == pytest.approx(summary["accuracy"])
+    share = prepared_attributes.labels("test").mean(0)
+    assert [row["majority"] for row in summary["attributes"]] == pytest.approx(np.maximum(share, 1 - share).tolist())
+
+
+def test_a_failed_training_is_a_failed_row_and_not_an_image(study, prepared):
+    train_honest(prepared, study / "f/target.safetensors", 10, 1, Schedule(1, 16, 1e30, 1), CPU)
+    train_attack(
+        prepared.folder, study / "f/target.safetensors", study / "f/posthoc.safetensors", 10, 1, "logits",
+        Schedule(1, 16, 0.002, 1), CPU,
+    )  # fmt: skip
+    summary, frame = assess(study, prepared, "f", "posthoc")
+    assert summary["status"] == "failed"
+    assert "learning_rate" in summary["reason"]
+    assert len(frame) == 0
+    with np.load(study / "f/gallery-posthoc.npz", allow_pickle=False) as gallery:
+        assert {len(gallery[name]) for name in gallery.files} == {0}
+    summary["target"]["schedule"]["learning_rate"] = 0.002  # a learning rate that fails now and then
+    (study / "f/risk-posthoc.json").write_text(json.dumps(summary))
+    assess(study, prepared)
+    write_summary([study / "v/risk-joint.json", study / "f/risk-posthoc.json"], study / "summary.csv")
+    rows = pd.read_csv(study / "summary.csv").set_index("role")
+    assert rows.loc["honest", "status"] == "failed"
+    assert rows.loc["honest", ["n", "psnr", "risk", "accuracy"]].isna().all()
 
 
 def test_batches_do_not_matter(study, prepared, monkeypatch):
@@ -82,7 +148,7 @@ def test_batches_do_not_matter(study, prepared, monkeypatch):
 
 def test_the_gallery_holds_images_as_bytes_without_pickle(study, prepared):
     assess(study, prepared)
-    with np.load(study / "v/gallery.npz", allow_pickle=False) as gallery:
+    with np.load(study / "v/gallery-joint.npz", allow_pickle=False) as gallery:
         assert gallery["originals"].tolist() == prepared.images("test")[:3].tolist()
         assert gallery["reconstructions"].shape == (3, 1, 32, 32)
         assert gallery["reconstructions"].dtype == np.uint8
@@ -90,21 +156,23 @@ def test_the_gallery_holds_images_as_bytes_without_pickle(study, prepared):
 
 def test_the_same_assessment_gives_the_same_bytes(study, prepared):
     assess(study, prepared)
-    first = [(study / "v" / name).read_bytes() for name in ("risk.parquet", "risk.json", "gallery.npz")]
+    names = ("risk-joint.parquet", "risk-joint.json", "estimators-joint.csv", "gallery-joint.npz")
+    first = [(study / "v" / name).read_bytes() for name in names]
     assess(study, prepared)
-    assert [(study / "v" / name).read_bytes() for name in ("risk.parquet", "risk.json", "gallery.npz")] == first
+    assert [(study / "v" / name).read_bytes() for name in names] == first
 
 
 def test_label_baseline_is_the_mean_image_of_the_predicted_class(prepared):
     images = np.concatenate([prepared.images(split) for split in ("train", "validation")]).reshape(64, -1) / 255
     labels = np.concatenate([prepared.labels(split) for split in ("train", "validation")])
-    guess = predicted_label_images(torch.eye(4)[[2, 0]], fit(prepared), multilabel=False)
+    guess = guess_by_label(torch.eye(4)[[2, 0]], label_images(fit(prepared), None, False), multilabel=False)
     assert guess[0] == pytest.approx(images[labels == 2].mean(0))
     assert guess[1] == pytest.approx(images[labels == 0].mean(0))
 
 
 def test_attributes_have_a_label_baseline(prepared_attributes):
-    guess = predicted_label_images(torch.tensor([[1.0, -1.0, 1.0, -1.0]]), fit(prepared_attributes), multilabel=True)
+    images = label_images(fit(prepared_attributes), None, True)
+    guess = guess_by_label(torch.tensor([[1.0, -1.0, 1.0, -1.0]]), images, multilabel=True)
     assert guess.shape == (1, 3072)
     assert (guess >= 0).all()
     assert (guess <= 1).all()
@@ -125,7 +193,7 @@ def test_an_attack_on_another_target_model_is_refused(study, prepared):
 def test_summary_has_a_row_per_model_and_attack(study, prepared):
     assess(study, prepared)
     assess(study, prepared, "h", "posthoc")
-    write_summary([study / "v/risk.json", study / "h/risk.json"], study / "summary.csv")
+    write_summary([study / "v/risk-joint.json", study / "h/risk-posthoc.json"], study / "summary.csv")
     frame = pd.read_csv(study / "summary.csv")
     assert tuple(frame.columns) == COLUMNS
     assert frame[["role", "attack"]].to_numpy().tolist() == [["honest", "posthoc"], ["vicious", "joint"]]
@@ -149,15 +217,15 @@ def test_results_of_different_settings_are_not_mixed(study, prepared, path, valu
     for part in path[:-1]:
         place = place[part]
     place[path[-1]] = value
-    (study / "h/risk.json").write_text(json.dumps(record))
+    (study / "h/risk-posthoc.json").write_text(json.dumps(record))
     with pytest.raises(MixedResultsError, match=words):
-        collect([study / "v/risk.json", study / "h/risk.json"])
+        collect([study / "v/risk-joint.json", study / "h/risk-posthoc.json"])
 
 
 def test_one_cell_twice_is_refused(study, prepared):
     assess(study, prepared)
     with pytest.raises(MixedResultsError, match="two results"):
-        collect([study / "v/risk.json", study / "v/risk.json"])
+        collect([study / "v/risk-joint.json", study / "v/risk-joint.json"])
 
 
 def test_bootstrap_interval_covers_the_standard_error():

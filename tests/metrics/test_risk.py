@@ -1,18 +1,24 @@
 """The reconstruction risk, against plain numpy and scikit-learn."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.covariance import LedoitWolf
 
 from vicious.errors import DataError, MetricError
+from vicious.metrics.estimators import estimators
 from vicious.metrics.risk import (
     RISK_CAP,
-    Covariance,
+    energies,
     factorise,
     fit_covariance,
+    label_images,
     load_covariance,
     mahalanobis,
+    no_whitening,
     risk,
+    risk_of_energies,
     save_covariance,
     whiten,
     whiten_share,
@@ -83,13 +89,28 @@ def test_float32_and_float64_agree_for_the_same_cutoff():
     x = images(d=30, constant=6)
     y = images(d=30, constant=6, seed=9)
     covariance = fitted(x)
-    values, vectors = factorise(np.cov(x, rowvar=False).astype(np.float32))
-    single = Covariance(covariance.mean.astype(np.float32), values, vectors, 400, 0.0, covariance.label_means)
+    single = covariance.single()
+    x32, y32 = x.astype(np.float32), y.astype(np.float32)
     for estimator, cutoff in (("truncated", 1e-4), ("ridge", 1e-2)):
         double = risk(x, y, covariance.mean, whiten(covariance, estimator, cutoff))
-        assert whiten(single, estimator, cutoff).rank == whiten(covariance, estimator, cutoff).rank
-        found = risk(x.astype(np.float32), y.astype(np.float32), single.mean, whiten(single, estimator, cutoff))
+        whitening = whiten(single, estimator, cutoff)
+        assert whitening.rank == whiten(covariance, estimator, cutoff).rank
+        found = risk_of_energies(energies(x32 - single.mean, single), energies(x32 - y32, single), whitening)
+        assert found.dtype == np.float32, "nothing is quietly computed in float64"
         assert found == pytest.approx(double, rel=1e-3)
+
+
+def test_energies_serve_every_estimator_alike():
+    x, y = images(d=20, constant=4), images(d=20, constant=4, seed=3)
+    covariance = fitted(x)
+    guess, error = energies(x - covariance.mean, covariance), energies(x - y, covariance)
+    for whitening in estimators(covariance):
+        expected = risk(x, y, covariance.mean, whitening)
+        assert risk_of_energies(guess, error, whitening) == pytest.approx(expected, rel=1e-9), whitening.estimator
+    identity = np.linalg.norm(x - covariance.mean, axis=1) / np.linalg.norm(x - y, axis=1)
+    assert risk_of_energies(guess, error, no_whitening(covariance)) == pytest.approx(identity)
+    names = [whitening.estimator for whitening in estimators(covariance)]
+    assert len(set(names)) == len(names)
 
 
 def test_guessing_the_mean_has_risk_one_and_better_guesses_more():
@@ -133,10 +154,12 @@ def test_label_means_are_class_means_and_unseen_classes_get_the_mean():
     x = images()
     covariance = fitted(x, outputs=3)
     for label in range(3):
-        assert covariance.label_means[label] == pytest.approx(x[np.arange(400) % 3 == label].mean(0))
+        assert label_images(covariance, None, False)[label] == pytest.approx(x[np.arange(400) % 3 == label].mean(0))
+    some = label_images(covariance, (0, 2), False)
+    assert some == pytest.approx(label_images(covariance, None, False)[[0, 2]])
     labels = np.zeros(400, dtype=np.int64)
     unseen = fit_covariance(x.mean(0), np.cov(x, rowvar=False), 400, [(x, labels)], 2)
-    assert unseen.label_means[1] == pytest.approx(x.mean(0))
+    assert label_images(unseen, None, False)[1] == pytest.approx(x.mean(0))
 
 
 def test_attribute_baseline_is_least_squares():
@@ -145,7 +168,10 @@ def test_attribute_baseline_is_least_squares():
     covariance = fit_covariance(x.mean(0), np.cov(x, rowvar=False), 400, [(x, bits)], 3)
     design = np.hstack([np.ones((400, 1)), bits])
     expected = design @ np.linalg.lstsq(design, x, rcond=None)[0]
-    assert design @ covariance.label_means == pytest.approx(expected)
+    assert design @ label_images(covariance, None, True) == pytest.approx(expected)
+    some = design[:, [0, 1, 3]]
+    expected = some @ np.linalg.lstsq(some, x, rcond=None)[0]
+    assert some @ label_images(covariance, (0, 2), True) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
@@ -167,7 +193,7 @@ def test_rounding_below_zero_is_clipped():
 
 
 def test_images_without_variance_and_odd_settings_are_refused():
-    flat = Covariance(np.zeros(3), np.zeros(3), np.eye(3), 5, 0.0, np.zeros((1, 3)))
+    flat = replace(fitted(images(d=3)), eigenvalues=np.zeros(3))
     with pytest.raises(MetricError, match="all images are equal"):
         whiten(flat)
     with pytest.raises(MetricError, match="all images are equal"):
@@ -190,7 +216,7 @@ def test_survives_the_disk_and_names_a_damaged_file(tmp_path):
     path = tmp_path / "covariance.safetensors"
     save_covariance(covariance, path)
     again = load_covariance(path)
-    for name in ("mean", "eigenvalues", "eigenvectors", "label_means"):
+    for name in ("mean", "eigenvalues", "eigenvectors", "label_gram", "label_cross", "eigenvectors32"):
         assert np.array_equal(getattr(again, name), getattr(covariance, name))
     assert (again.images, again.shrinkage) == (400, covariance.shrinkage)
     path.write_bytes(path.read_bytes()[:100])

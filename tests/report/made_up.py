@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from vicious.data.tasks import parse_task
+
 ALL = ("mnist", "fashion_mnist", "cifar10", "cifar100", "tiny_imagenet", "celeba")
 _ACCURACY = {
     "mnist": 0.978,
@@ -19,37 +21,44 @@ _EMPTY = dict.fromkeys(
     (
         *("n", "accuracy", "mse", "psnr", "ssim", "risk", "risk95"),
         *("risk_class_mean", "risk95_class_mean", "psnr_class_mean", "rank", "rank95", "n_perfect"),
+        *("pixels", "covariance_images"),
     ),
     np.nan,
 )
 
 
 def summary(
-    datasets: tuple[str, ...] = ("mnist", "cifar10"),
+    tasks: tuple[str, ...] = ("mnist", "cifar10"),
     seeds: int = 3,
     betas: tuple[float, ...] = (3.0,),
     outputs: tuple[str, ...] = ("logits",),
     failed: tuple[tuple[str, str, int], ...] = (),
     synthetic: tuple[str, ...] = (),
+    autoencoder: tuple[str, ...] = (),
 ) -> pd.DataFrame:
-    """A summary; ``failed`` holds (dataset, role, seed)."""
+    """A summary; ``failed`` holds (task, role, seed), ``synthetic`` datasets, ``autoencoder`` outputs that have one."""
     generator = np.random.default_rng(7)
     rows: list[dict[str, Any]] = []
-    for dataset in datasets:
+    for task in tasks:
+        parsed = parse_task(task)
         for kind in outputs:
-            for role, beta in (("honest", 0.0), *(("vicious", beta) for beta in betas)):
+            models = [("honest", 0.0), *(("vicious", beta) for beta in betas)]
+            models += [("autoencoder", 1.0)] if kind in autoencoder else []
+            for role, beta in models:
                 for seed in range(seeds):
                     key = {
-                        "dataset": dataset,
+                        "dataset": parsed.dataset,
+                        "task": task,
+                        "k": parsed.outputs,
                         "role": role,
                         "attack": "posthoc" if role == "honest" else "joint",
                         "outputs": kind,
                         "beta_r": beta,
                         "seed": seed,
-                        "source": "synthetic" if dataset in synthetic else "official",
+                        "source": "synthetic" if parsed.dataset in synthetic else "official",
                     }
-                    measures = _measures(dataset, role, beta, kind, generator)
-                    if (dataset, role, seed) in failed:
+                    measures = _measures(parsed.dataset, parsed.outputs, role, beta, kind, generator)
+                    if (task, role, seed) in failed:
                         state = {"status": "failed", "reason": "loss is not finite; step 12 & 50% of grad_norm"}
                         rows.append(key | state | _EMPTY)
                     else:
@@ -57,13 +66,38 @@ def summary(
     return pd.DataFrame(rows)
 
 
-def _measures(dataset: str, role: str, beta: float, kind: str, generator: np.random.Generator) -> dict[str, float]:
-    gain = 0.0 if role == "honest" else np.sqrt(beta) * (0.6 if kind == "softmax" else 1.0)
+def comparisons(frame: pd.DataFrame) -> pd.DataFrame:
+    """The comparisons of a summary: differences over the seeds that both have, made-up intervals and p."""
+    rows: list[dict[str, Any]] = []
+    ok = frame.loc[frame["status"] == "ok"].set_index("seed")
+    keys = ["dataset", "task", "role", "outputs", "beta_r"]
+    for key, group in frame.loc[frame["role"] != "honest"].groupby(keys, sort=False):
+        named = dict(zip(keys, key, strict=True))
+        here = ok.loc[(ok["task"] == named["task"]) & (ok["outputs"] == named["outputs"])]
+        honest = here.loc[here["role"] == "honest"]
+        mine = here.loc[(here["role"] == named["role"]) & (here["beta_r"] == named["beta_r"])]
+        both = mine.index.intersection(honest.index)
+        for measure, width in (("accuracy", 0.01), ("psnr", 0.1), ("ssim", 0.02), ("risk", 0.02), ("risk95", 0.03)):
+            difference = (mine.loc[both, measure] - honest.loc[both, measure]).mean() if len(both) else np.nan
+            rows.append(
+                named
+                | {"measure": measure, "difference": difference, "low": difference - width, "high": difference + width}
+                | {"p": np.nan if np.isnan(difference) else 0.002 if abs(difference) > width else 0.4}
+                | {"n_images": mine["n"].max(), "seeds": len(both), "failed": len(group) - len(both), "reason": ""}
+            )
+    return pd.DataFrame(rows)
+
+
+def _measures(
+    dataset: str, k: int, role: str, beta: float, kind: str, generator: np.random.Generator
+) -> dict[str, float]:
+    gain = {"honest": 0.0, "vicious": np.sqrt(beta), "autoencoder": 2.5}[role] * (0.6 if kind == "softmax" else 1.0)
     place = ALL.index(dataset)
-    psnr = 15.0 + 1.2 * gain - 0.3 * place + generator.normal(0, 0.15)
+    psnr = 15.0 + 1.2 * gain - 0.3 * place + 0.4 * np.log10(k) + generator.normal(0, 0.15)
+    accuracy = _ACCURACY[dataset] - 0.008 * gain - 0.05 * np.log10(k) + generator.normal(0, 0.002)
     return {
         "n": 10_000 if dataset != "celeba" else 19_962,
-        "accuracy": _ACCURACY[dataset] - 0.008 * gain + generator.normal(0, 0.002),
+        "accuracy": np.nan if role == "autoencoder" else accuracy,
         "mse": 10 ** (-psnr / 10),
         "psnr": psnr,
         "ssim": 0.4 + 0.1 * gain + generator.normal(0, 0.01),
@@ -75,6 +109,8 @@ def _measures(dataset: str, role: str, beta: float, kind: str, generator: np.ran
         "rank": 414,
         "rank95": 79,
         "n_perfect": 0,
+        "pixels": 1024 if dataset in ALL[:2] else 3072,
+        "covariance_images": 60_000,
     }
 
 

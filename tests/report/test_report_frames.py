@@ -9,9 +9,10 @@ from vicious.report import frames
 
 def test_a_missing_column_is_named(made_up, tmp_path):
     path = tmp_path / "summary.csv"
-    made_up.summary().drop(columns="risk95").to_csv(path, index=False)
-    with pytest.raises(DataError, match="risk95 is missing"):
-        frames.read_summary(path)
+    for column in ("risk95", "task", "k", "covariance_images"):
+        made_up.summary().drop(columns=column).to_csv(path, index=False)
+        with pytest.raises(DataError, match=f"{column} is missing"):
+            frames.read_summary(path)
 
 
 @pytest.mark.parametrize("content", [None, "", "dataset,role\n"])
@@ -61,12 +62,45 @@ def test_an_honest_seed_under_two_beta_r_is_refused(made_up):
         frames.groups(frame)
 
 
-@pytest.mark.parametrize(("column", "value"), [("source", "synthetic"), ("n", 500)])
-def test_a_mixed_dataset_is_refused(made_up, column, value):
+@pytest.mark.parametrize(("column", "value"), [("source", "synthetic"), ("n", 500), ("k", 5), ("dataset", "celeba")])
+def test_a_mixed_task_is_refused(made_up, column, value):
     frame = made_up.summary()
     frame.loc[0, column] = value
     with pytest.raises(MixedResultsError, match=column):
         frames.check_summary(frame)
+
+
+def test_tasks_of_one_dataset_may_differ_in_images_but_not_in_source(made_up):
+    frame = made_up.summary(("celeba-k5", "celeba"))
+    of_one = frame["task"] == "celeba"
+    frame.loc[of_one, "n"] = 500
+    frames.check_summary(frame)
+    frame.loc[of_one, "source"] = "synthetic"
+    with pytest.raises(MixedResultsError, match="dataset celeba mixes results with source"):
+        frames.check_summary(frame)
+
+
+def test_reading_comparisons_keeps_every_value(made_up, tmp_path):
+    compared = made_up.comparisons(made_up.summary(("mnist",), autoencoder=("logits",)))
+    compared.to_csv(tmp_path / "c.csv", index=False)
+    read = frames.read_comparisons(tmp_path / "c.csv")
+    np.testing.assert_array_equal(read["difference"].to_numpy(), compared["difference"].to_numpy())
+    assert np.isnan(read.loc[(read["role"] == "autoencoder") & (read["measure"] == "accuracy"), "p"]).all()
+
+
+@pytest.mark.parametrize(("column", "value"), [("role", "honest"), ("measure", "mse")])
+def test_comparisons_of_something_else_are_refused(made_up, column, value):
+    compared = made_up.comparisons(made_up.summary())
+    compared.loc[0, column] = value
+    with pytest.raises(DataError, match=f"column {column} holds {value}"):
+        frames.check_comparisons(compared)
+
+
+def test_repeated_comparisons_are_refused(made_up):
+    compared = made_up.comparisons(made_up.summary())
+    compared.loc[0, "measure"] = "ssim"
+    with pytest.raises(MixedResultsError, match="several results"):
+        frames.check_comparisons(compared)
 
 
 def test_repeated_scores_are_refused(made_up):
@@ -98,25 +132,65 @@ def test_a_single_seed_has_no_sd():
     assert np.isnan(cell.sd)
 
 
-def test_groups_come_in_catalogue_order(made_up):
-    found = frames.groups(made_up.summary(made_up.ALL[::-1]))
-    assert list(dict.fromkeys(group.dataset for group in found)) == list(made_up.ALL)
+def test_groups_come_in_order(made_up):
+    frame = made_up.summary((*made_up.ALL[::-1], "celeba-k20", "celeba-k5"), autoencoder=("logits",))
+    found = frames.groups(frame.sample(frac=1, random_state=0))
+    assert list(dict.fromkeys(group.task for group in found)) == [
+        *made_up.ALL[:-1],
+        "celeba-k5",
+        "celeba-k20",
+        "celeba",
+    ]
+    assert [group.role for group in found[:3]] == ["honest", "vicious", "autoencoder"]
+    assert [group.k for group in found[-9::3]] == [5, 20, 40]
+    assert all(list(group.rows["seed"]) == [0, 1, 2] for group in found)
 
 
-def test_seeds_without_a_row_are_failures(made_up):
-    (honest, vicious) = frames.groups(made_up.summary(("mnist",), seeds=2), expected_seeds=3)
-    assert honest.cell("psnr").failed == vicious.cell("psnr").failed == 1
-    assert "no result for 1 of 3 seeds" in honest.failures()[0]
+def test_an_autoencoder_has_no_accuracy_and_none_failed(made_up):
+    *_, group = frames.groups(made_up.summary(("mnist",), autoencoder=("logits",)))
+    for column in ("accuracy", "risk_class_mean"):
+        cell = group.cell(column)
+        assert (cell.ok, cell.total, cell.failed) == (0, 0, 0)
+    assert group.cell("psnr").ok == 3
+    assert (group.failures(), frames.failed_seeds([group])) == ([], [])
+    assert group.label == "MNIST, autoencoder (logits)"
 
 
-def test_a_vicious_group_without_honest_models_still_has_a_row(made_up):
-    frame = made_up.summary(("mnist",))
-    (pair,) = frames.pairs(frames.groups(frame.loc[frame["role"] == "vicious"]))
-    assert pair.honest.cell("psnr").total == 0
-    assert pair.vicious.cell("psnr").total == 3
+def test_failures_alike_share_a_line(made_up):
+    failed = (("mnist", "vicious", 1), ("cifar10", "honest", 0))
+    found = frames.groups(made_up.summary(betas=(1.0, 3.0), failed=failed))
+    assert frames.failed_seeds(found) == [
+        "MNIST, vicious (logits, beta_R = 1, 3): 1 of 3 seeds",
+        "CIFAR-10, honest (logits): 1 of 3 seeds",
+    ]
+
+
+@pytest.mark.parametrize(("ok", "words"), [(0, "no seed succeeded"), (1, "n = 1 seed"), (3, "over n = 3 seeds")])
+def test_spread_counts_the_seeds_that_succeeded(made_up, ok, words):
+    failed = tuple(("mnist", role, seed) for role in ("honest", "vicious") for seed in range(ok, 3))
+    assert words in frames.spread(frames.groups(made_up.summary(("mnist",), failed=failed)))
+
+
+def test_sources_and_titles_are_those_of_tasks(made_up):
+    frame = made_up.summary(("celeba-k5", "cifar100-classes20", "mnist"), synthetic=("celeba",))
+    source = frames.sources(frame)
+    assert list(source.items()) == [
+        ("mnist", "official"),
+        ("cifar100-classes20", "official"),
+        ("celeba-k5", "synthetic"),
+    ]
+    titles = [frames.marked_title(task, source[task]) for task in source]
+    assert titles == ["MNIST", "CIFAR-100, 20 classes", "CelebA, 5 attributes (synthetic stand-in)"]
 
 
 def test_settings_name_what_was_used(made_up):
     text = frames.settings(made_up.summary(("mnist", "celeba"), betas=(1.0, 3.0), synthetic=("celeba",)))
     for part in ("official (MNIST)", "synthetic stand-in (CelebA)", "19,962", "Seeds per model: 3", "beta_R = 1, 3"):
         assert part in text
+
+
+def test_settings_of_tasks_name_their_dataset_once(made_up):
+    text = frames.settings(made_up.summary(("celeba-k5", "celeba"), autoencoder=("logits",), synthetic=("celeba",)))
+    assert "Data: synthetic stand-in." in text
+    assert "Accuracy on CelebA: mean over attributes." in text
+    assert "beta_R = 3." in text

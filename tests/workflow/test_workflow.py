@@ -10,6 +10,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from vicious import budget
+from vicious.config import load_params
+from vicious.report.products import PRODUCTS
+
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 
@@ -67,6 +71,17 @@ def test_datasets_and_seeds_may_be_chosen_on_the_command_line(project):
     assert counts(result)["train_honest"] == 6
 
 
+@pytest.mark.parametrize("target", ["main", "tradeoff", "attribute_sets", "class_counts", "table2", "figure8"])
+def test_experiments_tables_and_figures_are_targets(project, target):
+    result = snakemake(project, "-n", "--cores", "1", "--config", "scale=smoke", "--", target)
+    assert result.returncode == 0, result.stderr
+    jobs = counts(result)
+    assert jobs["train_honest"] >= 1
+    assert ("table1" in jobs) == (target == "main")
+    if target == "tradeoff":
+        assert jobs["train_vicious"] == 2
+
+
 @pytest.mark.parametrize(
     ("choice", "words"),
     [
@@ -90,32 +105,128 @@ def test_lint_has_nothing_but_the_waived_point(project):
     assert [point for point in points if "Specify a conda environment or container" not in point] == []
 
 
+SMOKE = ("scale=smoke", "datasets=[mnist,cifar100,celeba]")
+"""A dataset of each kind: grey, with class counts, with attributes."""
+
+
+@pytest.fixture(scope="module")
+def built(project):
+    """The smoke study of a few datasets, built once."""
+    result = snakemake(project, "--cores", "2", "--config", *SMOKE)
+    assert result.returncode == 0, result.stderr[-3000:]
+    return project
+
+
 @pytest.mark.slow
-def test_smoke_study_builds_everything_and_is_stable(project):
-    built = snakemake(project, "--cores", "2", "--config", "scale=smoke")
-    assert built.returncode == 0, built.stderr[-3000:]
-    figures = project / "paper_figures/smoke"
-    expected = {f"table1.{end}" for end in ("csv", "md", "tex", "json")}
-    expected |= {f"figure{number}.{end}" for number in (1, 2, 3) for end in ("pdf", "png", "md", "json")}
+def test_smoke_study_builds_everything_and_is_stable(built):
+    figures = built / "paper_figures/smoke"
+    expected = {f"{name}.json" for name in PRODUCTS}
+    for name in PRODUCTS:
+        ends = ("csv", "md", "tex") if name.startswith("table") else ("pdf", "png", "md")
+        stems = [f"figure4_{task}_logits" for task in ("mnist", "cifar100", "celeba")] if name == "figure4" else [name]
+        expected |= {f"{stem}.{end}" for stem in stems for end in ends}
     assert {path.name for path in figures.iterdir()} == expected
     assert all(path.stat().st_size for path in figures.iterdir())
-    summary = pd.read_csv(project / "results/smoke/summary.csv")
-    assert len(summary) == 12
+    summary = pd.read_csv(built / "results/smoke/summaries/main.csv")
+    assert len(summary) == 9
     assert summary["source"].eq("synthetic").all()
-    assert summary[["accuracy", "mse", "psnr", "ssim", "risk", "risk95"]].notna().all().all()
-    assert "synthetic stand-in" in (figures / "table1.md").read_text(encoding="utf-8")
-    assert json.loads((figures / "table1.json").read_text())["inputs"]
+    assert summary[["mse", "psnr", "ssim", "risk", "risk95"]].notna().all().all()
+    for number in range(1, 9):
+        assert "synthetic stand-in" in (figures / f"table{number}.md").read_text(encoding="utf-8"), number
+        assert json.loads((figures / f"table{number}.json").read_text())["inputs"]
 
-    again = snakemake(project, "--cores", "2", "--config", "scale=smoke")
+    again = snakemake(built, "--cores", "2", "--config", *SMOKE)
     assert "Nothing to be done" in again.stdout + again.stderr
 
-    first = {path: path.read_bytes() for path in study_files(project)}
-    shutil.rmtree(project / "results/smoke")
-    rebuilt = snakemake(project, "--cores", "1", "--config", "scale=smoke", "datasets=[mnist]", "--", "summarize")
+
+TRAINING_RULES = ("train_honest", "train_vicious", "train_attack", "assess_risk", "evaluate_defense")
+BEFORE_RESULTS = ("fetch", "prepare", "fit_covariance", *TRAINING_RULES)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("change", "named", "added"),
+    [
+        # honest: 3 datasets, 2 class counts, 1 attribute set; an attack and an assessment of it for each
+        (
+            ["scales={smoke: {seeds: [0, 1]}}"],
+            "seed 1",
+            {"train_honest": 6, "train_vicious": 10, "train_attack": 6, "assess_risk": 16, "evaluate_defense": 6},
+        ),
+        (
+            ["scales={smoke: {beta_r: [1.0, 2.0]}}"],
+            "vicious-logits-beta2",
+            {"train_vicious": 3, "assess_risk": 3, "evaluate_defense": 3},
+        ),
+        (
+            ["datasets=[mnist,cifar100,celeba,fashion_mnist]"],
+            "fashion_mnist",
+            {
+                **{"fetch": 1, "prepare": 1, "fit_covariance": 1},
+                **{"train_honest": 1, "train_vicious": 2, "train_attack": 1, "assess_risk": 3, "evaluate_defense": 2},
+            },
+        ),
+    ],
+)
+def test_a_seed_a_weight_or_a_dataset_adds_its_own_jobs_alone(built, change, named, added):
+    choice = dict(item.split("=", 1) for item in (*SMOKE, *change))
+    config = [f"{key}={value}" for key, value in choice.items()]
+    plan = snakemake(built, "-n", "--cores", "1", "--config", *config)
+    assert plan.returncode == 0, plan.stderr
+    found = counts(plan)
+    assert {rule: count for rule, count in found.items() if rule in BEFORE_RESULTS} == added
+    jobs = [line for line in plan.stdout.splitlines() if line.startswith("Job ")]
+    upstream = [line for line in jobs if line.split(": ", 1)[1].split()[0] in FIRST_WORDS]
+    assert len(upstream) == sum(added.values())
+    assert all(named in line for line in upstream), upstream
+
+
+FIRST_WORDS = ("Fetch", "Prepare", "Factorise", "Train", "Attack", "Assess", "Judge")
+"""How the messages of the rules before the summaries begin."""
+
+
+@pytest.mark.slow
+def test_other_cores_and_fewer_datasets_give_the_same_bytes(built, tmp_path):
+    first = {path.relative_to(built): path.read_bytes() for path in study_files(built)}
+    other = copy_project(tmp_path / "again")
+    choice = ("scale=smoke", "datasets=[mnist]")
+    rebuilt = snakemake(other, "--cores", "1", "--config", *choice, "--", "models")
     assert rebuilt.returncode == 0, rebuilt.stderr[-3000:]
-    same = [path for path in study_files(project) if "/models/" in path.as_posix()]
-    assert same
-    assert all(path.read_bytes() == first[path] for path in same), "other cores, same bytes"
+    same = [path.relative_to(other) for path in study_files(other)]
+    assert len(same) > 10
+    assert all((other / path).read_bytes() == first[path] for path in same)
+
+
+@pytest.mark.slow
+def test_a_failed_training_is_a_failed_cell_everywhere_and_an_error_at_the_end(project):
+    diverges = "scales={smoke: {overrides: {fashion_mnist: {learning_rate: 1.0e+30}}}}"
+    choice = ("scale=smoke", "datasets=[fashion_mnist,mnist]", diverges)
+    result = snakemake(project, "--cores", "2", "--config", *choice, "--", "main")
+    assert result.returncode != 0
+    told = result.stdout + result.stderr
+    assert "3 of 6 cells of main failed" in told
+    assert "learning_rate" in told
+    figures = project / "paper_figures/smoke"
+    table = (figures / "table1.md").read_text(encoding="utf-8")
+    assert table.count("failed (1 of 1 seeds)") >= 8
+    assert "lower scales" in table
+    rows = pd.read_csv(figures / "table1.csv")
+    assert rows.loc[rows["task"] == "fashion_mnist", "psnr_mean"].isna().all()
+    assert rows.loc[rows["task"] == "mnist", "psnr_mean"].notna().all()
+    for name, product in PRODUCTS.items():
+        if product.experiment == "main" and name != "table7":
+            assert (figures / f"{name}.json").is_file(), f"{name} is drawn, failed cells and all"
+    assert not (project / "results/smoke/complete/main.txt").exists()
+
+
+def test_the_budget_counts_the_jobs_of_the_dag(project):
+    for scale in ("demo", "paper"):
+        plan = counts(snakemake(project, "-n", "--forceall", "--cores", "1", "--config", f"scale={scale}"))
+        expected = sum(count for rule, count in plan.items() if rule in BEFORE_RESULTS)
+        params = load_params(ROOT / "params.yaml").model_copy(update={"scale": scale})
+        costs = budget.total(budget.budget(params).values())
+        assert costs.jobs == expected
+        assert costs.trainings == sum(plan[rule] for rule in TRAINING_RULES[:3])
 
 
 def study_files(project):
@@ -128,7 +239,7 @@ def test_dvc_stages_ask_for_targets_that_exist(project):
     import yaml
 
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
-    targets = [stage["cmd"].split(" -- ")[1] for stage in stages.values()]
+    targets = [word for stage in stages.values() for word in stage["cmd"].split(" -- ")[1].split()]
     result = snakemake(project, "-n", "--cores", "1", "--config", "scale=smoke", "datasets=[celeba]", "--", *targets)
     assert result.returncode == 0, result.stderr
 

@@ -1,8 +1,5 @@
 """Reconstruction risk of every attack, per image; then summaries, comparisons and statistics of each experiment."""
 
-MAIN = study.cells(PARAMS, "main")
-EXPERIMENTS = [name for name in study.EXPERIMENTS if study.cells(PARAMS, name)]
-
 
 rule assess_risk:
     input:
@@ -15,6 +12,7 @@ rule assess_risk:
     output:
         per_image=f"{ASSESSMENT}/risk-{{attack}}.parquet",
         summary=f"{ASSESSMENT}/risk-{{attack}}.json",
+        estimators=f"{ASSESSMENT}/estimators-{{attack}}.csv",
         gallery=f"{ASSESSMENT}/gallery-{{attack}}.npz",
         provenance=f"{ASSESSMENT}/risk-{{attack}}.provenance.json",
     log:
@@ -24,6 +22,7 @@ rule assess_risk:
         gpu=GPUS,
     params:
         data=subpath(input[0], parent=True),
+        out=subpath(output.summary, parent=True),
         estimator=PARAMS.risk.estimator,
         cutoff=PARAMS.risk.cutoff,
         share=PARAMS.risk.share,
@@ -35,18 +34,17 @@ rule assess_risk:
         "Assess {wildcards.attack} on {wildcards.model}, {wildcards.task}, seed {wildcards.seed}"
     shell:
         "vicious assess-risk --data {params.data:q} --covariance {input.covariance:q} --target {input.target:q}"
-        " --attack {input.attack:q} --per-image {output.per_image:q} --summary {output.summary:q}"
-        " --gallery {output.gallery:q} --gallery-images {params.gallery} --estimator {params.estimator}"
-        " --cutoff {params.cutoff} --share {params.share} --threads {params.threads} --device {params.device}"
-        " --provenance {output.provenance:q} 2> {log:q}"
+        " --attack {input.attack:q} --out {params.out:q} --gallery-images {params.gallery}"
+        " --estimator {params.estimator} --cutoff {params.cutoff} --share {params.share}"
+        " --threads {params.threads} --device {params.device} --provenance {output.provenance:q} 2> {log:q}"
 
 
 rule summarize:
     input:
         lambda wildcards: assessments(study.cells(PARAMS, wildcards.experiment)),
     output:
-        summary=f"{RESULTS}/{{experiment}}.csv",
-        provenance=f"{RESULTS}/{{experiment}}.provenance.json",
+        summary=f"{SUMMARIES}/{{experiment}}.csv",
+        provenance=f"{SUMMARIES}/{{experiment}}.provenance.json",
     log:
         f"{LOGS}/summarize-{{experiment}}.log",
     params:
@@ -55,3 +53,80 @@ rule summarize:
         "Summarize {wildcards.experiment} of {SCALE}"
     shell:
         "vicious summarize {input:q} --out {output.summary:q} --provenance {output.provenance:q} 2> {log:q}"
+
+
+rule compare:
+    input:
+        summaries=lambda wildcards: assessments(
+            study.cells(PARAMS, wildcards.experiment)
+        ),
+        per_image=lambda wildcards: assessments(
+            study.cells(PARAMS, wildcards.experiment), "parquet"
+        ),
+    output:
+        comparisons=f"{SUMMARIES}/{{experiment}}_comparisons.csv",
+        provenance=f"{SUMMARIES}/{{experiment}}_comparisons.provenance.json",
+    log:
+        f"{LOGS}/compare-{{experiment}}.log",
+    params:
+        code=code_hash("vicious.metrics.compare"),
+    message:
+        "Compare the attacks of {wildcards.experiment} image by image"
+    shell:
+        "vicious compare {input.summaries:q} --out {output.comparisons:q} --provenance {output.provenance:q} 2> {log:q}"
+
+
+rule agree:
+    input:
+        summaries=assessments(MAIN),
+        per_image=assessments(MAIN, "parquet"),
+        estimators=[
+            name.replace("risk-", "estimators-") for name in assessments(MAIN, "csv")
+        ],
+    output:
+        estimators=f"{SUMMARIES}/estimators.csv",
+        agreement=f"{SUMMARIES}/agreement.csv",
+        provenance=f"{SUMMARIES}/estimators.provenance.json",
+    log:
+        f"{LOGS}/agree.log",
+    params:
+        code=code_hash("vicious.metrics.agreement"),
+    message:
+        "How estimators of the risk agree with PSNR and SSIM"
+    shell:
+        "vicious agree {input.summaries:q} --estimators {output.estimators:q} --agreement {output.agreement:q}"
+        " --provenance {output.provenance:q} 2> {log:q}"
+
+
+rule per_class:
+    input:
+        summaries=assessments(MAIN),
+        per_image=assessments(MAIN, "parquet"),
+    output:
+        classes=f"{SUMMARIES}/per_class.csv",
+        attributes=f"{SUMMARIES}/per_attribute.csv",
+        provenance=f"{SUMMARIES}/per_class.provenance.json",
+    log:
+        f"{LOGS}/per_class.log",
+    params:
+        code=code_hash("vicious.metrics.per_class"),
+    message:
+        "Who is at risk: measures by class"
+    shell:
+        "vicious per-class {input.summaries:q} --classes {output.classes:q} --attributes {output.attributes:q}"
+        " --provenance {output.provenance:q} 2> {log:q}"
+
+
+rule check_complete:
+    input:
+        rules.summarize.output.summary,
+    output:
+        COMPLETE,
+    log:
+        f"{LOGS}/check_complete-{{experiment}}.log",
+    params:
+        code=code_hash("vicious.metrics.summary"),
+    message:
+        "Look for failed cells in {wildcards.experiment}"
+    shell:
+        "vicious check-complete {input:q} --out {output:q} 2> {log:q}"

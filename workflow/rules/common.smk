@@ -29,11 +29,14 @@ except ConfigError as error:
 
 STUDY = PARAMS.study
 SCALE = PARAMS.scale
+MAIN = study.cells(PARAMS, "main")
+EXPERIMENTS = [name for name in study.EXPERIMENTS if study.cells(PARAMS, name)]
 MODELS = study.models(PARAMS)
 MODEL_OF = {str(model): model for models in MODELS.values() for model in models}
 GPUS = int(PARAMS.runtime.device == "cuda")
 PREPARED = str(paths.prepared(SCALE, "{dataset}"))
-RESULTS = str(paths.results(SCALE))
+SUMMARIES = str(paths.summaries(SCALE))
+COMPLETE = str(paths.results(SCALE) / "complete" / "{experiment}.txt")
 MODEL = str(paths.model_folder(SCALE, "{task}", "{model}", "{seed}"))
 ASSESSMENT = str(paths.assessment_folder(SCALE, "{task}", "{model}", "{seed}"))
 LOGS = f"logs/{SCALE}"

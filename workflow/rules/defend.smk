@@ -40,9 +40,9 @@ rule summarize_defense:
             }
         ),
     output:
-        scores=f"{RESULTS}/detection.csv",
-        separation=f"{RESULTS}/detection_summary.csv",
-        provenance=f"{RESULTS}/detection.provenance.json",
+        scores=f"{SUMMARIES}/detection.csv",
+        separation=f"{SUMMARIES}/detection_summary.csv",
+        provenance=f"{SUMMARIES}/detection.provenance.json",
     log:
         f"{LOGS}/summarize_defense.log",
     params:
@@ -57,6 +57,10 @@ rule summarize_defense:
 rule results:
     input:
         expand(
-            f"{RESULTS}/{{experiment}}{{kind}}.csv", experiment=EXPERIMENTS, kind=[""]
+            f"{SUMMARIES}/{{experiment}}{{kind}}",
+            experiment=EXPERIMENTS,
+            kind=[".csv", "_comparisons.csv"],
         ),
+        rules.agree.output,
+        rules.per_class.output,
         rules.summarize_defense.output,

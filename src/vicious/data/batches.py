@@ -20,6 +20,11 @@ def batches(
     images, labels = data.images(split), data.labels(split)
     for start in range(0, len(labels), size):
         chosen = slice(start, start + size) if order is None else order[start : start + size]
-        pixels = torch.from_numpy(np.array(images[chosen])).to(device)
         picked = torch.from_numpy(np.asarray(labels[chosen]).astype(np.int64)).to(device)
-        yield pixels.float().div_(255).contiguous(memory_format=torch.channels_last), picked
+        yield as_batch(images[chosen], device), picked
+
+
+def as_batch(images: np.ndarray, device: torch.device) -> Tensor:
+    """uint8 images (n, C, 32, 32) as pixels in [0, 1], laid out for convolutions."""
+    pixels = torch.from_numpy(np.array(images)).to(device)
+    return pixels.float().div_(255).contiguous(memory_format=torch.channels_last)

@@ -1,5 +1,6 @@
 """Assess one attack on one target model: every measure of every test image, and their summary."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -7,29 +8,38 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from vicious.data.batches import EVALUATION_BATCH, batches
+from vicious.data.batches import EVALUATION_BATCH, as_batch, batches
 from vicious.data.prepared import PreparedDataset
 from vicious.errors import CheckpointError
 from vicious.files import atomic_path, write_json
+from vicious.metrics.estimators import estimators
 from vicious.metrics.image import MSE_FLOOR, check_images, mse, psnr, ssim
 from vicious.metrics.risk import (
+    Array,
     Covariance,
     Estimator,
     Whitening,
+    energies,
     label_design,
+    label_images,
     load_covariance,
-    risk,
+    risk_of_energies,
     whiten,
     whiten_share,
 )
 from vicious.metrics.summary import interval
 from vicious.models.attack import transmit
-from vicious.models.checkpoint import check_fits, load_model, load_record, load_task, weights_hash
+from vicious.models.checkpoint import check_fits, failure, load_model, load_record, load_task, weights_hash
 from vicious.training.losses import accuracy
 
 MEASURES = ("accuracy", "mse", "psnr", "ssim", "risk", "risk95")
 BASELINE_MEASURES = ("psnr_class_mean", "risk_class_mean", "risk95_class_mean")
+ESTIMATOR_COLUMNS = (
+    *("estimator", "kind", "parameter", "rank", "pixels", "share"),
+    *("risk", "risk_class_mean", "risk_float32", "error_outside"),
+)
 
 
 def assess_risk(
@@ -37,9 +47,7 @@ def assess_risk(
     covariance_file: Path,
     target_weights: Path,
     attack_weights: Path,
-    per_image: Path,
-    summary: Path,
-    gallery: Path,
+    out: Path,
     *,
     estimator: Estimator,
     cutoff: float,
@@ -47,131 +55,196 @@ def assess_risk(
     gallery_images: int,
     device: torch.device,
 ) -> None:
-    """Measure an attack on the whole test set.
+    """Measure an attack on the whole test set of the target model's task.
+
+    Writes into ``out``, with A the name of the attack's weights: ``risk-A.parquet``, a row per test image;
+    ``risk-A.json``, means with intervals; ``estimators-A.csv``, the risk under every estimator; ``gallery-A.npz``, test
+    images and their reconstructions as uint8. Where a training failed they say so, and hold no image.
 
     Args:
         folder: a prepared dataset.
         covariance_file: its factorised covariance.
         target_weights, attack_weights: F and G.
-        per_image: Parquet to write, a row per test image.
-        summary: JSON to write, means with intervals.
-        gallery: npz to write, the first test images and their reconstructions as uint8.
+        out: folder.
         estimator, cutoff, share: see :func:`vicious.metrics.risk.whiten` and :func:`~vicious.metrics.risk.whiten_share`.
-        gallery_images: how many images the gallery keeps.
+        gallery_images: how many images the gallery keeps: the first, and those with the highest and lowest ``risk95``.
 
     Raises:
         CheckpointError: models and data do not belong together.
     """
     data = load_task(folder, target_weights)
-    covariance = load_covariance(covariance_file)
-    whitenings = {
-        "risk": whiten(covariance, estimator, cutoff),
-        "risk95": whiten_share(covariance, share),
-    }
-    frame, shown = measure(data, covariance, whitenings, target_weights, attack_weights, gallery_images, device)
-    with atomic_path(per_image) as temporary:
+    reason = failure(attack_weights) or failure(target_weights)
+    facts = _facts(data, target_weights, attack_weights)
+    if reason is not None:
+        frame, profile, shown = _nothing(data)
+        record = {**facts, "status": "failed", "reason": reason}
+    else:
+        pair = _Pair(data, target_weights, attack_weights, device)
+        covariance = load_covariance(covariance_file)
+        headline = {"risk": whiten(covariance, estimator, cutoff), "risk95": whiten_share(covariance, share)}
+        measured = _Measured(data, covariance, headline, pair)
+        frame, profile = measured.frame(), measured.profile()
+        shown = _gallery(data, pair, frame, gallery_images)
+        record = {**facts, "status": "ok", "reason": "", **summarise(frame, covariance, headline)}
+        if data.info.multilabel:
+            record["attributes"] = measured.attributes()
+    name = attack_weights.stem
+    with atomic_path(out / f"risk-{name}.parquet") as temporary:
         frame.to_parquet(temporary, index=False)
-    with atomic_path(gallery) as temporary:
+    with atomic_path(out / f"estimators-{name}.csv") as temporary:
+        profile.to_csv(temporary, index=False, float_format="%.8g", lineterminator="\n")
+    with atomic_path(out / f"gallery-{name}.npz") as temporary:
         np.savez(temporary, allow_pickle=False, **shown)
-    write_json(summary, summarise(frame, data, covariance, whitenings, target_weights, attack_weights))
+    write_json(out / f"risk-{name}.json", record)
 
 
-@torch.no_grad()
-def measure(
-    data: PreparedDataset,
-    covariance: Covariance,
-    whitenings: dict[str, Whitening],
-    target_weights: Path,
-    attack_weights: Path,
-    gallery_images: int,
-    device: torch.device,
-) -> tuple[pd.DataFrame, dict[str, NDArray[Any]]]:
-    """Every measure of every test image, in test order, and the gallery's arrays."""
-    target, target_architecture = load_model(target_weights, "target")
-    attack, architecture = load_model(attack_weights, "attack")
-    check_fits(target_weights, target_architecture, data)
-    check_fits(attack_weights, architecture, data)
-    victim = load_record(attack_weights).get("target")
-    if victim is not None and victim != weights_hash(target_weights):
-        raise CheckpointError(
-            f"{attack_weights} was trained on another target model than {target_weights}: use its own"
-        )
-    if architecture.reads is None:
-        raise CheckpointError(f"{attack_weights.with_suffix('.json')} does not say what the attack model reads")
-    target, attack = (model.to(device, memory_format=torch.channels_last) for model in (target, attack))
-    columns: dict[str, list[NDArray[Any]]] = {}
-    originals: list[NDArray[np.float32]] = []
-    stolen: list[NDArray[np.float32]] = []
-    for images, labels in batches(data, "test", EVALUATION_BATCH, device):
-        logits = target(images)
-        reconstructions = attack(transmit(logits, architecture.reads, architecture.multilabel))
-        check_images(images, reconstructions)
-        guesses = predicted_label_images(logits.cpu(), covariance, architecture.multilabel)
-        rows = {
-            "label": labels if labels.ndim == 1 else None,
-            "predicted": logits.argmax(1) if labels.ndim == 1 else None,
-            "accuracy": accuracy(logits, labels),
-            "mse": mse(images, reconstructions),
-            "psnr": psnr(images, reconstructions),
-            "ssim": ssim(images, reconstructions),
-        }
-        for name, values in rows.items():
-            if values is not None:
-                columns.setdefault(name, []).append(values.cpu().numpy())
-        x = images.cpu().double().contiguous().flatten(1).numpy()
-        y = reconstructions.cpu().double().contiguous().flatten(1).numpy()
-        for name, whitening in whitenings.items():
-            columns.setdefault(name, []).append(risk(x, y, covariance.mean, whitening))
-            columns.setdefault(f"{name}_class_mean", []).append(risk(x, guesses, covariance.mean, whitening))
+class _Pair:
+    """A target model and an attack model that belong together, in evaluation mode."""
+
+    def __init__(self, data: PreparedDataset, target_weights: Path, attack_weights: Path, device: torch.device) -> None:
+        target, target_architecture = load_model(target_weights, "target")
+        attack, architecture = load_model(attack_weights, "attack")
+        check_fits(target_weights, target_architecture, data)
+        check_fits(attack_weights, architecture, data)
+        victim = load_record(attack_weights).get("target")
+        if victim is not None and victim != weights_hash(target_weights):
+            raise CheckpointError(
+                f"{attack_weights} was trained on another target model than {target_weights}: use its own"
+            )
+        if architecture.reads is None:
+            raise CheckpointError(f"{attack_weights.with_suffix('.json')} does not say what the attack model reads")
+        self.device = device
+        self._target, self._attack = (model.to(device, memory_format=torch.channels_last) for model in (target, attack))
+        self._architecture = architecture
+
+    @torch.no_grad()
+    def run(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (n, K) and reconstructions (n, C, 32, 32) of images (n, C, 32, 32)."""
+        logits = self._target(images)
+        assert self._architecture.reads is not None
+        return logits, self._attack(transmit(logits, self._architecture.reads, self._architecture.multilabel))
+
+
+class _Measured:
+    """Every measure of the test set, taken batch by batch: memory holds numbers per image, never the images."""
+
+    def __init__(
+        self, data: PreparedDataset, covariance: Covariance, headline: dict[str, Whitening], pair: _Pair
+    ) -> None:
+        self._data, self._pixels = data, covariance.mean.size
+        self._columns: dict[str, list[NDArray[Any]]] = {}
+        self._single: dict[str, list[NDArray[Any]]] = {}
+        self._outside: dict[str, list[Array]] = {}
+        self._right: list[NDArray[Any]] = []
+        self._guesses = label_images(covariance, data.outputs_used, data.info.multilabel)
+        self._covariance, self._headline = covariance, headline
+        self._settings = estimators(covariance)
+        self._covariance32 = covariance.single()
+        self._settings32 = estimators(self._covariance32)
+        for images, labels in batches(data, "test", EVALUATION_BATCH, pair.device):
+            logits, reconstructions = pair.run(images)
+            check_images(images, reconstructions)
+            self._add(images, labels, logits, reconstructions)
+
+    def _add(self, images: Tensor, labels: Tensor, logits: Tensor, reconstructions: Tensor) -> None:
+        several = labels.ndim > 1
+        if several:
+            self._right.append(((logits >= 0) == (labels > 0)).cpu().numpy())
+        else:
+            self._put("label", labels)
+            self._put("predicted", logits.argmax(1))
+        self._put("accuracy", accuracy(logits, labels))
+        for name, measure in (("mse", mse), ("psnr", psnr), ("ssim", ssim)):
+            self._put(name, measure(images, reconstructions))
+        x, y = (batch.cpu().double().contiguous().flatten(1).numpy() for batch in (images, reconstructions))
+        guesses = guess_by_label(logits.cpu(), self._guesses, several)
         error = np.maximum(((x - guesses) ** 2).mean(1), MSE_FLOOR)
-        columns.setdefault("psnr_class_mean", []).append(-10 * np.log10(error))
-        if sum(len(batch) for batch in originals) < gallery_images:
-            originals.append(images.cpu().numpy())
-            stolen.append(reconstructions.cpu().numpy())
-    shown = {
-        "originals": _as_bytes(originals, gallery_images),
-        "reconstructions": _as_bytes(stolen, gallery_images),
-        "labels": np.asarray(data.labels("test")[:gallery_images]),
-    }
-    frame = pd.DataFrame({name: np.concatenate(parts) for name, parts in columns.items()})
-    frame.insert(0, "image", np.arange(len(frame)))
-    return frame, shown
+        self._columns.setdefault("psnr_class_mean", []).append(-10 * np.log10(error))
+        self._add_risks(x, y, guesses)
+
+    def _put(self, name: str, values: Tensor) -> None:
+        self._columns.setdefault(name, []).append(values.cpu().numpy())
+
+    def _add_risks(self, x: Array, y: Array, guesses: Array) -> None:
+        covariance = self._covariance
+        by_mean, by_attack, by_label = (energies(x - other, covariance) for other in (covariance.mean, y, guesses))
+        for name, whitening in [*self._headline.items(), *((w.estimator, w) for w in self._settings)]:
+            for column, guess in ((name, by_attack), (f"{name}_class_mean", by_label)):
+                self._columns.setdefault(column, []).append(risk_of_energies(by_mean, guess, whitening))
+        total = np.maximum(by_attack.sum(1), MSE_FLOOR)
+        for whitening in self._settings:
+            outside = by_attack[:, ~whitening.kept].sum(1) / total
+            self._outside.setdefault(whitening.estimator, []).append(outside)
+        single = self._covariance32
+        x32, y32 = x.astype(np.float32), y.astype(np.float32)
+        mean32, attack32 = energies(x32 - single.mean, single), energies(x32 - y32, single)  # type: ignore[arg-type]
+        for whitening in self._settings32:
+            self._single.setdefault(whitening.estimator, []).append(risk_of_energies(mean32, attack32, whitening))
+
+    def frame(self) -> pd.DataFrame:
+        """A row per test image, in test order; estimators' columns in single precision, for which they are no headline."""
+        settings = {whitening.estimator for whitening in self._settings}
+        frame = pd.DataFrame(
+            {
+                name: np.concatenate(parts).astype(np.float32 if name in settings else parts[0].dtype)
+                for name, parts in self._columns.items()
+                if name in settings or name.removesuffix("_class_mean") not in settings
+            }
+        )
+        frame.insert(0, "image", np.arange(len(frame)))
+        return frame
+
+    def profile(self) -> pd.DataFrame:
+        """A row per estimator: the mean risk, what it keeps, and what float32 makes of it."""
+        rows = [
+            {
+                "estimator": whitening.estimator,
+                "kind": whitening.kind,
+                "parameter": whitening.parameter,
+                "rank": whitening.rank,
+                "pixels": self._pixels,
+                "share": whitening.share,
+                "risk": np.concatenate(self._columns[whitening.estimator]).mean(),
+                "risk_class_mean": np.concatenate(self._columns[f"{whitening.estimator}_class_mean"]).mean(),
+                "risk_float32": np.concatenate(self._single[own32.estimator]).mean(),
+                "error_outside": np.concatenate(self._outside[whitening.estimator]).mean(),
+            }
+            for whitening, own32 in zip(self._settings, self._settings32, strict=True)
+        ]
+        return pd.DataFrame(rows, columns=list(ESTIMATOR_COLUMNS))
+
+    def attributes(self) -> list[dict[str, Any]]:
+        """Accuracy of each attribute on the test set, beside the rate of the commoner value."""
+        right, labels = np.concatenate(self._right), self._data.labels("test")
+        names = self._data.info.label_names or tuple(str(index) for index in range(labels.shape[1]))
+        return [
+            {
+                "attribute": name,
+                "accuracy": float(right[:, index].mean()),
+                "majority": float(max(labels[:, index].mean(), 1 - labels[:, index].mean())),
+                "positives": int(labels[:, index].sum()),
+            }
+            for index, name in enumerate(names)
+        ]
 
 
-def predicted_label_images(logits: torch.Tensor, covariance: Covariance, multilabel: bool) -> NDArray[np.float64]:
+def guess_by_label(logits: Tensor, images: Array, multilabel: bool) -> Array:
     """What the predicted label alone gives away: the mean image of the predicted class, or the least-squares image for
     the predicted attributes; clipped to [0, 1].
 
-    Shapes: (n, K) -> (n, d).
+    Shapes: (n, K), images as :func:`vicious.metrics.risk.label_images` makes them -> (n, d).
     """
     predicted = (logits >= 0).long().numpy() if multilabel else logits.argmax(1).numpy()
-    return (label_design(predicted, logits.shape[1]) @ covariance.label_means).clip(0.0, 1.0)
+    return (label_design(predicted, logits.shape[1]) @ images).clip(0.0, 1.0)
 
 
-def summarise(
-    frame: pd.DataFrame,
-    data: PreparedDataset,
-    covariance: Covariance,
-    whitenings: dict[str, Whitening],
-    target_weights: Path,
-    attack_weights: Path,
-) -> dict[str, Any]:
-    """Means over test images with 95% bootstrap intervals, and what they were computed from."""
-    target_record, attack_record = load_record(target_weights), load_record(attack_weights)
+def summarise(frame: pd.DataFrame, covariance: Covariance, headline: dict[str, Whitening]) -> dict[str, Any]:
+    """Means over test images with 95% bootstrap intervals, and what the risks were computed from."""
     values: dict[str, Any] = {name: float(frame[name].mean()) for name in (*MEASURES, *BASELINE_MEASURES)}
     for name in ("psnr", "ssim", "risk", "risk95"):
         values[f"{name}_low"], values[f"{name}_high"] = interval(frame[name].to_numpy())
     d = covariance.mean.size
     return {
-        "dataset": data.info.name,
-        "task": data.task,
-        "k": data.info.classes,
-        "source": data.info.source,
-        "role": target_record["role"],
-        "attack": "posthoc" if attack_record["role"] == "posthoc" else "joint",
-        "outputs": attack_record["outputs"],
-        "beta_r": target_record["beta_r"],
-        "seed": target_record["schedule"]["seed"],
         "n": len(frame),
         "n_perfect": int((frame["mse"] <= MSE_FLOOR).sum()),
         **values,
@@ -180,14 +253,67 @@ def summarise(
         "covariance_singular": covariance.images <= d,
         **{
             f"{name}_{key}": getattr(whitening, key)
-            for name, whitening in whitenings.items()
+            for name, whitening in headline.items()
             for key in ("rank", "share", "estimator")
         },
-        "data": data.info.fingerprint,
-        "target": {key: target_record[key] for key in ("architecture", "schedule", "beta_c")},
-        "attacker": {key: attack_record[key] for key in ("architecture", "schedule")},
     }
 
 
-def _as_bytes(batches: list[NDArray[np.float32]], count: int) -> NDArray[np.uint8]:
-    return np.ascontiguousarray((np.concatenate(batches)[:count] * 255).round().astype(np.uint8))
+def _facts(data: PreparedDataset, target_weights: Path, attack_weights: Path) -> dict[str, Any]:
+    """What was attacked, by what, and from which settings: the same whether it failed or not."""
+    target, attack = load_record(target_weights), load_record(attack_weights)
+    return {
+        "dataset": data.info.name,
+        "task": data.task,
+        "k": data.info.classes,
+        "source": data.info.source,
+        "role": target["role"],
+        "attack": "posthoc" if attack["role"] == "posthoc" else "joint",
+        "outputs": attack["outputs"],
+        "beta_c": target["beta_c"],
+        "beta_r": target["beta_r"],
+        "seed": target["schedule"]["seed"],
+        "label_names": list(data.info.label_names),
+        "data": data.info.fingerprint,
+        "images": data.info.n,
+        "target": {key: target[key] for key in ("architecture", "schedule")},
+        "attacker": {key: attack[key] for key in ("architecture", "schedule")},
+    }
+
+
+def _nothing(data: PreparedDataset) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, NDArray[Any]]]:
+    """The results of an attack that could not be assessed: the same files, without an image."""
+    labels = [] if data.info.multilabel else ["label", "predicted"]
+    frame = pd.DataFrame(columns=["image", *labels, *MEASURES, *BASELINE_MEASURES])
+    images = np.empty((0, data.info.channels, 32, 32), np.uint8)
+    shown: dict[str, NDArray[Any]] = {"originals": images, "reconstructions": images, "labels": np.empty(0, np.int64)}
+    for end in ("highest", "lowest"):
+        shown |= {f"{end}_originals": images, f"{end}_reconstructions": images}
+        shown |= {f"{end}_risk95": np.empty(0), f"{end}_image": np.empty(0, np.int64)}
+    return frame, pd.DataFrame(columns=list(ESTIMATOR_COLUMNS)), shown
+
+
+def _gallery(data: PreparedDataset, pair: _Pair, frame: pd.DataFrame, count: int) -> dict[str, NDArray[Any]]:
+    """The first test images, and those with the highest and the lowest ``risk95``, with their reconstructions."""
+    by_risk = frame["risk95"].sort_values(kind="stable").index.to_numpy()
+    chosen = {"": np.arange(min(count, len(frame))), "highest_": by_risk[::-1][:count], "lowest_": by_risk[:count]}
+    shown: dict[str, NDArray[Any]] = {}
+    for prefix, indices in chosen.items():
+        originals, reconstructions = zip(*_reconstruct(data, pair, indices), strict=True)
+        shown[f"{prefix}originals"] = np.concatenate(originals)
+        shown[f"{prefix}reconstructions"] = np.concatenate(reconstructions)
+        if prefix:
+            shown[f"{prefix}risk95"] = frame["risk95"].to_numpy()[indices]
+            shown[f"{prefix}image"] = indices
+    shown["labels"] = data.labels("test")[chosen[""]]
+    return shown
+
+
+def _reconstruct(
+    data: PreparedDataset, pair: _Pair, indices: NDArray[np.int64]
+) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
+    images = data.images("test")
+    for start in range(0, len(indices), EVALUATION_BATCH):
+        originals = np.ascontiguousarray(images[indices[start : start + EVALUATION_BATCH]])
+        _, reconstructions = pair.run(as_batch(originals, pair.device))
+        yield originals, (reconstructions.cpu().numpy() * 255).round().astype(np.uint8)

@@ -7,10 +7,10 @@ guessing the mean image; larger is worse for privacy. Sigma is singular for real
 one eigendecomposition Sigma = V diag(l) V^T in float64 serves every estimator, and what was kept is reported as a rank.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from vicious.files import atomic_path
 
 Array = NDArray[np.float64]
 Estimator = Literal["truncated", "ridge", "ledoit_wolf"]
+Kind = Literal["truncated", "ridge", "ledoit_wolf", "identity", "share"]
 
 RISK_CAP = 1e3
 """Largest risk of one image: a perfect reconstruction would be infinite; it is capped here and counted."""
@@ -37,7 +38,9 @@ class Covariance:
         eigenvectors: (d, d), in columns, orthonormal.
         images: number n of images behind the estimate; with n <= d it is singular whatever the images are.
         shrinkage: the Ledoit-Wolf intensity in [0, 1].
-        label_means: (p, d), least-squares images for the labels: what a label alone tells, see :mod:`.baseline`.
+        label_gram, label_cross: (p, p) and (p, d), products of the labels' features (:func:`label_design`) with
+            themselves and with the centred images; :func:`label_images` makes images of them.
+        eigenvalues32, eigenvectors32: the same factorisation computed in float32, to see what precision changes.
     """
 
     mean: Array
@@ -45,7 +48,15 @@ class Covariance:
     eigenvectors: Array
     images: int
     shrinkage: float
-    label_means: Array
+    label_gram: Array
+    label_cross: Array
+    eigenvalues32: NDArray[np.float32]
+    eigenvectors32: NDArray[np.float32]
+
+    def single(self) -> "Covariance":
+        """This covariance with a mean and a factorisation in float32: arithmetic on it stays in float32."""
+        single: Any = (self.mean.astype(np.float32), self.eigenvalues32, self.eigenvectors32)
+        return replace(self, mean=single[0], eigenvalues=single[1], eigenvectors=single[2])
 
 
 def factorise(covariance: Array) -> tuple[Array, Array]:
@@ -93,16 +104,34 @@ class Whitening:
     """A linear map to coordinates in which the Mahalanobis distance is the Euclidean norm.
 
     Attributes:
-        matrix: (d, rank): kept eigenvectors divided by the root of their (regularised) eigenvalues.
-        rank: number of directions kept.
-        share: share of the total variance that they explain, in [0, 1].
         estimator: which one, with its setting, in words.
+        kind, parameter: the same for programs; the parameter is None for "ledoit_wolf" and "identity".
+        weights: (d,), of the squared coordinates along the eigenvectors; 0 where a direction is dropped.
+        vectors: (d, d), the eigenvectors in columns.
+        share: share of the total variance along the directions kept, in [0, 1].
     """
 
-    matrix: Array
-    rank: int
-    share: float
     estimator: str
+    kind: Kind
+    parameter: float | None
+    weights: Array
+    vectors: Array
+    share: float
+
+    @property
+    def kept(self) -> NDArray[np.bool_]:
+        """Which directions are kept, (d,)."""
+        return self.weights > 0
+
+    @property
+    def rank(self) -> int:
+        """Number of directions kept."""
+        return int(self.kept.sum())
+
+    @property
+    def matrix(self) -> Array:
+        """(d, rank): kept eigenvectors divided by the root of their (regularised) eigenvalues."""
+        return self.vectors[:, self.kept] * np.sqrt(self.weights[self.kept])
 
 
 def whiten(covariance: Covariance, estimator: Estimator = "truncated", cutoff: float = 1.2e-7) -> Whitening:
@@ -116,25 +145,20 @@ def whiten(covariance: Covariance, estimator: Estimator = "truncated", cutoff: f
     Raises:
         MetricError: the images do not vary at all, or the setting is out of range.
     """
-    values = covariance.eigenvalues
-    if not values.size or values[0] <= 0:
-        raise MetricError("all images are equal: their covariance is zero and the risk is not defined")
+    values = _varying(covariance)
     if cutoff < 0:
         raise MetricError(f"the cut-off must not be negative, got {cutoff}")
     mean = values.mean()
     if estimator == "truncated":
         kept = values > max(cutoff * values.size, 1e-15) * values[0]
-        spread, name = values[kept], f"truncated {cutoff:g} d"
-    elif estimator == "ridge":
-        kept, name = values + cutoff * mean > 1e-15 * values[0], f"ridge {cutoff:g}"
-        spread = values[kept] + cutoff * mean
-    elif estimator == "ledoit_wolf":
+        return _whitening(covariance, f"truncated {cutoff:g}", "truncated", cutoff, kept, values)
+    if estimator == "ridge":
+        spread = values + cutoff * mean
+        return _whitening(covariance, f"ridge {cutoff:g}", "ridge", cutoff, spread > 1e-15 * values[0], spread)
+    if estimator == "ledoit_wolf":
         spread = (1 - covariance.shrinkage) * values + covariance.shrinkage * mean
-        kept, name = spread > 1e-15 * values[0], f"ledoit_wolf {covariance.shrinkage:.4g}"
-        spread = spread[kept]
-    else:
-        raise MetricError(f"unknown estimator {estimator!r}: choose truncated, ridge or ledoit_wolf")
-    return _whitening(covariance, kept, spread, name)
+        return _whitening(covariance, "ledoit_wolf", "ledoit_wolf", None, spread > 1e-15 * values[0], spread)
+    raise MetricError(f"unknown estimator {estimator!r}: choose truncated, ridge or ledoit_wolf")
 
 
 def whiten_share(covariance: Covariance, share: float = 0.95) -> Whitening:
@@ -143,21 +167,56 @@ def whiten_share(covariance: Covariance, share: float = 0.95) -> Whitening:
     Raises:
         MetricError: the images do not vary, or ``share`` is not in (0, 1].
     """
+    values = _varying(covariance)
+    if not 0 < share <= 1:
+        raise MetricError(f"the share of variance must lie in (0, 1], got {share}")
+    explained = np.cumsum(values, dtype=np.float64) / values.sum(dtype=np.float64)
+    rank = min(int(np.searchsorted(explained, share * (1 - 1e-12))) + 1, int((values > 1e-15 * values[0]).sum()))
+    return _whitening(covariance, f"share {share:g}", "share", share, np.arange(values.size) < rank, values)
+
+
+def no_whitening(covariance: Covariance) -> Whitening:
+    """Plain distances: R becomes the ratio of the root mean squared errors of guessing and of the reconstruction."""
+    values = _varying(covariance)
+    return _whitening(covariance, "identity", "identity", None, np.ones(values.size, bool), np.ones_like(values))
+
+
+def _varying(covariance: Covariance) -> Array:
+    """The eigenvalues.
+
+    Raises:
+        MetricError: all are zero.
+    """
     values = covariance.eigenvalues
     if not values.size or values[0] <= 0:
         raise MetricError("all images are equal: their covariance is zero and the risk is not defined")
-    if not 0 < share <= 1:
-        raise MetricError(f"the share of variance must lie in (0, 1], got {share}")
-    explained = np.cumsum(values) / values.sum()
-    rank = min(int(np.searchsorted(explained, share * (1 - 1e-12))) + 1, int((values > 1e-15 * values[0]).sum()))
-    kept = np.arange(values.size) < rank
-    return _whitening(covariance, kept, values[kept], f"share {share:g}")
+    return values
 
 
-def _whitening(covariance: Covariance, kept: NDArray[np.bool_], spread: Array, name: str) -> Whitening:
+def _whitening(
+    covariance: Covariance, name: str, kind: Kind, parameter: float | None, kept: NDArray[np.bool_], spread: Array
+) -> Whitening:
     values = covariance.eigenvalues
-    matrix = covariance.eigenvectors[:, kept] / np.sqrt(spread)
-    return Whitening(matrix, int(kept.sum()), float(values[kept].sum() / values.sum()), name)
+    weights = np.zeros_like(values)
+    weights[kept] = 1 / spread[kept]
+    share = float(values[kept].sum(dtype=np.float64) / values.sum(dtype=np.float64))
+    return Whitening(name, kind, parameter, weights, covariance.eigenvectors, share)
+
+
+def energies(differences: Array, covariance: Covariance) -> Array:
+    """Squared coordinates along the eigenvectors: all that any whitening of this covariance needs of a difference.
+
+    Shapes: (n, d) -> (n, d). Precision is that of the arguments.
+    """
+    return (differences @ covariance.eigenvectors) ** 2
+
+
+def risk_of_energies(guess: Array, error: Array, whitening: Whitening) -> Array:
+    """Reconstruction risk R of each image, as :func:`risk`, from the energies of x - mu and of x - x_tilde.
+
+    Shapes: (n, d), (n, d) -> (n,).
+    """
+    return _ratio(np.sqrt(guess @ whitening.weights), np.sqrt(error @ whitening.weights))
 
 
 def mahalanobis(a: Array, b: Array, whitening: Whitening) -> Array:
@@ -183,10 +242,13 @@ def risk(x: Array, reconstruction: Array, mean: Array, whitening: Whitening) -> 
 
     Shapes: (n, d), (n, d), (d,) -> (n,). Range [0, RISK_CAP].
     """
-    guess = mahalanobis(x, mean, whitening)
-    error = mahalanobis(x, reconstruction, whitening)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.where(error > 0, guess / error, np.where(guess > 0, RISK_CAP, 1.0))
+    return _ratio(mahalanobis(x, mean, whitening), mahalanobis(x, reconstruction, whitening))
+
+
+def _ratio(guess: Array, error: Array) -> Array:
+    """guess / error in their own precision, with the cap where the error is nothing."""
+    ratio = np.where(guess > 0, np.full_like(guess, RISK_CAP), np.ones_like(guess))
+    np.divide(guess, error, out=ratio, where=error > 0)
     return np.minimum(ratio, RISK_CAP)
 
 
@@ -212,34 +274,66 @@ def fit_covariance(
         outputs: number of classes or attributes.
     """
     values, vectors = factorise(covariance)
+    values32, vectors32 = np.linalg.eigh(covariance.astype(np.float32))
     fourth, gram, cross = 0.0, np.zeros(()), np.zeros(())
     for rows, labels in batches:
         fourth += float((((rows - mean) ** 2).sum(1) ** 2).sum())
         design = label_design(labels, outputs)
         gram = gram + design.T @ design
         cross = cross + design.T @ (rows - mean)
-    label_means = np.linalg.pinv(gram, rcond=1e-10, hermitian=True) @ cross + _offset(labels, mean, gram)
-    shrinkage = ledoit_wolf_shrinkage(values, fourth / images, images)
-    return Covariance(mean, values, vectors, images, shrinkage, label_means)
+    return Covariance(
+        mean=mean,
+        eigenvalues=values,
+        eigenvectors=vectors,
+        images=images,
+        shrinkage=ledoit_wolf_shrinkage(values, fourth / images, images),
+        label_gram=gram,
+        label_cross=cross,
+        eigenvalues32=values32[::-1].clip(min=0.0),
+        eigenvectors32=np.ascontiguousarray(vectors32[:, ::-1]),
+    )
 
 
-def _offset(labels: NDArray[np.integer], mean: Array, gram: Array) -> Array:
-    """Add the mean back: to every class (an unseen one predicts the mean image), or to the constant alone."""
-    if labels.ndim == 1:
-        return np.broadcast_to(mean, (len(gram), mean.size))
-    return np.vstack([mean, np.zeros((len(gram) - 1, mean.size))])
+def label_images(covariance: Covariance, used: Sequence[int] | None, multilabel: bool) -> Array:
+    """Least-squares images for labels: what a label alone tells of an image.
+
+    For classes the mean image of each (an unseen class gets the overall mean); for attributes a constant image first,
+    then what each attribute adds, so that ``label_design(labels, K) @ label_images(...)`` is the best guess either way.
+
+    Args:
+        used: the classes or attributes of the task; None for all.
+
+    Returns:
+        (K, d) for classes, (1 + K, d) for attributes.
+    """
+    rows = np.arange(len(covariance.label_gram)) if used is None else np.asarray(used) + multilabel
+    if multilabel and used is not None:
+        rows = np.concatenate([[0], rows])
+    gram, cross = covariance.label_gram[np.ix_(rows, rows)], covariance.label_cross[rows]
+    images = np.linalg.pinv(gram, rcond=1e-10, hermitian=True) @ cross
+    if multilabel:
+        images[0] += covariance.mean
+        return images
+    return images + covariance.mean
+
+
+_ARRAYS = (
+    "mean",
+    "eigenvalues",
+    "eigenvectors",
+    "label_gram",
+    "label_cross",
+    "eigenvalues32",
+    "eigenvectors32",
+)
 
 
 def save_covariance(covariance: Covariance, path: Path) -> None:
     """Write a covariance as safetensors."""
     from safetensors.numpy import save_file
 
-    arrays = {name: np.ascontiguousarray(getattr(covariance, name)) for name in ("mean", "eigenvalues", "eigenvectors")}
-    arrays |= {
-        "label_means": np.ascontiguousarray(covariance.label_means),
-        "images": np.array([covariance.images]),
-        "shrinkage": np.array([covariance.shrinkage]),
-    }
+    arrays = {name: np.ascontiguousarray(getattr(covariance, name)) for name in _ARRAYS}
+    arrays |= {"images": np.array([covariance.images]), "shrinkage": np.array([covariance.shrinkage])}
     with atomic_path(path) as temporary:
         save_file(arrays, temporary)
 
@@ -255,13 +349,7 @@ def load_covariance(path: Path) -> Covariance:
 
     try:
         arrays = load_file(path)
-        return Covariance(
-            mean=arrays["mean"],
-            eigenvalues=arrays["eigenvalues"],
-            eigenvectors=arrays["eigenvectors"],
-            images=int(arrays["images"][0]),
-            shrinkage=float(arrays["shrinkage"][0]),
-            label_means=arrays["label_means"],
-        )
+        whole = {name: arrays[name] for name in _ARRAYS}
+        return Covariance(images=int(arrays["images"][0]), shrinkage=float(arrays["shrinkage"][0]), **whole)
     except (OSError, SafetensorError, KeyError) as error:
         raise DataError(f"{path} is missing or damaged ({error}): run `vicious fit-covariance` again") from None

@@ -1,7 +1,6 @@
 """Figure 1: test images, and their reconstructions from the outputs of an honest and of a vicious model."""
 
 import math
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,88 +10,79 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from vicious.data.splits import SIDE
-from vicious.errors import DataError, MixedResultsError
+from vicious.errors import DataError
 from vicious.report import frames
-from vicious.report.style import DOUBLE, GREY, SINGLE, SMALL, new_figure, plain, style
+from vicious.report.gallery import (
+    Gallery,
+    Strip,
+    check_same_images,
+    decibel,
+    draw_strips,
+    load_gallery,
+    read_assessments,
+)
+from vicious.report.headline import headline, one_of_each
+from vicious.report.style import DOUBLE, SINGLE, new_figure, plain, style, write_figure
 
 MAX_IMAGES = 8
-"""Images shown of each dataset: more would be too small to judge at column width."""
-_GAP = 2
-"""White pixels between images."""
-_LABELS = ("original", "post-hoc\non honest", "vicious")
-
-
-@dataclass(frozen=True)
-class Gallery:
-    """One gallery file: uint8 images of shape (m, C, side, side) and their reconstructions."""
-
-    originals: np.ndarray
-    reconstructions: np.ndarray
-
-    def psnr(self) -> float:
-        """Mean over the images of the PSNR in dB, from 8-bit values; infinite for a perfect reconstruction."""
-        difference = (self.originals.astype(float) - self.reconstructions.astype(float)) / 255.0
-        mse = np.mean(difference**2, axis=(1, 2, 3))
-        with np.errstate(divide="ignore"):
-            return float(np.mean(-10.0 * np.log10(mse)))
+"""Images shown of each task: more would be too small to judge at column width."""
+_LABELS = ("post-hoc\non honest", "vicious")
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One dataset of the figure; a gallery is None where its model or attack failed."""
+    """One task of the figure; a gallery is None where its model or attack failed."""
 
-    dataset: str
+    task: str
     source: str
     honest: Gallery | None
     vicious: Gallery | None
 
 
-def load_gallery(path: Path | None) -> Gallery | None:
-    """Read one gallery file; None where there is no file or it holds no image, which is how a failure looks.
+def write(assessments: Sequence[Path], out: Path) -> tuple[Path, ...]:
+    """Write figure1.pdf, figure1.png and figure1.md below ``out``, and return their paths.
+
+    Of each task, the first seed of the honest and of the vicious model with the smallest beta_R, on logits where there
+    are any. A gallery that is not there or holds no image is drawn as failed.
+
+    Args:
+        assessments: summaries of assessments (JSON); galleries lie beside.
+        out: folder.
 
     Raises:
-        DataError: the file is damaged or its arrays are not uint8 images.
+        DataError: a file is damaged, or no attack of the figure was assessed.
+        MixedResultsError: results of different configurations, or galleries of different test images.
+        StorageError: a file cannot be written.
     """
-    if path is None or not Path(path).exists():
-        return None
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            gallery = Gallery(arrays["originals"], arrays["reconstructions"])
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise DataError(
-            f"cannot read the gallery {path} ({error}): delete it and run the same command again"
-        ) from error
-    shapes = (gallery.originals.shape, gallery.reconstructions.shape)
-    kinds = {gallery.originals.dtype, gallery.reconstructions.dtype}
-    if shapes[0] != shapes[1] or len(shapes[0]) != 4 or shapes[0][1] not in (1, 3) or kinds != {np.dtype(np.uint8)}:
-        raise DataError(
-            f"{path}: originals {shapes[0]} and reconstructions {shapes[1]} should be uint8 images of one shape "
-            "(m, 1 or 3, side, side): delete the file and run the same command again"
-        )
-    return gallery if len(gallery.originals) else None
+    shown = headline(one_of_each(read_assessments(assessments)))
+    shown = shown.loc[shown["role"] != "autoencoder"]
+    files = {(row["task"], row["role"]): row["gallery"] for row in shown.to_dict("records")}
+    tasks = dict.fromkeys(str(task) for task in shown["task"])
+    galleries = [(task, files.get((task, "honest")), files.get((task, "vicious"))) for task in tasks]
+    panels = load_panels(shown, galleries)
+    return write_figure(1, figure1(panels), caption(shown, panels), Path(out))
 
 
 def load_panels(summary: pd.DataFrame, galleries: Sequence[tuple[str, Path | None, Path | None]]) -> list[Panel]:
-    """A panel for each (dataset, honest gallery, vicious gallery), in catalogue order.
+    """A panel for each (task, honest gallery, vicious gallery), in catalogue order.
 
     Raises:
-        DataError: a gallery is damaged, or the summary does not know its dataset.
-        MixedResultsError: a dataset's two galleries show different test images.
+        DataError: a gallery is damaged, or the summary does not know its task.
+        MixedResultsError: a task's two galleries show different test images.
     """
     source = frames.sources(summary)
-    unknown = sorted({dataset for dataset, _, _ in galleries} - set(source))
+    unknown = sorted({task for task, _, _ in galleries} - set(source))
     if unknown or not galleries:
         raise DataError(
-            f"galleries of {', '.join(unknown) or 'no dataset'}, but the summary has {', '.join(source)}: "
-            "give the galleries of the datasets in the summary"
+            f"galleries of {', '.join(unknown) or 'no task'}, but the summary has {', '.join(source)}: "
+            "give the galleries of the tasks in the summary"
         )
     panels = [
-        Panel(dataset, source[dataset], load_gallery(honest), load_gallery(vicious))
-        for dataset, honest, vicious in sorted(galleries, key=lambda item: frames.order(item[0]))
+        Panel(task, source[task], load_gallery(honest), load_gallery(vicious))
+        for task, honest, vicious in sorted(galleries, key=lambda item: frames.order(item[0]))
     ]
     for panel in panels:
-        _same_images(panel)
+        check_same_images({"post-hoc on honest": panel.honest, "vicious": panel.vicious}, panel.task)
     return panels
 
 
@@ -110,11 +100,11 @@ def figure1(panels: Sequence[Panel]) -> Figure:
     return figure
 
 
-def caption(summary: pd.DataFrame, panels: Sequence[Panel], expected_seeds: int | None = None) -> str:
-    """The caption, with the settings used and what failed."""
-    shown = summary.loc[summary["dataset"].isin([panel.dataset for panel in panels])]
+def caption(summary: pd.DataFrame, panels: Sequence[Panel]) -> str:
+    """The caption, with the settings of the models in ``summary`` and what failed."""
+    shown = summary.loc[summary["task"].isin([panel.task for panel in panels])]
     failed = [
-        f"{frames.title(panel.dataset)} ({name})"
+        f"{frames.title(panel.task)} ({name})"
         for panel in panels
         for name, gallery in (("post-hoc attack on honest", panel.honest), ("vicious", panel.vicious))
         if gallery is None
@@ -124,64 +114,19 @@ def caption(summary: pd.DataFrame, panels: Sequence[Panel], expected_seeds: int 
         "Reconstructions from model outputs. Of each dataset, the same test images: the originals, the post-hoc "
         "attack on an honest model, and the attack trained together with a vicious model. Galleries come from one "
         "model each. Figures in dB: PSNR, mean over the images shown. "
-        f"{frames.settings(shown, expected_seeds)}{note}"
+        f"{frames.settings(shown)}{note}"
     )
 
 
-def _same_images(panel: Panel) -> None:
-    if panel.honest is None or panel.vicious is None:
-        return
-    if not np.array_equal(panel.honest.originals, panel.vicious.originals):
-        raise MixedResultsError(
-            f"the honest and the vicious gallery of {panel.dataset} show different test images: "
-            "delete both and run the same command again"
-        )
-
-
 def _draw(ax: Axes, panel: Panel) -> None:
-    ax.set_title(plain(frames.marked_title(panel.dataset, panel.source)), pad=3)
-    ax.set_xticks([])
-    ax.spines[:].set_visible(False)
-    ax.tick_params(axis="y", length=0, pad=2)
+    ax.set_title(plain(frames.marked_title(panel.task, panel.source)), pad=3)
     known = panel.honest or panel.vicious
-    # A panel that failed as a whole keeps the shape of the others.
-    originals = known.originals[:MAX_IMAGES] if known else np.zeros((MAX_IMAGES, 1, SIDE, SIDE), np.uint8)
-    rows = [_strip(known.originals if known else None, originals)]
-    rows += [_strip(one.reconstructions if one else None, originals) for one in (panel.honest, panel.vicious)]
-    step = originals.shape[2] + _GAP
-    ax.imshow(np.concatenate(rows)[:-_GAP, :-_GAP], interpolation="none", aspect="equal")
-    middles = [step * row + originals.shape[2] / 2 for row in range(3)]
-    ax.set_yticks(middles, _row_labels(panel))
-    for middle, gallery in zip(middles, (known, panel.honest, panel.vicious), strict=True):
-        if gallery is None:
-            ax.text(step * len(originals) / 2, middle, "failed", ha="center", va="center", fontsize=SMALL, color=GREY)
+    strips = [Strip("original", None if known is None else known.originals)]
+    strips += [_strip(*both) for both in zip(_LABELS, (panel.honest, panel.vicious), strict=True)]
+    draw_strips(ax, strips, MAX_IMAGES)
 
 
-def _row_labels(panel: Panel) -> list[str]:
-    labels = [_LABELS[0]]
-    for label, gallery in zip(_LABELS[1:], (panel.honest, panel.vicious), strict=True):
-        number = "" if gallery is None else f"\n{_decibel(_first(gallery).psnr())}"
-        labels.append(label + number)
-    return labels
-
-
-def _decibel(value: float) -> str:
-    return "∞ dB" if math.isinf(value) else f"{value:.1f} dB"
-
-
-def _first(gallery: Gallery) -> Gallery:
-    return Gallery(gallery.originals[:MAX_IMAGES], gallery.reconstructions[:MAX_IMAGES])
-
-
-def _strip(images: np.ndarray | None, like: np.ndarray) -> np.ndarray:
-    """Images (m, C, side, side) beside each other as one RGB image, with a white gap right of and below each.
-
-    Without images, a light grey bar of the size of ``like`` (m, C, side, side).
-    """
-    if images is None:
-        bar = np.full((like.shape[2], len(like) * (like.shape[3] + _GAP), 3), 240, np.uint8)
-        return np.pad(bar, ((0, _GAP), (0, 0), (0, 0)), constant_values=255)
-    images = images[:MAX_IMAGES]
-    rgb = np.broadcast_to(images, (images.shape[0], 3, *images.shape[2:])) if images.shape[1] == 1 else images
-    padded = np.pad(rgb, ((0, 0), (0, 0), (0, _GAP), (0, _GAP)), constant_values=255)
-    return np.concatenate(list(padded.transpose(0, 2, 3, 1)), axis=1)
+def _strip(label: str, gallery: Gallery | None) -> Strip:
+    if gallery is None:
+        return Strip(label, None)
+    return Strip(f"{label}\n{decibel(gallery.first(MAX_IMAGES).psnr())}", gallery.reconstructions)

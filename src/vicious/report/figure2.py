@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,17 +17,19 @@ from vicious.report.labels import Label, place
 from vicious.report.style import (
     ALL_SYNTHETIC,
     BETA,
-    COLOURS,
     DOUBLE,
     GREY,
+    NOTE_LINE,
     RISK,
     RISK95,
-    SMALL,
+    failure_lines,
     marker,
     new_figure,
+    note_failures,
     plain,
     role_handle,
     style,
+    write_figure,
 )
 
 Point = tuple[float, float]
@@ -38,21 +41,23 @@ _ALONG_ARROW = 12
 _DASHED = (0, (4, 2))
 
 
-def figure2(summary: pd.DataFrame, expected_seeds: int | None = None) -> Figure:
+def figure2(summary: pd.DataFrame) -> Figure:
     """Draw accuracy (%) against R and R95, means over seeds with standard deviations as bars.
 
-    A panel for each of R and R95, and a line of panels for each kind of outputs.
+    A panel for each of R and R95, and a line of panels for each kind of outputs. Autoencoders have no accuracy, so no
+    point.
 
     Raises:
-        DataError: a column is missing, or there is no post-hoc or joint attack.
+        DataError: a column is missing, or there is no post-hoc attack and no vicious model.
         MixedResultsError: the rows mix configurations.
     """
-    frames.check_summary(summary)
-    found = frames.groups(summary, expected_seeds)
+    shown = _shown(summary)
+    found = frames.groups(shown)
     kinds = list(dict.fromkeys(group.outputs for group in found))
-    source = frames.sources(summary)
+    source = frames.sources(shown)
     with style():
-        figure = new_figure(DOUBLE, 0.55 + 2.6 * len(kinds))
+        failed = failure_lines(frames.failed_seeds(found))
+        figure = new_figure(DOUBLE, 0.55 + 2.6 * len(kinds) + NOTE_LINE * len(failed))
         axes = np.asarray(figure.subplots(len(kinds), 2, sharey="row", squeeze=False))
         panels = [
             (ax, [group for group in found if group.outputs == kind], column)
@@ -61,13 +66,13 @@ def figure2(summary: pd.DataFrame, expected_seeds: int | None = None) -> Figure:
         ]
         for ax, here, column in panels:
             _draw(ax, here, column)
-            ax.set_xlabel(f"{_COLUMNS[column]}\n({_seeds(here)}; {RISK} has no unit)")
+            ax.set_xlabel(f"{_COLUMNS[column]}\n({frames.spread(here)}; {RISK} has no unit)")
             ax.set_title(f"outputs: {here[0].outputs}" if len(kinds) > 1 else "")
         for ax in axes[:, 0]:
             ax.set_ylabel("test accuracy (%)")
         heading = ALL_SYNTHETIC if frames.all_synthetic(source) else None
         figure.legend(handles=_legend(), title=heading, loc="outside upper center", ncols=3, handletextpad=0.5)
-        _note(figure, found)
+        note_failures(figure, failed)
         # The layout must be final before free places for labels can be found.
         figure.draw_without_rendering()
         for ax, here, column in panels:
@@ -75,17 +80,45 @@ def figure2(summary: pd.DataFrame, expected_seeds: int | None = None) -> Figure:
     return figure
 
 
-def caption(summary: pd.DataFrame, expected_seeds: int | None = None) -> str:
+def caption(summary: pd.DataFrame) -> str:
     """The caption, with the settings used and what failed."""
-    failed = frames.failures(frames.groups(summary, expected_seeds))
+    shown = _shown(summary)
+    failed = frames.failures(frames.groups(shown))
     note = f" Without a result: {'; '.join(failed)}." if failed else ""
+    left_out = (
+        " Autoencoders have no accuracy and are left out; their risks are in table 1."
+        if len(shown) < len(summary)
+        else ""
+    )
     return (
         "Test accuracy against reconstruction risk: left the published R, right R95, on the leading components that "
         "explain 95% of the variance. Arrows lead from the post-hoc attack on honest models to the attack trained "
         "together with vicious models, by growing beta_R where there are several. Means over seeds; bars: standard "
         "deviation, none for a single seed. Vertical line: R = 1, guessing the mean image; further right is worse for "
-        f"privacy. {frames.settings(summary, expected_seeds)}{note}"
+        f"privacy.{left_out} {frames.settings(shown)}{note}"
     )
+
+
+def write(summary: Path, out: Path) -> tuple[Path, ...]:
+    """Write figure2.pdf, figure2.png and figure2.md below ``out``, and return their paths.
+
+    Args:
+        summary: the main comparison's summary.
+        out: folder.
+
+    Raises:
+        DataError: the summary is damaged or lacks a column.
+        MixedResultsError: the summary mixes configurations.
+        StorageError: a file cannot be written.
+    """
+    frame = frames.read_summary(Path(summary))
+    return write_figure(2, figure2(frame), caption(frame), Path(out))
+
+
+def _shown(summary: pd.DataFrame) -> pd.DataFrame:
+    """The rows of models that have an accuracy."""
+    frames.check_summary(summary)
+    return summary.loc[summary["role"] != "autoencoder"]
 
 
 def _draw(ax: Axes, found: Sequence[Group], column: str) -> None:
@@ -112,18 +145,18 @@ def _label(ax: Axes, found: Sequence[Group], column: str, source: dict[str, str]
     points = [point for path in paths.values() for ends in pairwise(path) for point in _between(*ends)]
     points += [point for group in found for point in _bars(group, column)]
     points += [(1.0, float(y)) for y in np.linspace(*ax.get_ylim(), 60)]
-    place(ax, [*_dataset_labels(paths, source), *_beta_labels(found, column)], points)
+    place(ax, [*_task_labels(paths, source), *_beta_labels(found, column)], points)
 
 
-def _dataset_labels(paths: dict[str, list[Point]], source: dict[str, str]) -> list[Label]:
+def _task_labels(paths: dict[str, list[Point]], source: dict[str, str]) -> list[Label]:
     once = frames.all_synthetic(source)
     labels = []
-    for dataset, path in paths.items():
-        mark = "\n(synthetic stand-in)" if source[dataset] == "synthetic" and not once else ""
+    for task, path in paths.items():
+        mark = f"\n{frames.STAND_IN.strip()}" if source[task] == "synthetic" and not once else ""
         # With several beta_R the vicious points have labels of their own.
         near = path[:2] if len(path) == 2 else path[:1]
         anchors = [*near, *(_between(*ends)[_ALONG_ARROW // 2] for ends in pairwise(path[:2]))]
-        labels.append(Label(plain(frames.title(dataset)) + mark, tuple(anchors)))
+        labels.append(Label(plain(frames.title(task)) + mark, tuple(anchors)))
     return labels
 
 
@@ -136,12 +169,12 @@ def _beta_labels(found: Sequence[Group], column: str) -> list[Label]:
 
 
 def _paths(found: Sequence[Group], column: str) -> dict[str, list[Point]]:
-    """The points that exist of each dataset: honest, then vicious by growing beta_R."""
+    """The points that exist of each task: honest, then vicious by growing beta_R."""
     paths: dict[str, list[Point]] = {}
     for group in found:
         point = _point(group, column)
         if point is not None:
-            paths.setdefault(group.dataset, []).append(point)
+            paths.setdefault(group.task, []).append(point)
     return paths
 
 
@@ -170,30 +203,9 @@ def _bars(group: Group, column: str) -> list[Point]:
     return [(x + step * across, y) for step in steps] + [(x, y + step * up) for step in steps]
 
 
-def _seeds(found: Sequence[Group]) -> str:
-    counts = sorted({group.cell("risk").ok for group in found} - {0})
-    if not counts:
-        return "no seed succeeded"
-    if counts == [1]:
-        return "n = 1 seed"
-    span = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    return f"mean ± s.d. over n = {span} seeds"
-
-
 def _legend() -> list[Line2D]:
     return [
         role_handle("honest", "honest, post-hoc attack"),
         role_handle("vicious", "vicious"),
         Line2D([], [], color=GREY, linewidth=0.8, linestyle=_DASHED, label=f"mean image ({RISK} = 1)"),
     ]
-
-
-def _note(figure: Figure, found: Sequence[Group]) -> None:
-    """Name the groups with failed seeds below the panels: what is not drawn must not vanish."""
-    failed = [
-        f"{plain(group.label)}: {cell.failed} of {cell.total} seeds".replace("beta_R", BETA)
-        for group, cell in ((group, group.cell("risk")) for group in found)
-        if cell.failed
-    ]
-    if failed:
-        figure.supxlabel("Failed: " + ";\n".join(failed), fontsize=SMALL, color=COLOURS["vicious"])

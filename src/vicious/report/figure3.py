@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -14,7 +15,6 @@ from matplotlib.ticker import MaxNLocator
 
 from vicious.errors import DataError
 from vicious.report import frames
-from vicious.report.frames import Role
 from vicious.report.style import (
     BETA,
     COLOURS,
@@ -28,7 +28,9 @@ from vicious.report.style import (
     plain,
     role_handle,
     style,
+    write_figure,
 )
+from vicious.study import Role
 
 DETECTOR = "linear_decodability"
 """The detector that the figure shows unless told otherwise."""
@@ -107,6 +109,25 @@ def caption(summary: pd.DataFrame, detection: pd.DataFrame, detector: str = DETE
     )
 
 
+def write(summary: Path, detection: Path, out: Path, detector: str = DETECTOR) -> tuple[Path, ...]:
+    """Write figure3.pdf, figure3.png and figure3.md below ``out``, and return their paths.
+
+    Args:
+        summary: the main comparison's summary.
+        detection: detection.csv.
+        out: folder.
+        detector: the detector to show.
+
+    Raises:
+        DataError: an input is damaged or lacks a column, or there are no scores of the detector.
+        MixedResultsError: an input mixes configurations.
+        StorageError: a file cannot be written.
+    """
+    frame, scores = frames.read_summary(Path(summary)), frames.read_detection(Path(detection))
+    drawn, told = figure3(frame, scores, detector), caption(frame, scores, detector)
+    return write_figure(3, drawn, told, Path(out))
+
+
 def rows(detection: pd.DataFrame) -> list[Row]:
     """The rows of one panel, in catalogue order, honest before vicious, then by outputs and beta_R."""
     found: list[Row] = []
@@ -114,7 +135,7 @@ def rows(detection: pd.DataFrame) -> list[Row]:
         dataset, role, outputs, beta_r = key
         models = tuple(_model(scores) for _, scores in group.groupby("seed", sort=True))
         found.append(Row(str(dataset), cast(Role, str(role)), str(outputs), cast(float, beta_r), models))
-    return sorted(found, key=lambda row: (*frames.order(row.dataset), row.role, row.outputs, row.beta_r))
+    return sorted(found, key=lambda row: _order(_key(row)))
 
 
 def _model(scores: pd.DataFrame) -> Model:
@@ -150,7 +171,7 @@ class _Layout:
         headings: dict[str, float] = {}
         lines: dict[_Key, float] = {}
         at = 0.0
-        keys = sorted({_key(row) for row in found}, key=lambda key: (*frames.order(key[0]), *key[1:]))
+        keys = sorted({_key(row) for row in found}, key=_order)
         for key in keys:
             if key[0] not in headings:
                 at += 0.4 if headings else 0.0
@@ -173,6 +194,10 @@ class _Layout:
 
 def _key(row: Row) -> _Key:
     return (row.dataset, row.role, row.outputs, row.beta_r)
+
+
+def _order(key: _Key) -> tuple[tuple[int, int, str], int, str, float]:
+    return frames.order(key[0]), list(frames.ATTACK_OF).index(key[1]), *key[2:]
 
 
 def _draw(ax: Axes, panel: Sequence[Row], layout: _Layout) -> None:
@@ -214,14 +239,15 @@ def _names(ax: Axes, layout: _Layout, source: dict[str, str]) -> None:
 
 def _name(key: _Key, layout: _Layout) -> str:
     _, role, outputs, beta_r = key
-    details = [outputs] if layout.several(2) else []
+    details = [outputs] if layout.several(2) and outputs else []
     details += [f"{BETA} = {beta_r:g}"] if layout.several(3) and role == "vicious" else []
     return f"{', '.join([role, *details])} ({layout.counts[key]})"
 
 
 def _legend(keys: Sequence[_Key]) -> list[Line2D]:
-    handles = [role_handle("honest", "honest model"), role_handle("vicious", "vicious model")]
-    if len({key[2] for key in keys}) > 1:
+    there = {key[1] for key in keys}
+    handles = [role_handle(role, words) for role, words in _MODELS.items() if role in there]
+    if any(key[2] == "softmax" for key in keys):
         handles.append(role_handle("vicious", "hollow: softmax outputs", filled=False))
     return handles
 
@@ -230,6 +256,7 @@ def _words(detector: str) -> str:
     return detector.replace("_", " ")
 
 
+_MODELS: dict[Role, str] = {"honest": "honest model", "vicious": "vicious model", "autoencoder": "autoencoder"}
 _UNITS = {"linear_decodability": "share of pixel variance explained\nbeyond the predicted class's mean image"}
 
 

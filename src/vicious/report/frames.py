@@ -1,7 +1,8 @@
 """What tables and figures share: reading the summaries, refusing mixed ones, and means over seeds that keep failures.
 
-A *group* is all seeds of one model and attack: the post-hoc attack on honest models, or the joint attack of vicious
-ones, at one kind of output and one weight of the reconstruction loss. Other attacks in a summary are left alone.
+A *group* is all seeds of one model and attack on one task: the post-hoc attack on honest models, or the joint attack of
+vicious ones and of autoencoders, at one kind of output and one weight of the reconstruction loss. Other attacks in a
+summary are left alone.
 """
 
 import io
@@ -9,28 +10,37 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast
+from typing import cast
 
 import numpy as np
 import pandas as pd
 
 from vicious.data.catalog import CATALOG
+from vicious.data.tasks import parse_task
 from vicious.errors import DataError, MixedResultsError
+from vicious.study import Role, task_title
 
-Role = Literal["honest", "vicious"]
-ATTACK_OF: dict[Role, str] = {"honest": "posthoc", "vicious": "joint"}
-"""The attack that the tables and figures report for each role."""
+ATTACK_OF: dict[Role, str] = {"honest": "posthoc", "vicious": "joint", "autoencoder": "joint"}
+"""The attack that the tables and figures report for each role, in their order."""
+STAND_IN = " (synthetic stand-in)"
+"""What follows the title of data that are not the official ones."""
 
-_KEY = ("dataset", "role", "attack", "outputs", "beta_r", "seed")
+_KEY = ("task", "role", "attack", "outputs", "beta_r", "seed")
 _MEASURES = (
     *("accuracy", "mse", "psnr", "ssim", "risk", "risk95"),
     *("risk_class_mean", "risk95_class_mean", "psnr_class_mean"),
 )
-_SUMMARY_TEXT = ("dataset", "role", "attack", "outputs", "status", "reason", "source")
-_SUMMARY_NUMBERS = ("beta_r", "seed", "n", *_MEASURES)
+_OF_LABELS = ("accuracy", "risk_class_mean", "risk95_class_mean", "psnr_class_mean")
+"""Measures of the predicted labels, which an autoencoder was never asked for."""
+_SUMMARY_TEXT = ("dataset", "task", "role", "attack", "outputs", "status", "reason", "source")
+_SUMMARY_NUMBERS = ("k", "beta_r", "seed", "n", *_MEASURES, "pixels", "covariance_images")
 _DETECTION_KEY = ("dataset", "role", "outputs", "beta_r", "seed", "detector", "n_user", "draw")
 _DETECTION_TEXT = ("dataset", "role", "outputs", "detector", "status")
 _DETECTION_NUMBERS = ("beta_r", "seed", "n_user", "draw", "score")
+_COMPARED = ("accuracy", "psnr", "ssim", "risk", "risk95")
+_COMPARISON_KEY = ("task", "role", "outputs", "beta_r", "measure")
+_COMPARISON_TEXT = ("dataset", "task", "role", "outputs", "measure")
+_COMPARISON_NUMBERS = ("beta_r", "difference", "low", "high", "p", "n_images", "seeds")
 
 
 @dataclass(frozen=True)
@@ -41,7 +51,7 @@ class Cell:
         mean: over the seeds that succeeded; NaN without any.
         sd: standard deviation (ddof 1) over the same seeds; NaN for fewer than two.
         ok: seeds that succeeded.
-        total: seeds that were planned; 0 where nothing was run.
+        total: seeds that were planned; 0 where nothing was run, or where the measure does not apply.
     """
 
     mean: float
@@ -59,18 +69,37 @@ class Cell:
 class Group:
     """All seeds of one model and attack; ``rows`` is a slice of the summary, empty where nothing was run.
 
-    ``beta_r`` is 0 for honest models, NaN for a vicious group that was not run. ``planned`` is the number of seeds.
+    ``beta_r`` is 0 for honest models, NaN for a vicious group that was not run.
     """
 
+    task: str
     dataset: str
     role: Role
     outputs: str
     beta_r: float
     rows: pd.DataFrame
-    planned: int
+
+    @property
+    def planned(self) -> int:
+        """Number of seeds, those that failed included."""
+        return len(self.rows)
+
+    @property
+    def k(self) -> int | None:
+        """Number of outputs of the target models, None where nothing was run."""
+        return int(self.rows["k"].iloc[0]) if len(self.rows) else None
+
+    def applies(self, column: str) -> bool:
+        """Whether the column means anything for this role: the labels of an autoencoder do not."""
+        return self.role != "autoencoder" or column not in _OF_LABELS
 
     def cell(self, column: str, scale: float = 1.0) -> Cell:
-        """The column, times ``scale``, over the seeds. A seed whose value is missing counts as failed."""
+        """The column, times ``scale``, over the seeds. A seed whose value is missing counts as failed.
+
+        A column that does not apply gives a cell of no seeds, none of them failed.
+        """
+        if not self.applies(column):
+            return Cell(math.nan, math.nan, 0, 0)
         return cell(self.rows.loc[self.rows["status"] == "ok", column].to_numpy(dtype=float) * scale, self.planned)
 
     @property
@@ -82,8 +111,7 @@ class Group:
     @property
     def label(self) -> str:
         """A short name, such as ``CIFAR-10, vicious (logits, beta_R = 3)``."""
-        beta = f", beta_R = {self.beta_r:g}" if self.role == "vicious" else ""
-        return f"{title(self.dataset)}, {self.role} ({self.outputs}{beta})"
+        return _label([self])
 
     def failures(self) -> list[str]:
         """A line for each reason why seeds have no result."""
@@ -91,27 +119,7 @@ class Group:
         seeds: dict[str, list[str]] = {}
         for seed, reason in zip(failed["seed"], failed["reason"], strict=True):
             seeds.setdefault(_one_line(reason) or "no reason recorded", []).append(f"{seed:g}")
-        lines = [f"{self.label}, seed {', '.join(which)}: {reason}" for reason, which in seeds.items()]
-        missing = self.planned - len(self.rows)
-        return [*lines, f"{self.label}: no result for {missing} of {self.planned} seeds"] if missing else lines
-
-
-@dataclass(frozen=True)
-class Pair:
-    """The honest and the vicious group that are compared: one row of table 1, one arrow of figure 2."""
-
-    honest: Group
-    vicious: Group
-
-    @property
-    def dataset(self) -> str:
-        """Key of the dataset."""
-        return self.honest.dataset
-
-    @property
-    def outputs(self) -> str:
-        """What the attacker reads: ``logits`` or ``softmax``."""
-        return self.honest.outputs
+        return [f"{self.label}, seed {', '.join(which)}: {reason}" for reason, which in seeds.items()]
 
 
 def cell(values: np.ndarray, planned: int) -> Cell:
@@ -123,7 +131,7 @@ def cell(values: np.ndarray, planned: int) -> Cell:
 
 
 def read_summary(path: Path) -> pd.DataFrame:
-    """Read and check a summary.csv.
+    """Read and check an experiment's summary.
 
     Raises:
         DataError: it is missing, empty, not a table, or lacks a column.
@@ -131,6 +139,13 @@ def read_summary(path: Path) -> pd.DataFrame:
     """
     frame = _read(path, _SUMMARY_TEXT, _SUMMARY_NUMBERS)
     check_summary(frame, str(path))
+    return frame
+
+
+def read_comparisons(path: Path) -> pd.DataFrame:
+    """Read and check an experiment's comparisons with the post-hoc attack; raises as :func:`read_summary`."""
+    frame = _read(path, _COMPARISON_TEXT, _COMPARISON_NUMBERS)
+    check_comparisons(frame, str(path))
     return frame
 
 
@@ -146,69 +161,65 @@ def check_summary(frame: pd.DataFrame, where: str = "summary") -> None:
 
     Raises:
         DataError: a column is missing, or a role or status is unknown.
-        MixedResultsError: a model appears twice, or one dataset has several sources or numbers of test images.
+        MixedResultsError: a model appears twice; a task has several datasets, numbers of outputs or of test images; or a
+            dataset has several sources.
     """
     _require(frame, (*_SUMMARY_TEXT, *_SUMMARY_NUMBERS), where)
-    _known_values(frame, where)
+    _known_values(frame, where, role=tuple(ATTACK_OF), status=("ok", "failed"))
     _unique(frame, _KEY, where)
-    for column, rows in (("source", frame), ("n", frame.loc[frame["status"] == "ok"])):
-        for dataset, values in rows.groupby("dataset", sort=True)[column]:
+    ok = frame.loc[frame["status"] == "ok"]
+    for owner, column, rows in (
+        ("task", "dataset", frame),
+        ("task", "k", frame),
+        ("task", "n", ok),
+        ("dataset", "source", frame),
+    ):
+        for name, values in rows.groupby(owner, sort=True)[column]:
             found = sorted({str(value) for value in values.dropna()})
             if len(found) > 1:
                 raise MixedResultsError(
-                    f"{where}: dataset {dataset} mixes results with {column} = {', '.join(found)}: "
+                    f"{where}: {owner} {name} mixes results with {column} = {', '.join(found)}: "
                     "keep one configuration per results folder and run the summary again"
                 )
+
+
+def check_comparisons(frame: pd.DataFrame, where: str = "comparisons") -> None:
+    """Refuse comparisons that lack a column or hold one twice; raises as :func:`check_summary`."""
+    _require(frame, (*_COMPARISON_TEXT, *_COMPARISON_NUMBERS), where)
+    _known_values(frame, where, role=("vicious", "autoencoder"), measure=_COMPARED)
+    _unique(frame, _COMPARISON_KEY, where)
 
 
 def check_detection(frame: pd.DataFrame, where: str = "detection scores") -> None:
     """Refuse detection scores that lack a column or hold one score twice; raises as :func:`check_summary`."""
     _require(frame, (*_DETECTION_TEXT, *_DETECTION_NUMBERS), where)
-    _known_values(frame, where)
+    _known_values(frame, where, role=tuple(ATTACK_OF), status=("ok", "failed"))
     _unique(frame, _DETECTION_KEY, where)
 
 
-def groups(summary: pd.DataFrame, expected_seeds: int | None = None) -> list[Group]:
-    """The groups of a checked summary, in catalogue order, then by outputs, role and beta_R.
-
-    ``expected_seeds`` is the number planned for each group; without it, the seeds that have a row.
+def groups(summary: pd.DataFrame) -> list[Group]:
+    """The groups of a checked summary: by task in the catalogue's order, then by outputs, role and beta_R.
 
     Raises:
-        DataError: there is no post-hoc attack on an honest model and no joint attack of a vicious one.
+        DataError: there is no post-hoc attack on an honest model and no joint attack.
         MixedResultsError: one seed of a group appears twice.
     """
     found: list[Group] = []
     for role, attack in ATTACK_OF.items():
         chosen = summary.loc[(summary["role"] == role) & (summary["attack"] == attack)]
-        keys = ["dataset", "outputs"] if role == "honest" else ["dataset", "outputs", "beta_r"]
+        keys = ["task", "dataset", "outputs", *(["beta_r"] if role == "vicious" else [])]
         for key, rows in chosen.groupby(keys, sort=True, dropna=False):
-            _unique(rows, ("dataset", "role", "attack", "outputs", "seed"), "summary")
-            dataset, outputs, *beta = key
-            planned = max(expected_seeds or 0, len(rows))
-            ordered = rows.sort_values("seed")
-            found.append(
-                Group(str(dataset), role, str(outputs), cast(float, beta[0]) if beta else 0.0, ordered, planned)
-            )
+            _unique(rows, ("task", "role", "attack", "outputs", "seed"), "summary")
+            task, dataset, outputs, *beta = key
+            weight = cast(float, beta[0]) if beta else float(rows["beta_r"].iloc[0])
+            found.append(Group(str(task), str(dataset), role, str(outputs), weight, rows.sort_values("seed")))
     if not found:
         raise DataError(
             "the summary holds neither the attack posthoc on honest models nor the attack joint of vicious ones: "
             "run the steps that assess them, then the summary again"
         )
-    return sorted(found, key=lambda group: (*order(group.dataset), group.outputs, group.role, group.beta_r))
-
-
-def pairs(found: Sequence[Group]) -> list[Pair]:
-    """Each vicious group beside the honest one of its dataset and outputs; a side that was not run is empty."""
-    result: list[Pair] = []
-    for dataset, outputs in dict.fromkeys((group.dataset, group.outputs) for group in found):
-        here = [group for group in found if (group.dataset, group.outputs) == (dataset, outputs)]
-        honest = [group for group in here if group.role == "honest"]
-        vicious = [group for group in here if group.role == "vicious"]
-        nothing = here[0].rows.iloc[:0]
-        one = honest[0] if honest else Group(dataset, "honest", outputs, 0.0, nothing, 0)
-        others = vicious or [Group(dataset, "vicious", outputs, math.nan, nothing, 0)]
-        result += [Pair(one, other) for other in others]
-    return result
+    roles = list(ATTACK_OF)
+    return sorted(found, key=lambda group: (*order(group.task), group.outputs, roles.index(group.role), group.beta_r))
 
 
 def failures(found: Iterable[Group]) -> list[str]:
@@ -216,44 +227,72 @@ def failures(found: Iterable[Group]) -> list[str]:
     return [line for group in found for line in group.failures()]
 
 
-def order(dataset: str) -> tuple[int, str]:
-    """Sorting key: the catalogue's order, then datasets that it does not know by name."""
-    names = list(CATALOG)
-    return (names.index(dataset) if dataset in CATALOG else len(names), dataset)
+def failed_seeds(found: Iterable[Group]) -> list[str]:
+    """The groups with failed seeds, and how many: ``MNIST, vicious (logits, beta_R = 1, 3): 1 of 3 seeds``.
+
+    Groups that differ in beta_R only, and failed alike, share a line.
+    """
+    alike: dict[tuple[str, Role, str, int, int], list[Group]] = {}
+    for group in found:
+        risk = group.cell("risk")
+        if risk.failed:
+            alike.setdefault((group.task, group.role, group.outputs, risk.failed, risk.total), []).append(group)
+    return [f"{_label(same)}: {failed} of {total} seeds" for (*_, failed, total), same in alike.items()]
 
 
-def title(dataset: str) -> str:
-    """The catalogue's title of a dataset, or its key where the catalogue does not know it."""
-    return CATALOG[dataset].title if dataset in CATALOG else dataset
+def spread(found: Iterable[Group]) -> str:
+    """What the points of a figure are: ``mean ± s.d. over n = 3 seeds``, ``n = 1 seed``, ``no seed succeeded``."""
+    counts = sorted({group.cell("risk").ok for group in found} - {0})
+    if not counts:
+        return "no seed succeeded"
+    if counts == [1]:
+        return "n = 1 seed"
+    span = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    return f"mean ± s.d. over n = {span} seeds"
+
+
+def order(task: str) -> tuple[int, int, str]:
+    """Sorting key: the catalogue's order, then the number of outputs, then tasks that it does not know by name."""
+    try:
+        parsed = parse_task(task)
+    except ValueError:
+        return len(CATALOG), 0, task
+    return list(CATALOG).index(parsed.dataset), parsed.outputs, task
+
+
+def title(task: str) -> str:
+    """The title of a task (or a dataset), or its name where it is unknown."""
+    return task_title(task)
 
 
 def sources(summary: pd.DataFrame) -> dict[str, str]:
-    """The data source of each dataset of a checked summary, in catalogue order."""
-    pairs_found = {str(row.dataset): str(row.source) for row in summary.itertuples()}
-    return {dataset: pairs_found[dataset] for dataset in sorted(pairs_found, key=order)}
+    """The data source of each task of a checked summary, in order."""
+    found = {str(row.task): str(row.source) for row in summary.itertuples()}
+    return {task: found[task] for task in sorted(found, key=order)}
 
 
-def marked_title(dataset: str, source: str) -> str:
+def marked_title(task: str, source: str) -> str:
     """The title, followed by ``(synthetic stand-in)`` where the data are not the official ones."""
-    return f"{title(dataset)} (synthetic stand-in)" if source == "synthetic" else title(dataset)
+    return title(task) + (STAND_IN if source == "synthetic" else "")
 
 
 def all_synthetic(source: dict[str, str]) -> bool:
-    """Whether every dataset is a synthetic stand-in, so that saying it once is enough."""
+    """Whether every task has a synthetic stand-in, so that saying it once is enough."""
     return set(source.values()) == {"synthetic"}
 
 
-def settings(summary: pd.DataFrame, expected_seeds: int | None = None) -> str:
+def settings(summary: pd.DataFrame) -> str:
     """Sentences for a caption: data source, test images, seeds, outputs and beta_R actually used."""
-    found = groups(summary, expected_seeds)
-    source = sources(summary)
+    found = groups(summary)
+    datasets = list(dict.fromkeys(group.dataset for group in found))
+    source = {str(row.dataset): _SOURCE_WORDS.get(str(row.source), str(row.source)) for row in summary.itertuples()}
     sentences = [
-        _listed("Data", ((dataset, _SOURCE_WORDS.get(kind, kind)) for dataset, kind in source.items())),
-        _listed("Test images", ((group.dataset, f"{group.images:,}") for group in found if group.images is not None)),
-        _listed("Seeds per model", ((group.dataset, str(group.planned)) for group in found)),
+        _listed("Data", ((dataset, source[dataset]) for dataset in datasets)),
+        _listed("Test images", ((group.task, f"{group.images:,}") for group in found if group.images is not None)),
+        _listed("Seeds per model", ((group.task, str(group.planned)) for group in found)),
         f"Outputs: {', '.join(dict.fromkeys(group.outputs for group in found))}.",
     ]
-    several = [title(dataset) for dataset in source if dataset in CATALOG and CATALOG[dataset].multilabel]
+    several = attribute_datasets(datasets)
     if several:
         sentences.append(f"Accuracy on {', '.join(several)}: mean over attributes.")
     betas = sorted({group.beta_r for group in found if group.role == "vicious"})
@@ -262,14 +301,26 @@ def settings(summary: pd.DataFrame, expected_seeds: int | None = None) -> str:
     return " ".join(sentence for sentence in sentences if sentence)
 
 
+def attribute_datasets(datasets: Iterable[str]) -> list[str]:
+    """The titles of those datasets whose labels are attributes."""
+    return [title(name) for name in datasets if name in CATALOG and CATALOG[name].multilabel]
+
+
+def _label(groups: Sequence[Group]) -> str:
+    """A name for groups that differ in beta_R only."""
+    one = groups[0]
+    beta = f", beta_R = {_numbers(group.beta_r for group in groups)}" if one.role == "vicious" else ""
+    return f"{title(one.task)}, {one.role} ({one.outputs}{beta})"
+
+
 _SOURCE_WORDS = {"official": "official", "synthetic": "synthetic stand-in"}
 
 
 def _listed(name: str, items: Iterable[tuple[str, str]]) -> str:
-    """``name: value.`` where all datasets agree, else ``name: value (A, B); other (C).``"""
+    """``name: value.`` where all tasks agree, else ``name: value (A, B); other (C).``"""
     holders: dict[str, dict[str, None]] = {}
-    for dataset, value in items:
-        holders.setdefault(value, {})[title(dataset)] = None
+    for task, value in items:
+        holders.setdefault(value, {})[title(task)] = None
     if len(holders) < 2:
         return "".join(f"{name}: {value}." for value in holders)
     return f"{name}: " + "; ".join(f"{value} ({', '.join(names)})" for value, names in holders.items()) + "."
@@ -280,11 +331,11 @@ def _numbers(values: Iterable[float]) -> str:
 
 
 def _one_line(text: object) -> str:
-    # Semicolons separate the failures of one row of the table.
+    # Semicolons separate the failures of one row of a table.
     return " ".join(str(text).replace(";", ",").split()).rstrip(".")
 
 
-def _read(path: Path, text: tuple[str, ...], numbers: tuple[str, ...]) -> pd.DataFrame:
+def _read(path: Path, text: Sequence[str], numbers: Sequence[str]) -> pd.DataFrame:
     try:
         content = Path(path).read_text(encoding="utf-8")
         # Text stays text: a seed's reason "nan" or a dataset called "NA" is no missing value.
@@ -315,14 +366,14 @@ def _require(frame: pd.DataFrame, columns: Iterable[str], where: str) -> None:
         raise DataError(f"{where}: no rows: run the step that writes it again")
 
 
-def _known_values(frame: pd.DataFrame, where: str) -> None:
-    for column, known in (("role", tuple(ATTACK_OF)), ("status", ("ok", "failed"))):
-        odd = sorted({str(value) for value in frame[column]} - set(known))
+def _known_values(frame: pd.DataFrame, where: str, **known: Sequence[str]) -> None:
+    for column, values in known.items():
+        odd = sorted({str(value) for value in frame[column]} - set(values))
         if odd:
-            raise DataError(f"{where}: column {column} holds {', '.join(odd)}; expected {' or '.join(known)}")
+            raise DataError(f"{where}: column {column} holds {', '.join(odd)}; expected {' or '.join(values)}")
 
 
-def _unique(frame: pd.DataFrame, key: tuple[str, ...], where: str) -> None:
+def _unique(frame: pd.DataFrame, key: Sequence[str], where: str) -> None:
     repeated = frame.loc[frame.duplicated(list(key), keep="first"), list(key)]
     if len(repeated):
         first = ", ".join(f"{name} {value}" for name, value in zip(key, repeated.iloc[0], strict=True))

@@ -1,6 +1,6 @@
 """One look for all figures: fixed colours and markers, sizes of a two-column page, reproducible files."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from vicious.files import atomic_path
+from vicious.files import atomic_path, write_text
 
 SINGLE = 3.35
 """Width, in inches, of a figure that fills one column."""
@@ -18,8 +18,8 @@ DOUBLE = 6.9
 DPI = 300
 
 # Okabe and Ito's palette keeps apart for every common colour blindness; the markers keep apart in grey print.
-COLOURS = {"honest": "#0072B2", "vicious": "#D55E00"}
-MARKERS = {"honest": "o", "vicious": "^"}
+COLOURS = {"honest": "#0072B2", "vicious": "#D55E00", "autoencoder": "#009E73"}
+MARKERS = {"honest": "o", "vicious": "^", "autoencoder": "s"}
 GREY = "#595959"
 PALE = "#BFBFBF"
 
@@ -59,6 +59,10 @@ _RC: Any = {
 }
 SMALL = 7
 """The smallest font size, in points."""
+NOTE_LINE = 0.13
+"""Height, in inches, of a line of text below a figure."""
+_NOTE_SIGNS = 105
+"""Signs of the smallest size that stand side by side on both columns."""
 
 
 @contextmanager
@@ -86,6 +90,39 @@ def save(figure: Figure, pdf: Path, png: Path) -> None:
             figure.savefig(temporary, format="pdf", metadata={"CreationDate": None})
         with atomic_path(png) as temporary:
             figure.savefig(temporary, format="png", dpi=DPI, metadata={"Software": None})
+
+
+def write_figure(number: int, figure: Figure, caption: str, out_dir: Path) -> tuple[Path, ...]:
+    """Write ``figure<number>`` as .pdf and .png with its caption as .md below ``out_dir``; returns the three paths.
+
+    Raises:
+        StorageError: a file cannot be written.
+    """
+    pdf, png, text = (Path(out_dir) / f"figure{number}{suffix}" for suffix in (".pdf", ".png", ".md"))
+    save(figure, pdf, png)
+    write_text(text, f"**Figure {number}.** {caption.replace('beta_R', 'β_R').replace('beta_C', 'β_C')}\n")
+    return pdf, png, text
+
+
+def failure_lines(failed: Sequence[str]) -> list[str]:
+    """What has no result, as lines that fit below a figure over both columns; none for an empty ``failed``.
+
+    A figure needs :data:`NOTE_LINE` more inches of height for each.
+    """
+    lines: list[str] = []
+    for item in failed:
+        if lines and len(lines[-1]) + len(item) < _NOTE_SIGNS:
+            lines[-1] += f"; {item}"
+        else:
+            lines.append(item)
+    return [f"{'' if index else 'Failed: '}{line}" for index, line in enumerate(lines)]
+
+
+def note_failures(figure: Figure, lines: Sequence[str]) -> None:
+    """Write the lines of :func:`failure_lines` below all panels: what is not drawn must not vanish."""
+    if lines:
+        text = plain(";\n".join(lines)).replace("beta_R", BETA)
+        figure.supxlabel(text, fontsize=SMALL, color=COLOURS["vicious"])
 
 
 def plain(text: str) -> str:

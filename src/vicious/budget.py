@@ -1,0 +1,292 @@
+"""What a study costs before it runs: jobs, parameters, FLOPs, hours, disk and memory, from params.yaml alone.
+
+FLOPs are counted on models without memory (PyTorch's meta device) by torch.utils.flop_counter, two for each
+multiplication with its addition; a backward pass counts as two forward passes (Kaplan et al., "Scaling Laws for Neural
+Language Models", 2020, section 2.1). Hours are FLOPs over a device's sustained rate, plus a fixed time for each job.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from vicious import study
+from vicious.config import Params, ScaleParams
+from vicious.data.catalog import CATALOG
+from vicious.data.splits import SIDE
+from vicious.data.tasks import Task
+from vicious.metrics.estimators import CUTOFFS, RIDGES, SHARES
+from vicious.models.attack import AttackModel
+from vicious.models.checkpoint import count_parameters
+from vicious.models.target import TargetModel
+
+COPIES = 2
+"""Rows of a batch for each image: itself and one augmented copy."""
+BACKWARD = 2
+"""Cost of a backward pass in forward passes."""
+FLOAT = 4
+"""Bytes of a float32."""
+BASE_MEMORY = 0.6e9
+"""Bytes of a Python process that has loaded PyTorch."""
+CSV_AND_JSON = 40e3
+"""Bytes of records, curves, summaries and provenance beside each model and attack."""
+
+
+@dataclass(frozen=True)
+class Device:
+    """How fast something computes.
+
+    Attributes:
+        name: for the heading.
+        rate: FLOPs a second of one job in these models, sustained.
+        overhead: seconds a job takes beside its FLOPs: start, imports, reading, writing.
+        parallel: jobs at a time.
+    """
+
+    name: str
+    rate: float
+    overhead: float
+    parallel: int
+
+
+CPU = Device("2 CPU cores (measured: AMD EPYC, one job a core)", 31e9, 9.0, 2)
+GPU = Device("1 NVIDIA A100 (assumed: 30% of 19.5 TFLOP/s float32)", 0.3 * 19.5e12, 15.0, 1)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What the jobs of one dataset, or of the whole study, need.
+
+    Attributes:
+        jobs: number of jobs: fetch, prepare, covariance, trainings, assessments, detections.
+        trainings: how many of them train a model.
+        target_parameters, attack_parameters: of the largest F and G.
+        training_flops: of one vicious training, the largest kind.
+        flops: of all jobs.
+        disk: bytes of raw and prepared data and of results.
+        memory: bytes of the largest job.
+    """
+
+    jobs: int
+    trainings: int
+    target_parameters: int
+    attack_parameters: int
+    training_flops: float
+    flops: float
+    disk: float
+    memory: float
+
+    def hours(self, device: Device) -> float:
+        """Wall-clock hours on a device."""
+        return (self.flops / device.rate + self.jobs * device.overhead) / device.parallel / 3600
+
+
+@dataclass(frozen=True)
+class Size:
+    """Costs of one pair of models: FLOPs and bytes are for one image of a forward pass."""
+
+    target_parameters: int
+    attack_parameters: int
+    target_flops: float
+    attack_flops: float
+    activations: float
+
+
+def model_size(depth: int, width: int, channels: int, outputs: int) -> Size:
+    """Parameters, FLOPs and activations of a target and an attack model."""
+    with torch.device("meta"):
+        target: nn.Module = TargetModel(depth, width, channels, outputs, [0.0] * channels, [1.0] * channels)
+        attack: nn.Module = AttackModel(depth, width, channels, outputs)
+        image, code = torch.empty(1, channels, SIDE, SIDE), torch.empty(1, outputs)
+    flops, kept = zip(*(_forward(model.eval(), x) for model, x in ((target, image), (attack, code))), strict=True)
+    return Size(count_parameters(target), count_parameters(attack), flops[0], flops[1], sum(kept))
+
+
+def _forward(model: nn.Module, x: Tensor) -> tuple[float, float]:
+    """FLOPs, and bytes of what modules put out."""
+    kept: list[float] = []
+
+    def keep(_module: nn.Module, _inputs: object, output: Tensor) -> None:
+        kept.append(FLOAT * output.numel())
+
+    handles = [part.register_forward_hook(keep) for part in model.modules() if not list(part.children())]
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model(x)
+    for handle in handles:
+        handle.remove()
+    return float(counter.get_total_flops()), float(sum(kept))
+
+
+def budget(params: Params) -> dict[str, Cost]:
+    """The cost of each dataset of the chosen scale, in the study's order."""
+    models = study.models(params)
+    attacks = study.attacks(params)
+    return {
+        dataset: _dataset(
+            params,
+            dataset,
+            {task: found for task, found in models.items() if task.dataset == dataset},
+            [cell for cell in attacks if cell.task.dataset == dataset],
+        )
+        for dataset in params.datasets
+    }
+
+
+def total(costs: Iterable[Cost]) -> Cost:
+    """All datasets together: sums, and the largest parameters, training and memory."""
+    every = list(costs)
+    return Cost(
+        jobs=sum(cost.jobs for cost in every),
+        trainings=sum(cost.trainings for cost in every),
+        target_parameters=max(cost.target_parameters for cost in every),
+        attack_parameters=max(cost.attack_parameters for cost in every),
+        training_flops=max(cost.training_flops for cost in every),
+        flops=sum(cost.flops for cost in every),
+        disk=sum(cost.disk for cost in every),
+        memory=max(cost.memory for cost in every),
+    )
+
+
+def _dataset(params: Params, dataset: str, models: dict[Task, list[study.Model]], cells: list[study.Cell]) -> Cost:
+    own, spec, seeds = params.cell(dataset), CATALOG[dataset], len(params.study.seeds)
+    n = images(own, dataset)
+    d = spec.channels * SIDE * SIDE
+    memory = BASE_MEMORY + 5 * 8 * d**2  # the covariance, its factors, their float32 copies
+    flops = _covariance_flops(d, n["train"] + n["validation"])
+    jobs, trainings, largest, disk = 3, 0, 0.0, _data_bytes(dataset, params.study.source, n)
+    sizes = {task: model_size(own.depth, own.width, spec.channels, task.outputs) for task in models}
+    for task, found in models.items():
+        size, here = sizes[task], task_images(params, task, n)
+        epochs = study.settings(params, str(task)).epochs
+        for model in found:
+            joint = model.role != "honest"
+            cost = training_flops(size, here, epochs, target=True, attack=joint)
+            flops, trainings = flops + seeds * cost, trainings + seeds
+            largest = max(largest, cost)
+            disk += seeds * (FLOAT * (size.target_parameters + joint * size.attack_parameters) + CSV_AND_JSON)
+        memory = max(memory, training_memory(size, own.batch_images))
+    for cell in cells:
+        size, here = sizes[cell.task], task_images(params, cell.task, n)
+        if cell.attack != "joint":
+            epochs = study.settings(params, str(cell.task)).epochs
+            flops += seeds * training_flops(size, here, epochs, target=False, attack=True)
+            trainings += seeds
+            disk += seeds * (FLOAT * size.attack_parameters + CSV_AND_JSON)
+        flops += seeds * _assessment_flops(size, here["test"], d)
+        disk += seeds * (here["test"] * (FLOAT * (len(SHARES) + len(CUTOFFS) + len(RIDGES) + 2) + 100) + CSV_AND_JSON)
+        jobs += seeds
+    judged = len({(cell.task, cell.model) for cell in study.cells(params, "main") if _is_judged(cell, dataset)})
+    flops += seeds * judged * n["test"] * sizes[Task(dataset)].target_flops
+    return Cost(
+        jobs=jobs + trainings + seeds * judged,
+        trainings=trainings,
+        target_parameters=max(size.target_parameters for size in sizes.values()),
+        attack_parameters=max(size.attack_parameters for size in sizes.values()),
+        training_flops=largest,
+        flops=flops,
+        disk=disk,
+        memory=memory,
+    )
+
+
+def _is_judged(cell: study.Cell, dataset: str) -> bool:
+    return cell.task.dataset == dataset and cell.model.role != "autoencoder"
+
+
+def images(own: ScaleParams, dataset: str) -> dict[str, int]:
+    """Images of each split: the scale's cap, or the official number."""
+    caps = {"train": own.train, "validation": own.validation, "test": own.test}
+    official = dict(zip(caps, CATALOG[dataset].sizes, strict=True))
+    return {split: official[split] if cap is None else min(cap, official[split]) for split, cap in caps.items()}
+
+
+def task_images(params: Params, task: Task, n: dict[str, int]) -> dict[str, int]:
+    """Images of each split that a task uses: with some classes, as many as the smallest count has."""
+    if task.classes is None:
+        return n
+    counts = {str(dataset): numbers for dataset, numbers in params.study.class_counts.counts.items()}
+    share = min(counts[task.dataset]) / CATALOG[task.dataset].classes
+    return {split: max(1, round(share * count)) for split, count in n.items()}
+
+
+def training_flops(size: Size, n: dict[str, int], epochs: int, *, target: bool, attack: bool) -> float:
+    """FLOPs of one training: every row forward and backward, and the validation images forward, in every epoch.
+
+    Args:
+        target: F is trained; else it is frozen and only runs forward.
+        attack: G is trained.
+    """
+    forward = size.target_flops + attack * size.attack_flops
+    trained = target * size.target_flops + attack * size.attack_flops
+    return epochs * (COPIES * n["train"] * (forward + BACKWARD * trained) + n["validation"] * forward)
+
+
+def training_memory(size: Size, batch_images: int) -> float:
+    """Bytes of a joint training: weights, gradients, Adam's two moments, and activations twice for their gradients."""
+    weights = 4 * FLOAT * (size.target_parameters + size.attack_parameters)
+    return BASE_MEMORY + weights + 2 * size.activations * COPIES * batch_images
+
+
+def _covariance_flops(d: int, n: int) -> float:
+    """The product, and two eigendecompositions (about 9 d^3: Golub and Van Loan, "Matrix Computations", section 8.3)."""
+    return 2.0 * n * d**2 + 2 * 9.0 * d**3
+
+
+def _assessment_flops(size: Size, n: int, d: int) -> float:
+    """Both models forward, and five projections onto the eigenvectors."""
+    return n * (size.target_flops + size.attack_flops + 5 * 2.0 * d**2)
+
+
+def _data_bytes(dataset: str, source: str, n: dict[str, int]) -> float:
+    spec, d = CATALOG[dataset], CATALOG[dataset].channels * SIDE * SIDE
+    pixels = sum(n.values()) * d
+    raw = float(pixels if source == "synthetic" else sum(file.size or 0 for file in spec.files))
+    return raw + pixels + 3 * FLOAT * d**2
+
+
+def measured_hours(results: Path) -> float:
+    """Hours that all jobs below a results folder took, one after the other, as their provenance says.
+
+    Raises:
+        OSError, ValueError: a record cannot be read.
+    """
+    records = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(results.rglob("*.provenance.json"))]
+    return sum(record["seconds"] for record in records) / 3600
+
+
+def table(costs: dict[str, Cost], cpu: Device = CPU, gpu: Device = GPU) -> str:
+    """The budget as a Markdown table, a row per dataset and the total."""
+    head = [
+        *("dataset", "jobs", "of them trainings", "parameters F", "parameters G", "FLOPs per vicious training"),
+        *("FLOPs in all", "hours on CPU", "hours on GPU", "disk (GB)", "peak memory (GB)"),
+    ]
+    rows = [head, ["---", *["---:"] * (len(head) - 1)]]
+    named = {CATALOG[name].title: cost for name, cost in costs.items()} | {"total": total(costs.values())}
+    for title, cost in named.items():
+        rows.append(
+            [
+                title,
+                f"{cost.jobs:,}",
+                f"{cost.trainings:,}",
+                f"{cost.target_parameters:,}",
+                f"{cost.attack_parameters:,}",
+                f"{cost.training_flops:.2e}",
+                f"{cost.flops:.2e}",
+                f"{cost.hours(cpu):,.2f}",
+                f"{cost.hours(gpu):,.2f}",
+                f"{cost.disk / 1e9:.2f}",
+                f"{cost.memory / 1e9:.1f}",
+            ]
+        )
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def with_rates(cpu_gflops: float | None, gpu_tflops: float | None, gpu_name: str | None) -> tuple[Device, Device]:
+    """The two devices, with a user's own rates in place of the defaults."""
+    cpu = CPU if cpu_gflops is None else replace(CPU, name="2 CPU cores", rate=cpu_gflops * 1e9)
+    gpu = GPU if gpu_tflops is None else replace(GPU, name=gpu_name or "1 GPU", rate=gpu_tflops * 1e12)
+    return cpu, gpu

@@ -1,0 +1,102 @@
+"""What tables 6 and 7 share: reading measures by class and by attribute, and telling the settings used."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from vicious.errors import DataError, MixedResultsError
+from vicious.report import frames
+from vicious.report.headline import headline
+
+PERCENT = 100.0
+_AGAIN = "run the step that writes it again"
+
+
+def read(path: Path, text: Sequence[str], numbers: Sequence[str], key: Sequence[str]) -> pd.DataFrame:
+    """Read a CSV strictly: text stays text, and an empty number is NaN. It may have no rows.
+
+    Args:
+        path: of the CSV.
+        text, numbers: columns that it must have.
+        key: columns that tell its rows apart.
+
+    Raises:
+        DataError: it is missing, damaged, or lacks a column.
+        MixedResultsError: a row appears twice, or a task has several data sources.
+    """
+    kinds = {**dict.fromkeys(text, str), **dict.fromkeys(numbers, float)}
+    try:
+        frame = pd.read_csv(path, dtype=kinds, keep_default_na=False, na_values={name: [""] for name in numbers})
+    except (OSError, ValueError) as error:
+        raise DataError(f"cannot read {path} as the table it should be ({error}): {_AGAIN}") from error
+    missing = [name for name in kinds if name not in frame]
+    if missing:
+        raise DataError(f"{path}: column {', '.join(missing)} is missing: {_AGAIN}")
+    repeated = frame.loc[frame.duplicated(list(key)), list(key)]
+    if len(repeated):
+        first = ", ".join(f"{name} {value}" for name, value in zip(key, repeated.iloc[0], strict=True))
+        raise MixedResultsError(f"{path}: several results for {first}: {_AGAIN}")
+    several = [str(task) for task, sources in frame.groupby("task")["source"] if sources.nunique() > 1]
+    if several:
+        raise MixedResultsError(f"{path}: {', '.join(several)} mixes data sources: {_AGAIN}")
+    return frame
+
+
+def by_task(rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame, pd.DataFrame]]:
+    """Each task in order, with the rows of honest and of vicious models that stand for it (:func:`headline`)."""
+    chosen = headline(rows.loc[rows["role"].isin(("honest", "vicious"))])
+    tasks = sorted(set(chosen["task"]), key=frames.order)
+    sides = ([chosen.loc[(chosen["task"] == task) & (chosen["role"] == role)] for role in _ROLES] for task in tasks)
+    return [(task, honest, vicious) for task, (honest, vicious) in zip(tasks, sides, strict=True)]
+
+
+def label(task: str, role: str, outputs: str, beta_r: float) -> str:
+    """A model's name, such as ``CIFAR-10, vicious (logits, beta_R = 3)``."""
+    beta = f", beta_R = {beta_r:g}" if role == "vicious" else ""
+    return f"{frames.title(task)}, {role} ({outputs}{beta})"
+
+
+def notes(table: pd.DataFrame) -> list[str]:
+    """Why seeds have no result, a line for each; ``failures`` of each row joins them by semicolons."""
+    found = (note for text in table["failures"] for note in str(text).split("; ") if note)
+    return list(dict.fromkeys(found))
+
+
+def settings(table: pd.DataFrame, sides: Sequence[str], images: Mapping[str, int]) -> str:
+    """Sentences for a caption: data source, test images, seeds, outputs and beta_R.
+
+    Args:
+        table: with ``task``, ``source``, ``outputs``, ``beta_r``, and ``_seeds`` and ``_failed`` of each side.
+        sides: prefixes of these columns.
+        images: number of test images of each task; 0 where unknown.
+    """
+    words = {"synthetic": "synthetic stand-in"}
+    told: dict[str, list[tuple[str, str]]] = {}
+    for row in table.drop_duplicates("task").to_dict("records"):
+        seeds = max(row[f"{side}_seeds"] + row[f"{side}_failed"] for side in sides)
+        values = {
+            "Data": words.get(row["source"], row["source"]),
+            "Test images": f"{images[row['task']]:,}" if images[row["task"]] else "",
+            "Seeds per model": f"{seeds}",
+            "Outputs": row["outputs"],
+            "Weight of the reconstruction loss in vicious training": (
+                f"beta_R = {row['beta_r']:g}" if pd.notna(row["beta_r"]) else ""
+            ),
+        }
+        for name, value in values.items():
+            told.setdefault(name, []).extend([(row["task"], value)] if value else [])
+    return " ".join(_listed(name, items) for name, items in told.items() if items)
+
+
+_ROLES = ("honest", "vicious")
+
+
+def _listed(name: str, items: Sequence[tuple[str, str]]) -> str:
+    """``name: value.`` where all tasks agree, else ``name: value (A, B); other (C).``"""
+    holders: dict[str, list[str]] = {}
+    for task, value in items:
+        holders.setdefault(value, []).append(frames.title(task))
+    if len(holders) == 1:
+        return f"{name}: {items[0][1]}."
+    return f"{name}: " + "; ".join(f"{value} ({', '.join(names)})" for value, names in holders.items()) + "."

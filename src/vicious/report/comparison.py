@@ -1,0 +1,346 @@
+"""Tables 1 to 4: accuracy, what each attack reconstructs, and what a vicious model gains over an honest one.
+
+All four have one shape, a line for each task, kind of outputs and attack: the post-hoc attack on honest models, vicious
+models by growing beta_R, and autoencoders. Two baselines stand beside them to read R by: the mean image (R = 1 by
+definition), and the mean image of the class that the honest model predicts, which is what the label alone gives away.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from vicious.errors import DataError, MixedResultsError
+from vicious.report import frames, tables
+from vicious.report.frames import Cell, Group
+from vicious.report.tables import Column, Difference, Value
+
+MEASURES = ("accuracy", "psnr", "ssim", "risk", "risk95")
+CLASS_MEAN = "class_mean"
+"""Attack that returns the mean image of the class that the honest model predicts."""
+MEAN_IMAGE = "mean_image"
+"""Attack that returns the mean of all images, whatever the outputs are."""
+_CLASS_MEAN_COLUMNS = {"psnr": "psnr_class_mean", "risk": "risk_class_mean", "risk95": "risk95_class_mean"}
+_PERCENT = 100.0
+_SCALES = {"accuracy": _PERCENT}
+_TOLERANCE = 1e-3
+"""How far, in a measure's units, the comparisons may be from the summary: rounding, not other results."""
+_INTEGERS = ("k", "n_images", "seeds", *(f"{name}_n" for name in MEASURES))
+
+
+@dataclass(frozen=True)
+class _Table:
+    """What tells the tables apart: the caption's first sentences, and the heading of the column of K, if any."""
+
+    subject: str
+    k: str | None = None
+
+
+_TABLES = {
+    1: _Table(
+        "Accuracy of honest and vicious models, and what is reconstructed from their outputs by the post-hoc attack on "
+        "honest models and by the attack trained together with vicious ones."
+    ),
+    2: _Table(
+        "Accuracy against reconstruction: vicious models trained with a growing weight beta_R of the reconstruction "
+        "loss, beside honest models and the post-hoc attack on them."
+    ),
+    3: _Table("Honest and vicious models of growing sets of K attributes, with one output for each.", "K"),
+    4: _Table(
+        "Honest and vicious models of K classes. All class counts of a dataset use equally many training images, those "
+        "that the smallest count has.",
+        "K",
+    ),
+}
+
+
+def comparison(summary: pd.DataFrame, comparisons: pd.DataFrame) -> pd.DataFrame:
+    """The numbers of a table, a row for each task, kind of outputs, role, attack and beta_R.
+
+    Accuracies are percentages, PSNR is in dB. Each measure has columns ``_mean``, ``_sd`` (ddof 1, over seeds) and
+    ``_n`` (seeds that succeeded; empty where the measure does not apply), and ``_difference``, ``_low``, ``_high`` and
+    ``_p``: the mean difference to the post-hoc attack on the honest models of the same seeds, its 95% interval and
+    two-sided p. ``seeds`` counts the seeds planned. ``failures`` names each seed without a result, and why. The
+    attack ``class_mean`` returns the mean image of the class that the honest model predicts; the last row's
+    ``mean_image`` returns that of all images, for any task.
+
+    Args:
+        summary: rows of an experiment's summary.
+        comparisons: rows of its comparisons.
+
+    Raises:
+        DataError: a column or a comparison is missing, or there is no post-hoc or joint attack.
+        MixedResultsError: the rows mix configurations, or the comparisons are not those of the summary.
+    """
+    frames.check_summary(summary)
+    frames.check_comparisons(comparisons)
+    source = frames.sources(summary)
+    compared = _Compared(comparisons)
+    rows: list[dict[str, Any]] = []
+    for block in _blocks(frames.groups(summary)):
+        honest = block[0]
+        for group in block:
+            both = group is not honest and group.planned and honest.planned
+            differences = compared.columns(group, honest) if both else {}
+            rows.append(_row(group, source[group.task]) | differences)
+            if group is honest:
+                rows.append(_class_mean(group, source[group.task]))
+    table = pd.DataFrame([*rows, {"attack": MEAN_IMAGE, "risk_mean": 1.0, "risk95_mean": 1.0}], columns=list(_COLUMNS))
+    return table.astype({**dict.fromkeys(_INTEGERS, "Int64"), **dict.fromkeys(_FLOATS, "float64")})
+
+
+def lines(number: int, table: pd.DataFrame) -> list[dict[str, Value]]:
+    """The lines to print of table ``number``, by the keys of :func:`columns`."""
+    printed: list[dict[str, Value]] = []
+    before: tuple[Any, ...] = ()
+    for row in table.to_dict("records"):
+        here = () if row["attack"] == MEAN_IMAGE else (row["task"], row["outputs"])
+        values = {name: _value(row, name) for name in MEASURES}
+        printed.append(
+            {
+                "title": _title(number, row) if here[:1] != before[:1] else "",
+                "k": _whole(row["k"]) if here and here[:1] != before[:1] else "",
+                "outputs": row["outputs"] if here and here != before else "",
+                "label": _label(row),
+                **values,
+                "gain": _gain(row),
+                "images": (_whole(row["n_images"]) or "none") if here else "",
+                "seeds": _seeds(values.values(), int(row["seeds"])) if here else "",
+            }
+        )
+        before = here
+    return printed
+
+
+def columns(number: int, table: pd.DataFrame) -> list[Column]:
+    """The columns to print of table ``number``; outputs are named where there are several kinds."""
+    several = len(set(table["outputs"].dropna())) > 1
+    k = _TABLES[number].k
+    return [
+        Column("title", "Dataset", text=True),
+        *([Column("k", k, f"${k}$")] if k else []),
+        *([Column("outputs", "Outputs", text=True)] if several else []),
+        Column("label", "Model and attack", text=True),
+        Column("accuracy", "Accuracy (%)", decimals=2),
+        Column("psnr", "PSNR (dB)", decimals=2),
+        Column("ssim", "SSIM"),
+        Column("risk", "R", "$R$"),
+        Column("risk95", "R95"),
+        Column("gain", "PSNR gain (dB)", decimals=2),
+        Column("images", "Test images", "Images"),
+        Column("seeds", "Seeds"),
+    ]
+
+
+def caption(number: int, summary: pd.DataFrame, comparisons: pd.DataFrame) -> str:
+    """The caption of table ``number``, with the settings used and how to read the cells."""
+    return (
+        f"{_TABLES[number].subject} R is the published reconstruction risk, R95 the same on the leading components "
+        "that explain 95% of the variance; larger is worse for privacy. Guessing the mean image gives R = 1 by "
+        "definition; the mean image of the class that the honest model predicts is what the label alone gives away."
+        f"{_autoencoder(summary)} Mean ± standard deviation over seeds, none for a single seed; seeds without a result "
+        "are counted as failed and left out of the mean. PSNR gain: mean difference to the post-hoc attack on honest "
+        "models of the same seeds and outputs, with its 95% interval; *: p < 0.05, two-sided. Interval and p are from "
+        f"a paired bootstrap over images with seeds as blocks.{_few_seeds(comparisons)} {frames.settings(summary)}"
+        f"{_cautions(summary)}"
+    )
+
+
+def notes(table: pd.DataFrame) -> list[str]:
+    """Why seeds have no result, a line for each model and reason."""
+    found = (note for text in table["failures"].dropna() for note in str(text).split("; ") if note)
+    return list(dict.fromkeys(found))
+
+
+def write_comparison(number: int, summary_csv: Path, comparisons_csv: Path, out_dir: Path) -> tuple[Path, ...]:
+    """Write table1 (main comparison), table2 (trade-off), table3 (attribute sets) or table4 (class counts).
+
+    Args:
+        number: of the table, 1 to 4.
+        summary_csv: the experiment's summary.
+        comparisons_csv: its comparisons with the post-hoc attack.
+        out_dir: where the table's .csv, .md and .tex go.
+
+    Returns:
+        their paths.
+
+    Raises:
+        DataError: an input is damaged or lacks a column or a row.
+        MixedResultsError: an input mixes configurations, or the two are not of one run.
+        StorageError: a file cannot be written.
+    """
+    summary = frames.read_summary(Path(summary_csv))
+    comparisons = frames.read_comparisons(Path(comparisons_csv))
+    table = comparison(summary, comparisons)
+    text = caption(number, summary, comparisons)
+    return tables.write(number, table, columns(number, table), lines(number, table), text, Path(out_dir), notes(table))
+
+
+_DIFFERENCE_ENDS = ("difference", "low", "high", "p")
+_MEASURE_COLUMNS = tuple(f"{name}_{end}" for name in MEASURES for end in ("mean", "sd", "n"))
+_DIFFERENCE_COLUMNS = tuple(f"{name}_{end}" for name in MEASURES for end in _DIFFERENCE_ENDS)
+_KEY_COLUMNS = ("dataset", "task", "title", "k", "source", "outputs", "role", "attack", "beta_r", "n_images", "seeds")
+_COLUMNS = (*_KEY_COLUMNS, *_MEASURE_COLUMNS, *_DIFFERENCE_COLUMNS, "failures")
+_FLOATS = ("beta_r", *(name for name in (*_MEASURE_COLUMNS, *_DIFFERENCE_COLUMNS) if name not in _INTEGERS))
+
+
+class _Compared:
+    """The comparisons, by what they are of."""
+
+    def __init__(self, comparisons: pd.DataFrame) -> None:
+        self._rows = {
+            (row["task"], row["role"], row["outputs"], row["beta_r"], row["measure"]): row
+            for row in comparisons.to_dict("records")
+        }
+
+    def columns(self, group: Group, honest: Group) -> dict[str, float]:
+        """The differences of ``group`` to ``honest`` as columns of the table."""
+        found: dict[str, float] = {}
+        for name in (name for name in MEASURES if group.applies(name)):
+            row = self._rows.get((group.task, group.role, group.outputs, group.beta_r, name))
+            if row is None:
+                raise DataError(f"the comparisons have no {name} of {group.label}: run the step that writes them again")
+            scale = _SCALES.get(name, 1.0)
+            _check(group, honest, name, float(row["difference"]))
+            found |= {f"{name}_{end}": row[end] * (1.0 if end == "p" else scale) for end in _DIFFERENCE_ENDS}
+        return found
+
+
+def _check(group: Group, honest: Group, name: str, difference: float) -> None:
+    """Refuse a difference that is not the summary's. Where seeds failed, the two may be over different seeds."""
+    mine, theirs = group.cell(name), honest.cell(name)
+    if mine.failed or theirs.failed or list(group.rows["seed"]) != list(honest.rows["seed"]):
+        return
+    expected = mine.mean - theirs.mean
+    if not abs(difference - expected) <= _TOLERANCE:
+        raise MixedResultsError(
+            f"{group.label}: by the comparisons, {name} differs by {difference:g} from the post-hoc attack on honest "
+            f"models, by the summary by {expected:g}: run the steps that write the two again"
+        )
+
+
+def _blocks(found: Sequence[Group]) -> list[list[Group]]:
+    """The groups of each task and kind of outputs, the honest one first; a side that was not run is an empty group."""
+    blocks: list[list[Group]] = []
+    for task, outputs in dict.fromkeys((group.task, group.outputs) for group in found):
+        here = [group for group in found if (group.task, group.outputs) == (task, outputs)]
+        dataset, nothing = here[0].dataset, here[0].rows.iloc[:0]
+        if all(group.role != "honest" for group in here):
+            here.insert(0, Group(task, dataset, "honest", outputs, 0.0, nothing))
+        if all(group.role != "vicious" for group in here):
+            here.insert(1, Group(task, dataset, "vicious", outputs, math.nan, nothing))
+        blocks.append(here)
+    return blocks
+
+
+def _row(group: Group, source: str) -> dict[str, Any]:
+    cells = {name: group.cell(name, _SCALES.get(name, 1.0)) for name in MEASURES if group.applies(name)}
+    return _key(group, source, frames.ATTACK_OF[group.role]) | _cells(cells)
+
+
+def _class_mean(honest: Group, source: str) -> dict[str, Any]:
+    cells = {name: honest.cell(column) for name, column in _CLASS_MEAN_COLUMNS.items()}
+    return _key(honest, source, CLASS_MEAN) | _cells(cells)
+
+
+def _key(group: Group, source: str, attack: str) -> dict[str, Any]:
+    return {
+        "dataset": group.dataset,
+        "task": group.task,
+        "title": frames.title(group.task),
+        "k": group.k,
+        "source": source,
+        "outputs": group.outputs,
+        "role": group.role,
+        "attack": attack,
+        "beta_r": group.beta_r,
+        "n_images": group.images,
+        "seeds": group.planned,
+        "failures": "; ".join(group.failures()),
+    }
+
+
+def _cells(cells: Mapping[str, Cell]) -> dict[str, float]:
+    return {
+        f"{name}_{end}": value
+        for name, cell in cells.items()
+        for end, value in (("mean", cell.mean), ("sd", cell.sd), ("n", cell.ok))
+    }
+
+
+def _value(row: Mapping[Any, Any], name: str) -> Cell | float | None:
+    """The printed value of one measure: no seeds stand behind a baseline that is so by definition."""
+    mean, n = row[f"{name}_mean"], row[f"{name}_n"]
+    if pd.isna(n):
+        return None if pd.isna(mean) else float(mean)
+    return Cell(float(mean), float(row[f"{name}_sd"]), int(n), int(row["seeds"]))
+
+
+def _gain(row: Mapping[Any, Any]) -> Difference | str | None:
+    if row["role"] not in ("vicious", "autoencoder") or not row["seeds"]:
+        return None
+    difference, low, high, p = (float(row[f"psnr_{end}"]) for end in _DIFFERENCE_ENDS)
+    return "failed" if math.isnan(difference) else Difference(difference, low, high, p)
+
+
+def _title(number: int, row: Mapping[Any, Any]) -> str:
+    """With a column of K the dataset is enough."""
+    if row["attack"] == MEAN_IMAGE:
+        return "any"
+    return frames.marked_title(row["dataset"] if _TABLES[number].k else row["task"], row["source"])
+
+
+def _label(row: Mapping[Any, Any]) -> str:
+    if row["attack"] in (CLASS_MEAN, MEAN_IMAGE):
+        return {CLASS_MEAN: "predicted class mean", MEAN_IMAGE: "mean image"}[row["attack"]]
+    if row["role"] == "vicious":
+        return "vicious" if math.isnan(row["beta_r"]) else f"vicious, beta_R = {row['beta_r']:g}"
+    return {"honest": "honest, post-hoc", "autoencoder": "autoencoder (upper bound)"}[row["role"]]
+
+
+def _whole(value: Any) -> int | None:
+    return None if pd.isna(value) else int(value)
+
+
+def _seeds(values: Iterable[Cell | float | None], total: int) -> str:
+    ok = min(value.ok for value in values if isinstance(value, Cell))
+    if ok < total:
+        return f"{ok} of {total}"
+    return {0: "none", 1: "(1 seed)"}.get(total, str(total))
+
+
+def _few_seeds(comparisons: pd.DataFrame) -> str:
+    """What intervals and p over few seeds cannot tell."""
+    seeds = set(comparisons["seeds"])
+    text = " With one seed they cover images only, not training." if 1 in seeds else ""
+    if seeds & {2, 3}:
+        text += " With two or three seeds, p is small as soon as all of them differ in the same direction."
+    return text
+
+
+def _autoencoder(summary: pd.DataFrame) -> str:
+    if "autoencoder" not in set(summary["role"]):
+        return ""
+    return (
+        " Autoencoder: target and attack model trained together for reconstruction alone, about the most that such "
+        "outputs can carry; it is asked for no label, so it has no accuracy."
+    )
+
+
+def _cautions(summary: pd.DataFrame) -> str:
+    """What a reader must know to read R: an attribute baseline, and covariances from too few images."""
+    attributes = frames.attribute_datasets(dict.fromkeys(summary["dataset"]))
+    text = ""
+    if attributes:
+        text += (
+            f" For {', '.join(attributes)}, whose labels are attributes, the predicted class mean is the least-squares "
+            "image for the predicted attributes."
+        )
+    few = dict.fromkeys(summary.loc[summary["covariance_images"] <= summary["pixels"], "dataset"])
+    if few:
+        names = ", ".join(frames.title(name) for name in few)
+        text += f" {names}: no more images than pixels stand behind the covariance, so R means little there."
+    return text

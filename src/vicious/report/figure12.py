@@ -1,0 +1,110 @@
+"""Figure 12: the test images that a vicious model gives away most and least."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from vicious.errors import DataError
+from vicious.report import frames
+from vicious.report.gallery import (
+    Gallery,
+    Strip,
+    draw_strips,
+    load_extremes,
+    read_assessments,
+)
+from vicious.report.headline import headline, one_of_each
+from vicious.report.style import ALL_SYNTHETIC, DOUBLE, RISK95, new_figure, plain, style, write_figure
+
+MAX_IMAGES = 8
+"""Images shown at each end of a task."""
+_SIDE = 0.6
+"""Largest side of an image in inches."""
+_MARGIN = 0.85
+"""Width of the labels in inches."""
+_ENDS = ("highest", "lowest")
+_LABELS = ("original", "reconstruction")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One task: its images with the highest and with the lowest R95, None where the model or its attack failed."""
+
+    task: str
+    source: str
+    ends: tuple[Gallery, Gallery] | None
+
+
+def write(assessments: Sequence[Path], out: Path) -> tuple[Path, ...]:
+    """Write figure12.pdf, figure12.png and figure12.md below ``out``, and return their paths.
+
+    Of each task, the first seed of the vicious model with the smallest beta_R, on logits where there are any. A gallery
+    that is not there or holds no image is drawn as failed.
+
+    Args:
+        assessments: summaries of assessments (JSON); galleries lie beside.
+        out: folder.
+
+    Raises:
+        DataError: a file is damaged, or no vicious model was assessed.
+        MixedResultsError: results of different configurations.
+        StorageError: a file cannot be written.
+    """
+    shown = headline(one_of_each(read_assessments(assessments)))
+    shown = shown.loc[shown["role"] == "vicious"]
+    rows = load_rows(shown)
+    return write_figure(12, figure12(rows), caption(shown, rows), Path(out))
+
+
+def load_rows(vicious: pd.DataFrame) -> list[Row]:
+    """A row for each of some assessments, as :func:`vicious.report.gallery.read_assessments` gives them.
+
+    Raises:
+        DataError: a gallery is damaged, or there is none.
+    """
+    if vicious.empty:
+        raise DataError("no vicious model was assessed: give the summaries of the assessments of some")
+    rows = vicious.to_dict("records")
+    return [Row(str(row["task"]), str(row["source"]), load_extremes(row["gallery"])) for row in rows]
+
+
+def figure12(rows: Sequence[Row]) -> Figure:
+    """Draw each task's images, the highest R95 on the left and the lowest on the right, R95 below each image."""
+    once = frames.all_synthetic({row.task: row.source for row in rows})
+    count = max((min(MAX_IMAGES, len(row.ends[0].originals)) for row in rows if row.ends is not None), default=1)
+    side = min(_SIDE, (DOUBLE - _MARGIN) / 2 / count)
+    with style():
+        figure = new_figure(DOUBLE, (0.25 if once else 0.05) + (0.4 + 2.1 * side) * len(rows))
+        for axes, row in zip(figure.subplots(len(rows), 2, squeeze=False), rows, strict=True):
+            title = frames.title(row.task) if once else frames.marked_title(row.task, row.source)
+            for end, ax in enumerate(axes):
+                ax.set_title(f"{plain(title)}: {_ENDS[end]} {RISK95}", pad=3)
+                _draw(ax, None if row.ends is None else row.ends[end].first(MAX_IMAGES), named=end == 0)
+        if once:
+            figure.suptitle(ALL_SYNTHETIC)
+    return figure
+
+
+def caption(vicious: pd.DataFrame, rows: Sequence[Row]) -> str:
+    """The caption, with the settings of the models in ``vicious`` and what failed."""
+    failed = [frames.title(row.task) for row in rows if row.ends is None]
+    note = f" Failed, without a gallery: {', '.join(failed)}." if failed else ""
+    return (
+        "Who is at risk, image by image: of the whole test set, the images with the highest and with the lowest R95 "
+        "under a vicious model, and their reconstructions; one model of each task. Below each image: its R95; 1 is no "
+        "better than guessing the mean image, larger is worse for privacy. R95 compares with the distance to the mean "
+        "image: an image far from the mean may have a high R95 and still a coarse reconstruction. "
+        f"{frames.settings(vicious)}{note}"
+    )
+
+
+def _draw(ax: Axes, gallery: Gallery | None, named: bool) -> None:
+    images = (None, None) if gallery is None else (gallery.originals, gallery.reconstructions)
+    labels = _LABELS if named else ("", "")
+    middles = draw_strips(ax, [Strip(*strip) for strip in zip(labels, images, strict=True)], MAX_IMAGES)
+    if gallery is not None and gallery.risk95 is not None:
+        ax.set_xticks(middles, [f"{value:.2f}" for value in gallery.risk95])

@@ -1,0 +1,175 @@
+"""Figure 4: test images, and what each attack makes of them, from the honest model to the upper bound; one per task."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from vicious.errors import DataError
+from vicious.files import write_text
+from vicious.report import frames
+from vicious.report.gallery import (
+    Gallery,
+    Strip,
+    check_same_images,
+    decibel,
+    draw_strips,
+    load_gallery,
+    read_assessments,
+)
+from vicious.report.headline import one_of_each
+from vicious.report.style import BETA, DOUBLE, RISK95, SINGLE, new_figure, plain, save, style
+
+MAX_IMAGES = 10
+"""Images shown of a task."""
+_FEW = 4
+"""Images that fit a single column."""
+_SIDE = 0.68
+"""Largest side of an image in inches."""
+_LABELS = 1.45
+"""Width of the labels in inches."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One attack: its name for readers, and its gallery, None where it failed."""
+
+    label: str
+    gallery: Gallery | None
+
+
+def write(assessments: Sequence[Path], out: Path) -> tuple[Path, ...]:
+    """Write the figure of every task and kind of outputs, and return the paths; raises as :func:`write_figure4`.
+
+    Of each model, the first seed is shown.
+
+    Args:
+        assessments: summaries of assessments (JSON); galleries and tables of single images lie beside.
+        out: folder.
+    """
+    shown = one_of_each(read_assessments(assessments))
+    written: list[Path] = []
+    for (task, outputs), rows in shown.groupby(["task", "outputs"], sort=False):
+        source, seed = str(rows["source"].iloc[0]), int(rows["seed"].min())
+        galleries = [(_name(row), row["gallery"]) for row in rows.to_dict("records")]
+        written += write_figure4(str(task), source, str(outputs), galleries, Path(out), seed)
+    return tuple(written)
+
+
+def write_figure4(
+    task: str,
+    source: str,
+    outputs: str,
+    rows: Sequence[tuple[str, Path | None]],
+    out_dir: Path,
+    seed: int | None = None,
+) -> tuple[Path, ...]:
+    """Write figure4_<task>_<outputs>.pdf, .png and .md below ``out_dir``, and return their paths.
+
+    Args:
+        task: name of the task, as in paths.
+        source: of its data, "official" or "synthetic".
+        outputs: what the attacks read, "logits" or "softmax".
+        rows: (label, gallery file) from top to bottom; ``beta_R`` in a label is typeset. A gallery that is None, is not
+            there or holds no image is drawn as failed. Where the attack's table of single images lies beside, as
+            assessments leave it, R95 is told.
+        out_dir: folder.
+        seed: of the models, for the caption.
+
+    Raises:
+        DataError: a gallery or table is damaged, or there is no row.
+        MixedResultsError: galleries show different test images.
+        StorageError: a file cannot be written.
+    """
+    loaded = load_rows(task, rows)
+    pdf, png, text = (Path(out_dir) / f"figure4_{task}_{outputs}{suffix}" for suffix in (".pdf", ".png", ".md"))
+    save(figure4(task, source, outputs, loaded), pdf, png)
+    words = caption(task, source, outputs, loaded, seed).replace("beta_R", "β_R")
+    write_text(text, f"**Figure 4, {frames.title(task)}, {outputs}.** {words}\n")
+    return pdf, png, text
+
+
+def load_rows(task: str, rows: Sequence[tuple[str, Path | None]]) -> list[Row]:
+    """The rows with the images that are shown; raises as :func:`write_figure4`."""
+    if not rows:
+        raise DataError(f"no gallery of {task}: give those of its attacks, the honest model's first")
+    loaded = [Row(label, _load(path)) for label, path in rows]
+    check_same_images({row.label: row.gallery for row in loaded}, task)
+    return loaded
+
+
+def figure4(task: str, source: str, outputs: str, rows: Sequence[Row]) -> Figure:
+    """Draw the originals above the reconstructions, a few at single-column width."""
+    known = [row.gallery for row in rows if row.gallery is not None]
+    count = len(known[0].originals) if known else MAX_IMAGES
+    with style():
+        width = SINGLE if count <= _FEW else DOUBLE
+        side = min(_SIDE, (width - _LABELS) / count)
+        figure = new_figure(width, 0.4 + side * 1.05 * (len(rows) + 1))
+        ax = figure.subplots()
+        ax.set_title(plain(f"{frames.marked_title(task, source)}\noutputs: {outputs}"), pad=3)
+        originals = Strip("original", known[0].originals if known else None)
+        draw_strips(ax, [originals, *(_strip(row) for row in rows)], count)
+    return figure
+
+
+def caption(task: str, source: str, outputs: str, rows: Sequence[Row], seed: int | None = None) -> str:
+    """The caption, with the settings used and what failed."""
+    known = [row.gallery for row in rows if row.gallery is not None]
+    risk = any(gallery.risk95 is not None for gallery in known)
+    failed = [row.label for row in rows if row.gallery is None]
+    one = "one model for each row" + ("" if seed is None else f", seed {seed}")
+    upper = any(row.label == _AUTOENCODER for row in rows)
+    return (
+        f"{frames.title(task)}: test images, and their reconstructions from {outputs}; {one}. "
+        f"Below each name: PSNR in dB{' and R95' if risk else ''}, mean over the images shown. "
+        + ("R95 = 1 is no better than guessing the mean image; larger is worse for privacy. " if risk else "")
+        + ("Autoencoder: target and attack model trained for reconstruction alone. " if upper else "")
+        + f"Images shown: {len(known[0].originals) if known else 0}, the first of the test set. "
+        f"Data: {'synthetic stand-in' if source == 'synthetic' else source}."
+        + (f" Failed, without a gallery: {'; '.join(failed)}." if failed else "")
+    )
+
+
+_AUTOENCODER = "autoencoder (upper bound)"
+
+
+def _name(row: dict[Any, Any]) -> str:
+    names = {"honest": "post-hoc on honest", "vicious": f"vicious, beta_R = {row['beta_r']:g}"}
+    return names.get(row["role"], _AUTOENCODER)
+
+
+def _load(path: Path | None) -> Gallery | None:
+    gallery = load_gallery(path)
+    if gallery is None or path is None:
+        return None
+    shown = gallery.first(MAX_IMAGES)
+    return replace(shown, risk95=_risk95(Path(path), len(shown.originals)))
+
+
+def _risk95(gallery: Path, count: int) -> np.ndarray | None:
+    """R95 of the first ``count`` test images, from the attack's table beside its gallery."""
+    table = gallery.with_name(gallery.name.replace("gallery-", "risk-", 1)).with_suffix(".parquet")
+    if not table.exists():
+        return None
+    try:
+        values = pd.read_parquet(table, columns=["risk95"])["risk95"].to_numpy(dtype=float)[:count]
+    except (OSError, ValueError, KeyError) as error:
+        told = " ".join(str(error).split())
+        raise DataError(f"cannot read {table} ({told}): delete it and run `snakemake` again") from error
+    if len(values) != count:
+        raise DataError(f"{table} has fewer test images than {gallery.name}: delete both and run `snakemake` again")
+    return values
+
+
+def _strip(row: Row) -> Strip:
+    label = plain(row.label).replace("beta_R", BETA)
+    if row.gallery is None:
+        return Strip(label, None)
+    risk95 = row.gallery.risk95
+    risk = "" if risk95 is None else f", {RISK95} = {risk95.mean():.2f}"
+    return Strip(f"{label}\n{decibel(row.gallery.psnr())}{risk}", row.gallery.reconstructions)

@@ -1,0 +1,258 @@
+"""Figure 8: the profile of R against the share of the variance that the leading components kept explain."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from vicious.report import frames
+from vicious.report.frames import Cell
+from vicious.report.style import (
+    ALL_SYNTHETIC,
+    BETA,
+    COLOURS,
+    DOUBLE,
+    GREY,
+    MARKERS,
+    NOTE_LINE,
+    PALE,
+    RISK,
+    RISK95,
+    SINGLE,
+    SMALL,
+    failure_lines,
+    new_figure,
+    note_failures,
+    plain,
+    style,
+    write_figure,
+)
+from vicious.report.table5 import PUBLISHED, Profile, profiles, read_estimators, settings
+
+_TICKS = {0.5: "50", 0.9: "90", 0.99: "99", 0.999: "99.9", 0.9999: "99.99"}
+_ALL = 5.0
+"""Where all components stand: their share, 1, would be infinitely far to the right."""
+_NOTHING = 1e-9
+"""Share of the variance that is none: rounding."""
+_LAST = 4.4
+"""Where other shares end."""
+_LINES = ("-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (4, 1.2, 1, 1.2)))
+"""Line styles of vicious models by growing beta_R."""
+_DASHED = (0, (4, 2))
+_COLUMNS = 3
+
+
+def figure8(estimators: pd.DataFrame, summary: pd.DataFrame) -> Figure:
+    """Draw R against the share of variance kept, a panel for each task, means over seeds with bands of one sd.
+
+    Shown is the first kind of outputs: the post-hoc attack on honest models, vicious models of each beta_R, the
+    autoencoder, and the mean image of the class that the honest model predicts.
+
+    Args:
+        estimators: rows of estimators.csv.
+        summary: rows of the main comparison's summary.
+
+    Raises:
+        DataError: a column is missing.
+        MixedResultsError: the rows mix configurations, or the two are not of one run.
+    """
+    shown = _shown(estimators, summary)
+    source = frames.sources(summary)
+    once = frames.all_synthetic(source)
+    betas = _betas(shown)
+    columns = min(_COLUMNS, len(source))
+    lines = -(-len(source) // columns)
+    with style():
+        handles = _legend(shown, betas)
+        wide = columns > 1
+        failed = _failed(shown, wide)
+        beside = _beside(len(handles)) if wide else 2
+        height = 0.45 + 0.15 * (-(-len(handles) // beside) + once) + 1.8 * lines
+        figure = new_figure(
+            DOUBLE if wide else SINGLE, height + NOTE_LINE * sum(1 + line.count("\n") for line in failed)
+        )
+        axes = np.asarray(figure.subplots(lines, columns, squeeze=False)).ravel()
+        for ax, task in zip(axes, source, strict=False):
+            here = [profile for profile in shown if profile.group.task == task]
+            _draw(ax, here, estimators.loc[estimators["task"] == task], betas)
+            title = frames.title(task) if once else frames.marked_title(task, source[task])
+            ax.set_title(plain(title), pad=13)
+        for ax in axes[len(source) :]:
+            ax.set_axis_off()
+        for ax in axes[::columns]:
+            ax.set_ylabel(f"{RISK} (no unit)")
+        for index in range(max(0, len(source) - columns), len(source)):
+            axes[index].set_xlabel("variance kept (%)")
+        figure.legend(
+            handles=handles,
+            title=ALL_SYNTHETIC if once else None,
+            loc="outside upper center",
+            ncols=beside,
+            handletextpad=0.5,
+            columnspacing=1.2,
+        )
+        note_failures(figure, failed)
+    return figure
+
+
+def caption(estimators: pd.DataFrame, summary: pd.DataFrame) -> str:
+    """The caption, with the settings used and what failed."""
+    shown = _shown(estimators, summary)
+    groups = [profile.group for profile in shown]
+    failed = frames.failures(groups)
+    note = f" Without a result: {'; '.join(failed)}." if failed else ""
+    kinds = dict.fromkeys(summary["outputs"])
+    left_out = f" Shown for {_outputs(shown)}; other outputs are in table 5's CSV." if len(kinds) > 1 else ""
+    return (
+        "Profile of the reconstruction risk: R on the fewest leading components that explain a share of the variance, "
+        "against that share, from 50% to all; the axis is logarithmic in the share left out. "
+        f"{frames.spread(groups)[:1].upper()}{frames.spread(groups)[1:]}; bands: one standard deviation, none for a "
+        "single seed. Dashed grey: R = 1, guessing the mean image. Thin black: R of the mean image of the class that "
+        "the honest model predicts. Vertical lines: R95, and the published R, which keeps the components whose "
+        "eigenvalue is above 1.2e-07 d times the largest, for d pixels. Larger is worse for privacy; each panel has its "
+        f"own scale.{left_out} {frames.settings(summary)}{note}"
+    )
+
+
+def write(estimators: Path, summary: Path, out: Path) -> tuple[Path, ...]:
+    """Write figure8.pdf, figure8.png and figure8.md below ``out``, and return their paths.
+
+    Args:
+        estimators: R under every estimator, of the main comparison.
+        summary: the main comparison's summary.
+        out: folder.
+
+    Raises:
+        DataError: an input is damaged or lacks a column.
+        MixedResultsError: an input mixes configurations, or the two are not of one run.
+        StorageError: a file cannot be written.
+    """
+    rows = frames.read_summary(Path(summary))
+    found = read_estimators(Path(estimators))
+    return write_figure(8, figure8(found, rows), caption(found, rows), Path(out))
+
+
+def position(share: float) -> float:
+    """Where a share of the variance stands: ``-log10(1 - share)``, which ends short of where all of it stands."""
+    left_out = 1.0 - share
+    return _ALL if left_out < _NOTHING else min(-float(np.log10(left_out)), _LAST)
+
+
+def _shown(estimators: pd.DataFrame, summary: pd.DataFrame) -> list[Profile]:
+    """The groups of each task's first kind of outputs."""
+    found = profiles(estimators, summary)
+    first: dict[str, str] = {}
+    for profile in found:
+        first.setdefault(profile.group.task, profile.group.outputs)
+    return [profile for profile in found if profile.group.outputs == first[profile.group.task]]
+
+
+def _beside(count: int) -> int:
+    """Columns of a legend of ``count`` entries over both columns of the page."""
+    return count if count <= 5 else min(4, -(-count // 2))
+
+
+def _failed(shown: Sequence[Profile], wide: bool) -> list[str]:
+    """Lines that name the groups with failed seeds; in a single column each has a line of its own."""
+    failed = frames.failed_seeds([profile.group for profile in shown])
+    if wide:
+        return failure_lines(failed)
+    return [f"{'' if index else 'Failed:' + chr(10)}{item}" for index, item in enumerate(failed)]
+
+
+def _outputs(shown: Sequence[Profile]) -> str:
+    return ", ".join(dict.fromkeys(profile.group.outputs for profile in shown))
+
+
+def _betas(shown: Sequence[Profile]) -> list[float]:
+    return sorted({profile.group.beta_r for profile in shown if profile.group.role == "vicious"})
+
+
+def _draw(ax: Axes, here: Sequence[Profile], estimators: pd.DataFrame, betas: Sequence[float]) -> None:
+    ok = estimators.loc[estimators["status"] == "ok"]
+    shares = _shares(ok)
+    for profile in here:
+        role = profile.group.role
+        line = _LINES[betas.index(profile.group.beta_r) % len(_LINES)] if role == "vicious" else "-"
+        _curve(ax, profile, shares, "risk", {"color": COLOURS[role], "linestyle": line, "marker": MARKERS[role]})
+        if role == "honest":
+            _curve(ax, profile, shares, "risk_class_mean", {"color": "black", "linewidth": 0.6})
+    if ax.has_data():
+        ax.axhline(1.0, color=GREY, linewidth=0.8, linestyle=_DASHED, zorder=0)
+    else:
+        ax.text(0.5, 0.5, "failed", transform=ax.transAxes, ha="center", va="center", fontsize=SMALL, color=GREY)
+        ax.set_yticks([])
+    _marks(ax, ok)
+    ax.set_xticks([*(position(share) for share in _TICKS), _ALL], [*_TICKS.values(), "all"])
+    ax.set_xlim(position(0.5) - 0.15, _ALL + 0.15)
+    ax.margins(y=0.08)
+
+
+def _curve(ax: Axes, profile: Profile, shares: dict[str, float], column: str, look: dict[str, Any]) -> None:
+    cells = {estimator: profile.cell(estimator, column) for estimator in shares}
+    known = [(shares[estimator], cell) for estimator, cell in cells.items() if np.isfinite(cell.mean)]
+    if not known:
+        return
+    x = np.array([at for at, _ in known])
+    mean = np.array([cell.mean for _, cell in known])
+    ax.plot(x, mean, **({"linewidth": 1.0, "markersize": 2.2, "zorder": 3} | look))
+    sd = np.array([_spread(cell) for _, cell in known])
+    if column == "risk" and sd.any():
+        ax.fill_between(x, mean - sd, mean + sd, color=str(look["color"]), alpha=0.2, linewidth=0, zorder=2)
+
+
+def _spread(cell: Cell) -> float:
+    return 0.0 if np.isnan(cell.sd) else cell.sd
+
+
+def _shares(ok: pd.DataFrame) -> dict[str, float]:
+    """The positions of the estimators that keep a share, by name, from left to right."""
+    found = settings(ok)
+    found = found.loc[found["kind"] == "share"].sort_values("parameter")
+    kept = ok.drop_duplicates("estimator").set_index("estimator")["share"]
+    names = zip(found["estimator"], found["parameter"], strict=True)
+    return {name: _ALL if parameter >= 1 else position(float(kept[name])) for name, parameter in names}
+
+
+def _marks(ax: Axes, ok: pd.DataFrame) -> None:
+    """Thin vertical lines where the two headline figures stand."""
+    kept = ok.drop_duplicates("estimator").set_index("estimator")["share"]
+    for estimator, text in (("share 0.95", RISK95), (PUBLISHED, f"published {RISK}")):
+        if estimator in kept:
+            at = position(float(kept[estimator]))
+            ax.axvline(at, color=PALE, linewidth=0.7, zorder=0)
+            ax.annotate(
+                text,
+                (at, 1.0),
+                xycoords=ax.get_xaxis_transform(),
+                xytext=(0, 1),
+                textcoords="offset points",
+                ha="center" if at < _LAST else "right",
+                va="bottom",
+                fontsize=SMALL,
+                color=GREY,
+            )
+
+
+def _legend(shown: Sequence[Profile], betas: Sequence[float]) -> list[Line2D | Patch]:
+    roles = {profile.group.role for profile in shown}
+    handles: list[Line2D | Patch] = [_handle("honest", "honest, post-hoc")]
+    for index, beta in enumerate(betas):
+        label = f"vicious, {BETA} = {beta:g}" if len(betas) > 1 else "vicious"
+        handles.append(_handle("vicious", label, _LINES[index % len(_LINES)]))
+    if "autoencoder" in roles:
+        handles.append(_handle("autoencoder", "autoencoder"))
+    handles.append(Line2D([], [], color="black", linewidth=0.6, label="predicted class mean"))
+    handles.append(Line2D([], [], color=GREY, linewidth=0.8, linestyle=_DASHED, label=f"mean image ({RISK} = 1)"))
+    return handles
+
+
+def _handle(role: str, label: str, line: Any = "-") -> Line2D:
+    look: dict[str, Any] = {"color": COLOURS[role], "marker": MARKERS[role], "markersize": 2.2, "linewidth": 1.0}
+    return Line2D([], [], label=label, linestyle=line, **look)

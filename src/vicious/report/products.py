@@ -1,0 +1,64 @@
+"""Every table and figure of the study: its title, its experiment, and what it is made from. The command line and the
+workflow read this list; each product is written by the module of its name.
+"""
+
+from dataclasses import dataclass
+
+from vicious.study import Experiment
+
+
+@dataclass(frozen=True)
+class Product:
+    """One table or figure.
+
+    Attributes:
+        title: for help texts and messages.
+        experiment: whose results it shows.
+        inputs: what its writer takes, each a command-line option: "summary", "comparisons", "estimators", "agreement",
+            "classes", "attributes", "detection" (one CSV each); "assessments" (the JSON of every cell; tables of
+            single images and galleries lie beside), "curves" (the CSV of every training; records lie beside).
+    """
+
+    title: str
+    experiment: Experiment
+    inputs: tuple[str, ...]
+
+
+INPUTS = {
+    "summary": "CSV written by summarize",
+    "comparisons": "CSV written by compare",
+    "estimators": "CSV written by agree",
+    "agreement": "CSV written by agree",
+    "classes": "CSV written by per-class",
+    "attributes": "CSV written by per-class",
+    "detection": "CSV written by summarize-defense",
+    "assessments": "JSON summaries written by assess-risk",
+    "curves": "training curves written by train-*",
+}
+"""What each input is, for the command line's help."""
+
+SEVERAL = ("assessments", "curves")
+"""Inputs that are lists of files."""
+
+PRODUCTS: dict[str, Product] = {
+    "table1": Product("honest against vicious", "main", ("summary", "comparisons")),
+    "table2": Product("the weight of the reconstruction loss", "tradeoff", ("summary", "comparisons")),
+    "table3": Product("CelebA's attribute sets", "attribute_sets", ("summary", "comparisons")),
+    "table4": Product("numbers of classes", "class_counts", ("summary", "comparisons")),
+    "table5": Product("estimators of the risk", "main", ("estimators", "agreement", "summary")),
+    "table6": Product("classes at most and least risk", "main", ("classes",)),
+    "table7": Product("accuracy of CelebA's attributes", "main", ("attributes",)),
+    "table8": Product("what the original's shortcuts change", "main", ("assessments",)),
+    "figure1": Product("gallery of all datasets", "main", ("assessments",)),
+    "figure2": Product("accuracy against risk", "main", ("summary",)),
+    "figure3": Product("detector scores", "main", ("summary", "detection")),
+    "figure4": Product("gallery of each dataset and kind of outputs", "main", ("assessments",)),
+    "figure5": Product("trade-off curves", "tradeoff", ("summary",)),
+    "figure6": Product("CelebA against the number of attributes", "attribute_sets", ("summary",)),
+    "figure7": Product("against the number of classes", "class_counts", ("summary",)),
+    "figure8": Product("profile of the risk against the variance kept", "main", ("estimators", "summary")),
+    "figure9": Product("how estimators agree with PSNR and SSIM", "main", ("agreement", "summary")),
+    "figure10": Product("distributions of the risk over images", "main", ("assessments",)),
+    "figure11": Product("training curves", "main", ("curves",)),
+    "figure12": Product("images at most and least risk", "main", ("assessments",)),
+}

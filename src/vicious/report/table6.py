@@ -1,0 +1,203 @@
+"""Table 6: which classes are at most and at least risk, and what an honest model gives away of them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from vicious.errors import DataError
+from vicious.report import at_risk, frames, tables
+from vicious.report.at_risk import PERCENT
+from vicious.report.frames import Cell
+from vicious.report.tables import Column, Value
+
+ENDS = 3
+"""Classes printed at each end."""
+FEW = 100
+"""Test images of a class below which the caption warns."""
+_LONGEST = 20
+"""Letters of a class's name that are printed."""
+_MEASURES = ("accuracy", "psnr", "ssim", "risk", "risk95")
+_SIDES = ("vicious", "posthoc")
+_KEY = ("task", "role", "attack", "outputs", "beta_r", "label")
+_TEXT = ("dataset", "task", "role", "attack", "outputs", "label_name", "reason", "source")
+_NUMBERS = ("beta_r", "label", "seeds", "failed", "n", *_MEASURES, *(f"{name}_sd" for name in _MEASURES))
+_COUNTS = ("label", "n", "rank", "classes", *(f"{side}_{kind}" for side in _SIDES for kind in ("seeds", "failed")))
+_COLUMNS = (
+    *("dataset", "task", "title", "source", "outputs", "beta_r", "label", "label_name", "n", "rank", "classes"),
+    *(f"{side}_{name}_{end}" for side in _SIDES for name in _MEASURES for end in ("mean", "sd")),
+    *(f"{side}_{kind}" for side in _SIDES for kind in ("seeds", "failed")),
+    "failures",
+)
+
+
+def write(classes: Path, out: Path) -> tuple[Path, ...]:
+    """Write table6.csv, table6.md and table6.tex below ``out``, and return their paths.
+
+    Args:
+        classes: per_class.csv.
+        out: folder.
+
+    Raises:
+        DataError: the CSV is damaged, or no task in it has classes.
+        MixedResultsError: it mixes configurations.
+        StorageError: a file cannot be written.
+    """
+    frame = at_risk.read(Path(classes), _TEXT, _NUMBERS, _KEY)
+    if frame.empty:
+        raise DataError(f"{classes} has no rows: table 6 needs a dataset whose labels are classes")
+    table = table6(frame)
+    return tables.write(6, table, columns(), lines(table), caption(table), Path(out), at_risk.notes(table))
+
+
+def table6(classes: pd.DataFrame) -> pd.DataFrame:
+    """The numbers of table 6: a row for each task and class, by rank.
+
+    Of each task: the vicious model with the smallest beta_R and the post-hoc attack on the honest model, on logits where
+    there are any. Accuracies are percentages, PSNR is in dB; ``_mean`` and ``_sd`` (ddof 1) are over seeds. ``rank`` 1 of
+    ``classes`` has the highest mean R95 under the vicious model; no rank without one. A task whose models all failed
+    has one row, without a class.
+
+    Args:
+        classes: rows of per_class.csv.
+    """
+    rows: list[dict[str, Any]] = []
+    for task, honest, vicious in at_risk.by_task(classes):
+        honest = honest.loc[honest["attack"] == "posthoc"]
+        rows += _task_rows(task, honest, vicious)
+    return pd.DataFrame(rows, columns=list(_COLUMNS)).astype(dict.fromkeys(_COUNTS, "Int64"))
+
+
+def columns() -> list[Column]:
+    """The columns to print."""
+    heads = {"accuracy": "Accuracy (%)", "psnr": "PSNR (dB)", "ssim": "SSIM", "risk": "R", "risk95": "R95"}
+    short = {"accuracy": "Acc.", "psnr": "PSNR", "ssim": "SSIM", "risk": "$R$", "risk95": "$R_{95}$"}
+    decimals = {"accuracy": 1, "psnr": 2}
+    names = {"vicious": "vicious", "posthoc": "honest"}
+    return [
+        Column("title", "Dataset", text=True),
+        Column("rank", "Rank"),
+        Column("class", "Class", text=True),
+        Column("n", "n", "$n$"),
+        *(
+            Column(
+                f"{side}_{name}",
+                f"{head}, {names[side]}",
+                rf"\shortstack{{{short[name]}\\{names[side]}}}",
+                decimals.get(name, 3),
+            )
+            for side in _SIDES
+            for name, head in heads.items()
+        ),
+    ]
+
+
+def lines(table: pd.DataFrame) -> list[dict[str, Value]]:
+    """The lines to print: of each task at most :data:`ENDS` classes at each end of the ranks."""
+    printed: list[dict[str, Value]] = []
+    for task, rows in table.groupby("task", sort=False):
+        ranked = rows.loc[rows["rank"].notna()]
+        title = frames.marked_title(str(task), str(rows["source"].iloc[0]))
+        if ranked.empty:
+            printed.append({"title": title, **_without_ranks(rows)})
+            continue
+        ends = ranked if len(ranked) <= 2 * ENDS else pd.concat([ranked.iloc[:ENDS], ranked.iloc[-ENDS:]])
+        for index, row in enumerate(ends.to_dict("records")):
+            printed.append({"title": "" if index else title, **_line(row)})
+    return printed
+
+
+def caption(table: pd.DataFrame) -> str:
+    """The caption, with the settings used and how far the ranks can be trusted."""
+    return (
+        "Who is at risk: classes ranked by the R95 of their test images under the vicious model, the class given away "
+        f"most first. Of each dataset at most the {ENDS} classes with the highest and the {ENDS} with the lowest R95; "
+        "table6.csv has all classes. Beside them the post-hoc attack on honest models. n: test images of the class. Acc.: "
+        "accuracy in %; PSNR in dB. R is the published reconstruction risk, R95 the same on the leading components that "
+        "explain 95% of the variance; larger is worse for privacy. Both compare with the distance to the mean image, so "
+        "a class far from it may rank high under any attack: read R95 beside the honest one. Means over the class's "
+        "test images, then over seeds; R95 with ± standard deviation over seeds, none for a single seed (table6.csv: "
+        f"for every measure). {at_risk.settings(table, _SIDES, _images(table))}{_warning(table)}"
+    )
+
+
+def _task_rows(task: str, honest: pd.DataFrame, vicious: pd.DataFrame) -> list[dict[str, Any]]:
+    sides = {"vicious": vicious, "posthoc": honest}
+    first = (vicious if len(vicious) else honest).iloc[0]
+    told: dict[str, Any] = {name: first[name] for name in ("dataset", "task", "source", "outputs")}
+    told |= {"title": frames.title(task), "beta_r": vicious["beta_r"].iloc[0] if len(vicious) else np.nan}
+    told["failures"] = "; ".join(note for side in sides.values() for note in _failures(side))
+    for side, rows in sides.items():
+        told |= {f"{side}_{kind}": int(rows[kind].iloc[0]) if len(rows) else 0 for kind in ("seeds", "failed")}
+    found = pd.concat([rows.loc[rows["label"].notna(), ["label", "label_name", "n"]] for rows in sides.values()])
+    table = found.drop_duplicates("label").set_index("label").sort_index()
+    if table.empty:
+        return [told]
+    for side, rows in sides.items():
+        own = rows.loc[rows["label"].notna()].set_index("label").reindex(table.index)
+        for name in _MEASURES:
+            scale = PERCENT if name == "accuracy" else 1.0
+            table[f"{side}_{name}_mean"], table[f"{side}_{name}_sd"] = own[name] * scale, own[f"{name}_sd"] * scale
+    table["rank"] = table["vicious_risk95_mean"].rank(method="first", ascending=False)
+    table["classes"] = len(table)
+    ordered = table.sort_values("rank", kind="stable").reset_index()
+    return [{**told, **{str(name): value for name, value in row.items()}} for row in ordered.to_dict("records")]
+
+
+def _failures(rows: pd.DataFrame) -> list[str]:
+    if rows.empty or not rows["reason"].iloc[0]:
+        return []
+    first = rows.iloc[0]
+    name = at_risk.label(first["task"], first["role"], first["outputs"], first["beta_r"])
+    return [f"{name}, {reason}" for reason in str(first["reason"]).split("; ")]
+
+
+def _line(row: Mapping[Any, Any]) -> dict[str, Value]:
+    numbers: dict[str, Value] = {
+        f"{side}_{name}": float(row[f"{side}_{name}_mean"]) for side in _SIDES for name in _MEASURES[:-1]
+    }
+    numbers |= {f"{side}_risk95": _risk95(row, side) for side in _SIDES}
+    return {
+        "rank": f"{row['rank']} of {row['classes']}",
+        "class": _short(str(row["label_name"])),
+        "n": int(row["n"]),
+        **numbers,
+    }
+
+
+def _without_ranks(rows: pd.DataFrame) -> dict[str, Value]:
+    """The line of a task whose vicious model has no result."""
+    first = rows.iloc[0]
+    posthoc = None if first["posthoc_seeds"] else _risk95(first, "posthoc")
+    return {"class": "all", "vicious_risk95": _risk95(first, "vicious"), "posthoc_risk95": posthoc}
+
+
+def _risk95(row: Any, side: str) -> Cell:
+    mean, spread = (float(row[f"{side}_risk95_{end}"]) for end in ("mean", "sd"))
+    seeds = int(row[f"{side}_seeds"])
+    return Cell(mean, spread, seeds, seeds + int(row[f"{side}_failed"]))
+
+
+def _short(name: str) -> str:
+    """The first of a class's names, cut where it is long."""
+    first = name.split(",")[0].strip()
+    return first if len(first) <= _LONGEST else f"{first[: _LONGEST - 3].rstrip()}..."
+
+
+def _images(table: pd.DataFrame) -> dict[str, int]:
+    """Number of test images of each task."""
+    return {str(task): int(n.fillna(0).sum()) for task, n in table.groupby("task")["n"]}
+
+
+def _warning(table: pd.DataFrame) -> str:
+    shown = table.loc[table["n"].fillna(0) > 0]
+    smallest = {str(task): int(n) for task, n in shown.groupby("task", sort=False)["n"].min().items()}
+    few = [f"{frames.title(task)} ({n})" for task, n in smallest.items() if n < FEW]
+    if not few:
+        return ""
+    return (
+        f" Few test images in the smallest class: {', '.join(few)}; there the ends of the ranking are extreme partly by "
+        "chance."
+    )

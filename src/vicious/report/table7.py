@@ -1,0 +1,176 @@
+"""Table 7: accuracy of each attribute, honest against vicious, beside the rate of the commoner value."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from vicious.errors import DataError
+from vicious.report import at_risk, frames, tables
+from vicious.report.at_risk import PERCENT
+from vicious.report.frames import Cell
+from vicious.report.tables import Column, Value
+
+_ROLES = ("honest", "vicious")
+_KEY = ("task", "role", "outputs", "beta_r", "seed", "attribute")
+_TEXT = ("dataset", "task", "role", "outputs", "attribute", "status", "reason", "source")
+_NUMBERS = ("beta_r", "seed", "accuracy", "majority", "positives", "n")
+_COUNTS = ("n", "positives", *(f"{role}_{kind}" for role in _ROLES for kind in ("seeds", "failed")))
+_COLUMNS = (
+    *("dataset", "task", "title", "source", "outputs", "beta_r", "attribute", "n", "positives", "majority"),
+    *(f"{role}_accuracy_{end}" for role in _ROLES for end in ("mean", "sd")),
+    *("difference_mean", "difference_sd", "below_majority"),
+    *(f"{role}_{kind}" for role in _ROLES for kind in ("seeds", "failed")),
+    "failures",
+)
+
+
+def write(attributes: Path, out: Path) -> tuple[Path, ...]:
+    """Write table7.csv, table7.md and table7.tex below ``out``, and return their paths.
+
+    Args:
+        attributes: per_attribute.csv.
+        out: folder.
+
+    Raises:
+        DataError: the CSV is damaged, or no task in it has attributes.
+        MixedResultsError: it mixes configurations.
+        StorageError: a file cannot be written.
+    """
+    frame = at_risk.read(Path(attributes), _TEXT, _NUMBERS, _KEY)
+    if frame.empty:
+        raise DataError(f"{attributes} has no rows: table 7 needs CelebA among the study's datasets")
+    table = table7(frame)
+    return tables.write(7, table, columns(), lines(table), caption(table), Path(out), at_risk.notes(table))
+
+
+def table7(attributes: pd.DataFrame) -> pd.DataFrame:
+    """The numbers of table 7: a row for each task and attribute, in official order.
+
+    Of each task: the honest models, and the vicious ones with the smallest beta_R, on logits where there are any.
+    Accuracies and ``majority``, the share of the commoner value in the test set, are percentages; ``_mean`` and ``_sd``
+    (ddof 1) are over seeds, ``difference`` is vicious minus honest of the same seed. ``below_majority`` names the models
+    whose mean accuracy is below the majority rate. A task whose models all failed has one row, without an attribute.
+
+    Args:
+        attributes: rows of per_attribute.csv.
+    """
+    rows = [row for task in at_risk.by_task(attributes) for row in _task_rows(*task)]
+    return pd.DataFrame(rows, columns=list(_COLUMNS)).astype(dict.fromkeys(_COUNTS, "Int64"))
+
+
+def columns() -> list[Column]:
+    """The columns to print."""
+    return [
+        Column("title", "Dataset", text=True),
+        Column("attribute", "Attribute", text=True),
+        Column("positives", "Positives (%)", decimals=1),
+        Column("majority", "Majority rate (%)", decimals=2),
+        Column("honest", "Honest (%)", decimals=2),
+        Column("vicious", "Vicious (%)", decimals=2),
+        Column("difference", "Vicious minus honest", decimals=2),
+        Column("below_majority", "Below majority", text=True),
+    ]
+
+
+def lines(table: pd.DataFrame) -> list[dict[str, Value]]:
+    """The lines to print: every attribute."""
+    printed: list[dict[str, Value]] = []
+    for task, rows in table.groupby("task", sort=False):
+        title = frames.marked_title(str(task), str(rows["source"].iloc[0]))
+        for index, row in enumerate(rows.to_dict("records")):
+            printed.append({"title": "" if index else title, **_line(row)})
+    return printed
+
+
+def caption(table: pd.DataFrame) -> str:
+    """The caption, with the settings used, and why an accuracy may be below the majority rate."""
+    shown = table.loc[table["attribute"] != ""]
+    below = "; ".join(
+        f"{role}, {int(shown['below_majority'].isin((role, _BOTH)).sum())} of {len(shown)} attributes"
+        for role in _ROLES
+    )
+    return (
+        "Test accuracy of each attribute, honest against vicious models, beside the majority rate: the accuracy of "
+        f"always answering the commoner value. Models with a mean accuracy below that rate are named: {below}. The loss "
+        "weights positives by negatives/positives of the training images, as the original does. This balances the two "
+        "values and so lowers plain accuracy on rare attributes, even below the majority rate; it does not say that a "
+        "model learned nothing of them. Positives: share of the test images. Mean ± standard deviation over seeds, none "
+        "for a single seed; seeds without a result are counted as failed and left out of the mean; the difference, in "
+        f"percentage points, is over seeds that both have. {at_risk.settings(table, _ROLES, _images(table))}"
+    )
+
+
+_BOTH = "honest, vicious"
+
+
+def _task_rows(task: str, honest: pd.DataFrame, vicious: pd.DataFrame) -> list[dict[str, Any]]:
+    sides = {"honest": honest, "vicious": vicious}
+    both = pd.concat(sides.values())
+    first = (vicious if len(vicious) else honest).iloc[0]
+    told: dict[str, Any] = {name: first[name] for name in ("dataset", "task", "source", "outputs")}
+    told |= {"title": frames.title(task), "beta_r": vicious["beta_r"].iloc[0] if len(vicious) else np.nan}
+    told["failures"] = "; ".join(note for rows in sides.values() for note in _failures(rows))
+    for role, rows in sides.items():
+        failed = rows.loc[rows["status"] != "ok", "seed"].nunique()
+        told |= {f"{role}_seeds": rows["seed"].nunique() - failed, f"{role}_failed": failed}
+    good = both.loc[both["status"] == "ok"]
+    if good.empty:
+        return [told | {"attribute": "", "below_majority": ""}]
+    return [told | _attribute(rows) for _, rows in good.groupby("attribute", sort=False)]
+
+
+def _attribute(rows: pd.DataFrame) -> dict[str, Any]:
+    """The numbers of one attribute, from its rows of all seeds of both models."""
+    first = rows.iloc[0]
+    majority = first["majority"] * PERCENT
+    seeds = {role: rows.loc[rows["role"] == role].set_index("seed")["accuracy"] * PERCENT for role in _ROLES}
+    cells = {role: frames.cell(values.to_numpy(), len(values)) for role, values in seeds.items()}
+    difference = (seeds["vicious"] - seeds["honest"]).dropna().to_numpy()
+    gain = frames.cell(difference, len(difference))
+    return {
+        **{"attribute": first["attribute"], "n": first["n"], "positives": first["positives"], "majority": majority},
+        **{f"{role}_accuracy_mean": cell.mean for role, cell in cells.items()},
+        **{f"{role}_accuracy_sd": cell.sd for role, cell in cells.items()},
+        **{"difference_mean": gain.mean, "difference_sd": gain.sd},
+        "below_majority": ", ".join(role for role in _ROLES if cells[role].mean < majority),
+    }
+
+
+def _failures(rows: pd.DataFrame) -> list[str]:
+    failed = rows.loc[rows["status"] != "ok"]
+    return [
+        f"{at_risk.label(row['task'], row['role'], row['outputs'], row['beta_r'])}, seed {row['seed']:g}: "
+        + " ".join(str(row["reason"]).replace(";", ",").split())
+        for row in failed.to_dict("records")
+    ]
+
+
+def _line(row: Mapping[Any, Any]) -> dict[str, Value]:
+    cells = {
+        role: Cell(
+            float(row[f"{role}_accuracy_mean"]),
+            float(row[f"{role}_accuracy_sd"]),
+            int(row[f"{role}_seeds"]),
+            int(row[f"{role}_seeds"] + row[f"{role}_failed"]),
+        )
+        for role in _ROLES
+    }
+    if not row["attribute"]:
+        return {"attribute": "all", **cells, "below_majority": ""}
+    mean, spread = float(row["difference_mean"]), float(row["difference_sd"])
+    return {
+        "attribute": str(row["attribute"]).replace("_", " "),
+        "positives": PERCENT * int(row["positives"]) / int(row["n"]),
+        "majority": float(row["majority"]),
+        **cells,
+        "difference": None if np.isnan(mean) else Cell(mean, spread, 1, 1),
+        "below_majority": str(row["below_majority"]),
+    }
+
+
+def _images(table: pd.DataFrame) -> dict[str, int]:
+    """Number of test images of each task."""
+    return {str(task): int(n.fillna(0).max()) for task, n in table.groupby("task")["n"]}

@@ -1,0 +1,294 @@
+"""The one renderer of tables: CSV for machines, Markdown and LaTeX (booktabs) for readers.
+
+A table has a frame, written as CSV whole and unrounded, and lines to print. A printed value is text, a number, a
+:class:`~vicious.report.frames.Cell` (mean ± standard deviation over seeds, with its failures marked), a
+:class:`Difference`, or None where it does not apply. In LaTeX, a title's ``(synthetic stand-in)`` becomes a dagger that
+the caption explains, and a table that is too long for a page is continued in further floats.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from vicious.files import write_text
+from vicious.report.frames import STAND_IN, Cell
+
+SIGNIFICANT = 0.05
+"""Differences with a p below this carry an asterisk."""
+_PAGE = 40
+"""Lines of a LaTeX float, before it is continued on another page."""
+_WIDE = 134
+"""Signs of a line, gaps included, beyond which a page of seven inches needs smaller print."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A mean difference with its 95% interval and two-sided p; NaN where there is none."""
+
+    value: float
+    low: float
+    high: float
+    p: float
+
+
+Value = str | int | float | Cell | Difference | None
+
+
+@dataclass(frozen=True)
+class Column:
+    """One printed column.
+
+    Attributes:
+        key: of the values in the lines.
+        head: heading in plain text.
+        latex: heading in LaTeX; None: the escaped plain one.
+        decimals: of numbers.
+        text: values are text, set flush left; else numbers, flush right.
+    """
+
+    key: str
+    head: str
+    latex: str | None = None
+    decimals: int = 3
+    text: bool = False
+
+
+def render(
+    number: int,
+    frame: pd.DataFrame,
+    columns: Sequence[Column],
+    rows: Sequence[Mapping[str, Value]],
+    caption: str,
+    notes: Sequence[str] = (),
+) -> dict[str, str]:
+    """The files of one table by name: ``table<number>.csv``, ``.md`` and ``.tex``.
+
+    Args:
+        number: of the table.
+        frame: what the CSV holds.
+        columns: what is printed, left to right.
+        rows: lines, by column key. A line whose first value is "" belongs to the block above it.
+        caption: in plain text; ``beta_R``, ``beta_C``, ``R95`` and ± are typeset.
+        notes: why cells have no result, a line each.
+    """
+    return {
+        f"table{number}.csv": frame.to_csv(index=False, lineterminator="\n", float_format="%.8g"),
+        f"table{number}.md": _markdown(number, columns, rows, caption, notes),
+        f"table{number}.tex": _latex(number, columns, rows, caption, notes),
+    }
+
+
+def write(
+    number: int,
+    frame: pd.DataFrame,
+    columns: Sequence[Column],
+    rows: Sequence[Mapping[str, Value]],
+    caption: str,
+    out_dir: Path,
+    notes: Sequence[str] = (),
+) -> tuple[Path, ...]:
+    """Write the files of :func:`render` below ``out_dir``, and return their paths.
+
+    Raises:
+        StorageError: a file cannot be written.
+    """
+    texts = render(number, frame, columns, rows, caption, notes)
+    for name, text in texts.items():
+        write_text(Path(out_dir) / name, text)
+    return tuple(Path(out_dir) / name for name in texts)
+
+
+def escape_latex(text: str) -> str:
+    """``text`` with every sign that LaTeX would act on made literal; signs beyond ASCII become question marks."""
+    return "".join(_LATEX_SIGNS.get(sign, sign if sign.isascii() else "?") for sign in " ".join(text.split()))
+
+
+def escape_markdown(text: str) -> str:
+    """``text`` with the signs that Markdown would act on made literal, and the study's symbols typeset."""
+    for sign in "\\|*<>`":
+        text = text.replace(sign, "\\" + sign)
+    return text.replace("beta_R", "β_R").replace("beta_C", "β_C")
+
+
+def _markdown(
+    number: int, columns: Sequence[Column], rows: Sequence[Mapping[str, Value]], caption: str, notes: Sequence[str]
+) -> str:
+    lines = [[escape_markdown(column.head) for column in columns]]
+    lines.append(["---" if column.text else "---:" for column in columns])
+    lines += [[_cell(row.get(column.key), column, _MARKDOWN) for column in columns] for row in rows]
+    body = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    told = "".join(f"- {escape_markdown(note)}\n" for note in notes)
+    failed = f"\nWithout a result:\n\n{told}" if told else ""
+    return f"**Table {number}.** {escape_markdown(caption)}\n\n{body}\n{failed}"
+
+
+def _latex(
+    number: int, columns: Sequence[Column], rows: Sequence[Mapping[str, Value]], caption: str, notes: Sequence[str]
+) -> str:
+    floats = _pages([_latex_block(columns, block) for block in _blocks(columns, rows)])
+    dagger = rf" {_DAGGER}~Synthetic stand-in." if any(_DAGGER in line for page in floats for line in page) else ""
+    told = [_latex_text(f"Without a result: {note}.") for note in notes]
+    lines = ["% Needs \\usepackage{booktabs}."]
+    for index, page in enumerate(floats):
+        lines += [
+            r"\begin{table*}[t]",
+            r"\centering",
+            *([r"\addtocounter{table}{-1}", r"\caption{(continued)}"] if index else []),
+            *([] if index else [rf"\caption{{{_latex_text(caption)}{dagger}}}", rf"\label{{tab:{number}}}"]),
+            r"\scriptsize" if _signs(columns, rows) > _WIDE else r"\footnotesize",
+            r"\setlength{\tabcolsep}{2.5pt}",
+            rf"\begin{{tabular}}{{{''.join('l' if column.text else 'r' for column in columns)}}}",
+            r"\toprule",
+            _latex_row(column.latex or _latex_text(column.head) for column in columns),
+            r"\midrule",
+            *page,
+            r"\bottomrule",
+            r"\end{tabular}",
+            *([r"\par\smallskip\raggedright", " \\\\\n".join(told)] if told and page is floats[-1] else []),
+            r"\end{table*}",
+        ]
+    return "\n".join([*lines, ""])
+
+
+def _blocks(columns: Sequence[Column], rows: Sequence[Mapping[str, Value]]) -> list[list[Mapping[str, Value]]]:
+    """The lines in blocks, each begun by one whose first value is not "". Blocks too long for a page are cut."""
+    blocks: list[list[Mapping[str, Value]]] = []
+    for row in rows:
+        if not blocks or row.get(columns[0].key) or len(blocks[-1]) == _PAGE:
+            blocks.append([])
+        blocks[-1].append(row)
+    return blocks
+
+
+def _signs(columns: Sequence[Column], rows: Sequence[Mapping[str, Value]]) -> int:
+    """Signs of the longest line that the widest values of all columns could make."""
+    widest = (max([len(c.latex or c.head), *(len(_cell(row.get(c.key), c, _PLAIN)) for row in rows)]) for c in columns)
+    return sum(widest) + len(columns)
+
+
+def _latex_block(columns: Sequence[Column], block: Sequence[Mapping[str, Value]]) -> list[str]:
+    return [_latex_row(_cell(row.get(column.key), column, _LATEX) for column in columns) for row in block]
+
+
+def _pages(blocks: Sequence[list[str]]) -> list[list[str]]:
+    """The blocks one after another, apart by a little space, on as many pages as they need."""
+    pages: list[list[str]] = []
+    for block in blocks:
+        if pages and len(pages[-1]) + len(block) <= _PAGE:
+            pages[-1] += [r"\addlinespace", *block]
+        else:
+            pages.append(list(block))
+    return pages or [[]]
+
+
+@dataclass(frozen=True)
+class _Format:
+    """How one kind of file writes text, ±, a difference, two lines in a cell, infinity, and what does not apply."""
+
+    text: Callable[[str], str]
+    number: Callable[[str, str], str]
+    difference: Callable[[str, str, str], str]
+    two_lines: Callable[[str, str], str]
+    infinity: str
+    none: str
+
+
+def _cell(value: Value, column: Column, form: _Format) -> str:
+    if value is None:
+        return form.none
+    if isinstance(value, str):
+        return form.text(value)
+    if isinstance(value, Cell):
+        return _measured(value, column.decimals, form)
+    if isinstance(value, Difference):
+        return _differing(value, column.decimals, form)
+    if isinstance(value, int):
+        return f"{value:,}"
+    return form.none if math.isnan(value) else form.number(_number(value, column.decimals, form), "")
+
+
+def _measured(cell: Cell, decimals: int, form: _Format) -> str:
+    if not cell.ok:
+        return form.two_lines("failed", f"({cell.total} of {cell.total} seeds)") if cell.total else "not run"
+    spread = "" if math.isnan(cell.sd) else f"{cell.sd:.{decimals}f}"
+    text = form.number(_number(cell.mean, decimals, form), spread)
+    if not cell.failed:
+        return text
+    single = "1 seed; " if cell.ok == 1 else ""
+    return form.two_lines(text, f"({single}{cell.failed}/{cell.total} failed)")
+
+
+def _differing(difference: Difference, decimals: int, form: _Format) -> str:
+    if math.isnan(difference.value):
+        return form.none
+    low, high = (f"{end:.{decimals}f}" for end in (difference.low, difference.high))
+    interval = "" if math.isnan(difference.low) or math.isnan(difference.high) else f"[{low}, {high}]"
+    return form.difference(f"{difference.value:+.{decimals}f}", interval, "*" if difference.p < SIGNIFICANT else "")
+
+
+def _number(value: float, decimals: int, form: _Format) -> str:
+    return form.infinity if math.isinf(value) else f"{value:.{decimals}f}"
+
+
+def _latex_row(cells: Iterable[str]) -> str:
+    return " & ".join(cells) + r" \\"
+
+
+def _latex_text(text: str) -> str:
+    literal = escape_latex(text)
+    return literal.replace(r"beta\_R", r"$\beta_R$").replace(r"beta\_C", r"$\beta_C$").replace("R95", "$R_{95}$")
+
+
+_LATEX_SIGNS = {
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "±": r"$\pm$",
+    "β": r"$\beta$",
+    "≥": r"$\ge$",
+    "≤": r"$\le$",
+    "×": r"$\times$",
+    "–": "--",
+}
+
+_DAGGER = r"$^{\dagger}$"
+_MARKDOWN = _Format(
+    escape_markdown,
+    lambda mean, sd: f"{mean} ± {sd}" if sd else mean,
+    lambda value, interval, star: " ".join(part for part in (value, interval, escape_markdown(star)) if part),
+    lambda a, b: f"{a} {b}",
+    "∞",
+    "–",
+)
+_PLAIN = _Format(
+    lambda text: text.replace(STAND_IN, "†"),
+    lambda mean, sd: f"{mean} ± {sd}" if sd else mean,
+    lambda value, interval, star: f"{value} {interval}{star}",
+    lambda a, b: max(a, b, key=len),
+    "∞",
+    "–",
+)
+"""As long as what LaTeX prints."""
+_LATEX = _Format(
+    lambda text: _latex_text(text).replace(STAND_IN, _DAGGER),
+    lambda mean, sd: rf"${mean} \pm {sd}$" if sd else f"${mean}$",
+    lambda value, interval, star: (
+        f"${value}$" + (f" ${interval}$" if interval else "") + (f"$^{star}$" if star else "")
+    ),
+    lambda a, b: rf"\shortstack{{{a}\\{b}}}",
+    r"\infty",
+    "--",
+)

@@ -1,0 +1,335 @@
+"""Tables 1 to 4 tell means, spread, gains, failures and stand-ins in every format."""
+
+import csv
+import io
+import re
+
+import numpy as np
+import pytest
+
+from vicious.errors import DataError, MixedResultsError
+from vicious.report import comparison, table1, table2, table3, table4, tables
+
+TABLES = {1: table1, 2: table2, 3: table3, 4: table4}
+SETS = ("celeba-k5", "celeba")
+COUNTS = ("cifar100-classes10", "cifar100", "tiny_imagenet-classes20", "tiny_imagenet")
+
+
+@pytest.fixture
+def texts(made_up):
+    """CSV, Markdown and LaTeX of a table of a summary, its comparisons made up to fit."""
+
+    def render(frame, number=1):
+        compared = made_up.comparisons(frame)
+        table = comparison.comparison(frame, compared)
+        columns, lines = comparison.columns(number, table), comparison.lines(number, table)
+        caption = comparison.caption(number, frame, compared)
+        return tuple(tables.render(number, table, columns, lines, caption, comparison.notes(table)).values())
+
+    return render
+
+
+def _table(made_up, frame):
+    return comparison.comparison(frame, made_up.comparisons(frame))
+
+
+def _row(table, **key):
+    (row,) = [row for row in table.to_dict("records") if all(row[name] == value for name, value in key.items())]
+    return row
+
+
+def _lines(markdown):
+    return [[part.strip() for part in line[2:-2].split(" | ")] for line in markdown.splitlines() if line[:1] == "|"]
+
+
+def test_numbers_agree_with_numpy(made_up):
+    frame = made_up.summary(("cifar10",), betas=(1.0, 3.0))
+    table = _table(made_up, frame)
+    row = _row(table, role="vicious", beta_r=3.0)
+    honest, vicious = (frame.loc[frame["beta_r"] == beta].set_index("seed") for beta in (0.0, 3.0))
+    assert row["risk95_mean"] == pytest.approx(np.mean(vicious["risk95"]))
+    assert row["risk95_sd"] == pytest.approx(np.std(vicious["risk95"], ddof=1))
+    assert row["accuracy_mean"] == pytest.approx(100 * np.mean(vicious["accuracy"]))
+    assert (row["psnr_n"], row["seeds"], row["n_images"], row["k"]) == (3, 3, 10_000, 10)
+    gain = np.mean(vicious["psnr"] - honest["psnr"])
+    assert row["psnr_difference"] == pytest.approx(gain)
+    assert (row["psnr_low"], row["psnr_high"]) == (pytest.approx(gain - 0.1), pytest.approx(gain + 0.1))
+    # Points of a percentage, as the accuracies are; a p is none.
+    assert row["accuracy_difference"] == pytest.approx(100 * np.mean(vicious["accuracy"] - honest["accuracy"]))
+    assert row["psnr_p"] == 0.002
+
+
+def test_every_line_has_a_row_in_order(made_up):
+    frame = made_up.summary(("cifar10", "mnist"), betas=(3.0, 1.0), autoencoder=("logits",))
+    table = _table(made_up, frame)
+    models = [
+        ("honest", "posthoc", 0),
+        ("honest", "class_mean", 0),
+        ("vicious", "joint", 1),
+        ("vicious", "joint", 3),
+        ("autoencoder", "joint", 1),
+    ]
+    found = [(r["task"], r["role"], r["attack"], r["beta_r"]) for r in table.iloc[:-1].to_dict("records")]
+    assert found == [(task, *model) for task in ("mnist", "cifar10") for model in models]
+    assert len(comparison.lines(1, table)) == len(table)
+
+
+def test_baselines_are_those_of_the_summary(made_up):
+    frame = made_up.summary(("mnist",))
+    table = _table(made_up, frame)
+    alone = _row(table, attack=comparison.CLASS_MEAN)
+    assert alone["risk_mean"] == pytest.approx(frame.loc[frame["role"] == "honest", "risk_class_mean"].mean())
+    assert np.isnan(alone["accuracy_mean"])
+    assert np.isnan(alone["psnr_difference"])
+    last = table.iloc[-1]
+    assert (last["attack"], last["risk_mean"], last["risk95_mean"]) == (comparison.MEAN_IMAGE, 1.0, 1.0)
+
+
+def test_an_autoencoder_has_no_accuracy_and_is_no_failure(made_up, texts):
+    frame = made_up.summary(("mnist",), autoencoder=("logits",))
+    text, markdown, latex = texts(frame)
+    (line,) = [line for line in _lines(markdown) if "upper bound" in line[1]]
+    assert line[2] == "–"
+    assert line[-1] == "3"
+    assert "ailed" not in markdown.split("| Dataset")[1]
+    assert "upper bound) & -- & $" in latex
+    assert "Autoencoder: target and attack model" in markdown
+    (row,) = [row for row in csv.DictReader(io.StringIO(text)) if row["role"] == "autoencoder"]
+    assert (row["accuracy_mean"], row["accuracy_n"], row["accuracy_difference"]) == ("", "", "")
+    assert float(row["psnr_difference"]) > 2
+    assert "Autoencoder" not in texts(made_up.summary(("mnist",)))[1]
+
+
+def test_a_failed_seed_is_marked_and_left_out_of_the_mean(made_up, texts):
+    frame = made_up.summary(("mnist",), failed=(("mnist", "vicious", 1),))
+    good = frame.loc[(frame["role"] == "vicious") & (frame["status"] == "ok"), "psnr"]
+    row = _row(_table(made_up, frame), role="vicious")
+    assert row["psnr_mean"] == pytest.approx(good.mean())
+    assert (row["psnr_n"], row["seeds"]) == (2, 3)
+    text, markdown, latex = texts(frame)
+    assert markdown.count("(1/3 failed)") == 5
+    assert latex.count("1/3 failed") == 5
+    assert "2 of 3" in markdown
+    assert "2 of 3" in latex
+    assert "seed 1: loss is not finite" in text
+    assert "- MNIST, vicious (logits, β_R = 3), seed 1: loss is not finite, step 12 & 50% of grad_norm" in markdown
+    assert r"Without a result: MNIST, vicious (logits, $\beta_R$ = 3), seed 1: loss is not finite" in latex
+
+
+@pytest.mark.parametrize("role", ["honest", "vicious", "autoencoder"])
+def test_a_model_that_failed_throughout_keeps_its_line(made_up, texts, role):
+    failed = tuple(("mnist", role, seed) for seed in range(3))
+    text, markdown, latex = texts(made_up.summary(("mnist", "cifar10"), failed=failed, autoencoder=("logits",)))
+    assert "failed (3 of 3 seeds)" in markdown
+    assert r"\shortstack{failed\\(3 of 3 seeds)}" in latex
+    rows = [row for row in csv.DictReader(io.StringIO(text)) if (row["task"], row["role"]) == ("mnist", role)]
+    assert {(row["psnr_mean"], row["seeds"]) for row in rows} == {("", "3")}
+    gains = [line[7] for line in _lines(markdown)[2:6]]
+    assert [gain == "failed" for gain in gains] == [False, False, role != "autoencoder", role != "vicious"]
+    assert "nan" not in (markdown + latex).lower()
+
+
+def test_a_gain_over_failed_honest_models_is_failed(made_up, texts):
+    failed = tuple(("mnist", "honest", seed) for seed in range(3))
+    _, markdown, latex = texts(made_up.summary(("mnist",), failed=failed))
+    (line,) = [line for line in _lines(markdown) if line[1].startswith("vicious")]
+    assert line[7] == "failed"
+    assert line[-1] == "3"
+    assert "& failed &" in latex
+
+
+def test_a_measure_that_is_missing_counts_as_failed(made_up, texts):
+    frame = made_up.summary(("mnist",))
+    frame.loc[frame.index[-1], "risk"] = np.nan
+    _, markdown, _ = texts(frame)
+    assert markdown.count("(1/3 failed)") == 1
+
+
+@pytest.mark.parametrize("role", ["honest", "vicious"])
+def test_what_was_not_run_says_so(made_up, role):
+    frame = made_up.summary(("mnist",))
+    compared = made_up.comparisons(frame)
+    table = comparison.comparison(frame.loc[frame["role"] == role], compared)
+    assert len(table) == 4
+    texts = tables.render(1, table, comparison.columns(1, table), comparison.lines(1, table), "caption")
+    assert "not run" in texts["table1.md"]
+    assert "not run" in texts["table1.tex"]
+    assert "nan" not in texts["table1.md"]
+
+
+def test_a_single_seed_shows_no_spread(made_up, texts):
+    frame = made_up.summary(("mnist",), seeds=1)
+    text, markdown, latex = texts(frame)
+    body = markdown.split("\n\n")[1]
+    assert "±" not in body
+    assert body.count("(1 seed)") == 3
+    assert not re.search(r"\d \\pm", latex)
+    assert "(1 seed)" in latex
+    assert {row["psnr_sd"] for row in csv.DictReader(io.StringIO(text))} == {""}
+    assert "With one seed they cover images only" in markdown
+    assert "With one seed" not in texts(made_up.summary(("mnist",)))[1]
+
+
+def test_one_seed_left_of_several_says_so_in_the_cell(made_up, texts):
+    _, markdown, latex = texts(made_up.summary(("mnist",), failed=(("mnist", "vicious", 0), ("mnist", "vicious", 1))))
+    assert "(1 seed; 2/3 failed)" in markdown
+    assert r"\\(1 seed; 2/3 failed)}" in latex
+
+
+def test_gains_carry_interval_and_mark(made_up, texts):
+    frame = made_up.summary(("mnist",), betas=(1.0, 3.0))
+    compared = made_up.comparisons(frame)
+    psnr = compared["measure"] == "psnr"
+    compared.loc[psnr & (compared["beta_r"] == 1.0), "p"] = 0.05
+    table = comparison.comparison(frame, compared)
+    first, second = [line["gain"] for line in comparison.lines(1, table) if line["gain"] is not None]
+    assert first.p == 0.05
+    out = tables.render(1, table, comparison.columns(1, table), comparison.lines(1, table), "")
+    for gain, star in ((first, ""), (second, r" \*")):
+        assert f"| {gain.value:+.2f} [{gain.low:.2f}, {gain.high:.2f}]{star} |" in out["table1.md"]
+    assert f"${second.value:+.2f}$ $[{second.low:.2f}, {second.high:.2f}]$$^*$" in out["table1.tex"]
+    assert f"[{first.low:.2f}, {first.high:.2f}]$ &" in out["table1.tex"]
+
+
+def test_stand_ins_are_marked_in_every_format(made_up, texts):
+    text, markdown, latex = texts(made_up.summary(("mnist", "cifar10"), synthetic=("cifar10",)))
+    assert "| CIFAR-10 (synthetic stand-in) |" in markdown
+    assert "| MNIST |" in markdown
+    assert r"CIFAR-10$^{\dagger}$ &" in latex
+    assert r"$^{\dagger}$~Synthetic stand-in." in latex
+    assert "synthetic stand-in (CIFAR-10)" in markdown
+    assert "cifar10,cifar10,CIFAR-10,10,synthetic" in text
+
+
+def test_official_data_carry_no_mark(made_up, texts):
+    text = "".join(texts(made_up.summary()))
+    assert "synthetic" not in text.lower()
+    assert "dagger" not in text
+
+
+def test_several_outputs_have_lines_and_a_column_of_their_own(made_up, texts):
+    frame = made_up.summary(("mnist",), betas=(1.0, 3.0), outputs=("logits", "softmax"), autoencoder=("softmax",))
+    _, markdown, _ = texts(frame)
+    head, _, *body = _lines(markdown)
+    assert head[1] == "Outputs"
+    assert [line[1] for line in body] == ["logits", "", "", "", "softmax", "", "", "", "", ""]
+    assert [line[0] for line in body] == ["MNIST", *[""] * 8, "any"]
+    assert markdown.count("| honest, post-hoc |") == 2
+    assert markdown.count("vicious, β_R = 1") == 2
+
+
+@pytest.mark.parametrize(("number", "tasks"), [(3, SETS), (4, COUNTS)])
+def test_tables_3_and_4_have_a_column_of_k(made_up, texts, number, tasks):
+    _, markdown, latex = texts(made_up.summary(tasks, synthetic=("tiny_imagenet",)), number)
+    head, _, *body = _lines(markdown)
+    assert head[:2] == ["Dataset", "K"]
+    assert [line[1] for line in body if line[1]] == [str(k) for k in {3: (5, 40), 4: (10, 100, 20, 200)}[number]]
+    assert {line[0] for line in body} <= {"", "any", "CelebA", "CIFAR-100", "Tiny ImageNet (synthetic stand-in)"}
+    assert r"Dataset & $K$ &" in latex
+    assert "attributes" in markdown if number == 3 else "equally many training images" in markdown
+    assert "attributes |" not in markdown
+
+
+@pytest.mark.parametrize("outputs", [("logits",), ("logits", "softmax")])
+@pytest.mark.parametrize("number", [1, 4])
+def test_all_lines_have_the_columns_of_the_head(made_up, texts, outputs, number):
+    failed = tuple(("mnist", "vicious", seed) for seed in range(3))
+    frame = made_up.summary(outputs=outputs, failed=failed, synthetic=("mnist",), autoencoder=("logits",))
+    _, markdown, latex = texts(frame, number)
+    rows = [line for line in markdown.splitlines() if line.startswith("|")]
+    assert len({line.count("|") for line in rows}) == 1
+    columns = re.search(r"\\begin\{tabular\}\{([lr]+)\}", latex)
+    assert columns
+    body = latex.split(r"\midrule")[1].split(r"\bottomrule")[0]
+    lines = [line for line in body.splitlines() if "&" in line]
+    assert {len(re.findall(r"(?<!\\)&", line)) for line in lines} == {len(columns[1]) - 1}
+    assert all(line.endswith(r"\\") for line in lines)
+
+
+def test_latex_is_ascii_and_balanced(made_up, texts):
+    failed = (("mnist", "vicious", 1), ("mnist", "autoencoder", 0))
+    frame = made_up.summary(("mnist", "cifar10"), failed=failed, synthetic=("mnist",), autoencoder=("logits",))
+    frame["reason"] = frame["reason"].where(frame["reason"] == "", r"50% of a_b & {c} $x$ ~^ \ # é <|>")
+    _, _, latex = texts(frame)
+    assert latex.isascii()
+    plain = re.sub(r"\\[{}$%&#_\\]", "", latex)
+    assert plain.count("{") == plain.count("}")
+    assert plain.count("$") % 2 == 0
+    opened = re.findall(r"\\begin\{([a-z*]+)\}", latex)
+    assert sorted(opened) == sorted(re.findall(r"\\end\{([a-z*]+)\}", latex))
+    outside = [line for line in latex.splitlines() if not line.startswith("%")]
+    assert not any(re.search(r"(?<!\\)%", line) for line in outside)
+
+
+def test_an_unknown_task_keeps_its_name(made_up, texts):
+    frame = made_up.summary(("mnist",)).assign(dataset="my_set", task="my_set")
+    _, markdown, latex = texts(frame)
+    assert "| my_set |" in markdown
+    assert r"my\_set &" in latex
+
+
+def test_a_comparison_that_is_missing_is_named(made_up):
+    frame = made_up.summary(("mnist",), betas=(1.0, 3.0))
+    compared = made_up.comparisons(frame)
+    with pytest.raises(DataError, match=r"no accuracy of MNIST, vicious \(logits, beta_R = 3\)"):
+        comparison.comparison(frame, compared.loc[compared["beta_r"] == 1.0])
+
+
+def test_comparisons_of_other_results_are_refused(made_up):
+    frame = made_up.summary(("mnist",))
+    compared = made_up.comparisons(frame)
+    compared.loc[compared["measure"] == "psnr", "difference"] += 0.1
+    with pytest.raises(MixedResultsError, match="psnr differs by"):
+        comparison.comparison(frame, compared)
+
+
+def test_mixed_sources_are_refused(made_up, tmp_path):
+    frame = made_up.summary()
+    made_up.comparisons(frame).to_csv(tmp_path / "compared.csv", index=False)
+    frame.loc[0, "source"] = "synthetic"
+    frame.to_csv(tmp_path / "main.csv", index=False)
+    with pytest.raises(MixedResultsError, match="source"):
+        table1.write(tmp_path / "main.csv", tmp_path / "compared.csv", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_frame_without_a_column_is_a_data_error(made_up):
+    frame = made_up.summary()
+    with pytest.raises(DataError, match="psnr"):
+        comparison.comparison(frame.drop(columns="psnr"), made_up.comparisons(frame))
+
+
+@pytest.mark.parametrize(("number", "tasks"), [(1, ("mnist",)), (2, ("mnist",)), (3, SETS), (4, COUNTS)])
+def test_files_have_the_same_bytes_twice(made_up, tmp_path, number, tasks):
+    frame = made_up.summary(tasks, failed=((tasks[0], "honest", 0),), autoencoder=("logits",))
+    frame.to_csv(tmp_path / "main.csv", index=False)
+    made_up.comparisons(frame).to_csv(tmp_path / "compared.csv", index=False)
+    inputs = tmp_path / "main.csv", tmp_path / "compared.csv"
+    one, two = (TABLES[number].write(*inputs, tmp_path / name) for name in ("a b", "c"))
+    assert [path.name for path in one] == [f"table{number}.{end}" for end in ("csv", "md", "tex")]
+    assert [path.read_bytes() for path in one] == [path.read_bytes() for path in two]
+    assert sorted(path.name for path in (tmp_path / "c").iterdir()) == [path.name for path in two]
+
+
+def test_caption_warns_of_too_few_images_and_explains_attributes(made_up, tmp_path):
+    frame = made_up.summary(("mnist", "celeba"))
+    compared = made_up.comparisons(frame)
+    plain = comparison.caption(1, frame, compared)
+    assert "least-squares image" in plain
+    assert "images than pixels" not in plain
+    assert "least-squares" not in comparison.caption(1, made_up.summary(("mnist",)), compared)
+    # From a file: as text, "900" would exceed "1024".
+    frame.assign(covariance_images=[900 if name == "mnist" else 5000 for name in frame["dataset"]]).to_csv(
+        tmp_path / "main.csv", index=False
+    )
+    compared.to_csv(tmp_path / "compared.csv", index=False)
+    table1.write(tmp_path / "main.csv", tmp_path / "compared.csv", tmp_path)
+    assert " MNIST: no more images than pixels" in (tmp_path / "table1.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("seeds", "told"), [(1, 0), (2, 1), (3, 1), (5, 0)])
+def test_caption_says_what_few_seeds_cannot_tell(made_up, seeds, told):
+    frame = made_up.summary(("mnist",), seeds=seeds)
+    caption = comparison.caption(2, frame, made_up.comparisons(frame))
+    assert caption.count("With two or three seeds") == told
+    assert "seeds as blocks" in caption

@@ -1,0 +1,89 @@
+"""The renderer of tables: every kind of value, pages of a long table, and escapes."""
+
+import math
+import re
+
+import pandas as pd
+import pytest
+
+from vicious.report import tables
+from vicious.report.frames import STAND_IN, Cell
+from vicious.report.tables import Column, Difference
+
+COLUMNS = (Column("name", "Name", text=True), Column("x", "x", decimals=2))
+
+
+def _render(values, caption="Caption."):
+    rows = [{"name": f"row {index}", "x": value} for index, value in enumerate(values)]
+    texts = tables.render(7, pd.DataFrame({"x": [1.23456789012]}), COLUMNS, rows, caption)
+    return texts["table7.md"], texts["table7.tex"]
+
+
+@pytest.mark.parametrize(
+    ("value", "markdown", "latex"),
+    [
+        (None, "–", "--"),
+        (math.nan, "–", "--"),
+        ("a|b_c", r"a\|b_c", r"a\textbar{}b\_c"),
+        (12345, "12,345", "12,345"),
+        (1.239, "1.24", "$1.24$"),
+        (math.inf, "∞", r"$\infty$"),
+        (Cell(1.0, 0.5, 3, 3), "1.00 ± 0.50", r"$1.00 \pm 0.50$"),
+        (Cell(1.0, math.nan, 1, 1), "1.00", "$1.00$"),
+        (Cell(1.0, 0.5, 2, 3), "1.00 ± 0.50 (1/3 failed)", r"\shortstack{$1.00 \pm 0.50$\\(1/3 failed)}"),
+        (Cell(math.nan, math.nan, 0, 2), "failed (2 of 2 seeds)", r"\shortstack{failed\\(2 of 2 seeds)}"),
+        (Cell(math.nan, math.nan, 0, 0), "not run", "not run"),
+        (Difference(-0.5, -0.75, -0.25, 0.01), r"-0.50 [-0.75, -0.25] \*", "$-0.50$ $[-0.75, -0.25]$$^*$"),
+        (Difference(0.5, -0.25, 1.25, 0.05), "+0.50 [-0.25, 1.25]", "$+0.50$ $[-0.25, 1.25]$"),
+        (Difference(0.5, math.nan, math.nan, math.nan), "+0.50", "$+0.50$"),
+        (Difference(math.nan, math.nan, math.nan, math.nan), "–", "--"),
+        (f"CIFAR-10{STAND_IN}", "CIFAR-10 (synthetic stand-in)", r"CIFAR-10$^{\dagger}$"),
+    ],
+)
+def test_a_value_in_both_formats(value, markdown, latex):
+    one, two = _render([value])
+    assert f"| row 0 | {markdown} |" in one
+    assert f"row 0 & {latex} \\\\" in two
+    assert (r"$^{\dagger}$~Synthetic stand-in." in two) == (isinstance(value, str) and STAND_IN in value)
+
+
+def test_the_csv_is_the_frame():
+    texts = tables.render(7, pd.DataFrame({"x": [1.5, math.nan], "n": [3, 4]}), COLUMNS, [], "")
+    assert texts["table7.csv"] == "x,n\n1.5,3\n,4\n"
+
+
+def test_a_long_table_is_continued_on_pages_that_keep_blocks_whole():
+    rows = [{"name": f"block {index // 7}" if index % 7 == 0 else "", "x": index} for index in range(70)]
+    latex = tables.render(3, pd.DataFrame({"x": [1]}), COLUMNS, rows, "Caption.", ["a note"])["table3.tex"]
+    pages = latex.split(r"\end{table*}")[:-1]
+    assert len(pages) == 2
+    assert r"\caption{Caption.}" in pages[0]
+    assert r"\label{tab:3}" in pages[0]
+    assert r"\addtocounter{table}{-1}" in pages[1]
+    assert r"\caption{(continued)}" in pages[1]
+    assert ["a note" in page for page in pages] == [False, True]
+    printed = [re.findall(r"(?m)^(block \d|) & (\d+) ", page) for page in pages]
+    assert [int(x) for page in printed for _, x in page] == list(range(70))
+    assert all(page[0][0] for page in printed)
+    assert all(len(page) <= 40 for page in printed)
+    assert pages[0].count(r"\addlinespace") == len(printed[0]) // 7 - 1
+
+
+def test_wide_lines_get_smaller_print():
+    assert r"\footnotesize" in _render(["short"])[1]
+    assert r"\scriptsize" in _render(["long " * 30])[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "escaped"),
+    [
+        ("a & b", r"a \& b"),
+        ("a_b", r"a\_b"),
+        ("5%", r"5\%"),
+        ("{x}", r"\{x\}"),
+        ("\\", r"\textbackslash{}"),
+        ("one\ntwo", "one two"),
+    ],
+)
+def test_latex_signs_are_escaped(text, escaped):
+    assert tables.escape_latex(text) == escaped

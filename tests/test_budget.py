@@ -1,0 +1,72 @@
+"""The budget: counted by hand where that can be done, and against the DAG's own job counts."""
+
+from pathlib import Path
+
+import pytest
+
+from vicious import budget
+from vicious.config import load_params
+from vicious.data.tasks import Task
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def scale(name):
+    return load_params(ROOT / "params.yaml").model_copy(update={"scale": name})
+
+
+def test_parameters_are_the_references():
+    size = budget.model_size(28, 5, 3, 100)
+    assert (size.target_parameters, size.attack_parameters) == (9_161_524, 3_706_384)
+
+
+def test_flops_of_a_small_target_model_agree_with_a_count_by_hand():
+    def conv(side, inside, outside, kernel):
+        return 2 * side * side * inside * outside * kernel**2
+
+    expected = conv(32, 3, 16, 3)
+    expected += 2 * conv(32, 16, 16, 3)
+    for side, inside, outside in ((16, 16, 32), (8, 32, 64)):
+        expected += conv(side, inside, outside, 3) + conv(side, outside, outside, 3) + conv(side, inside, outside, 1)
+    expected += 2 * 64 * 10
+    assert budget.model_size(10, 1, 3, 10).target_flops == pytest.approx(expected)
+
+
+def test_training_flops_count_each_pass():
+    size = budget.Size(0, 0, 10.0, 1.0, 0.0)
+    n = {"train": 100, "validation": 10, "test": 5}
+    both = budget.training_flops(size, n, 3, target=True, attack=True)
+    assert both == 3 * (2 * 100 * 11 * 3 + 10 * 11)
+    frozen = budget.training_flops(size, n, 1, target=False, attack=True)
+    assert frozen == 2 * 100 * (11 + 2 * 1) + 10 * 11
+
+
+def test_totals_are_sums_and_extremes():
+    costs = budget.budget(scale("paper"))
+    whole = budget.total(costs.values())
+    assert whole.jobs == sum(cost.jobs for cost in costs.values())
+    assert whole.memory == max(cost.memory for cost in costs.values())
+    assert whole.hours(budget.GPU) == pytest.approx(sum(cost.hours(budget.GPU) for cost in costs.values()))
+
+
+def test_class_counts_use_the_images_of_the_smallest_count():
+    params = scale("paper")
+    n = budget.images(params.cell("cifar100"), "cifar100")
+    assert n["train"] == 45_000
+    assert budget.task_images(params, Task("cifar100", classes=100), n)["train"] == 4_500
+    assert budget.task_images(params, Task("cifar100"), n) == n
+
+
+def test_measured_hours_add_up_provenance(tmp_path):
+    for name, seconds in (("a", 1800), ("b/c", 5400)):
+        path = tmp_path / f"{name}.provenance.json"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f'{{"seconds": {seconds}}}')
+    assert budget.measured_hours(tmp_path) == 2.0
+
+
+def test_the_table_names_every_dataset_and_the_total():
+    text = budget.table(budget.budget(scale("demo")))
+    assert len(text.splitlines()) == 2 + 6 + 1
+    assert "Tiny ImageNet" in text
+    assert text.splitlines()[-1].startswith("| total |")

@@ -1,0 +1,110 @@
+"""The study's grid: what each experiment consists of, and what one more seed, weight or dataset adds."""
+
+from pathlib import Path
+
+import pytest
+
+from vicious import study
+from vicious.config import Params, load_params
+from vicious.data.catalog import CATALOG, CELEBA_SETS
+from vicious.data.tasks import Task, parse_task
+
+ROOT = Path(__file__).resolve().parents[1]
+SCALES = ("smoke", "demo", "pilot", "paper")
+
+
+@pytest.fixture(scope="module")
+def params():
+    return load_params(ROOT / "params.yaml")
+
+
+def at(params: Params, scale: str, **changes) -> Params:
+    """The study at a scale, with keys of its block changed."""
+    block = getattr(params.scales, scale).model_copy(update=changes)
+    scales = params.scales.model_copy(update={scale: block})
+    return params.model_copy(update={"scale": scale, "scales": scales})
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_every_scale_has_every_experiment(params, scale):
+    chosen = at(params, scale)
+    for experiment in study.EXPERIMENTS:
+        cells = study.cells(chosen, experiment)
+        assert cells, experiment
+        assert len(set(cells)) == len(cells)
+        assert {cell.attack for cell in cells if cell.model.role != "honest"} == {"joint"}
+
+
+def test_paper_scale_is_the_whole_grid(params):
+    paper = at(params, "paper")
+    main = study.cells(paper, "main")
+    for dataset in CATALOG:
+        own = [cell for cell in main if cell.task == Task(dataset)]
+        for outputs in ("logits", "softmax"):
+            assert study.Cell(Task(dataset), study.HONEST, f"posthoc-{outputs}") in own
+            for beta_r in (1.0, 3.0, 5.0):
+                assert study.Cell(Task(dataset), study.Model("vicious", outputs, 1.0, beta_r), "joint") in own
+            assert study.Cell(Task(dataset), study.Model("autoencoder", outputs, 0.0, 1.0), "joint") in own
+        assert len(own) == 10
+    sweep = sorted({cell.model.beta_r for cell in study.cells(paper, "tradeoff")} - {0.0})
+    assert (sweep[0], sweep[-1]) == (0.1, 10.0)
+    assert {cell.task.outputs for cell in study.cells(paper, "attribute_sets")} == {
+        len(columns) for columns in CELEBA_SETS.values()
+    }
+    counts = {(cell.task.dataset, cell.task.classes) for cell in study.cells(paper, "class_counts")}
+    assert counts == {
+        *(("cifar100", count) for count in (10, 20, 50, 100)),
+        *(("tiny_imagenet", count) for count in (10, 20, 50, 100, 200)),
+    }
+
+
+def test_models_shared_by_experiments_are_trained_once(params):
+    demo = at(params, "demo")
+    trained = study.models(demo)
+    assert all(len(set(models)) == len(models) for models in trained.values())
+    sweep = {cell.model for cell in study.cells(demo, "tradeoff") if cell.task == Task("mnist")}
+    main = {cell.model for cell in study.cells(demo, "main") if cell.task == Task("mnist")}
+    assert len(sweep & main) == 2
+    assert set(trained[Task("mnist")]) == sweep | main
+
+
+def test_one_more_weight_adds_one_model_for_each_dataset_and_outputs(params):
+    before = study.attacks(at(params, "demo"))
+    betas = [*params.scales.demo.beta_r, 7.0]
+    after = study.attacks(at(params, "demo", beta_r=betas))
+    added = set(after) - set(before)
+    assert set(before) <= set(after)
+    assert {cell.model.beta_r for cell in added} == {7.0}
+    demo = at(params, "demo")
+    assert len(added) == sum(len(demo.cell(dataset).outputs) for dataset in params.datasets)
+
+
+def test_a_narrowed_study_asks_for_nothing_of_other_datasets(params):
+    narrow = at(params, "paper").model_copy(update={"datasets": ["mnist"]})
+    assert {cell.task.dataset for cell in study.attacks(narrow)} == {"mnist"}
+    assert study.cells(narrow, "attribute_sets") == study.cells(narrow, "class_counts") == []
+
+
+@pytest.mark.parametrize("name", ["mnist", "celeba-k5", "cifar100-classes20", "tiny_imagenet"])
+def test_names_of_tasks_go_there_and_back(name):
+    assert str(parse_task(name)) == name
+
+
+@pytest.mark.parametrize("name", ["minst", "celeba-k11", "cifar100-classes", "mnist-", "mnist-classes20x"])
+def test_what_is_no_task_is_refused(name):
+    with pytest.raises(ValueError, match="is no task"):
+        parse_task(name)
+    assert study.task_title(name) == name
+
+
+def test_titles():
+    assert study.task_title("celeba-k1") == "CelebA, 1 attribute"
+    assert study.task_title("cifar100-classes20") == "CIFAR-100, 20 classes"
+    assert study.task_title("fashion_mnist") == "Fashion-MNIST"
+    assert (Task("celeba").outputs, Task("celeba", "k5").outputs, Task("cifar100", classes=20).outputs) == (40, 5, 20)
+
+
+def test_class_counts_have_epochs_of_their_own(params):
+    demo = at(params, "demo")
+    assert study.settings(demo, "cifar100").epochs == params.scales.demo.epochs
+    assert study.settings(demo, "cifar100-classes20").epochs == params.scales.demo.class_counts.epochs
