@@ -6,13 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.metrics import balanced_accuracy_score
 
+from vicious.data.batches import as_batch
 from vicious.errors import CheckpointError, MixedResultsError
 from vicious.files import read_json
 from vicious.metrics.assess import ESTIMATOR_COLUMNS, assess_risk, guess_by_label
 from vicious.metrics.moments import fit
 from vicious.metrics.risk import label_images, save_covariance
 from vicious.metrics.summary import COLUMNS, collect, interval, write_summary
+from vicious.models.checkpoint import load_model
 from vicious.training.jobs import train_attack, train_honest, train_vicious
 from vicious.training.loop import Schedule
 
@@ -112,7 +115,13 @@ def test_attributes_are_judged_one_by_one(prepared_attributes, tmp_path, monkeyp
     summary, _ = assess(tmp_path, prepared_attributes, "h", "posthoc")
     assert len(summary["attributes"]) == 4
     assert np.mean([row["accuracy"] for row in summary["attributes"]]) == pytest.approx(summary["accuracy"])
-    share = prepared_attributes.labels("test").mean(0)
+    labels = prepared_attributes.labels("test")
+    target, _ = load_model(tmp_path / "h/target.safetensors", "target")
+    with torch.no_grad():
+        answers = target(as_batch(np.array(prepared_attributes.images("test")), CPU)).numpy() >= 0
+    expected = [balanced_accuracy_score(labels[:, k], answers[:, k]) for k in range(4)]
+    assert [row["balanced"] for row in summary["attributes"]] == pytest.approx(expected)
+    share = labels.mean(0)
     assert [row["majority"] for row in summary["attributes"]] == pytest.approx(np.maximum(share, 1 - share).tolist())
 
 

@@ -43,7 +43,7 @@ class _Writer:
         if several:
             if not reason:
                 record["attributes"] = [
-                    {"attribute": name, "accuracy": 0.5 + index / 10, "majority": 0.7, "positives": 18}
+                    {"attribute": name, "accuracy": 0.5 + index / 10, "balanced": 0.5, "majority": 0.7, "positives": 18}
                     for index, name in enumerate(names)
                 ]
         else:

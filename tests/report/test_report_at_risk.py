@@ -478,7 +478,11 @@ def _attributes(seeds=2, k=40, betas=(1.0, 3.0), failed=(), source="official"):
                 continue
             for index in range(k):
                 positives = 100 + 20 * index
-                values = {"accuracy": generator.uniform(0.7, 0.99), "majority": 1 - positives / 2000}
+                values = {
+                    "accuracy": generator.uniform(0.7, 0.99),
+                    "balanced": generator.uniform(0.5, 0.9),
+                    "majority": 1 - positives / 2000,
+                }
                 row = told | {"attribute": f"Has_{index}", "n": 2000, "positives": positives, "status": "ok"}
                 rows.append(row | values | {"reason": ""})
     return pd.DataFrame(rows, columns=list(ATTRIBUTE_COLUMNS))

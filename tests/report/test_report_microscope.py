@@ -1,7 +1,7 @@
 """Tables 5 and 8, figures 8 to 10: from made-up assessments through the project's own summaries to files."""
 
-import json
 import math
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -38,10 +38,18 @@ def position(kind, parameter, share):
     )
 
 
-@pytest.fixture
-def study(tmp_path):
-    """Writes assessments of tasks; ``study(...)`` returns the files that a report reads."""
-    return lambda **options: _Study(tmp_path, **options)
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """``study(...)`` returns the files that a report reads, from assessments of tasks; equal ones are written once."""
+    written = {}
+
+    def write(**options):
+        key = repr(sorted(options.items()))
+        if key not in written or options.get("own"):
+            written[key] = _Study(tmp_path_factory.mktemp("study"), **options)
+        return written[key]
+
+    return write
 
 
 class _Study:
@@ -53,8 +61,10 @@ class _Study:
         seeds=3,
         failed=(),
         synthetic=(),
-        images=520,
+        images=260,
+        own=False,
     ):
+        """``own``: not shared with other tests, so that a test may damage it."""
         self.folder, self.files = folder, []
         for task in tasks:
             for model in models:
@@ -99,7 +109,9 @@ class _Study:
             *figure10.write(self.files, out),
         ]
 
+    @cached_property
     def figures(self):
+        """Figures 8 to 10, drawn once."""
         summary = frames.read_summary(self.summary)
         estimators, agreement = table5.read_estimators(self.estimators), table5.read_agreement(self.agreement)
         found = figure10.read_assessments(self.files)
@@ -157,7 +169,7 @@ ALL = ("mnist", "fashion_mnist", "cifar10", "cifar100", "tiny_imagenet", "celeba
 
 
 def test_everything_is_written_with_the_same_bytes_twice(study, tmp_path):
-    case = study(tasks=("mnist",), images=300)
+    case = study(tasks=("mnist",))
     one, two = (case.write(tmp_path / name) for name in ("a b", "c"))
     expected = [f"table{number}{end}" for number in (5, 8) for end in (".csv", ".md", ".tex")]
     expected += [f"figure{number}{end}" for number in (8, 9, 10) for end in (".pdf", ".png", ".md")]
@@ -179,7 +191,7 @@ def test_six_datasets_with_failures_fill_the_page_and_tell_all(study, tmp_path):
             text = path.read_text(encoding="utf-8")
             assert "synthetic stand-in (CelebA)" in text
             assert "CIFAR-10, vicious (logits, β_R = 1), seed 0, 1, 2: loss is not finite" in text
-    for drawn in case.figures():
+    for drawn in case.figures:
         words = _words(drawn)
         assert "Failed: MNIST, honest (logits): 1 of 3 seeds" in words
         assert "synthetic" in words
@@ -194,7 +206,7 @@ def test_six_datasets_with_failures_fill_the_page_and_tell_all(study, tmp_path):
     ],
 )
 def test_all_text_is_legible_inside_and_apart(study, options):
-    for drawn in study(images=260, **options).figures():
+    for drawn in study(**options).figures:
         drawn.draw_without_rendering()
         shown = [text for text in drawn.findobj(Text) if text.get_text() and text.get_visible()]
         assert min(text.get_fontsize() for text in shown) >= style.SMALL
@@ -224,12 +236,12 @@ def test_without_any_result_all_is_still_drawn(study, tmp_path):
     case = study(tasks=("mnist",), failed=_failed(("mnist", HONEST), ("mnist", VICIOUS), ("mnist", AUTOENCODER)))
     case.write(tmp_path / "out")
     assert "failed" in (tmp_path / "out/table5.md").read_text(encoding="utf-8")
-    for drawn in case.figures():
+    for drawn in case.figures:
         assert "Failed" in _words(drawn)
 
 
 def test_one_seed_has_no_spread_and_says_so(study, tmp_path):
-    case = study(tasks=("mnist",), seeds=1, images=250)
+    case = study(tasks=("mnist",), seeds=1)
     case.write(tmp_path / "out")
     for path in (tmp_path / "out").glob("*.md"):
         text = path.read_text(encoding="utf-8")
@@ -302,12 +314,12 @@ def test_table_5_compares_the_seeds_that_both_have(study):
     table, _ = study(tasks=("mnist",), failed=[("mnist", HONEST, 0), ("mnist", VICIOUS, 1)]).table5()
     assert set(table.loc[table["role"] == "vicious", "order"]) == {table5.AS_REFERENCE, table5.REVERSED}
     table, _ = study(tasks=("mnist",), seeds=2, failed=[("mnist", HONEST, 0), ("mnist", VICIOUS, 1)]).table5()
-    assert table["order"].isna().all()
+    assert table.loc[table["role"] == "vicious", "order"].isna().all()
 
 
 def test_table_5_prints_the_smallest_beta_r_of_the_first_outputs(study):
     softmax = [("honest", "posthoc", "softmax", 0.0), ("vicious", "joint", "softmax", 1.0)]
-    case = study(tasks=("mnist",), models=(HONEST, STRONGER, VICIOUS, *softmax), images=260)
+    case = study(tasks=("mnist",), models=(HONEST, STRONGER, VICIOUS, *softmax))
     table, summary = case.table5()
     line = table5.lines(table)[0]
     row = table.query("estimator == 'truncated 2.2e-16' and role == 'vicious' and outputs == 'logits' and beta_r == 1")
@@ -317,7 +329,7 @@ def test_table_5_prints_the_smallest_beta_r_of_the_first_outputs(study):
 
 
 def test_damaged_inputs_are_told(study):
-    case = study(tasks=("mnist",), images=260)
+    case = study(tasks=("mnist",), own=True)
     rows, agreed = pd.read_csv(case.estimators), pd.read_csv(case.agreement)
     for frame, read, path in (
         (rows, table5.read_estimators, case.estimators),
@@ -384,7 +396,7 @@ def test_table_8_is_nothing_where_the_last_batch_is_full(study, tmp_path):
 
 
 def test_table_8_reads_the_images(study, tmp_path):
-    case = study(tasks=("mnist",), seeds=2, images=260)
+    case = study(tasks=("mnist",), seeds=2)
     table8.write(case.files, tmp_path / "out")
     table = pd.read_csv(tmp_path / "out/table8.csv").set_index("role")
     frames_ = [pd.read_parquet(file.with_suffix(".parquet")) for file in case.files if "vicious" in str(file)]
@@ -406,12 +418,34 @@ def test_table_8_without_a_full_batch(study, tmp_path):
 # Figures
 
 
+@pytest.mark.parametrize("published", [0.95, 0.957, 0.99, 0.9999, 1.0])
+def test_figure_8_keeps_the_names_of_the_headline_figures_apart(study, published):
+    case = study(tasks=ALL, seeds=1, synthetic=ALL, models=(HONEST, VICIOUS, STRONGER, AUTOENCODER))
+    rows = table5.read_estimators(case.estimators)
+    rows.loc[rows["estimator"] == table5.PUBLISHED, "share"] = published
+    drawn = figure8.figure8(rows, frames.read_summary(case.summary))
+    drawn.draw_without_rendering()
+    for ax in drawn.axes:
+        boxes = [text.get_window_extent() for text in ax.texts]
+        assert len(boxes) == 2
+        assert not boxes[0].overlaps(boxes[1])
+        assert all(drawn.bbox.contains(*corner) for box in boxes for corner in (box.min, box.max))
+
+
+def test_logarithmic_axes_have_few_round_numbers_with_the_mean_image_among_them():
+    for low, high in ((0.93, 1.02), (0.75, 1.4), (0.6, 1.6), (0.3, 4.0), (0.05, 60.0), (1e-3, 1e3)):
+        ticks = figure10.log_ticks(low, high)
+        assert 2 <= len(ticks) <= 8
+        assert 1 in ticks
+        assert low <= ticks[0] < ticks[-1] <= high
+
+
 def test_figure_8_draws_means_over_seeds_against_the_share(study):
     assert [figure8.position(share) for share in (0.9, 0.99, 0.999)] == pytest.approx([1, 2, 3])
     assert figure8.position(0.9999) < figure8.position(0.99999) < figure8.position(1.0)
     case = study(tasks=("mnist",), failed=[("mnist", VICIOUS, 0)])
     rows = pd.read_csv(case.estimators)
-    ax = case.figures()[0].axes[0]
+    ax = case.figures[0].axes[0]
     for role in ("honest", "vicious", "autoencoder"):
         line = next(line for line in ax.lines if line.get_color() == style.COLOURS[role] and len(line.get_xdata()) > 2)
         same = rows.loc[(rows["role"] == role) & (rows["kind"] == "share")]
@@ -422,7 +456,7 @@ def test_figure_8_draws_means_over_seeds_against_the_share(study):
 
 
 def test_figure_8_tells_beta_r_apart(study):
-    words = _words(study(tasks=("mnist",), models=(HONEST, VICIOUS, STRONGER), images=250).figures()[0])
+    words = _words(study(tasks=("mnist",), models=(HONEST, VICIOUS, STRONGER)).figures[0])
     assert r"vicious, $\beta_R$ = 3" in words
     assert "autoencoder" not in words
 
@@ -430,7 +464,7 @@ def test_figure_8_tells_beta_r_apart(study):
 def test_figure_9_draws_every_agreement_at_its_place(study):
     case = study()
     agreed = pd.read_csv(case.agreement)
-    drawn = case.figures()[1]
+    drawn = case.figures[1]
     for ax, reference in zip(drawn.axes, ("psnr", "ssim"), strict=True):
         dots = sorted(float(line.get_xdata()[0]) for line in ax.lines if line.get_linestyle() == "None")
         expected = agreed.loc[agreed["reference"] == reference, "agree"]
@@ -442,7 +476,7 @@ def test_figure_9_draws_every_agreement_at_its_place(study):
 
 
 def test_figure_9_has_a_panel_for_another_reference(study):
-    case = study(tasks=("mnist",), images=250)
+    case = study(tasks=("mnist",))
     agreed = table5.read_agreement(case.agreement)
     more = agreed.loc[agreed["reference"] == "psnr"].assign(reference="lpips")
     drawn = figure9.figure9(pd.concat([agreed, more]), frames.read_summary(case.summary))
@@ -475,15 +509,15 @@ def test_figure_10_pools_the_seeds_and_counts_images_below_the_mean_image(study,
     assert f"MNIST {shares}" in (tmp_path / "out/figure10.md").read_text(encoding="utf-8")
     found = figure10.read_assessments(case.files)
     rows = figure10.load_rows(found, frames.read_summary(case.summary))
-    assert rows[0].spreads["vicious", "risk95"].values == len(parts["vicious"]) == 2 * 520
+    assert rows[0].spreads["vicious", "risk95"].values == len(parts["vicious"]) == 2 * 260
     assert rows[0].spreads["honest", "risk"].quartiles[1] == pytest.approx(parts["honest"]["risk"].median())
 
 
-def test_a_damaged_summary_is_told(study, tmp_path):
-    case = study(tasks=("mnist",), seeds=1, images=250)
-    record = json.loads(case.files[0].read_text())
-    case.files[0].write_text(json.dumps(record | {"n": 3}))
+def test_a_damaged_table_of_images_is_told(study, tmp_path):
+    case = study(tasks=("mnist",), seeds=1, own=True)
+    parquet = case.files[0].with_suffix(".parquet")
+    pd.read_parquet(parquet).iloc[1:].to_parquet(parquet)
     for write in (table8.write, figure10.write):
-        with pytest.raises(DataError, match="250 test images"):
+        with pytest.raises(DataError, match="259 test images"):
             write(case.files, tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -214,18 +214,30 @@ class _Measured:
         return pd.DataFrame(rows, columns=list(ESTIMATOR_COLUMNS))
 
     def attributes(self) -> list[dict[str, Any]]:
-        """Accuracy of each attribute on the test set, beside the rate of the commoner value."""
+        """Accuracy of each attribute on the test set, beside the rate of the commoner value.
+
+        ``balanced`` is the mean of the accuracies on images with and without the attribute, 1/2 by guessing; None where
+        all images have it or none has.
+        """
         right, labels = np.concatenate(self._right), self._data.labels("test")
         names = self._data.info.label_names or tuple(str(index) for index in range(labels.shape[1]))
         return [
             {
                 "attribute": name,
                 "accuracy": float(right[:, index].mean()),
+                "balanced": _balanced(right[:, index], labels[:, index] > 0),
                 "majority": float(max(labels[:, index].mean(), 1 - labels[:, index].mean())),
                 "positives": int(labels[:, index].sum()),
             }
             for index, name in enumerate(names)
         ]
+
+
+def _balanced(right: NDArray[np.bool_], positive: NDArray[np.bool_]) -> float | None:
+    """Mean of the shares of right answers among positives and among negatives; None without one of them."""
+    if positive.all() or not positive.any():
+        return None
+    return float((right[positive].mean() + right[~positive].mean()) / 2)
 
 
 def guess_by_label(logits: Tensor, images: Array, multilabel: bool) -> Array:

@@ -26,7 +26,7 @@ CLASS_COLUMNS = (
     *(f"{name}_sd" for name in MEASURES),
     *("failed", "reason", "source"),
 )
-_OF_ATTRIBUTE = ("attribute", "accuracy", "majority", "positives")
+_OF_ATTRIBUTE = ("attribute", "accuracy", "balanced", "majority", "positives")
 ATTRIBUTE_COLUMNS = (
     *("dataset", "task", "role", "outputs", "beta_r", "seed"),
     *_OF_ATTRIBUTE,
@@ -97,8 +97,9 @@ def per_class(found: Sequence[_Assessment]) -> pd.DataFrame:
 def per_attribute(found: Sequence[_Assessment]) -> pd.DataFrame:
     """A row per task with attributes, model, seed and attribute, in the order given.
 
-    ``accuracy`` and ``majority``, the share of the commoner value in the test set, are shares; ``positives`` counts
-    the ``n`` test images that have the attribute. A failed seed has one row: n 0, no attribute, no numbers.
+    ``accuracy``, ``balanced`` (the mean of the accuracies on images with and without the attribute; empty where one kind
+    is missing) and ``majority``, the share of the commoner value in the test set, are shares; ``positives`` counts the
+    ``n`` test images that have the attribute. A failed seed has one row: n 0, no attribute, no numbers.
     Autoencoders, which are not asked for attributes, are left out.
     """
     rows: list[dict[str, Any]] = []

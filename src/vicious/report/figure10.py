@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from scipy.stats import gaussian_kde
 
@@ -41,18 +43,17 @@ MEASURES = {"risk": f"published {RISK}", "risk95": RISK95}
 VIEW = 0.995
 """Quantile up to which each distribution is drawn; its complement is where it begins."""
 _POINTS = 256
-_TALL = 0.44
-"""Height of a density, where lines are 1 apart."""
-_TICKS = (
-    (*(0.7, 0.8, 0.9, 1, 1.1, 1.2, 1.3, 1.4), 1.5),
-    (*(0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.2, 1.4, 1.6, 1.8), 2),
-    (*(0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 4), 5),
-    (*(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50), 100),
+_WIDE = 2.5
+"""Ratio of its ends from which an axis has round numbers of several magnitudes."""
+_MAGNITUDES = (
+    (*(0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5), 10),
+    (*(0.001, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100), 1000),
+    (0.001, 0.01, 0.1, 1, 10, 100, 1000),
 )
-"""Round numbers for logarithmic axes, the finest first."""
-_MOST_TICKS = 8
-_ROW = 0.62
-"""Height, in inches, of the line of one task."""
+"""Round numbers for wide axes, the finest first."""
+_MOST_TICKS = 7
+_ROW = 0.85
+"""Height, in inches, of the panels of one task."""
 
 
 @dataclass(frozen=True)
@@ -128,18 +129,16 @@ def figure10(rows: Sequence[Row], summary: pd.DataFrame) -> Figure:
     once = frames.all_synthetic(source)
     with style():
         failed = failure_lines(frames.failed_seeds(_groups(rows, summary)))
-        figure = new_figure(DOUBLE, 0.75 + 0.15 * once + _ROW * max(1.6, len(rows)) + NOTE_LINE * len(failed))
-        axes = list(np.asarray(figure.subplots(1, 2, sharey=True)))
-        for ax, (measure, title) in zip(axes, MEASURES.items(), strict=True):
-            _draw(ax, rows, measure)
+        figure = new_figure(DOUBLE, 0.75 + 0.15 * once + _ROW * len(rows) + NOTE_LINE * len(failed))
+        axes = np.asarray(figure.subplots(len(rows), 2, squeeze=False, gridspec_kw={"wspace": 0.06}))
+        for line, row in zip(axes, rows, strict=True):
+            for ax, measure in zip(line, MEASURES, strict=True):
+                _draw(ax, row, measure)
+            mark = frames.STAND_IN.replace(" ", "\n") if source[row.task] == "synthetic" and not once else ""
+            name = plain(frames.title(row.task).replace(", ", ",\n")) + mark
+            line[0].set_ylabel(name, rotation=0, ha="right", va="center")
+        for ax, title in zip(axes[-1], MEASURES.values(), strict=True):
             ax.set_xlabel(f"{title} of a test image (no unit, log scale)")
-            ax.set_ylim(len(rows) - 0.45, -0.55)
-        mark = "" if once else frames.STAND_IN.replace(" (", "\n(").replace(" stand", "\nstand")
-        names = [
-            plain(frames.title(row.task).replace(", ", ",\n")) + (mark if source[row.task] == "synthetic" else "")
-            for row in rows
-        ]
-        axes[0].set_yticks(range(len(rows)), names)
         figure.legend(
             handles=_legend(rows),
             title=ALL_SYNTHETIC if once else None,
@@ -167,7 +166,7 @@ def caption(rows: Sequence[Row], summary: pd.DataFrame) -> str:
         "Distribution of the reconstruction risk over test images, the seeds together: above each line the post-hoc "
         "attack on honest models, below it the attack trained with vicious ones, each scaled to the same height. Left "
         "the published R, right R95. White line: median; dark: quartiles. Dashed: R = 1, guessing the mean image; "
-        f"larger is worse for privacy. Densities are drawn between their {100 * (1 - VIEW):g}% and {100 * VIEW:g}% "
+        f"larger is worse for privacy. Each panel has its own scale. Densities are drawn between their {100 * (1 - VIEW):g}% and {100 * VIEW:g}% "
         "quantiles; all images count in densities, which are estimated in log R, and quartiles."
         f"{told} {frames.settings(_used(groups, summary))}{note}"
     )
@@ -220,47 +219,44 @@ def _density(values: Array, low: float, high: float) -> tuple[Array, Array]:
     return np.exp(at), density / density.max()
 
 
-def _draw(ax: Axes, rows: Sequence[Row], measure: str) -> None:
-    ends: list[tuple[float, float]] = [(0.9, 1.1)]
-    for y, row in enumerate(rows):
-        ax.axhline(y, color=PALE, linewidth=0.4, zorder=1)
-        for role, up in (("honest", -1.0), ("vicious", 1.0)):
-            one = row.spreads.get((role, measure))
-            if one is None:
-                ax.text(
-                    *(0.985, y + up * 0.25, "failed" if _planned(role, row) else "not run"),
-                    transform=ax.get_yaxis_transform(),
-                    ha="right",
-                    va="center",
-                    fontsize=SMALL,
-                    color=COLOURS[role],
-                )
-                continue
-            ends.append(one.view)
-            edge = y + up * _TALL * one.density
-            ax.fill_between(one.x, y, edge, color=COLOURS[role], alpha=0.75, linewidth=0, zorder=2)
-            for quantile, colour, width in zip(
-                one.quartiles, ("#1A1A1A", "white", "#1A1A1A"), (0.6, 1.1, 0.6), strict=True
-            ):
-                height = up * _TALL * float(np.interp(quantile, one.x, one.density))
-                ax.plot([quantile, quantile], [y, y + height], color=colour, linewidth=width, zorder=3)
+def _draw(ax: Axes, row: Row, measure: str) -> None:
+    ends = [(1.0, 1.0)]
+    for role, up in (("honest", 1.0), ("vicious", -1.0)):
+        one = row.spreads.get((role, measure))
+        if one is None:
+            text = "failed" if _planned(role, row) else "not run"
+            place: dict[str, Any] = {"transform": ax.get_yaxis_transform(), "ha": "right", "va": "center"}
+            ax.text(0.985, up * 0.5, text, fontsize=SMALL, color=COLOURS[role], **place)
+            continue
+        ends.append(one.view)
+        ax.fill_between(one.x, 0, up * one.density, color=COLOURS[role], alpha=0.75, linewidth=0, zorder=2)
+        for quantile, colour, width in zip(
+            one.quartiles, ("#1A1A1A", "white", "#1A1A1A"), (0.6, 1.1, 0.6), strict=True
+        ):
+            height = up * float(np.interp(quantile, one.x, one.density))
+            ax.plot([quantile, quantile], [0, height], color=colour, linewidth=width, zorder=3)
+    ax.axhline(0, color=PALE, linewidth=0.4, zorder=1)
     ax.axvline(1.0, color=GREY, linewidth=0.8, linestyle=(0, (4, 2)), zorder=4)
     ax.set_xscale("log")
-    ax.set_xlim(min(low for low, _ in ends), max(high for _, high in ends))
-    ticks = _ticks(*ax.get_xlim())
+    low, high = min(low for low, _ in ends), max(high for _, high in ends)
+    margin = max((high / low) ** 0.03, 1.001)
+    ax.set_xlim(low / margin, high * margin)
+    ax.set_ylim(-1.12, 1.12)
+    ticks = log_ticks(*ax.get_xlim())
     ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     ax.set_xticks([], minor=True)
-    ax.tick_params(axis="y", length=0)
+    ax.set_yticks([])
     ax.spines["left"].set_visible(False)
 
 
-def _ticks(low: float, high: float) -> list[float]:
-    """Round numbers in a range, few enough to be told apart on a logarithmic axis."""
-    for choice in _TICKS:
-        found = [float(tick) for tick in choice if low <= tick <= high]
-        if choice[0] <= low * 1.5 and choice[-1] >= high / 1.5 and len(found) <= _MOST_TICKS:
-            return found
-    return [float(tick) for tick in (0.001, 0.01, 0.1, 1, 10, 100, 1000) if low <= tick <= high]
+def log_ticks(low: float, high: float) -> list[float]:
+    """Round numbers between two positive ones, few enough to be told apart on a logarithmic axis."""
+    if high / low < _WIDE:
+        choices = [[round(float(tick), 9) for tick in MaxNLocator(6, steps=[1, 2, 5, 10]).tick_values(low, high)]]
+    else:
+        choices = [[float(tick) for tick in choice] for choice in _MAGNITUDES]
+    found = [[tick for tick in choice if low <= tick <= high] for choice in choices]
+    return next((ticks for ticks in found if 2 <= len(ticks) <= _MOST_TICKS), found[-1])
 
 
 def _planned(role: str, row: Row) -> bool:

@@ -42,6 +42,10 @@ _NOTHING = 1e-9
 """Share of the variance that is none: rounding."""
 _LAST = 4.4
 """Where other shares end."""
+_CLOSE = 1.6
+"""Distance of two marks below which their names stand to either side."""
+_SHIFTS = {"right": -1.5, "center": 0.0, "left": 1.5}
+"""Distance of a name from its mark in typographic points, by the side that is set flush."""
 _LINES = ("-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (4, 1.2, 1, 1.2)))
 """Line styles of vicious models by growing beta_R."""
 _DASHED = (0, (4, 2))
@@ -221,23 +225,25 @@ def _shares(ok: pd.DataFrame) -> dict[str, float]:
 
 
 def _marks(ax: Axes, ok: pd.DataFrame) -> None:
-    """Thin vertical lines where the two headline figures stand."""
+    """Thin vertical lines where the two headline figures stand, their names apart from each other."""
     kept = ok.drop_duplicates("estimator").set_index("estimator")["share"]
-    for estimator, text in (("share 0.95", RISK95), (PUBLISHED, f"published {RISK}")):
-        if estimator in kept:
-            at = position(float(kept[estimator]))
-            ax.axvline(at, color=PALE, linewidth=0.7, zorder=0)
-            ax.annotate(
-                text,
-                (at, 1.0),
-                xycoords=ax.get_xaxis_transform(),
-                xytext=(0, 1),
-                textcoords="offset points",
-                ha="center" if at < _LAST else "right",
-                va="bottom",
-                fontsize=SMALL,
-                color=GREY,
-            )
+    names = {"share 0.95": RISK95, PUBLISHED: f"published {RISK}"}
+    marks = sorted((position(float(kept[estimator])), text) for estimator, text in names.items() if estimator in kept)
+    close = len(marks) > 1 and marks[1][0] - marks[0][0] < _CLOSE
+    for index, (at, text) in enumerate(marks):
+        ax.axvline(at, color=PALE, linewidth=0.7, zorder=0)
+        side = "right" if at >= _LAST or (close and not index) else "left" if close else "center"
+        ax.annotate(
+            text,
+            (at, 1.0),
+            xycoords=ax.get_xaxis_transform(),
+            xytext=(_SHIFTS[side], 1),
+            textcoords="offset points",
+            ha=side,
+            va="bottom",
+            fontsize=SMALL,
+            color=GREY,
+        )
 
 
 def _legend(shown: Sequence[Profile], betas: Sequence[float]) -> list[Line2D | Patch]:

@@ -6,6 +6,7 @@ has a row for each task, estimator and attack; printed is a chosen subset, the p
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -56,13 +57,22 @@ class Profile:
         """One of :data:`MEASURED` under an estimator, over the seeds; seeds without a result count as failed."""
         if column == "risk_class_mean" and not self.group.applies(column):
             return Cell(np.nan, np.nan, 0, 0)
-        chosen = self.rows.loc[self.rows["estimator"] == estimator, column]
-        return frames.cell(chosen.to_numpy(dtype=float), self.group.planned)
+        return frames.cell(np.array(list(self.by_seed(estimator, column).values()), dtype=float), self.group.planned)
 
-    def by_seed(self, estimator: str) -> "pd.Series[float]":
-        """R under an estimator, by seed."""
-        chosen = self.rows.loc[self.rows["estimator"] == estimator]
-        return chosen.set_index("seed")["risk"]
+    def by_seed(self, estimator: str, column: str = "risk") -> dict[float, float]:
+        """One of :data:`MEASURED` under an estimator, by seed."""
+        rows = self._by_estimator.get(estimator)
+        return {} if rows is None else dict(zip(rows["seed"], rows[column], strict=True))
+
+    @cached_property
+    def psnr(self) -> dict[float, float]:
+        """PSNR in dB, by seed, of the seeds that succeeded."""
+        ok = self.group.rows.loc[self.group.rows["status"] == "ok"]
+        return dict(zip(ok["seed"].astype(float), ok["psnr"].astype(float), strict=True))
+
+    @cached_property
+    def _by_estimator(self) -> dict[str, pd.DataFrame]:
+        return {str(name): rows for name, rows in self.rows.groupby("estimator", sort=False)}
 
 
 def read_estimators(path: Path) -> pd.DataFrame:
@@ -178,14 +188,15 @@ def table5(estimators: pd.DataFrame, agreement: pd.DataFrame, summary: pd.DataFr
     rows: list[dict[str, Any]] = []
     for task in source:
         here = [profile for profile in found if profile.group.task == task]
+        keys = [_key(profile.group, source[task]) for profile in here]
         agreed = agreement.loc[agreement["task"] == task]
         chosen = estimators.loc[(estimators["task"] == task) & (estimators["status"] == "ok")]
         for setting in _settings_or_none(chosen):
             facts = _facts(chosen, setting)
             told = _agreed(agreed, task, setting["estimator"]) if setting["estimator"] else {}
             rows += [
-                _key(profile.group, source[task]) | facts | _measured(profile, here, setting["estimator"]) | told
-                for profile in here
+                key | facts | _measured(profile, here, setting["estimator"]) | told
+                for key, profile in zip(keys, here, strict=True)
             ]
     table = pd.DataFrame(rows, columns=list(_COLUMNS))
     return table.astype({**dict.fromkeys(_INTEGERS, "Int64"), **dict.fromkeys(_FLOATS, "float64")})
@@ -195,12 +206,11 @@ def lines(table: pd.DataFrame) -> list[dict[str, Value]]:
     """The lines to print, by the keys of :data:`PRINTED_COLUMNS`."""
     printed: list[dict[str, Value]] = []
     for _, block in table.groupby("task", sort=False):
-        title = frames.marked_title(str(block["task"].iloc[0]), str(block["source"].iloc[0]))
-        outputs = block["outputs"].iloc[0]
-        block = block.loc[block["outputs"] == outputs]
-        names = [name for name in PRINTED if (block["estimator"] == name).any()]
-        for index, estimator in enumerate(names or [""]):
-            chosen = block.loc[block["estimator"] == estimator]
+        rows = [row for row in block.to_dict("records") if row["outputs"] == block["outputs"].iloc[0]]
+        title = frames.marked_title(rows[0]["task"], rows[0]["source"])
+        names = set(block["estimator"])
+        for index, estimator in enumerate([name for name in PRINTED if name in names] or [""]):
+            chosen = [row for row in rows if row["estimator"] == estimator]
             printed.append({"title": "" if index else title, **_line(chosen)})
     return printed
 
@@ -333,18 +343,17 @@ def _order(profile: Profile, here: Sequence[Profile], estimator: str) -> str | N
     honest = [one for one in here if (one.group.role, one.group.outputs) == ("honest", profile.group.outputs)]
     if profile.group.role == "honest" or not honest:
         return None
-    risk = (profile.by_seed(estimator) - honest[0].by_seed(estimator)).dropna()
-    quality = (_psnr(profile.group) - _psnr(honest[0].group)).reindex(risk.index).dropna()
-    product = risk.reindex(quality.index).mean() * quality.mean()
+    risk, quality = (
+        [mine[seed] - theirs[seed] for seed in mine if seed in theirs]
+        for mine, theirs in (
+            (profile.by_seed(estimator), honest[0].by_seed(estimator)),
+            (profile.psnr, honest[0].psnr),
+        )
+    )
+    product = np.mean(risk) * np.mean(quality) if risk and quality else 0.0
     if not np.isfinite(product) or product == 0:
         return None
     return AS_REFERENCE if product > 0 else REVERSED
-
-
-def _psnr(group: Group) -> "pd.Series[float]":
-    """PSNR by seed, of the seeds that succeeded."""
-    ok = group.rows.loc[group.rows["status"] == "ok"]
-    return ok.set_index("seed")["psnr"].astype(float)
 
 
 def _agreed(agreement: pd.DataFrame, task: str, estimator: str) -> dict[str, float]:
@@ -359,12 +368,12 @@ def _agreed(agreement: pd.DataFrame, task: str, estimator: str) -> dict[str, flo
     return found
 
 
-def _line(chosen: pd.DataFrame) -> dict[str, Value]:
+def _line(chosen: Sequence[Mapping[Any, Any]]) -> dict[str, Value]:
     """The printed values of one task and estimator from its rows, the vicious one with the smallest beta_R."""
-    first = chosen.iloc[0]
+    first = chosen[0]
     honest, vicious = (_first(chosen, role) for role in ("honest", "vicious"))
     return {
-        "estimator": name(str(first["estimator"]), str(first["kind"]), float(first["parameter"])) or "any",
+        "estimator": name(first["estimator"], first["kind"], first["parameter"]) or "any",
         "rank": None if pd.isna(first["rank"]) else int(first["rank"]),
         "share": float(first["share"]),
         "honest": _cell(honest),
@@ -379,16 +388,15 @@ def _line(chosen: pd.DataFrame) -> dict[str, Value]:
     }
 
 
-def _first(chosen: pd.DataFrame, role: str) -> "pd.Series[Any] | None":
-    rows = chosen.loc[chosen["role"] == role].sort_values("beta_r", kind="stable")
-    return None if rows.empty else rows.iloc[0]
+def _first(chosen: Sequence[Mapping[Any, Any]], role: str) -> Mapping[Any, Any] | None:
+    return min((row for row in chosen if row["role"] == role), key=lambda row: row["beta_r"], default=None)
 
 
-def _cell(row: "pd.Series[Any] | None") -> Cell:
+def _cell(row: Mapping[Any, Any] | None) -> Cell:
     if row is None:
         return Cell(np.nan, np.nan, 0, 0)
     return Cell(float(row["risk_mean"]), float(row["risk_sd"]), int(row["risk_n"]), int(row["seeds"]))
 
 
-def _mean(row: "pd.Series[Any] | None", column: str) -> float | None:
+def _mean(row: Mapping[Any, Any] | None, column: str) -> float | None:
     return None if row is None else float(row[f"{column}_mean"])

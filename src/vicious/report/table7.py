@@ -1,6 +1,7 @@
 """Table 7: accuracy of each attribute, honest against vicious, beside the rate of the commoner value."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,11 @@ from vicious.report.tables import Column, Value
 _ROLES = ("honest", "vicious")
 _KEY = ("task", "role", "outputs", "beta_r", "seed", "attribute")
 _TEXT = ("dataset", "task", "role", "outputs", "attribute", "status", "reason", "source")
-_NUMBERS = ("beta_r", "seed", "accuracy", "majority", "positives", "n")
+_NUMBERS = ("beta_r", "seed", "accuracy", "balanced", "majority", "positives", "n")
 _COUNTS = ("n", "positives", *(f"{role}_{kind}" for role in _ROLES for kind in ("seeds", "failed")))
 _COLUMNS = (
     *("dataset", "task", "title", "source", "outputs", "beta_r", "attribute", "n", "positives", "majority"),
-    *(f"{role}_accuracy_{end}" for role in _ROLES for end in ("mean", "sd")),
+    *(f"{role}_{kind}_{end}" for role in _ROLES for kind in ("accuracy", "balanced") for end in ("mean", "sd")),
     *("difference_mean", "difference_sd", "below_majority"),
     *(f"{role}_{kind}" for role in _ROLES for kind in ("seeds", "failed")),
     "failures",
@@ -70,6 +71,8 @@ def columns() -> list[Column]:
         Column("majority", "Majority rate (%)", decimals=2),
         Column("honest", "Honest (%)", decimals=2),
         Column("vicious", "Vicious (%)", decimals=2),
+        Column("honest_balanced", "Honest, balanced (%)", decimals=2),
+        Column("vicious_balanced", "Vicious, balanced (%)", decimals=2),
         Column("difference", "Vicious minus honest", decimals=2),
         Column("below_majority", "Below majority", text=True),
     ]
@@ -97,7 +100,8 @@ def caption(table: pd.DataFrame) -> str:
         f"always answering the commoner value. Models with a mean accuracy below that rate are named: {below}. The loss "
         "weights positives by negatives/positives of the training images, as the original does. This balances the two "
         "values and so lowers plain accuracy on rare attributes, even below the majority rate; it does not say that a "
-        "model learned nothing of them. Positives: share of the test images. Mean ± standard deviation over seeds, none "
+        "model learned nothing of them: the balanced accuracy, the mean of those on images with and without the attribute, "
+        "is 50% by guessing. Positives: share of the test images. Mean ± standard deviation over seeds, none "
         "for a single seed; seeds without a result are counted as failed and left out of the mean; the difference, in "
         f"percentage points, is over seeds that both have. {at_risk.settings(table, _ROLES, _images(table))}"
     )
@@ -128,12 +132,18 @@ def _attribute(rows: pd.DataFrame) -> dict[str, Any]:
     majority = first["majority"] * PERCENT
     seeds = {role: rows.loc[rows["role"] == role].set_index("seed")["accuracy"] * PERCENT for role in _ROLES}
     cells = {role: frames.cell(values.to_numpy(), len(values)) for role, values in seeds.items()}
+    balanced = {
+        role: frames.cell(rows.loc[rows["role"] == role, "balanced"].to_numpy(dtype=float) * PERCENT, len(values))
+        for role, values in seeds.items()
+    }
     difference = (seeds["vicious"] - seeds["honest"]).dropna().to_numpy()
     gain = frames.cell(difference, len(difference))
     return {
         **{"attribute": first["attribute"], "n": first["n"], "positives": first["positives"], "majority": majority},
         **{f"{role}_accuracy_mean": cell.mean for role, cell in cells.items()},
         **{f"{role}_accuracy_sd": cell.sd for role, cell in cells.items()},
+        **{f"{role}_balanced_mean": cell.mean for role, cell in balanced.items()},
+        **{f"{role}_balanced_sd": cell.sd for role, cell in balanced.items()},
         **{"difference_mean": gain.mean, "difference_sd": gain.sd},
         "below_majority": ", ".join(role for role in _ROLES if cells[role].mean < majority),
     }
@@ -160,12 +170,19 @@ def _line(row: Mapping[Any, Any]) -> dict[str, Value]:
     }
     if not row["attribute"]:
         return {"attribute": "all", **cells, "below_majority": ""}
+    balanced = {
+        f"{role}_balanced": None
+        if np.isnan(float(row[f"{role}_balanced_mean"]))
+        else replace(cells[role], mean=float(row[f"{role}_balanced_mean"]), sd=float(row[f"{role}_balanced_sd"]))
+        for role in _ROLES
+    }
     mean, spread = float(row["difference_mean"]), float(row["difference_sd"])
     return {
         "attribute": str(row["attribute"]).replace("_", " "),
         "positives": PERCENT * int(row["positives"]) / int(row["n"]),
         "majority": float(row["majority"]),
         **cells,
+        **balanced,
         "difference": None if np.isnan(mean) else Cell(mean, spread, 1, 1),
         "below_majority": str(row["below_majority"]),
     }
