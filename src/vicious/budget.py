@@ -158,7 +158,7 @@ def _dataset(params: Params, dataset: str, models: dict[Task, list[study.Model]]
     memory = BASE_MEMORY + 5 * 8 * d**2  # the covariance, its factors, their float32 copies
     flops = _covariance_flops(d, n["train"] + n["validation"])
     jobs, trainings, largest, disk = 3, 0, 0.0, _data_bytes(dataset, params.study.source, n)
-    sizes = {task: model_size(own.depth, own.width, spec.channels, task.outputs) for task in models}
+    sizes = {task: model_size(own.depth, own.width, spec.channels, study.task_outputs(task)) for task in models}
     for task, found in models.items():
         size, here = sizes[task], task_images(params, task, n)
         epochs = study.settings(params, str(task)).epochs

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from vicious import __version__
 from vicious.config import PARAMS_FILE, json_schema, load_params
-from vicious.data.catalog import CATALOG, CELEBA_SETS
+from vicious.data.catalog import CATALOG
+from vicious.data.tasks import CELEBA_SETS
 from vicious.errors import ViciousError
 from vicious.report.products import INPUTS, PRODUCTS, SEVERAL
 from vicious.runtime import limit_threads, use_device

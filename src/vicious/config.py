@@ -13,7 +13,8 @@ from typing import Annotated, Any, Literal, Self, get_args
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from vicious.data.catalog import CATALOG, CELEBA_SETS
+from vicious.data.catalog import CATALOG
+from vicious.data.tasks import CELEBA_SETS
 from vicious.errors import ConfigError
 
 PARAMS_FILE = Path("params.yaml")

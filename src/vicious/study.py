@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from vicious.config import Params, ScaleParams
-from vicious.data.tasks import Task, parse_task
+from vicious.data.catalog import CATALOG
+from vicious.data.tasks import CELEBA_SETS, Task, parse_task
 
 Role = Literal["honest", "vicious", "autoencoder"]
 Experiment = Literal["main", "tradeoff", "attribute_sets", "class_counts"]
@@ -56,9 +57,17 @@ HONEST = Model("honest", None, 1.0, 0.0)
 def task_title(name: str) -> str:
     """The title of a task for readers, by its name as in paths; the name itself where it is no known task's."""
     try:
-        return parse_task(name).title
-    except ValueError:
+        task = parse_task(name)
+        return task.titled(CATALOG[task.dataset].title)
+    except (ValueError, KeyError):
         return name
+
+
+def task_outputs(task: Task) -> int:
+    """Number K of outputs of a task's target models."""
+    if task.attributes is not None:
+        return len(CELEBA_SETS[task.attributes])
+    return CATALOG[task.dataset].classes if task.classes is None else task.classes
 
 
 def cells(params: Params, experiment: Experiment) -> list[Cell]:

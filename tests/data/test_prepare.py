@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vicious.data.catalog import CATALOG, CELEBA_SETS
+from vicious.data.catalog import CATALOG
 from vicious.data.formats import open_raw
 from vicious.data.prepare import fit_moments, prepare, resize
 from vicious.data.prepared import PreparedDataset, load_prepared
 from vicious.data.splits import SPLITS
+from vicious.data.tasks import CELEBA_SETS
 from vicious.errors import DataError, StorageError
 
 

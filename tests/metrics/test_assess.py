@@ -188,7 +188,7 @@ def test_attributes_have_a_label_baseline(prepared_attributes):
 
 
 def test_models_of_another_dataset_are_refused(study, prepared_attributes):
-    with pytest.raises(CheckpointError, match="was trained on MNIST"):
+    with pytest.raises(CheckpointError, match="was trained on mnist"):
         assess(study, prepared_attributes)
 
 

@@ -521,7 +521,7 @@ def test_table_7_agrees_with_numpy_and_marks_what_is_below_the_majority(tmp_path
 
 def test_table_7_tells_a_failed_seed(tmp_path):
     text, markdown, _ = _table7(_attributes(failed=(("honest", 1),)), tmp_path)
-    assert markdown.count("(1 seed; 1/2 failed)") == 40
+    assert markdown.count("(1 seed; 1/2 failed)") == 2 * 40  # plain and balanced
     assert "CelebA, honest (logits), seed 1: the loss, is nan" in markdown
     row = next(csv.DictReader(io.StringIO(text)))
     assert (row["honest_seeds"], row["honest_failed"], row["vicious_seeds"]) == ("1", "1", "2")

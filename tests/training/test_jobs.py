@@ -98,7 +98,7 @@ def test_attributes_train_too(prepared_attributes, tmp_path):
 def test_a_model_of_another_dataset_is_refused(prepared, prepared_attributes, tmp_path):
     target = tmp_path / "target.safetensors"
     jobs.train_honest(prepared, target, 10, 1, Schedule(1, 16, 0.002, 0), CPU)
-    with pytest.raises(CheckpointError, match=r"was trained on MNIST, but .* holds CelebA"):
+    with pytest.raises(CheckpointError, match=r"was trained on mnist, but .* holds CelebA"):
         jobs.train_attack(
             prepared_attributes.folder, target, tmp_path / "a.safetensors", 10, 1, "logits", SCHEDULE, CPU
         )

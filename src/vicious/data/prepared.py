@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from vicious.data.catalog import CELEBA_SETS
 from vicious.data.splits import SIDE, SPLITS, Split
-from vicious.data.tasks import Task
+from vicious.data.tasks import CELEBA_SETS, Task
 from vicious.errors import DataError
 from vicious.files import read_json
 from vicious.randomness import derive_seed
@@ -158,7 +157,13 @@ class PreparedDataset:
 
     def _restricted_info(self, task: Task, used: tuple[int, ...], counts: dict[str, int]) -> PreparedInfo:
         names = tuple(self.info.label_names[index] for index in used) if self.info.label_names else ()
-        return replace(self.info, title=task.title, classes=len(used), label_names=names, n={**self.info.n, **counts})
+        return replace(
+            self.info,
+            title=task.titled(self.info.title),
+            classes=len(used),
+            label_names=names,
+            n={**self.info.n, **counts},
+        )
 
     def _counted(self, array: np.ndarray, split: Split) -> np.ndarray:
         if len(array) != self.info.n[split]:

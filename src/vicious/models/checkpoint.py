@@ -122,7 +122,7 @@ def load_task(folder: Path, weights: Path) -> PreparedDataset:
         raise CheckpointError(f"{weights.with_suffix('.json')} does not name the model's task ({error})") from None
     if task.dataset != data.info.name:
         raise CheckpointError(
-            f"{weights} was trained on {task.title}, but {folder} holds {data.info.title}: use a model that was trained on it"
+            f"{weights} was trained on {task}, but {folder} holds {data.info.title}: use a model that was trained on it"
         )
     return data.restrict(task.attributes, task.classes, as_many_as)
 

@@ -18,7 +18,7 @@ import pandas as pd
 from vicious.data.catalog import CATALOG
 from vicious.data.tasks import parse_task
 from vicious.errors import DataError, MixedResultsError
-from vicious.study import Role, task_title
+from vicious.study import Role, task_outputs, task_title
 
 ATTACK_OF: dict[Role, str] = {"honest": "posthoc", "vicious": "joint", "autoencoder": "joint"}
 """The attack that the tables and figures report for each role, in their order."""
@@ -255,9 +255,9 @@ def order(task: str) -> tuple[int, int, str]:
     """Sorting key: the catalogue's order, then the number of outputs, then tasks that it does not know by name."""
     try:
         parsed = parse_task(task)
-    except ValueError:
+        return list(CATALOG).index(parsed.dataset), task_outputs(parsed), task
+    except (ValueError, KeyError):
         return len(CATALOG), 0, task
-    return list(CATALOG).index(parsed.dataset), parsed.outputs, task
 
 
 def title(task: str) -> str:
