@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from vicious.data.tasks import parse_task
+from vicious.study import task_outputs
 
 ALL = ("mnist", "fashion_mnist", "cifar10", "cifar100", "tiny_imagenet", "celeba")
 _ACCURACY = {
@@ -49,7 +50,7 @@ def summary(
                     key = {
                         "dataset": parsed.dataset,
                         "task": task,
-                        "k": parsed.outputs,
+                        "k": task_outputs(parsed),
                         "role": role,
                         "attack": "posthoc" if role == "honest" else "joint",
                         "outputs": kind,
@@ -57,7 +58,7 @@ def summary(
                         "seed": seed,
                         "source": "synthetic" if parsed.dataset in synthetic else "official",
                     }
-                    measures = _measures(parsed.dataset, parsed.outputs, role, beta, kind, generator)
+                    measures = _measures(parsed.dataset, task_outputs(parsed), role, beta, kind, generator)
                     if (task, role, seed) in failed:
                         state = {"status": "failed", "reason": "loss is not finite; step 12 & 50% of grad_norm"}
                         rows.append(key | state | _EMPTY)
