@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from filelock import FileLock
 
 from vicious import budget
 from vicious.config import load_params
@@ -109,12 +111,18 @@ SMOKE = ("scale=smoke", "datasets=[mnist,cifar100,celeba]")
 """A dataset of each kind: grey, with class counts, with attributes."""
 
 
-@pytest.fixture(scope="module")
-def built(project):
-    """The smoke study of a few datasets, built once."""
-    result = snakemake(project, "--cores", "2", "--config", *SMOKE)
-    assert result.returncode == 0, result.stderr[-3000:]
-    return project
+@pytest.fixture(scope="session")
+def built(tmp_path_factory):
+    """The smoke study of a few datasets, built once, whichever of several test processes comes first."""
+    shared = tmp_path_factory.getbasetemp()
+    shared = shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared
+    folder, done = shared / "a study built", shared / "built.txt"
+    with FileLock(shared / "built.lock"):
+        if not done.exists():
+            result = snakemake(copy_project(folder), "--cores", "2", "--config", *SMOKE)
+            assert result.returncode == 0, result.stderr[-3000:]
+            done.touch()
+    return folder
 
 
 @pytest.mark.slow
@@ -175,7 +183,7 @@ def test_a_seed_a_weight_or_a_dataset_adds_its_own_jobs_alone(built, change, nam
     assert plan.returncode == 0, plan.stderr
     found = counts(plan)
     assert {rule: count for rule, count in found.items() if rule in BEFORE_RESULTS} == added
-    jobs = [line for line in plan.stdout.splitlines() if line.startswith("Job ")]
+    jobs = [line for line in plan.stdout.splitlines() if re.match(r"Job [0-9]+: \S", line)]
     upstream = [line for line in jobs if line.split(": ", 1)[1].split()[0] in FIRST_WORDS]
     assert len(upstream) == sum(added.values())
     assert all(named in line for line in upstream), upstream
@@ -198,7 +206,8 @@ def test_other_cores_and_fewer_datasets_give_the_same_bytes(built, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_failed_training_is_a_failed_cell_everywhere_and_an_error_at_the_end(project):
+def test_a_failed_training_is_a_failed_cell_everywhere_and_an_error_at_the_end(tmp_path):
+    project = copy_project(tmp_path / "fails")
     diverges = "scales={smoke: {overrides: {fashion_mnist: {learning_rate: 1.0e+30}}}}"
     choice = ("scale=smoke", "datasets=[fashion_mnist,mnist]", diverges)
     result = snakemake(project, "--cores", "2", "--config", *choice, "--", "main")
