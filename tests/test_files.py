@@ -83,7 +83,9 @@ def test_a_full_disk_stops_weights_tables_and_arrays(tiny_disk):
     architecture = Architecture("target", 10, 1, 1, 10, False)
     with pytest.raises(StorageError, match="disk is full"):
         save_model(architecture.build(), tiny_disk / "target.safetensors", architecture, {})
-    covariance = Covariance(np.zeros(200), np.zeros(200), np.eye(200), 5, 0.0, np.zeros((1, 200)))
+    zeros, eye = np.zeros(200), np.eye(200)
+    single = zeros.astype(np.float32), eye.astype(np.float32)
+    covariance = Covariance(zeros, zeros, eye, 5, 0.0, np.zeros((1, 1)), np.zeros((1, 200)), *single)
     with pytest.raises(StorageError, match="disk is full"):
         save_covariance(covariance, tiny_disk / "covariance.safetensors")
     assert not any(path.suffix == ".safetensors" or path.name.startswith(".") for path in tiny_disk.iterdir())

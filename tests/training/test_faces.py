@@ -42,8 +42,9 @@ def test_an_honest_model_learns_the_drawn_attributes(tmp_path, monkeypatch):
     labels = data.labels("test")
     right = ((logits >= 0) == (labels > 0)).mean(0)
     share = labels.mean(0)
-    above = dict(zip(data.info.label_names, right - np.maximum(share, 1 - share), strict=True))
-    assert all(above[name] > 0.08 for name in CLEARLY_DRAWN), above
+    majority = np.maximum(share, 1 - share)
+    mended = dict(zip(data.info.label_names, (right - majority) / (1 - majority), strict=True))
+    assert all(mended[name] > 0.3 for name in CLEARLY_DRAWN), "of the errors that the commoner value makes"
     # the loss weighs positives up, so rare attributes are judged by the mean of both rates, which guessing puts at 1/2
     seen = [column for column in range(40) if 15 <= labels[:, column].sum() <= 285]
     balanced = [(right_of(logits, labels, column, 1) + right_of(logits, labels, column, 0)) / 2 for column in seen]
