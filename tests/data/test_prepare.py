@@ -47,6 +47,11 @@ def test_published_channel_statistics(request: pytest.FixtureRequest, fixture: s
     np.testing.assert_allclose(info.std, CATALOG[name].std, atol=1e-3)
 
 
+def test_garments_have_the_names_of_torchvision(real_fashion: PreparedDataset) -> None:
+    datasets = pytest.importorskip("torchvision.datasets")
+    assert list(real_fashion.info.label_names) == datasets.FashionMNIST.classes
+
+
 def test_tiny_imagenet_sample_is_near_the_published_statistics(real_data: Path, tmp_path: Path) -> None:
     info = run("tiny_imagenet", real_data, tmp_path, test=1).info
     # 7,200 of 90,000 images: the mean of a sample is uncertain by about 0.002

@@ -45,6 +45,7 @@ class Dataset:
         licence: terms, in a line.
         homepage: where the dataset is described.
         mean, std: channel statistics of the 32x32 train images in [0, 1], to check a loader.
+        class_names: for readers, where the files hold none.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Dataset:
     homepage: str
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    class_names: tuple[str, ...] = ()
 
 
 def _idx_files(folder: str, hosts: tuple[str, ...], table: dict[str, tuple[int, str]]) -> tuple[OfficialFile, ...]:
@@ -122,6 +124,10 @@ _FASHION_MNIST = Dataset(
     homepage="https://github.com/zalandoresearch/fashion-mnist",
     mean=(0.2856,),
     std=(0.3385,),
+    class_names=(
+        *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
+        *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
+    ),
 )
 
 _CIFAR10 = Dataset(

@@ -102,7 +102,7 @@ def prepare(
             "channels": spec.channels,
             "classes": spec.classes,
             "multilabel": spec.multilabel,
-            "label_names": list(raw.label_names),
+            "label_names": list(raw.label_names or spec.class_names),
             "n": {split: len(indices) for split, (_, indices) in chosen.items()},
             "mean": statistics.mean(),
             "std": statistics.std(),
