@@ -9,9 +9,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vicious.errors import StorageError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _REASONS = {
     errno.ENOSPC: "the disk is full: free some space",
@@ -88,6 +91,12 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 def write_json(path: str | os.PathLike[str], value: Any) -> None:
     """Write ``value`` as sorted, indented, strictly standard JSON (NaN and infinity raise ``ValueError``)."""
     write_text(path, json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n")
+
+
+def write_csv(frame: "pd.DataFrame", path: str | os.PathLike[str]) -> None:
+    """Write a table without its index, numbers with eight digits, atomically."""
+    with atomic_path(path) as temporary:
+        frame.to_csv(temporary, index=False, float_format="%.8g", lineterminator="\n")
 
 
 def read_json(path: str | os.PathLike[str]) -> Any:

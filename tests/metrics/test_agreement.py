@@ -40,7 +40,7 @@ class _Writer:
         frame = pd.DataFrame(columns, dtype=np.float32)
         frame.insert(0, "image", np.arange(len(frame)))
         record = {
-            **{"dataset": task.split("-")[0], "task": task, "source": "official"},
+            **{"dataset": task.split("-")[0], "task": task, "k": 10, "label_names": None, "source": "official"},
             **{"role": role, "attack": attack, "outputs": outputs, "beta_r": beta_r, "seed": seed},
             **{"status": "failed" if reason else "ok", "reason": reason},
             **{"data": "fingerprint", "images": {"test": 3}},

@@ -12,9 +12,10 @@ from vicious.data.batches import as_batch
 from vicious.errors import CheckpointError, MixedResultsError
 from vicious.files import read_json
 from vicious.metrics.assess import ESTIMATOR_COLUMNS, assess_risk, guess_by_label
+from vicious.metrics.assessments import read_assessments
 from vicious.metrics.moments import fit
 from vicious.metrics.risk import label_images, save_covariance
-from vicious.metrics.summary import COLUMNS, collect, interval, write_summary
+from vicious.metrics.summary import COLUMNS, interval, write_summary
 from vicious.models.checkpoint import load_model
 from vicious.training.jobs import train_attack, train_honest, train_vicious
 from vicious.training.loop import Schedule
@@ -228,13 +229,13 @@ def test_results_of_different_settings_are_not_mixed(study, prepared, path, valu
     place[path[-1]] = value
     (study / "h/risk-posthoc.json").write_text(json.dumps(record))
     with pytest.raises(MixedResultsError, match=words):
-        collect([study / "v/risk-joint.json", study / "h/risk-posthoc.json"])
+        read_assessments([study / "v/risk-joint.json", study / "h/risk-posthoc.json"])
 
 
 def test_one_cell_twice_is_refused(study, prepared):
     assess(study, prepared)
     with pytest.raises(MixedResultsError, match="two results"):
-        collect([study / "v/risk-joint.json", study / "v/risk-joint.json"])
+        read_assessments([study / "v/risk-joint.json", study / "v/risk-joint.json"])
 
 
 def test_bootstrap_interval_covers_the_standard_error():

@@ -9,7 +9,8 @@ from scipy import stats
 
 from vicious.errors import DataError, MetricError, MixedResultsError
 from vicious.files import write_json
-from vicious.metrics.compare import COLUMNS, MEASURES, RESAMPLES, paired_bootstrap, write_comparisons
+from vicious.metrics.assessments import MEASURES
+from vicious.metrics.compare import COLUMNS, RESAMPLES, paired_bootstrap, write_comparisons
 
 HONEST = ("honest", "posthoc", "logits", 0.0)
 VICIOUS = ("vicious", "joint", "logits", 1.0)
@@ -31,7 +32,7 @@ class _Writer:
     def __call__(self, model=VICIOUS, seed=0, task="mnist", shift=0.0, reason="", n=IMAGES, **changes):
         role, attack, outputs, beta_r = model
         record = {
-            **{"dataset": task.split("-")[0], "task": task, "source": "official"},
+            **{"dataset": task.split("-")[0], "task": task, "k": 10, "label_names": None, "source": "official"},
             **{"role": role, "attack": attack, "outputs": outputs, "beta_r": beta_r, "seed": seed},
             **{"status": "failed" if reason else "ok", "reason": reason},
             **{"data": "fingerprint", "images": {"test": n}},

@@ -6,7 +6,8 @@ import pytest
 
 from vicious.errors import DataError, MixedResultsError
 from vicious.files import write_json
-from vicious.metrics.per_class import ATTRIBUTE_COLUMNS, CLASS_COLUMNS, MEASURES, class_means, write_per_class
+from vicious.metrics.assessments import MEASURES
+from vicious.metrics.per_class import ATTRIBUTE_COLUMNS, CLASS_COLUMNS, class_means, write_per_class
 
 HONEST = ("honest", "posthoc", "logits", 0.0)
 VICIOUS = ("vicious", "joint", "logits", 1.0)

@@ -13,7 +13,8 @@ from PIL import Image
 
 from vicious.errors import DataError, MixedResultsError
 from vicious.files import write_json
-from vicious.metrics.per_class import ATTRIBUTE_COLUMNS, CLASS_COLUMNS, MEASURES
+from vicious.metrics.assessments import MEASURES, read_assessments
+from vicious.metrics.per_class import ATTRIBUTE_COLUMNS, CLASS_COLUMNS
 from vicious.report import at_risk, figure1, figure4, figure11, figure12, gallery, style, table6, table7
 from vicious.report.headline import headline
 
@@ -86,6 +87,7 @@ def _record(made_up, task, role, kind, beta, seed, synthetic, bad):
         **{"dataset": dataset, "task": task, "k": 10, "role": role, "outputs": kind, "beta_r": beta, "seed": seed},
         **{"attack": "posthoc" if role == "honest" else "joint"},
         **{"source": "synthetic" if task in synthetic else "official", "data": task, "images": {"test": 8}},
+        "label_names": None,
         **{"risk_estimator": "truncated", "risk95_estimator": "share", "pixels": 1024, "covariance_images": 5000},
         "target": {"architecture": {"depth": 10, "width": 1}, "schedule": {"epochs": 1, "seed": seed}},
         **{"status": "failed" if bad else "ok", "reason": "the loss is nan" if bad else ""},
@@ -153,7 +155,7 @@ def test_figure_4_has_files_for_each_task_and_kind_of_outputs_with_the_same_byte
 
 
 def _rows(files, names=("one", "two", "three")):
-    return [(name, gallery._beside(file)) for name, file in zip(names, files, strict=False)]
+    return [(name, read_assessments([file])[0].gallery) for name, file in zip(names, files, strict=False)]
 
 
 def test_figure_4_orders_rows_by_growing_beta_r(study, tmp_path):
@@ -247,7 +249,7 @@ def test_figure_12_of_six_tasks_is_legible_and_tells_failures(made_up, study, tm
     told = text.read_text(encoding="utf-8")
     assert "Failed, without a gallery: CIFAR-100" in told
     assert "synthetic stand-in (CelebA)" in told
-    shown = gallery.read_assessments(files)
+    shown = gallery.read_galleries(files)
     shown = headline(shown.loc[shown["role"] == "vicious"])
     figure = figure12.figure12(figure12.load_rows(shown))
     _check_legible(figure)
@@ -258,7 +260,7 @@ def test_figure_12_of_six_tasks_is_legible_and_tells_failures(made_up, study, tm
 
 
 def test_figure_12_says_once_that_all_data_are_stand_ins(study):
-    shown = gallery.read_assessments(study(synthetic=("mnist",)))
+    shown = gallery.read_galleries(study(synthetic=("mnist",)))
     figure = figure12.figure12(figure12.load_rows(shown.loc[shown["role"] == "vicious"]))
     _check_legible(figure)
     assert _words(figure).count("synthetic") == 1
@@ -278,7 +280,7 @@ def test_a_gallery_without_its_extremes_is_a_data_error(made_up, tmp_path):
 
 
 def test_extremes_that_do_not_fit_their_numbers_are_a_data_error(study):
-    path = gallery._beside(study()[0])
+    path = read_assessments(study())[0].gallery
     with np.load(path) as arrays:
         parts = dict(arrays)
     np.savez(path, **parts | {"highest_risk95": np.ones(2)})
@@ -290,9 +292,9 @@ def test_a_damaged_summary_is_a_data_error_with_its_name(study):
     files = study()
     files[0].write_text('{"status": "ok"}')
     with pytest.raises(DataError, match=r"risk-posthoc-logits\.json"):
-        gallery.read_assessments(files)
+        gallery.read_galleries(files)
     with pytest.raises(DataError, match=r"risk-joint\.json"):
-        gallery.read_assessments([files[1].with_name("none") / "risk-joint.json"])
+        gallery.read_galleries([files[1].with_name("none") / "risk-joint.json"])
 
 
 # --- table 6 ------------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vicious.files import atomic_path
+from vicious.files import write_csv
 
 
 def auroc(honest: NDArray[Any], vicious: NDArray[Any]) -> float:
@@ -58,5 +58,4 @@ def collect_detection(files: Iterable[Path], scores_out: Path, separation_out: P
     """Join the scores of all models, and write how well each detector separates them."""
     scores = pd.concat([pd.read_csv(file, keep_default_na=True) for file in files], ignore_index=True)
     for frame, out in ((scores, scores_out), (separation(scores), separation_out)):
-        with atomic_path(out) as temporary:
-            frame.to_csv(temporary, index=False, float_format="%.8g", lineterminator="\n")
+        write_csv(frame, out)

@@ -13,7 +13,7 @@ from vicious.data.prepared import PreparedDataset
 from vicious.defense.detector import Detector, Evidence
 from vicious.defense.linear_decodability import LINEAR_DECODABILITY
 from vicious.errors import MetricError
-from vicious.files import atomic_path
+from vicious.files import write_csv
 from vicious.models.checkpoint import check_fits, failure, load_model, load_record, load_task
 from vicious.randomness import derive_seed
 
@@ -62,8 +62,7 @@ def evaluate_defense(
                         ),
                     }
                 )
-    with atomic_path(out) as temporary:
-        pd.DataFrame(rows).to_csv(temporary, index=False, float_format="%.8g", lineterminator="\n")
+    write_csv(pd.DataFrame(rows), out)
 
 
 def _score(

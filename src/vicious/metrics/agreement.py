@@ -16,8 +16,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from vicious.errors import DataError, MixedResultsError
-from vicious.files import atomic_path
-from vicious.metrics.compare import ATTACK_OF, Assessment, read_assessments
+from vicious.files import write_csv
+from vicious.metrics.assessments import AGAIN, Assessment, read_assessments, same_images
 
 REFERENCES = {"psnr": 1.0, "ssim": 1.0, "lpips": -1.0}
 """Columns of the Parquets that R is held against, where there are any, and the sign that makes larger the better.
@@ -34,7 +34,6 @@ AGREEMENT_COLUMNS = (
     *SETTING,
     *("reference", "agree", "agree_models", "spearman", "pairs", "models", "n_images"),
 )
-_AGAIN = "delete it and run `snakemake` again"
 
 
 def write_estimators(json_files: Iterable[Path], estimators_out: Path, agreement_out: Path) -> None:
@@ -52,8 +51,7 @@ def write_estimators(json_files: Iterable[Path], estimators_out: Path, agreement
     """
     found = read_assessments(json_files)
     for frame, out in ((estimators(found), estimators_out), (agreement(found), agreement_out)):
-        with atomic_path(out) as temporary:
-            frame.to_csv(temporary, index=False, float_format="%.8g", lineterminator="\n")
+        write_csv(frame, out)
 
 
 def estimators(found: Sequence[Assessment]) -> pd.DataFrame:
@@ -91,7 +89,7 @@ def agreement(found: Sequence[Assessment]) -> pd.DataFrame:
     """
     tasks: dict[str, list[Assessment]] = {}
     for one in found:
-        if one.record["attack"] == ATTACK_OF.get(one.record["role"]):
+        if one.reported:
             tasks.setdefault(one.record["task"], []).append(one)
     rows = [row for cells in tasks.values() for row in _task_rows(cells)]
     return pd.DataFrame(rows, columns=list(AGREEMENT_COLUMNS)).astype({"n_images": "Int64"})
@@ -166,12 +164,7 @@ class _Seed:
 
     def __init__(self, attacks: Sequence[Assessment], names: Sequence[str], references: Sequence[str]) -> None:
         read = [one.images(["image", *references, *names]) for one in attacks]
-        for one, frame in zip(attacks, read, strict=True):
-            if not np.array_equal(frame["image"].to_numpy(), read[0]["image"].to_numpy()):
-                raise DataError(
-                    f"{attacks[0].parquet} and {one.parquet} were measured on different test images: "
-                    "delete both and run `snakemake` again"
-                )
+        same_images(list(zip(attacks, read, strict=True)))
         values = np.stack([frame[list(names)].to_numpy() for frame in read])
         qualities = [REFERENCES[name] * np.stack([frame[name].to_numpy() for frame in read]) for name in references]
         self.pairs = len(read) * (len(read) - 1) // 2
@@ -218,7 +211,7 @@ def _references(good: Sequence[Assessment]) -> list[str]:
         try:
             found.append(set(pq.read_schema(one.parquet).names))
         except (OSError, pa.ArrowInvalid) as error:
-            raise DataError(f"cannot read {one.parquet} ({error}): {_AGAIN}") from error
+            raise DataError(f"cannot read {one.parquet} ({error}): {AGAIN}") from error
     return [name for name in REFERENCES if name in ("psnr", "ssim") or all(name in names for names in found)]
 
 
@@ -227,10 +220,10 @@ def _profile(one: Assessment) -> pd.DataFrame:
     try:
         frame = pd.read_csv(one.estimators, dtype={"estimator": str, "kind": str})
     except (OSError, UnicodeDecodeError, ValueError) as error:
-        raise DataError(f"cannot read {one.estimators} as a CSV table ({error}): {_AGAIN}") from error
+        raise DataError(f"cannot read {one.estimators} as a CSV table ({error}): {AGAIN}") from error
     missing = [name for name in PROFILE if name not in frame.columns]
     if missing:
-        raise DataError(f"{one.estimators} lacks {', '.join(missing)}: {_AGAIN}")
+        raise DataError(f"{one.estimators} lacks {', '.join(missing)}: {AGAIN}")
     if frame.empty:
-        raise DataError(f"{one.estimators} has no rows, though {one.file.name} says ok: {_AGAIN}")
+        raise DataError(f"{one.estimators} has no rows, though {one.file.name} says ok: {AGAIN}")
     return frame[list(PROFILE)]

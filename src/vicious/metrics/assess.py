@@ -13,7 +13,7 @@ from torch import Tensor
 from vicious.data.batches import EVALUATION_BATCH, as_batch, batches
 from vicious.data.prepared import PreparedDataset
 from vicious.errors import CheckpointError
-from vicious.files import atomic_path, write_json
+from vicious.files import atomic_path, write_csv, write_json
 from vicious.metrics.estimators import estimators
 from vicious.metrics.image import MSE_FLOOR, check_images, mse, psnr, ssim
 from vicious.metrics.risk import (
@@ -91,8 +91,7 @@ def assess_risk(
     name = attack_weights.stem
     with atomic_path(out / f"risk-{name}.parquet") as temporary:
         frame.to_parquet(temporary, index=False)
-    with atomic_path(out / f"estimators-{name}.csv") as temporary:
-        profile.to_csv(temporary, index=False, float_format="%.8g", lineterminator="\n")
+    write_csv(profile, out / f"estimators-{name}.csv")
     with atomic_path(out / f"gallery-{name}.npz") as temporary:
         np.savez(temporary, allow_pickle=False, **shown)
     write_json(out / f"risk-{name}.json", record)

@@ -5,7 +5,6 @@ Works from what assessments wrote: a JSON summary each, and the Parquet with a r
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,11 +12,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vicious.errors import DataError, MetricError
-from vicious.files import atomic_path, read_json
-from vicious.metrics.summary import check_comparable
+from vicious.errors import MetricError
+from vicious.files import write_csv
+from vicious.metrics.assessments import MEASURES, Assessment, in_order, read_assessments, same_images
 
-MEASURES = ("accuracy", "psnr", "ssim", "risk", "risk95")
 CELL = ("task", "outputs", "role", "beta_r")
 """What all seeds of one attack that is compared have in common."""
 COLUMNS = (
@@ -26,17 +24,10 @@ COLUMNS = (
     *("measure", "difference", "low", "high", "p", "n_images", "seeds"),
     *("failed", "reason"),
 )
-ATTACK_OF = {"honest": "posthoc", "vicious": "joint", "autoencoder": "joint"}
-"""The attack that is compared, by the target model's role; other attacks are left alone."""
 RESAMPLES = 2000
 _LEVEL = 0.95
 _CHUNK = 2_000_000
 """Image indices drawn at once."""
-_NEEDED = (
-    *("dataset", "task", "role", "attack", "outputs", "beta_r", "seed", "status", "reason", "source"),
-    *("data", "images", "target"),
-)
-_AGAIN = "delete it and run `snakemake` again"
 
 
 class Comparison(NamedTuple):
@@ -48,69 +39,6 @@ class Comparison(NamedTuple):
     p: float
 
 
-@dataclass(frozen=True)
-class Assessment:
-    """The summary of one attack on one target model, and where it lies.
-
-    Attributes:
-        file: the JSON file; the Parquet of the same name stands beside it.
-        record: what the JSON file holds.
-    """
-
-    file: Path
-    record: dict[str, Any]
-
-    @property
-    def ok(self) -> bool:
-        """Whether there are results; else ``record["reason"]`` says why not."""
-        return bool(self.record["status"] == "ok")
-
-    @property
-    def parquet(self) -> Path:
-        """The file with a row per test image."""
-        return self.file.with_suffix(".parquet")
-
-    @property
-    def estimators(self) -> Path:
-        """The file with a row per estimator of the risk."""
-        return self.file.with_name(f"estimators-{self.file.stem.removeprefix('risk-')}.csv")
-
-    def images(self, columns: Sequence[str]) -> pd.DataFrame:
-        """Columns of the Parquet as float64, a row per test image.
-
-        Raises:
-            DataError: the file is missing or damaged, lacks a column, or has another number of rows than the summary
-                says, or a value is not finite.
-        """
-        try:
-            frame = pd.read_parquet(self.parquet, columns=list(columns)).astype(np.float64)
-        except (OSError, ValueError, KeyError) as error:
-            raise DataError(f"cannot read {', '.join(columns)} of {self.parquet} ({error}): {_AGAIN}") from error
-        if len(frame) != self.record["n"] or frame.empty:
-            raise DataError(
-                f"{self.parquet} has {len(frame)} test images, but {self.file.name} says {self.record['n']}: "
-                "delete both and run `snakemake` again"
-            )
-        odd = [str(name) for name in frame if not np.isfinite(frame[name].to_numpy()).all()]
-        if odd:
-            raise DataError(f"{self.parquet}: {', '.join(odd)} is not finite for every test image: {_AGAIN}")
-        return frame
-
-
-def read_assessments(json_files: Iterable[Path]) -> list[Assessment]:
-    """Read the summaries of assessments, in the order given, and check that they may be compared.
-
-    Raises:
-        DataError: a file is missing, damaged, or lacks a key.
-        MixedResultsError: two are of the same cell, or those of one task used different data or settings.
-    """
-    found = [Assessment(Path(file), _read(Path(file))) for file in json_files]
-    if not found:
-        raise DataError("no results of assessments were given: run `snakemake` again")
-    check_comparable([one.record for one in found])
-    return found
-
-
 def write_comparisons(json_files: Iterable[Path], out: Path) -> None:
     """Write :func:`compare` of the given summaries as CSV.
 
@@ -119,13 +47,11 @@ def write_comparisons(json_files: Iterable[Path], out: Path) -> None:
         out: CSV with :data:`COLUMNS`; its header alone where there is no attack but the post-hoc one.
 
     Raises:
-        DataError: see :func:`read_assessments` and :meth:`Assessment.images`.
-        MixedResultsError: see :func:`read_assessments`.
+        DataError, MixedResultsError: see :func:`vicious.metrics.assessments.read_assessments` and
+            :meth:`~vicious.metrics.assessments.Assessment.images`.
         StorageError: the file cannot be written.
     """
-    frame = compare(read_assessments(json_files))
-    with atomic_path(out) as temporary:
-        frame.to_csv(temporary, index=False, float_format="%.8g", lineterminator="\n")
+    write_csv(compare(read_assessments(json_files)), out)
 
 
 def compare(cells: Sequence[Assessment]) -> pd.DataFrame:
@@ -142,11 +68,11 @@ def compare(cells: Sequence[Assessment]) -> pd.DataFrame:
     honest = {
         tuple(one.record[name] for name in ("task", "outputs", "seed")): one
         for one in cells
-        if one.record["role"] == "honest" and one.record["attack"] == ATTACK_OF["honest"]
+        if one.record["role"] == "honest" and one.reported
     }
     others: dict[tuple[Any, ...], list[Assessment]] = {}
     for one in cells:
-        if one.record["role"] != "honest" and one.record["attack"] == ATTACK_OF.get(one.record["role"]):
+        if one.record["role"] != "honest" and one.reported:
             others.setdefault(tuple(one.record[name] for name in CELL), []).append(one)
     rows: list[dict[str, Any]] = []
     for (task, outputs, *_), seeds in others.items():
@@ -156,10 +82,8 @@ def compare(cells: Sequence[Assessment]) -> pd.DataFrame:
         ]
         rows += _rows(pairs)
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
-    place = {task: index for index, task in enumerate(dict.fromkeys(one.record["task"] for one in cells))}
-    keys = ["_place", "role", "outputs", "beta_r"]
-    ordered = frame.assign(_place=frame["task"].map(place)).sort_values(keys, kind="stable")
-    return ordered.drop(columns="_place").reset_index(drop=True).astype({"n_images": "Int64"})
+    ordered = in_order(frame, (one.record["task"] for one in cells), ("role", "outputs", "beta_r"))
+    return ordered.astype({"n_images": "Int64"})
 
 
 def paired_bootstrap(
@@ -289,22 +213,5 @@ def _reason(honest: Assessment | None, other: Assessment) -> str:
 def _differences(honest: Assessment, other: Assessment, measures: Sequence[str]) -> NDArray[np.float64]:
     """That attack minus the honest model's, for each test image and measure, (n, m)."""
     one, two = (side.images(["image", *measures]) for side in (honest, other))
-    if not np.array_equal(one["image"].to_numpy(), two["image"].to_numpy()):
-        raise DataError(
-            f"{honest.parquet} and {other.parquet} were measured on different test images: "
-            "delete both and run `snakemake` again"
-        )
+    same_images([(honest, one), (other, two)])
     return (two[list(measures)] - one[list(measures)]).to_numpy()
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        record: dict[str, Any] = read_json(file)
-        measured = ("n", "risk_estimator", "risk95_estimator") if record["status"] == "ok" else ()
-        missing = [name for name in (*_NEEDED, *measured) if name not in record]
-        missing += [f"target.{name}" for name in ("architecture", "schedule") if name not in record["target"]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"cannot read the summary {file} ({error}): {_AGAIN}") from error
-    if missing:
-        raise DataError(f"{file} lacks {', '.join(missing)}: {_AGAIN}")
-    return record

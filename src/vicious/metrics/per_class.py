@@ -4,7 +4,6 @@ Works from what assessments wrote: a JSON summary each, and the Parquet with a r
 """
 
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from vicious.errors import DataError
-from vicious.files import atomic_path, read_json
-from vicious.metrics.summary import check_comparable
+from vicious.files import write_csv
+from vicious.metrics.assessments import AGAIN, CELL, MEASURES, Assessment, in_order, read_assessments
 
-MEASURES = ("accuracy", "psnr", "ssim", "risk", "risk95")
-CELL = ("dataset", "task", "role", "attack", "outputs", "beta_r")
-"""What all seeds of one model and attack have in common."""
 CLASS_COLUMNS = (
     *CELL,
     *("label", "label_name", "seeds", "n"),
@@ -32,28 +28,6 @@ ATTRIBUTE_COLUMNS = (
     *_OF_ATTRIBUTE,
     *("n", "status", "reason", "source"),
 )
-_NEEDED = (*CELL, "k", "seed", "status", "reason", "source", "label_names", "data", "images", "target")
-_AGAIN = "delete it and run `snakemake` again"
-
-
-@dataclass(frozen=True)
-class _Assessment:
-    """One summary and where it lies."""
-
-    file: Path
-    record: dict[str, Any]
-
-    @property
-    def cell(self) -> tuple[Any, ...]:
-        return tuple(self.record[name] for name in CELL)
-
-    @property
-    def failed(self) -> bool:
-        return bool(self.record["status"] != "ok")
-
-    @property
-    def multilabel(self) -> bool:
-        return bool(self.record["target"]["architecture"]["multilabel"])
 
 
 def write_per_class(json_files: Iterable[Path], per_class_out: Path, per_attribute_out: Path) -> None:
@@ -72,29 +46,28 @@ def write_per_class(json_files: Iterable[Path], per_class_out: Path, per_attribu
         MixedResultsError: two results are of the same cell, or those of one task used different data or settings.
         StorageError: a file cannot be written.
     """
-    found = [_Assessment(Path(file), _read(Path(file))) for file in json_files]
-    check_comparable([one.record for one in found])
+    found = read_assessments(json_files)
     for frame, out in ((per_class(found), per_class_out), (per_attribute(found), per_attribute_out)):
-        with atomic_path(out) as temporary:
-            frame.to_csv(temporary, index=False, float_format="%.8g", lineterminator="\n")
+        write_csv(frame, out)
 
 
-def per_class(found: Sequence[_Assessment]) -> pd.DataFrame:
+def per_class(found: Sequence[Assessment]) -> pd.DataFrame:
     """A row per task with classes, model, attack and class, in the order given, then by class.
 
     ``label`` is the class's number, ``seeds`` the seeds behind the numbers, ``failed`` those without a result, ``n``
     the test images of the class, the same for each seed. A cell whose seeds all failed has one row: n 0, no class, no
     numbers. An autoencoder is not asked for classes: its accuracy is empty. Accuracy is a share, PSNR in dB.
     """
-    cells: dict[tuple[Any, ...], list[_Assessment]] = {}
+    cells: dict[tuple[Any, ...], list[Assessment]] = {}
     for one in found:
         if not one.multilabel:
             cells.setdefault(one.cell, []).append(one)
     rows = [row for seeds in cells.values() for row in _cell_rows(seeds)]
-    return _sorted(pd.DataFrame(rows, columns=list(CLASS_COLUMNS)).astype({"label": "Int64"}))
+    frame = pd.DataFrame(rows, columns=list(CLASS_COLUMNS)).astype({"label": "Int64"})
+    return in_order(frame, frame["task"], ("role", "attack", "outputs", "beta_r"))
 
 
-def per_attribute(found: Sequence[_Assessment]) -> pd.DataFrame:
+def per_attribute(found: Sequence[Assessment]) -> pd.DataFrame:
     """A row per task with attributes, model, seed and attribute, in the order given.
 
     ``accuracy``, ``balanced`` (the mean of the accuracies on images with and without the attribute; empty where one kind
@@ -106,7 +79,8 @@ def per_attribute(found: Sequence[_Assessment]) -> pd.DataFrame:
     for one in found:
         if one.multilabel and one.record["role"] != "autoencoder":
             rows += _attribute_rows(one)
-    return _sorted(pd.DataFrame(rows, columns=list(ATTRIBUTE_COLUMNS)))
+    frame = pd.DataFrame(rows, columns=list(ATTRIBUTE_COLUMNS))
+    return in_order(frame, frame["task"], ("role", "outputs", "beta_r", "seed"))
 
 
 def class_means(parquet: Path, classes: int) -> NDArray[np.float64]:
@@ -120,19 +94,19 @@ def class_means(parquet: Path, classes: int) -> NDArray[np.float64]:
     try:
         frame = pd.read_parquet(parquet, columns=["label", *MEASURES]).astype(float)
     except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"cannot read {parquet} ({' '.join(str(error).split())}): {_AGAIN}") from error
+        raise DataError(f"cannot read {parquet} ({' '.join(str(error).split())}): {AGAIN}") from error
     if not frame["label"].isin(range(classes)).all():
-        raise DataError(f"{parquet}: a label is none of the {classes} classes: {_AGAIN}")
+        raise DataError(f"{parquet}: a label is none of the {classes} classes: {AGAIN}")
     grouped = frame.groupby("label")
     means = grouped[list(MEASURES)].mean().reindex(range(classes))
     means.insert(0, "n", grouped.size().reindex(range(classes), fill_value=0))
     return means.to_numpy(dtype=np.float64)
 
 
-def _cell_rows(seeds: Sequence[_Assessment]) -> list[dict[Hashable, Any]]:
+def _cell_rows(seeds: Sequence[Assessment]) -> list[dict[Hashable, Any]]:
     """The rows of one model and attack."""
-    record, failed = seeds[0].record, [one for one in seeds if one.failed]
-    good = [_checked_means(one) for one in seeds if not one.failed]
+    record, failed = seeds[0].record, [one for one in seeds if not one.ok]
+    good = [_checked_means(one) for one in seeds if one.ok]
     told: dict[Any, Any] = {
         **{name: record[name] for name in CELL},
         "seeds": len(good),
@@ -154,7 +128,7 @@ def _cell_rows(seeds: Sequence[_Assessment]) -> list[dict[Hashable, Any]]:
     return pd.DataFrame(table).assign(**told).to_dict("records")
 
 
-def _checked_means(one: _Assessment) -> NDArray[np.float64]:
+def _checked_means(one: Assessment) -> NDArray[np.float64]:
     parquet = one.file.with_suffix(".parquet")
     means = class_means(parquet, one.record["k"])
     if means[:, 0].sum() != one.record["n"]:
@@ -165,40 +139,16 @@ def _checked_means(one: _Assessment) -> NDArray[np.float64]:
     return means
 
 
-def _attribute_rows(one: _Assessment) -> list[dict[str, Any]]:
+def _attribute_rows(one: Assessment) -> list[dict[str, Any]]:
     told = {name: one.record.get(name) for name in ATTRIBUTE_COLUMNS}
-    if one.failed:
+    if not one.ok:
         return [told | dict.fromkeys(_OF_ATTRIBUTE) | {"n": 0}]
     try:
         return [told | {name: item[name] for name in _OF_ATTRIBUTE} for item in one.record["attributes"]]
     except (KeyError, TypeError) as error:
-        raise DataError(f"{one.file} does not give the accuracy of each attribute ({error}): {_AGAIN}") from error
+        raise DataError(f"{one.file} does not give the accuracy of each attribute ({error}): {AGAIN}") from error
 
 
 def _one_line(text: str) -> str:
     # Semicolons separate the seeds.
     return " ".join(text.replace(";", ",").split())
-
-
-def _sorted(frame: pd.DataFrame) -> pd.DataFrame:
-    """By task as given, role, attack, outputs and beta_R; rows of one cell stay in order."""
-    place = {task: index for index, task in enumerate(dict.fromkeys(frame["task"]))}
-    keys = [name for name in ("role", "attack", "outputs", "beta_r", "seed") if name in frame]
-    ordered = frame.assign(_place=frame["task"].map(place)).sort_values(["_place", *keys], kind="stable")
-    return ordered.drop(columns="_place").reset_index(drop=True)
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        record: dict[str, Any] = read_json(file)
-        measured = ("n", "risk_estimator", "risk95_estimator") if record["status"] == "ok" else ()
-        missing = [name for name in (*_NEEDED, *measured) if name not in record]
-        missing += [f"target.{name}" for name in ("architecture", "schedule") if name not in record["target"]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"cannot read the summary {file} ({error}): {_AGAIN}") from error
-    if missing:
-        raise DataError(f"{file} lacks {', '.join(missing)}: {_AGAIN}")
-    names = record["label_names"]
-    if names and len(names) != record["k"]:
-        raise DataError(f"{file} has {len(names)} label names for {record['k']} outputs: {_AGAIN}")
-    return record

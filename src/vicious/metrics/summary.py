@@ -1,6 +1,6 @@
 """From single assessments to the study's summary: one CSV row per model and attack."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vicious.errors import DataError, IncompleteStudyError, MixedResultsError
-from vicious.files import atomic_path, read_json
+from vicious.errors import DataError, IncompleteStudyError
+from vicious.files import write_csv
+from vicious.metrics.assessments import KEY, Assessment, in_order, read_assessments
 
 RESAMPLES = 1000
-KEY = ("task", "role", "attack", "outputs", "beta_r", "seed")
 COLUMNS = (
     "dataset",
     *KEY[:1],
@@ -57,77 +57,25 @@ def interval(values: NDArray[Any], level: float = 0.95, seed: int = 0) -> tuple[
     return float(low), float(high)
 
 
-def collect(files: Iterable[Path]) -> pd.DataFrame:
+def collect(found: Sequence[Assessment]) -> pd.DataFrame:
     """One row per assessment, sorted by task as given, role, attack, outputs, beta_r, seed.
 
     A failed one has a row with its reason, and no numbers.
-
-    Raises:
-        MixedResultsError: two rows are of the same cell, or cells of one task used different data or settings.
     """
-    records = [_read(file) for file in files]
-    check_comparable(records)
-    order = list(dict.fromkeys(record["task"] for record in records))
-    rows = [{column: record.get(_RENAMED.get(column, column)) for column in COLUMNS} for record in records]
+    rows = [{column: one.record.get(_RENAMED.get(column, column)) for column in COLUMNS} for one in found]
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     frame.loc[frame["role"] == "autoencoder", "accuracy"] = np.nan  # it was never asked for labels
-    rank = frame["task"].map({name: index for index, name in enumerate(order)})
-    return (
-        frame.assign(_order=rank)
-        .sort_values(["_order", *KEY[1:]], kind="stable")
-        .drop(columns="_order")
-        .reset_index(drop=True)
-    )
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        record: dict[str, Any] = read_json(file)
-    except ValueError as error:
-        raise DataError(f"{file} is damaged ({error}): delete it and run `snakemake` again") from None
-    return record
-
-
-def check_comparable(records: Sequence[Mapping[str, Any]]) -> None:
-    """Refuse rows that do not belong in one table: what must agree within a task is data, models and estimator."""
-    seen: dict[tuple[Any, ...], None] = {}
-    first: dict[str, tuple[Mapping[str, Any], dict[str, Any]]] = {}
-    for record in records:
-        key = tuple(record[name] for name in KEY)
-        if key in seen:
-            raise MixedResultsError(f"two results for {dict(zip(KEY, key, strict=True))}: remove one of them")
-        seen[key] = None
-        shared = _shared_settings(record)
-        reference, expected = first.setdefault(record["task"], (record, shared))
-        different = [name for name in shared.keys() & expected.keys() if shared[name] != expected[name]]
-        if different:
-            cells = " and ".join(f"{r['role']}/{r['attack']} seed {r['seed']}" for r in (reference, record))
-            raise MixedResultsError(
-                f"{record['task']}: {cells} were made with different settings ({', '.join(different)}); run "
-                "`snakemake` again so that all results follow the same params.yaml"
-            )
-
-
-def _shared_settings(record: Mapping[str, Any]) -> dict[str, Any]:
-    schedule = {key: value for key, value in record["target"]["schedule"].items() if key != "seed"}
-    architecture = record["target"]["architecture"]
-    names = ("risk_estimator", "risk95_estimator") if record["status"] == "ok" else ()
-    return {
-        "data": record["data"],
-        "source": record["source"],
-        "images": record["images"],
-        "schedule": schedule,
-        "depth": architecture["depth"],
-        "width": architecture["width"],
-        **{name: record[name] for name in names},
-    }
+    return in_order(frame, frame["task"], KEY[1:])
 
 
 def write_summary(files: Iterable[Path], out: Path) -> None:
-    """Write the summary CSV."""
-    frame = collect(files)
-    with atomic_path(out) as temporary:
-        frame.to_csv(temporary, index=False, float_format="%.8g", lineterminator="\n")
+    """Write :func:`collect` of the given summaries of assessments as CSV.
+
+    Raises:
+        DataError, MixedResultsError: see :func:`vicious.metrics.assessments.read_assessments`.
+        StorageError: the file cannot be written.
+    """
+    write_csv(collect(read_assessments(files)), out)
 
 
 def check_complete(summary: Path) -> int:

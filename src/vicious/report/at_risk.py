@@ -5,12 +5,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from vicious.errors import DataError, MixedResultsError
+from vicious.errors import MixedResultsError
 from vicious.report import frames
 from vicious.report.headline import headline
 
 PERCENT = 100.0
-_AGAIN = "run the step that writes it again"
 
 
 def read(path: Path, text: Sequence[str], numbers: Sequence[str], key: Sequence[str]) -> pd.DataFrame:
@@ -25,21 +24,11 @@ def read(path: Path, text: Sequence[str], numbers: Sequence[str], key: Sequence[
         DataError: it is missing, damaged, or lacks a column.
         MixedResultsError: a row appears twice, or a task has several data sources.
     """
-    kinds = {**dict.fromkeys(text, str), **dict.fromkeys(numbers, float)}
-    try:
-        frame = pd.read_csv(path, dtype=kinds, keep_default_na=False, na_values={name: [""] for name in numbers})
-    except (OSError, ValueError) as error:
-        raise DataError(f"cannot read {path} as the table it should be ({error}): {_AGAIN}") from error
-    missing = [name for name in kinds if name not in frame]
-    if missing:
-        raise DataError(f"{path}: column {', '.join(missing)} is missing: {_AGAIN}")
-    repeated = frame.loc[frame.duplicated(list(key)), list(key)]
-    if len(repeated):
-        first = ", ".join(f"{name} {value}" for name, value in zip(key, repeated.iloc[0], strict=True))
-        raise MixedResultsError(f"{path}: several results for {first}: {_AGAIN}")
+    frame = frames.read_table(path, text, numbers, empty=True)
+    frames.unique(frame, key, str(path))
     several = [str(task) for task, sources in frame.groupby("task")["source"] if sources.nunique() > 1]
     if several:
-        raise MixedResultsError(f"{path}: {', '.join(several)} mixes data sources: {_AGAIN}")
+        raise MixedResultsError(f"{path}: {', '.join(several)} mixes data sources: run the step that writes it again")
     return frame
 
 
@@ -71,12 +60,11 @@ def settings(table: pd.DataFrame, sides: Sequence[str], images: Mapping[str, int
         sides: prefixes of these columns.
         images: number of test images of each task; 0 where unknown.
     """
-    words = {"synthetic": "synthetic stand-in"}
     told: dict[str, list[tuple[str, str]]] = {}
     for row in table.drop_duplicates("task").to_dict("records"):
         seeds = max(row[f"{side}_seeds"] + row[f"{side}_failed"] for side in sides)
         values = {
-            "Data": words.get(row["source"], row["source"]),
+            "Data": frames.source_words(row["source"]),
             "Test images": f"{images[row['task']]:,}" if images[row["task"]] else "",
             "Seeds per model": f"{seeds}",
             "Outputs": row["outputs"],
@@ -86,17 +74,7 @@ def settings(table: pd.DataFrame, sides: Sequence[str], images: Mapping[str, int
         }
         for name, value in values.items():
             told.setdefault(name, []).extend([(row["task"], value)] if value else [])
-    return " ".join(_listed(name, items) for name, items in told.items() if items)
+    return " ".join(frames.listed(name, items) for name, items in told.items() if items)
 
 
 _ROLES = ("honest", "vicious")
-
-
-def _listed(name: str, items: Sequence[tuple[str, str]]) -> str:
-    """``name: value.`` where all tasks agree, else ``name: value (A, B); other (C).``"""
-    holders: dict[str, list[str]] = {}
-    for task, value in items:
-        holders.setdefault(value, []).append(frames.title(task))
-    if len(holders) == 1:
-        return f"{name}: {items[0][1]}."
-    return f"{name}: " + "; ".join(f"{value} ({', '.join(names)})" for value, names in holders.items()) + "."

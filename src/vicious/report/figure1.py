@@ -19,7 +19,7 @@ from vicious.report.gallery import (
     decibel,
     draw_strips,
     load_gallery,
-    read_assessments,
+    read_galleries,
 )
 from vicious.report.headline import headline, one_of_each
 from vicious.report.style import DOUBLE, SINGLE, new_figure, plain, style, write_figure
@@ -54,7 +54,7 @@ def write(assessments: Sequence[Path], out: Path) -> tuple[Path, ...]:
         MixedResultsError: results of different configurations, or galleries of different test images.
         StorageError: a file cannot be written.
     """
-    shown = headline(one_of_each(read_assessments(assessments)))
+    shown = headline(one_of_each(read_galleries(assessments)))
     shown = shown.loc[shown["role"] != "autoencoder"]
     files = {(row["task"], row["role"]): row["gallery"] for row in shown.to_dict("records")}
     tasks = dict.fromkeys(str(task) for task in shown["task"])

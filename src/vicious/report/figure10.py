@@ -15,7 +15,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from scipy.stats import gaussian_kde
 
-from vicious.metrics.compare import Assessment, read_assessments
+from vicious.metrics.assessments import Assessment, read_assessments
 from vicious.metrics.summary import collect
 from vicious.report import frames
 from vicious.report.frames import Group
@@ -184,9 +184,8 @@ def write(assessments: Iterable[Path], out: Path) -> tuple[Path, ...]:
         MixedResultsError: two results are of the same cell, or those of one task used different data or settings.
         StorageError: a file cannot be written.
     """
-    files = [Path(file) for file in assessments]
-    found = read_assessments(files)
-    summary = collect(files)
+    found = read_assessments(assessments)
+    summary = collect(found)
     rows = load_rows(found, summary)
     return write_figure(10, figure10(rows, summary), caption(rows, summary), Path(out))
 

@@ -1,7 +1,7 @@
 """Figure 11: training curves of target models and of post-hoc attacks, a row of panels for each task."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -164,7 +164,7 @@ def figure11(curves: Sequence[Curve]) -> Figure:
 
 def caption(curves: Sequence[Curve]) -> str:
     """The caption, with the settings used and what failed."""
-    failed = [f"{curve.label}: {_one_line(curve.failure)}" for curve in curves if curve.failure is not None]
+    failed = [f"{curve.label}: {frames.one_line(curve.failure)}" for curve in curves if curve.failure is not None]
     betas = sorted({curve.beta_r for curve in curves if curve.role == "vicious"})
     weights = ", ".join(f"{beta:g}" for beta in betas)
     outputs = ", ".join(dict.fromkeys(curve.outputs for curve in curves if curve.outputs))
@@ -174,30 +174,16 @@ def caption(curves: Sequence[Curve]) -> str:
         "reconstruction L_R of the attacks (logarithmic). Dots: the epoch whose weights were kept, that with the best "
         "validation score; crosses: the last complete epoch of a training that failed later. The post-hoc attack is trained on the "
         "outputs of a trained honest model; the autoencoder is a target and attack model trained for reconstruction "
-        f"alone. {_told('Data', ((c.task, _SOURCES.get(c.source, c.source)) for c in curves))} "
-        f"{_told('Seeds', ((c.task, ', '.join(_seeds(curves, c.task))) for c in curves))}"
+        f"alone. {frames.listed('Data', ((c.task, frames.source_words(c.source)) for c in curves))} "
+        f"{frames.listed('Seeds', ((c.task, ', '.join(_seeds(curves, c.task))) for c in curves))}"
         + (f" Outputs: {outputs}." if outputs else "")
         + (f" Weight of the reconstruction loss in vicious training: beta_R = {weights}." if betas else "")
         + (f" Failed: {'; '.join(failed)}." if failed else "")
     )
 
 
-_SOURCES = {"synthetic": "synthetic stand-in"}
-
-
 def _seeds(curves: Sequence[Curve], task: str) -> list[str]:
     return [str(seed) for seed in sorted({curve.seed for curve in curves if curve.task == task})]
-
-
-def _told(name: str, items: Iterable[tuple[str, str]]) -> str:
-    """``name: value.`` where all tasks agree, else ``name: value (A, B); other (C).``"""
-    holders: dict[str, dict[str, None]] = {}
-    for task, value in items:
-        holders.setdefault(value, {})[frames.title(task)] = None
-    several = len(holders) > 1
-    return (
-        f"{name}: " + "; ".join(v + (f" ({', '.join(names)})" if several else "") for v, names in holders.items()) + "."
-    )
 
 
 @dataclass(frozen=True)
@@ -296,10 +282,6 @@ def _failed(curves: Sequence[Curve]) -> list[str]:
         if curve.failure is not None:
             seeds.setdefault(curve.label.rpartition(", seed")[0], []).append(str(curve.seed))
     return [f"{name}, seed {', '.join(which)}" for name, which in seeds.items()]
-
-
-def _one_line(text: object) -> str:
-    return " ".join(str(text).replace(";", ",").split()).rstrip(".")
 
 
 def _load(file: Path) -> Curve:

@@ -15,7 +15,7 @@ from vicious.report.gallery import (
     Strip,
     draw_strips,
     load_extremes,
-    read_assessments,
+    read_galleries,
 )
 from vicious.report.headline import headline, one_of_each
 from vicious.report.style import ALL_SYNTHETIC, DOUBLE, RISK95, new_figure, plain, style, write_figure
@@ -54,14 +54,14 @@ def write(assessments: Sequence[Path], out: Path) -> tuple[Path, ...]:
         MixedResultsError: results of different configurations.
         StorageError: a file cannot be written.
     """
-    shown = headline(one_of_each(read_assessments(assessments)))
+    shown = headline(one_of_each(read_galleries(assessments)))
     shown = shown.loc[shown["role"] == "vicious"]
     rows = load_rows(shown)
     return write_figure(12, figure12(rows), caption(shown, rows), Path(out))
 
 
 def load_rows(vicious: pd.DataFrame) -> list[Row]:
-    """A row for each of some assessments, as :func:`vicious.report.gallery.read_assessments` gives them.
+    """A row for each of some assessments, as :func:`vicious.report.gallery.read_galleries` gives them.
 
     Raises:
         DataError: a gallery is damaged, or there is none.

@@ -19,7 +19,7 @@ from vicious.report.gallery import (
     decibel,
     draw_strips,
     load_gallery,
-    read_assessments,
+    read_galleries,
 )
 from vicious.report.headline import one_of_each
 from vicious.report.style import BETA, DOUBLE, RISK95, SINGLE, new_figure, plain, save, style
@@ -51,7 +51,7 @@ def write(assessments: Sequence[Path], out: Path) -> tuple[Path, ...]:
         assessments: summaries of assessments (JSON); galleries and tables of single images lie beside.
         out: folder.
     """
-    shown = one_of_each(read_assessments(assessments))
+    shown = one_of_each(read_galleries(assessments))
     written: list[Path] = []
     for (task, outputs), rows in shown.groupby(["task", "outputs"], sort=False):
         source, seed = str(rows["source"].iloc[0]), int(rows["seed"].min())

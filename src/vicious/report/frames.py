@@ -118,7 +118,7 @@ class Group:
         failed = self.rows.loc[self.rows["status"] != "ok"]
         seeds: dict[str, list[str]] = {}
         for seed, reason in zip(failed["seed"], failed["reason"], strict=True):
-            seeds.setdefault(_one_line(reason) or "no reason recorded", []).append(f"{seed:g}")
+            seeds.setdefault(one_line(reason) or "no reason recorded", []).append(f"{seed:g}")
         return [f"{self.label}, seed {', '.join(which)}: {reason}" for reason, which in seeds.items()]
 
 
@@ -137,21 +137,21 @@ def read_summary(path: Path) -> pd.DataFrame:
         DataError: it is missing, empty, not a table, or lacks a column.
         MixedResultsError: see :func:`check_summary`.
     """
-    frame = _read(path, _SUMMARY_TEXT, _SUMMARY_NUMBERS)
+    frame = read_table(path, _SUMMARY_TEXT, _SUMMARY_NUMBERS)
     check_summary(frame, str(path))
     return frame
 
 
 def read_comparisons(path: Path) -> pd.DataFrame:
     """Read and check an experiment's comparisons with the post-hoc attack; raises as :func:`read_summary`."""
-    frame = _read(path, _COMPARISON_TEXT, _COMPARISON_NUMBERS)
+    frame = read_table(path, _COMPARISON_TEXT, _COMPARISON_NUMBERS)
     check_comparisons(frame, str(path))
     return frame
 
 
 def read_detection(path: Path) -> pd.DataFrame:
     """Read and check a detection.csv; raises as :func:`read_summary`."""
-    frame = _read(path, _DETECTION_TEXT, _DETECTION_NUMBERS)
+    frame = read_table(path, _DETECTION_TEXT, _DETECTION_NUMBERS)
     check_detection(frame, str(path))
     return frame
 
@@ -164,9 +164,9 @@ def check_summary(frame: pd.DataFrame, where: str = "summary") -> None:
         MixedResultsError: a model appears twice; a task has several datasets, numbers of outputs or of test images; or a
             dataset has several sources.
     """
-    _require(frame, (*_SUMMARY_TEXT, *_SUMMARY_NUMBERS), where)
-    _known_values(frame, where, role=tuple(ATTACK_OF), status=("ok", "failed"))
-    _unique(frame, _KEY, where)
+    require(frame, (*_SUMMARY_TEXT, *_SUMMARY_NUMBERS), where)
+    known_values(frame, where, role=tuple(ATTACK_OF), status=("ok", "failed"))
+    unique(frame, _KEY, where)
     ok = frame.loc[frame["status"] == "ok"]
     for owner, column, rows in (
         ("task", "dataset", frame),
@@ -185,16 +185,16 @@ def check_summary(frame: pd.DataFrame, where: str = "summary") -> None:
 
 def check_comparisons(frame: pd.DataFrame, where: str = "comparisons") -> None:
     """Refuse comparisons that lack a column or hold one twice; raises as :func:`check_summary`."""
-    _require(frame, (*_COMPARISON_TEXT, *_COMPARISON_NUMBERS), where)
-    _known_values(frame, where, role=("vicious", "autoencoder"), measure=_COMPARED)
-    _unique(frame, _COMPARISON_KEY, where)
+    require(frame, (*_COMPARISON_TEXT, *_COMPARISON_NUMBERS), where)
+    known_values(frame, where, role=("vicious", "autoencoder"), measure=_COMPARED)
+    unique(frame, _COMPARISON_KEY, where)
 
 
 def check_detection(frame: pd.DataFrame, where: str = "detection scores") -> None:
     """Refuse detection scores that lack a column or hold one score twice; raises as :func:`check_summary`."""
-    _require(frame, (*_DETECTION_TEXT, *_DETECTION_NUMBERS), where)
-    _known_values(frame, where, role=tuple(ATTACK_OF), status=("ok", "failed"))
-    _unique(frame, _DETECTION_KEY, where)
+    require(frame, (*_DETECTION_TEXT, *_DETECTION_NUMBERS), where)
+    known_values(frame, where, role=tuple(ATTACK_OF), status=("ok", "failed"))
+    unique(frame, _DETECTION_KEY, where)
 
 
 def groups(summary: pd.DataFrame) -> list[Group]:
@@ -209,7 +209,7 @@ def groups(summary: pd.DataFrame) -> list[Group]:
         chosen = summary.loc[(summary["role"] == role) & (summary["attack"] == attack)]
         keys = ["task", "dataset", "outputs", *(["beta_r"] if role == "vicious" else [])]
         for key, rows in chosen.groupby(keys, sort=True, dropna=False):
-            _unique(rows, ("task", "role", "attack", "outputs", "seed"), "summary")
+            unique(rows, ("task", "role", "attack", "outputs", "seed"), "summary")
             task, dataset, outputs, *beta = key
             weight = cast(float, beta[0]) if beta else float(rows["beta_r"].iloc[0])
             found.append(Group(str(task), str(dataset), role, str(outputs), weight, rows.sort_values("seed")))
@@ -285,11 +285,11 @@ def settings(summary: pd.DataFrame) -> str:
     """Sentences for a caption: data source, test images, seeds, outputs and beta_R actually used."""
     found = groups(summary)
     datasets = list(dict.fromkeys(group.dataset for group in found))
-    source = {str(row.dataset): _SOURCE_WORDS.get(str(row.source), str(row.source)) for row in summary.itertuples()}
+    source = {str(row.dataset): source_words(str(row.source)) for row in summary.itertuples()}
     sentences = [
-        _listed("Data", ((dataset, source[dataset]) for dataset in datasets)),
-        _listed("Test images", ((group.task, f"{group.images:,}") for group in found if group.images is not None)),
-        _listed("Seeds per model", ((group.task, str(group.planned)) for group in found)),
+        listed("Data", ((dataset, source[dataset]) for dataset in datasets)),
+        listed("Test images", ((group.task, f"{group.images:,}") for group in found if group.images is not None)),
+        listed("Seeds per model", ((group.task, str(group.planned)) for group in found)),
         f"Outputs: {', '.join(dict.fromkeys(group.outputs for group in found))}.",
     ]
     several = attribute_datasets(datasets)
@@ -306,17 +306,12 @@ def attribute_datasets(datasets: Iterable[str]) -> list[str]:
     return [title(name) for name in datasets if name in CATALOG and CATALOG[name].multilabel]
 
 
-def _label(groups: Sequence[Group]) -> str:
-    """A name for groups that differ in beta_R only."""
-    one = groups[0]
-    beta = f", beta_R = {_numbers(group.beta_r for group in groups)}" if one.role == "vicious" else ""
-    return f"{title(one.task)}, {one.role} ({one.outputs}{beta})"
+def source_words(source: str) -> str:
+    """A data source for readers: that of stand-ins says that they are synthetic."""
+    return {"synthetic": "synthetic stand-in"}.get(source, source)
 
 
-_SOURCE_WORDS = {"official": "official", "synthetic": "synthetic stand-in"}
-
-
-def _listed(name: str, items: Iterable[tuple[str, str]]) -> str:
+def listed(name: str, items: Iterable[tuple[str, str]]) -> str:
     """``name: value.`` where all tasks agree, else ``name: value (A, B); other (C).``"""
     holders: dict[str, dict[str, None]] = {}
     for task, value in items:
@@ -326,26 +321,77 @@ def _listed(name: str, items: Iterable[tuple[str, str]]) -> str:
     return f"{name}: " + "; ".join(f"{value} ({', '.join(names)})" for value, names in holders.items()) + "."
 
 
-def _numbers(values: Iterable[float]) -> str:
-    return ", ".join(f"{value:g}" for value in values)
-
-
-def _one_line(text: object) -> str:
-    # Semicolons separate the failures of one row of a table.
+def one_line(text: object) -> str:
+    """A reason as one phrase; semicolons, which separate the failures of one row of a table, become commas."""
     return " ".join(str(text).replace(";", ",").split()).rstrip(".")
 
 
-def _read(path: Path, text: Sequence[str], numbers: Sequence[str]) -> pd.DataFrame:
+def read_table(path: Path, text: Sequence[str], numbers: Sequence[str], *, empty: bool = False) -> pd.DataFrame:
+    """Read a CSV strictly: text stays text, and an empty number is NaN.
+
+    Args:
+        path: of the CSV.
+        text, numbers: columns that it must have.
+        empty: whether it may have no rows.
+
+    Raises:
+        DataError: it is missing, not a table, or empty, lacks a column, or holds text where a number should be.
+    """
     try:
         content = Path(path).read_text(encoding="utf-8")
-        # Text stays text: a seed's reason "nan" or a dataset called "NA" is no missing value.
+        # A seed's reason "nan" or a dataset called "NA" is no missing value.
         frame = pd.read_csv(io.StringIO(content), dtype=str, keep_default_na=False)
     except (OSError, UnicodeDecodeError, pd.errors.EmptyDataError, pd.errors.ParserError) as error:
         raise DataError(f"cannot read {path} as a CSV table ({error}): run the step that writes it again") from error
-    _require(frame, (*text, *numbers), str(path))
+    require(frame, (*text, *numbers), str(path), empty=empty)
     for column in numbers:
         frame[column] = _to_numbers(frame[column], f"{path}: column {column}")
     return frame
+
+
+def require(frame: pd.DataFrame, columns: Iterable[str], where: str, *, empty: bool = False) -> None:
+    """Refuse a table that lacks a column or, unless it may be ``empty``, has no rows.
+
+    Raises:
+        DataError: it does; the message begins with ``where``.
+    """
+    missing = [column for column in columns if column not in frame.columns]
+    if missing:
+        raise DataError(
+            f"{where}: column {', '.join(missing)} is missing; found {', '.join(map(str, frame.columns)) or 'none'}: "
+            "run the step that writes it again"
+        )
+    if frame.empty and not empty:
+        raise DataError(f"{where}: no rows: run the step that writes it again")
+
+
+def known_values(frame: pd.DataFrame, where: str, **known: Sequence[str]) -> None:
+    """Refuse a column that holds anything but the values given for it, as a DataError."""
+    for column, values in known.items():
+        odd = sorted({str(value) for value in frame[column]} - set(values))
+        if odd:
+            raise DataError(f"{where}: column {column} holds {', '.join(odd)}; expected {' or '.join(values)}")
+
+
+def unique(frame: pd.DataFrame, key: Sequence[str], where: str) -> None:
+    """Refuse two rows with the same values of the columns ``key``, as a MixedResultsError."""
+    repeated = frame.loc[frame.duplicated(list(key), keep="first"), list(key)]
+    if len(repeated):
+        first = ", ".join(f"{name} {value}" for name, value in zip(key, repeated.iloc[0], strict=True))
+        raise MixedResultsError(
+            f"{where}: several results for {first}: keep one configuration per results folder and run the summary again"
+        )
+
+
+def _label(groups: Sequence[Group]) -> str:
+    """A name for groups that differ in beta_R only."""
+    one = groups[0]
+    beta = f", beta_R = {_numbers(group.beta_r for group in groups)}" if one.role == "vicious" else ""
+    return f"{title(one.task)}, {one.role} ({one.outputs}{beta})"
+
+
+def _numbers(values: Iterable[float]) -> str:
+    return ", ".join(f"{value:g}" for value in values)
 
 
 def _to_numbers(values: "pd.Series[str]", where: str) -> "pd.Series[float]":
@@ -353,30 +399,3 @@ def _to_numbers(values: "pd.Series[str]", where: str) -> "pd.Series[float]":
         return values.replace("", "nan").astype(float)
     except ValueError as error:
         raise DataError(f"{where} holds something other than numbers ({error}): run the step that writes it") from error
-
-
-def _require(frame: pd.DataFrame, columns: Iterable[str], where: str) -> None:
-    missing = [column for column in columns if column not in frame.columns]
-    if missing:
-        raise DataError(
-            f"{where}: column {', '.join(missing)} is missing; found {', '.join(map(str, frame.columns)) or 'none'}: "
-            "run the step that writes it again"
-        )
-    if frame.empty:
-        raise DataError(f"{where}: no rows: run the step that writes it again")
-
-
-def _known_values(frame: pd.DataFrame, where: str, **known: Sequence[str]) -> None:
-    for column, values in known.items():
-        odd = sorted({str(value) for value in frame[column]} - set(values))
-        if odd:
-            raise DataError(f"{where}: column {column} holds {', '.join(odd)}; expected {' or '.join(values)}")
-
-
-def _unique(frame: pd.DataFrame, key: Sequence[str], where: str) -> None:
-    repeated = frame.loc[frame.duplicated(list(key), keep="first"), list(key)]
-    if len(repeated):
-        first = ", ".join(f"{name} {value}" for name, value in zip(key, repeated.iloc[0], strict=True))
-        raise MixedResultsError(
-            f"{where}: several results for {first}: keep one configuration per results folder and run the summary again"
-        )

@@ -12,8 +12,8 @@ from matplotlib.axes import Axes
 
 from vicious.data.splits import SIDE
 from vicious.errors import DataError, MixedResultsError
-from vicious.files import read_json
-from vicious.metrics.summary import KEY, collect
+from vicious.metrics.assessments import KEY, read_assessments
+from vicious.metrics.summary import collect
 from vicious.report import frames
 from vicious.report.style import GREY, SMALL
 
@@ -56,21 +56,15 @@ class Strip:
     images: np.ndarray | None
 
 
-def read_assessments(files: Sequence[Path]) -> pd.DataFrame:
+def read_galleries(files: Sequence[Path]) -> pd.DataFrame:
     """The summary of some assessments, checked, with the column ``gallery``: the gallery file beside each.
 
     Raises:
-        DataError: a summary is missing, damaged or not of an assessment.
-        MixedResultsError: see :func:`vicious.metrics.summary.collect`.
+        DataError, MixedResultsError: see :func:`vicious.metrics.assessments.read_assessments`.
     """
-    try:
-        frame = collect(files)
-        galleries = {tuple(read_json(file)[name] for name in KEY): _beside(Path(file)) for file in files}
-    except (OSError, KeyError, TypeError) as error:
-        names = ", ".join(dict.fromkeys(Path(file).name for file in files))
-        raise DataError(
-            f"cannot read the summaries {names} as those of assessments ({error!r}): run `snakemake` again"
-        ) from error
+    found = read_assessments(files)
+    frame = collect(found)
+    galleries = {one.key: one.gallery for one in found}
     frames.check_summary(frame, "the summaries of assessments")
     keys = frame[list(KEY)].itertuples(index=False, name=None)
     return frame.assign(gallery=pd.Series([galleries[key] for key in keys], index=frame.index, dtype=object))
@@ -143,10 +137,6 @@ def draw_strips(ax: Axes, strips: Sequence[Strip], count: int) -> list[float]:
 def decibel(value: float) -> str:
     """A PSNR with its unit."""
     return "∞ dB" if math.isinf(value) else f"{value:.1f} dB"
-
-
-def _beside(summary: Path) -> Path:
-    return summary.with_name(summary.name.replace("risk-", "gallery-", 1)).with_suffix(".npz")
 
 
 def _load(path: Path | None, prefixes: Sequence[str]) -> list[Gallery | None]:

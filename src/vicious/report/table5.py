@@ -82,25 +82,25 @@ def read_estimators(path: Path) -> pd.DataFrame:
         DataError: it is missing, empty, not a table, lacks a column, or holds an unknown role, status or kind.
         MixedResultsError: an estimator of one cell appears twice, or differs in rank or share within a task.
     """
-    frame = frames._read(path, _TEXT, _NUMBERS)
+    frame = frames.read_table(path, _TEXT, _NUMBERS)
     check_estimators(frame, str(path))
     return frame
 
 
 def read_agreement(path: Path) -> pd.DataFrame:
     """Read and check an agreement.csv; raises as :func:`read_estimators`."""
-    frame = frames._read(path, _AGREEMENT_TEXT, _AGREEMENT_NUMBERS)
+    frame = frames.read_table(path, _AGREEMENT_TEXT, _AGREEMENT_NUMBERS)
     check_agreement(frame, str(path))
     return frame
 
 
 def check_estimators(frame: pd.DataFrame, where: str = "estimators") -> None:
     """Refuse a table of estimators that mixes configurations; raises as :func:`read_estimators`."""
-    frames._require(frame, (*_TEXT, *_NUMBERS), where)
-    frames._known_values(frame, where, role=tuple(frames.ATTACK_OF), status=("ok", "failed"))
+    frames.require(frame, (*_TEXT, *_NUMBERS), where)
+    frames.known_values(frame, where, role=tuple(frames.ATTACK_OF), status=("ok", "failed"))
     ok = frame.loc[frame["status"] == "ok"]
-    frames._known_values(ok, where, kind=KINDS)
-    frames._unique(frame, (*_CELL, "estimator"), where)
+    frames.known_values(ok, where, kind=KINDS)
+    frames.unique(frame, (*_CELL, "estimator"), where)
     for column in ("rank", "share"):
         spread = ok.groupby(["task", "estimator"])[column].agg(["min", "max"])
         odd = spread.index[~np.isclose(spread["min"], spread["max"], rtol=1e-6, atol=0)]
@@ -113,9 +113,9 @@ def check_estimators(frame: pd.DataFrame, where: str = "estimators") -> None:
 
 def check_agreement(frame: pd.DataFrame, where: str = "agreement") -> None:
     """Refuse a table of agreements that lacks a column or holds a row twice; raises as :func:`read_estimators`."""
-    frames._require(frame, (*_AGREEMENT_TEXT, *_AGREEMENT_NUMBERS), where)
-    frames._known_values(frame.loc[frame["models"] > 0], where, kind=KINDS)
-    frames._unique(frame, ("task", "estimator", "reference"), where)
+    frames.require(frame, (*_AGREEMENT_TEXT, *_AGREEMENT_NUMBERS), where)
+    frames.known_values(frame.loc[frame["models"] > 0], where, kind=KINDS)
+    frames.unique(frame, ("task", "estimator", "reference"), where)
     for column in _AGREED:
         low = -1.0 if column == "spearman" else 0.0
         if ((frame[column] < low - 1e-9) | (frame[column] > 1 + 1e-9)).any():

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vicious.metrics.compare import Assessment, read_assessments
+from vicious.metrics.assessments import KEY, Assessment, read_assessments
 from vicious.metrics.summary import collect
 from vicious.report import frames, tables
 from vicious.report.frames import Cell, Group
@@ -78,7 +78,7 @@ def table8(found: Sequence[Assessment], summary: pd.DataFrame) -> pd.DataFrame:
     """
     frames.check_summary(summary)
     source = frames.sources(summary)
-    by_key = {tuple(one.record[name] for name in _KEY): one for one in found}
+    by_key = {one.key: one for one in found}
     rows = [_row(group, source[group.task], by_key) for group in frames.groups(summary)]
     table = pd.DataFrame(rows, columns=list(_COLUMNS))
     return table.astype({**dict.fromkeys(_INTEGERS, "Int64"), **dict.fromkeys(_FLOATS, "float64")})
@@ -146,15 +146,13 @@ def write(assessments: Iterable[Path], out: Path) -> tuple[Path, ...]:
         MixedResultsError: two results are of the same cell, or those of one task used different data or settings.
         StorageError: a file cannot be written.
     """
-    files = [Path(file) for file in assessments]
-    found = read_assessments(files)
-    summary = collect(files)
+    found = read_assessments(assessments)
+    summary = collect(found)
     table = table8(found, summary)
     notes = frames.failures(frames.groups(summary))
     return tables.write(8, table, columns(table), lines(table), caption(summary), Path(out), notes)
 
 
-_KEY = ("task", "role", "attack", "outputs", "beta_r", "seed")
 _CHANGE_COLUMNS = tuple(f"{name}_change_{end}" for name in CHANGES for end in ("mean", "sd", "n"))
 _INTEGERS = ("seeds", "n_images", "last_batch", *(f"{name}_change_n" for name in CHANGES))
 _COLUMNS = (
@@ -167,7 +165,7 @@ _FLOATS = ("beta_r", *CHANGES, *(name for name in _CHANGE_COLUMNS if name not in
 
 
 def _row(group: Group, source: str, found: dict[tuple[Any, ...], Assessment]) -> dict[str, Any]:
-    keys = group.rows[list(_KEY)].itertuples(index=False, name=None)
+    keys = group.rows[list(KEY)].itertuples(index=False, name=None)
     seeds = [found[key].images(["ssim", "risk", "mse", "psnr"]) for key in keys if found[key].ok]
     n = len(seeds[0]) if seeds else None
     row = {
