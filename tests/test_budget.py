@@ -7,6 +7,7 @@ import pytest
 from vicious import budget
 from vicious.config import load_params
 from vicious.data.tasks import Task
+from vicious.errors import DataError
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -57,12 +58,34 @@ def test_class_counts_use_the_images_of_the_smallest_count():
     assert budget.task_images(params, Task("cifar100"), n) == n
 
 
-def test_measured_hours_add_up_provenance(tmp_path):
-    for name, seconds in (("a", 1800), ("b/c", 5400)):
+def test_measured_hours_add_up_the_provenance_of_the_scales_cells(tmp_path):
+    for name, seconds in (
+        ("models/mnist/honest/seed0/train_honest", 1800),
+        ("assessments/mnist/honest/seed0/risk-posthoc-logits", 5400),
+        ("models/mnist/honest/seed7/train_honest", 7),  # a seed that the scale no longer has
+        ("summaries/main", 7),
+    ):
         path = tmp_path / f"{name}.provenance.json"
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f'{{"seconds": {seconds}}}')
-    assert budget.measured_hours(tmp_path) == 2.0
+    assert budget.measured(scale("demo"), tmp_path) == (2, 2.0)
+
+
+@pytest.mark.parametrize("content", [None, "{", "{}", "[]", '{"seconds": null}'])
+def test_measured_hours_need_results_that_can_be_read(tmp_path, content):
+    if content is not None:
+        path = tmp_path / "models/mnist/honest/seed0/train_honest.provenance.json"
+        path.parent.mkdir(parents=True)
+        path.write_text(content)
+    with pytest.raises(DataError, match="holds no results of scale demo" if content is None else "cannot read"):
+        budget.measured(scale("demo"), tmp_path)
+
+
+def test_without_data_the_budget_has_three_jobs_less_for_each_dataset():
+    whole, part = (budget.total(budget.budget(scale("demo"), data=data).values()) for data in (True, False))
+    assert part.jobs == whole.jobs - 3 * 6
+    assert part.trainings == whole.trainings
+    assert part.flops < whole.flops
 
 
 def test_the_table_names_every_dataset_and_the_total():

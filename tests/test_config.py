@@ -86,7 +86,8 @@ def test_overrides_apply_to_their_dataset_alone(raw):
         ("scales.paper.overrides", {"mnist": {"widht": 1}}, ["overrides.mnist.widht", "did you mean 'width'"]),
         ("data.checksums", {"cifar-10-python.tar.gz": "abc"}, ["data.checksums.cifar-10-python.tar.gz"]),
         ("data.checksums", {"cifar-10.tar.gz": "md5:" + "0" * 32}, ["did you mean 'cifar-10-python.tar.gz'"]),
-        ("risk.share", 1.5, ["risk.share:"]),
+        ("risk.cutoff", -1.0, ["risk.cutoff:"]),
+        ("scales.demo.autoencoder", ["softmax"], ["scales.demo:", "autoencoder asks for softmax"]),
         ("risk", [1], ["risk:"]),
     ],
 )
@@ -99,9 +100,9 @@ def test_a_mistake_is_named_with_its_path_and_the_nearest_valid_name(raw, path, 
 
 def test_all_mistakes_are_told_at_once(raw):
     with pytest.raises(ConfigError) as caught:
-        check_params(changed(changed(raw, "scale", "x"), "risk.share", 2))
+        check_params(changed(changed(raw, "scale", "x"), "risk.cutoff", -1))
     assert "scale:" in str(caught.value)
-    assert "risk.share:" in str(caught.value)
+    assert "risk.cutoff:" in str(caught.value)
 
 
 def test_a_missing_key_is_named(raw):

@@ -5,7 +5,6 @@ multiplication with its addition; a backward pass counts as two forward passes (
 Language Models", 2020, section 2.1). Hours are FLOPs over a device's sustained rate, plus a fixed time for each job.
 """
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +18,8 @@ from vicious.config import Params, ScaleParams
 from vicious.data.catalog import CATALOG
 from vicious.data.splits import SIDE
 from vicious.data.tasks import Task
+from vicious.errors import DataError
+from vicious.files import read_json
 from vicious.metrics.estimators import CUTOFFS, RIDGES, SHARES
 from vicious.models.attack import AttackModel
 from vicious.models.checkpoint import count_parameters
@@ -121,8 +122,8 @@ def _forward(model: nn.Module, x: Tensor) -> tuple[float, float]:
     return float(counter.get_total_flops()), float(sum(kept))
 
 
-def budget(params: Params) -> dict[str, Cost]:
-    """The cost of each dataset of the chosen scale, in the study's order."""
+def budget(params: Params, *, data: bool = True) -> dict[str, Cost]:
+    """The cost of each dataset of the chosen scale, in the study's order; without ``data``, of models and results alone."""
     models = study.models(params)
     attacks = study.attacks(params)
     return {
@@ -131,6 +132,7 @@ def budget(params: Params) -> dict[str, Cost]:
             dataset,
             {task: found for task, found in models.items() if task.dataset == dataset},
             [cell for cell in attacks if cell.task.dataset == dataset],
+            data,
         )
         for dataset in params.datasets
     }
@@ -151,13 +153,15 @@ def total(costs: Iterable[Cost]) -> Cost:
     )
 
 
-def _dataset(params: Params, dataset: str, models: dict[Task, list[study.Model]], cells: list[study.Cell]) -> Cost:
+def _dataset(
+    params: Params, dataset: str, models: dict[Task, list[study.Model]], cells: list[study.Cell], data: bool
+) -> Cost:
     own, spec, seeds = params.cell(dataset), CATALOG[dataset], len(params.study.seeds)
     n = images(own, dataset)
     d = spec.channels * SIDE * SIDE
     memory = BASE_MEMORY + 5 * 8 * d**2  # the covariance, its factors, their float32 copies
-    flops = _covariance_flops(d, n["train"] + n["validation"])
-    jobs, trainings, largest, disk = 3, 0, 0.0, _data_bytes(dataset, params.study.source, n)
+    flops = data * _covariance_flops(d, n["train"] + n["validation"])
+    jobs, trainings, largest, disk = 3 * data, 0, 0.0, data * _data_bytes(dataset, params.study.source, n)
     sizes = {task: model_size(own.depth, own.width, spec.channels, study.task_outputs(task)) for task in models}
     for task, found in models.items():
         size, here = sizes[task], task_images(params, task, n)
@@ -248,14 +252,31 @@ def _data_bytes(dataset: str, source: str, n: dict[str, int]) -> float:
     return raw + pixels + 3 * FLOAT * d**2
 
 
-def measured_hours(results: Path) -> float:
-    """Hours that all jobs below a results folder took, one after the other, as their provenance says.
+def measured(params: Params, results: Path) -> tuple[int, float]:
+    """How many trainings, assessments and detections of the chosen scale's cells were run, and how many hours they took.
+
+    The hours are those of one job after the other, as the provenance beside the results says.
 
     Raises:
-        OSError, ValueError: a record cannot be read.
+        DataError: there is none, or a record cannot be read.
     """
-    records = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(results.rglob("*.provenance.json"))]
-    return sum(record["seconds"] for record in records) / 3600
+    models = [(task, model) for task, found in study.models(params).items() for model in found]
+    files = [
+        file
+        for task, model in models
+        for seed in params.study.seeds
+        for kind in ("models", "assessments")
+        for file in sorted((results / kind / str(task) / str(model) / f"seed{seed}").glob("*.provenance.json"))
+    ]
+    if not files:
+        raise DataError(
+            f"{results} holds no results of scale {params.scale}: give the folder results/<scale> of that scale"
+        )
+    try:
+        seconds = [float(read_json(file)["seconds"]) for file in files]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"cannot read the provenance of {results} ({error}): run `snakemake` again") from error
+    return len(files), sum(seconds) / 3600
 
 
 def table(costs: dict[str, Cost], cpu: Device = CPU, gpu: Device = GPU) -> str:

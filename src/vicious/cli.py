@@ -77,10 +77,12 @@ def _budget(a: Arguments) -> None:
     print(f"CPU: {cpu.name}, {cpu.rate / 1e9:.0f} GFLOP/s a job. GPU: {gpu.name}, {gpu.rate / 1e12:.1f} TFLOP/s.\n")
     print(budget.table(costs, cpu, gpu))
     if a.measured is not None:
-        estimated = cpu.parallel * budget.total(costs.values()).hours(cpu)
-        found = budget.measured_hours(a.measured)
+        jobs, found = budget.measured(params, a.measured)
+        expected = budget.total(budget.budget(params, data=False).values())
+        estimated = cpu.parallel * expected.hours(cpu)
         print(
-            f"\nMeasured in {a.measured}: {found:.2f} hours of jobs; estimated: {estimated:.2f} (ratio {estimated / found:.2f})."
+            f"\nTrainings, assessments and detections, one after the other: {found:.2f} hours measured for {jobs} jobs in "
+            f"{a.measured}, {estimated:.2f} estimated for {expected.jobs} (ratio {estimated / found:.2f})."
         )
 
 
@@ -168,7 +170,6 @@ def _assess_risk(a: Arguments) -> None:
         a.out,
         estimator=a.estimator,
         cutoff=a.cutoff,
-        share=a.share,
         gallery_images=a.gallery_images,
         device=_device(a),
     )
@@ -302,7 +303,6 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--gallery-images", type=_count, required=True)
     sub.add_argument("--estimator", required=True, choices=("truncated", "ridge", "ledoit_wolf"))
     sub.add_argument("--cutoff", type=_not_negative, required=True)
-    sub.add_argument("--share", type=_share, required=True, help="share of variance of risk95's components")
     _compute(sub)
 
     sub = command("evaluate-defense", _evaluate_defense, "score a target model with every detector", "data", "target")
@@ -410,13 +410,6 @@ def _not_negative(text: str) -> float:
     value = float(text)
     if not 0 <= value < math.inf:
         raise argparse.ArgumentTypeError(f"must be a number that is not negative, got {text}")
-    return value
-
-
-def _share(text: str) -> float:
-    value = float(text)
-    if not 0 < value <= 1:
-        raise argparse.ArgumentTypeError(f"must lie in (0, 1], got {text}")
     return value
 
 

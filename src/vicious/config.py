@@ -85,7 +85,6 @@ class RiskParams(Strict):
     cutoff: NotNegative = Field(
         description="truncated: keep eigenvalues above cutoff * d * largest; ridge: cutoff * mean eigenvalue is added"
     )
-    share: float = Field(gt=0, le=1, description="share of the variance that the components of `risk95` explain")
 
 
 class RuntimeParams(Strict):
@@ -183,6 +182,9 @@ class ScaleParams(Strict):
                 raise ValueError(
                     f"user_images asks for {max(self.user_images)} of the user's images, but test is {cell.test}{where}"
                 )
+            unknown = [outputs for outputs in cell.autoencoder if outputs not in cell.outputs]
+            if unknown:
+                raise ValueError(f"autoencoder asks for {unknown[0]}, which outputs does not list{where}")
             if self.source == "synthetic" and None in (cell.train, cell.validation, cell.test):
                 raise ValueError(f"source synthetic needs numbers for train, validation and test, not null{where}")
         return self

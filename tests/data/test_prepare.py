@@ -244,6 +244,25 @@ def test_some_classes_keep_the_number_of_images_and_lie_within_more(prepared: Pr
     assert set(tasks[2].outputs_used) < set(tasks[3].outputs_used) < set(tasks[4].outputs_used)
 
 
+@pytest.mark.parametrize("name", ["train_labels.npy", "train_images.npy"])
+def test_some_classes_of_a_damaged_dataset_are_refused_like_the_whole(prepared: PreparedDataset, name: str) -> None:
+    task = prepared.restrict(classes=3, as_many_as=2)
+    array = np.load(prepared.folder / name)
+    np.save(prepared.folder / name, array[:-1])
+    for data in (prepared, task):
+        with pytest.raises(DataError, match=rf"{name} holds .*dataset\.json says"):
+            data.labels("train") if "labels" in name else data.images("train")
+
+
+def test_attributes_of_damaged_labels_are_refused_like_all(celeba: Any, tmp_path: Path) -> None:
+    whole = run("celeba", celeba.root, tmp_path)
+    labels = np.load(whole.folder / "train_labels.npy")
+    for damaged in (labels[:-1], labels[:, :3]):
+        np.save(whole.folder / "train_labels.npy", damaged)
+        with pytest.raises(DataError, match=r"train_labels\.npy holds .*dataset\.json says"):
+            whole.restrict(attributes="k5").labels("train")
+
+
 @pytest.mark.parametrize(
     ("restriction", "message"),
     [

@@ -44,7 +44,9 @@ class _Writer:
             **{"role": role, "attack": attack, "outputs": outputs, "beta_r": beta_r, "seed": seed},
             **{"status": "failed" if reason else "ok", "reason": reason},
             **{"data": "fingerprint", "images": {"test": 3}},
+            "beta_c": 1.0,
             "target": {"architecture": {"depth": 10, "width": 1}, "schedule": {"epochs": 1, "seed": seed}},
+            "attacker": {"schedule": {"epochs": 1, "seed": seed}},
         }
         if not reason:
             record |= {"n": len(frame), "risk_estimator": "truncated", "risk95_estimator": "share 0.95"}
@@ -84,9 +86,16 @@ def test_a_hand_made_example_with_ties(written):
     assert tuple(table.columns) == AGREEMENT_COLUMNS
     found = table.set_index(["reference", "estimator"])
     assert found.loc["psnr", "agree"].tolist() == pytest.approx([1, 1 / 3, (0.5 + 0.5 + 0) / 3])
-    assert found.loc["ssim", "agree"].tolist() == pytest.approx([(1 + 0.5 + 0) / 3, (1 + 0.5 + 1) / 3, 2 / 3])
+    # the last in place of R: PSNR itself, held against SSIM
+    by_psnr = (1 + 0.5 + 0) / 3
+    assert found.loc["ssim", "agree"].tolist() == pytest.approx([(1 + 0.5 + 0) / 3, (1 + 0.5 + 1) / 3, 2 / 3, by_psnr])
+    assert found.loc["ssim"].index[-1] == "psnr"
+    expected = np.mean(
+        [stats.spearmanr(*pair).statistic for pair in (([10, 20, 30], [1, 5, 3]), ([11, 21, 29], [2, 5, 4]))]
+    )
+    assert found.loc[("ssim", "psnr"), "spearman"] == pytest.approx(expected)
     # means over images: PSNR 20 and 61/3, SSIM 0.3 and 11/30; R above 1 for the vicious model under every estimator
-    assert found["agree_models"].tolist() == [1.0] * 6
+    assert found["agree_models"].tolist() == [1.0] * 7
     assert set(found["pairs"]) == {1}
     assert set(found["models"]) == {2}
     assert set(found["n_images"]) == {3}
@@ -136,7 +145,7 @@ def test_shares_are_over_images_pairs_and_seeds_and_rank_correlations_are_scipys
         assert row.agree_models == pytest.approx(np.mean(means), rel=1e-6)
         assert row.spearman == pytest.approx(np.mean(ranks), rel=1e-6)
         assert (row.pairs, row.models) == (6 + 6 + 3, 11)
-    assert len(table) == len(NAMES) * 2
+    assert len(table) == len(NAMES) * 2 + 1, "and PSNR in place of R, held against SSIM"
     failed = profile.loc[profile["status"] == "failed"]
     assert failed[["role", "seed", "reason"]].to_numpy().tolist() == [["autoencoder", 2, "loss is not finite"]]
     assert failed[["estimator", "rank", "risk", "error_outside"]].isna().all(axis=None)

@@ -51,7 +51,7 @@ def study(prepared, tmp_path, monkeypatch):
 
 
 def assess(study, prepared, side="v", attack="joint", **changes):
-    settings = {"estimator": "truncated", "cutoff": 1.2e-7, "share": 0.95, "gallery_images": 3, "device": CPU} | changes
+    settings = {"estimator": "truncated", "cutoff": 1.2e-7, "gallery_images": 3, "device": CPU} | changes
     assess_risk(
         prepared.folder,
         study / "covariance.safetensors",
@@ -217,6 +217,7 @@ def test_summary_has_a_row_per_model_and_attack(study, prepared):
         (("data",), "other", "data"),
         (("risk_estimator",), "ridge 1", "estimator"),
         (("target", "schedule", "epochs"), 99, "schedule"),
+        (("attacker", "schedule", "batch_images"), 99, "attack schedule"),
         (("target", "architecture", "width"), 5, "width"),
     ],
 )
@@ -230,6 +231,25 @@ def test_results_of_different_settings_are_not_mixed(study, prepared, path, valu
     (study / "h/risk-posthoc.json").write_text(json.dumps(record))
     with pytest.raises(MixedResultsError, match=words):
         read_assessments([study / "v/risk-joint.json", study / "h/risk-posthoc.json"])
+
+
+def test_a_failed_cell_hides_no_difference_between_the_others(study, prepared):
+    record, _ = assess(study, prepared)
+    files = [study / f"v/risk-{name}.json" for name in ("failed", "one", "two")]
+    changes = ({"status": "failed"}, {}, {"risk_estimator": "ridge 1"})
+    for seed, (file, change) in enumerate(zip(files, changes, strict=True)):
+        file.write_text(json.dumps(record | {"seed": seed} | change))
+    read_assessments(files[:2])
+    with pytest.raises(MixedResultsError, match="risk_estimator"):
+        read_assessments(files)
+
+
+def test_vicious_models_of_different_beta_c_are_not_mixed(study, prepared):
+    record, _ = assess(study, prepared)
+    files = [study / "v/risk-joint.json", study / "v/risk-other.json"]
+    files[1].write_text(json.dumps(record | {"seed": 1, "beta_c": 9.0}))
+    with pytest.raises(MixedResultsError, match="beta_c of vicious"):
+        read_assessments(files)
 
 
 def test_one_cell_twice_is_refused(study, prepared):

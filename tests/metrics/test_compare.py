@@ -36,7 +36,9 @@ class _Writer:
             **{"role": role, "attack": attack, "outputs": outputs, "beta_r": beta_r, "seed": seed},
             **{"status": "failed" if reason else "ok", "reason": reason},
             **{"data": "fingerprint", "images": {"test": n}},
+            "beta_c": 1.0,
             "target": {"architecture": {"depth": 10, "width": 1}, "schedule": {"epochs": 1, "seed": seed}},
+            "attacker": {"schedule": {"epochs": 1, "seed": seed}},
         }
         rows = 0 if reason else n
         image = np.random.default_rng(1).normal(1, 0.5, (rows, 5))  # what all models find hard or easy alike

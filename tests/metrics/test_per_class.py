@@ -37,6 +37,7 @@ class _Writer:
                 "architecture": {"depth": 10, "width": 1, "multilabel": several},
                 "schedule": {"epochs": 1, "seed": seed},
             },
+            **{"beta_c": 1.0, "attacker": {"schedule": {"epochs": 1, "seed": seed}}},
         }
         generator = np.random.default_rng([seed, len(role)])
         rows = 0 if reason else IMAGES

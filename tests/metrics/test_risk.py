@@ -142,6 +142,14 @@ def test_rank_and_share_are_reported():
     assert share.share == pytest.approx(values[: share.rank].sum())
 
 
+def test_the_whole_variance_is_every_direction_however_small():
+    x = images(400, 20).reshape(400, -1).astype(np.float64)
+    scales = np.logspace(0, -6, 20)
+    covariance = fitted((x - x.mean(0)) * scales + 0.5)
+    assert whiten_share(covariance, 1.0).rank == 20
+    assert whiten_share(covariance, 0.999).rank < 10
+
+
 def test_fewer_images_than_pixels_stay_finite():
     x = images(10, 40)
     covariance = fitted(x)

@@ -89,7 +89,9 @@ def _record(made_up, task, role, kind, beta, seed, synthetic, bad):
         **{"source": "synthetic" if task in synthetic else "official", "data": task, "images": {"test": 8}},
         "label_names": None,
         **{"risk_estimator": "truncated", "risk95_estimator": "share", "pixels": 1024, "covariance_images": 5000},
+        "beta_c": 1.0,
         "target": {"architecture": {"depth": 10, "width": 1}, "schedule": {"epochs": 1, "seed": seed}},
+        "attacker": {"schedule": {"epochs": 1, "seed": seed}},
         **{"status": "failed" if bad else "ok", "reason": "the loss is nan" if bad else ""},
     }
     if bad:

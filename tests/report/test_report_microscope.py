@@ -85,7 +85,9 @@ class _Study:
             **{"role": role, "attack": attack, "outputs": outputs, "beta_r": beta_r, "seed": seed},
             **{"status": "failed" if reason else "ok", "reason": reason},
             **{"data": "fingerprint", "images": {"test": images}},
+            "beta_c": 1.0,
             "target": {"architecture": {"depth": 10, "width": 1}, "schedule": {"epochs": 1, "seed": seed}},
+            "attacker": {"schedule": {"epochs": 1, "seed": seed}},
         }
         if not reason:
             measures = ("accuracy", "mse", "psnr", "ssim", "risk", "risk95")
@@ -469,9 +471,9 @@ def test_figure_9_draws_every_agreement_at_its_place(study):
         dots = sorted(float(line.get_xdata()[0]) for line in ax.lines if line.get_linestyle() == "None")
         expected = agreed.loc[agreed["reference"] == reference, "agree"]
         assert dots == pytest.approx(sorted(expected))
-        assert len(ax.get_yticks()) == len(NAMES)
+        assert len(ax.get_yticks()) == len(NAMES) + 1
     words = _words(drawn)
-    for part in ("1.2e-07 (published)", "Ledoit-Wolf", "no whitening", "MNIST", "CIFAR-10"):
+    for part in ("1.2e-07 (published)", "Ledoit-Wolf", "no whitening", "PSNR in place of R", "MNIST", "CIFAR-10"):
         assert part in words
 
 

@@ -124,6 +124,17 @@ def test_a_loss_that_is_not_finite_leaves_a_failed_model(prepared, tmp_path):
     assert not list(jobs.RESUME_FOLDER.glob("*")), "nothing is left to resume"
 
 
+@pytest.mark.parametrize("error", [RuntimeError("CUDA out of\nmemory"), MemoryError()])
+def test_too_little_memory_leaves_a_failed_model(prepared, tmp_path, monkeypatch, error):
+    def fails(*arguments):
+        raise error
+
+    monkeypatch.setattr(loop, "_train_epoch", fails)
+    vicious(prepared, tmp_path / "a")
+    told = failure(tmp_path / "a/target.safetensors")
+    assert told == ("MemoryError" if isinstance(error, MemoryError) else "RuntimeError: CUDA out of memory")
+
+
 def test_an_attack_on_a_failed_target_model_fails_too(prepared, tmp_path):
     target, attack = tmp_path / "target.safetensors", tmp_path / "posthoc.safetensors"
     jobs.train_honest(prepared, target, 10, 1, Schedule(2, 16, 1e30, 0), CPU)

@@ -25,7 +25,6 @@ rule assess_risk:
         out=subpath(output.summary, parent=True),
         estimator=PARAMS.risk.estimator,
         cutoff=PARAMS.risk.cutoff,
-        share=PARAMS.risk.share,
         gallery=STUDY.gallery,
         threads=PARAMS.runtime.threads,
         device=PARAMS.runtime.device,
@@ -35,7 +34,7 @@ rule assess_risk:
     shell:
         "vicious assess-risk --data {params.data:q} --covariance {input.covariance:q} --target {input.target:q}"
         " --attack {input.attack:q} --out {params.out:q} --gallery-images {params.gallery}"
-        " --estimator {params.estimator} --cutoff {params.cutoff} --share {params.share}"
+        " --estimator {params.estimator} --cutoff {params.cutoff}"
         " --threads {params.threads} --device {params.device} --provenance {output.provenance:q} 2> {log:q}"
 
 

@@ -1,13 +1,19 @@
 """What each table and figure is made from, and the files that it consists of."""
 
+from vicious.data.catalog import CATALOG
 from vicious.report.products import PRODUCTS, SEVERAL
 
+LABELS = {CATALOG[name].multilabel for name in PARAMS.datasets}
+"""Whether the study's labels are attributes (True), classes (False), or both."""
+LEFT_OUT = {
+    *([] if False in LABELS else ["table6"]),
+    *([] if True in LABELS else ["table7"]),
+}
 SUFFIXES = {"table": (".csv", ".md", ".tex"), "figure": (".pdf", ".png", ".md")}
 BUILT = [
     name
     for name, product in PRODUCTS.items()
-    if product.experiment in EXPERIMENTS
-    and (name != "table7" or "celeba" in PARAMS.datasets)
+    if product.experiment in EXPERIMENTS and name not in LEFT_OUT
 ]
 
 

@@ -74,6 +74,7 @@ class PreparedDataset:
         task: the task's name, the dataset's where all labels are used.
         outputs_used: columns of attributes, or classes, that the task uses, ascending; None for all.
         chosen: per split, the images that the task uses, ascending; empty for all.
+        whole: the facts before :meth:`restrict`; None for a whole dataset.
     """
 
     folder: Path
@@ -81,6 +82,7 @@ class PreparedDataset:
     task: str
     outputs_used: tuple[int, ...] | None = None
     chosen: dict[str, np.ndarray] = field(default_factory=dict)
+    whole: PreparedInfo | None = None
 
     def images(self, split: Split) -> np.ndarray:
         """Images of a split, uint8 (N, C, 32, 32) in [0, 255]: read-only and memory-mapped where all are used.
@@ -88,8 +90,8 @@ class PreparedDataset:
         Raises:
             DataError: the file is missing or is not what dataset.json says.
         """
-        images = self._load(images_name(split), np.dtype(np.uint8), (None, self.info.channels, SIDE, SIDE))
-        return images[self.chosen[split]] if split in self.chosen else self._counted(images, split)
+        images = self._load(images_name(split), split, np.dtype(np.uint8), (self.info.channels, SIDE, SIDE))
+        return images[self.chosen[split]] if split in self.chosen else images
 
     def labels(self, split: Split) -> np.ndarray:
         """Labels of a split in memory: int64 (N,) class numbers, or uint8 (N, K) zeros and ones.
@@ -97,16 +99,13 @@ class PreparedDataset:
         Raises:
             DataError: the file is missing or is not what dataset.json says, or a label is out of range.
         """
-        used = self.outputs_used
+        used, whole = self.outputs_used, self._whole
         if self.info.multilabel:
-            shape: tuple[int | None, ...] = (None, self.info.classes if used is None else None)
-            labels = self._load(labels_name(split), np.dtype(np.uint8), shape)
-            labels = np.array(self._counted(labels, split) if used is None else labels[:, used])
+            labels = self._load(labels_name(split), split, np.dtype(np.uint8), (whole.classes,))
+            labels = np.array(labels if used is None else labels[:, used])
         else:
-            labels = np.array(self._load(labels_name(split), np.dtype(np.int64), (None,)))
-            if used is None:
-                self._counted(labels, split)
-            else:
+            labels = np.array(self._load(labels_name(split), split, np.dtype(np.int64), ()))
+            if used is not None:
                 labels = np.searchsorted(used, labels[self.chosen[split]])
         largest = 1 if self.info.multilabel else self.info.classes - 1
         if labels.min() < 0 or labels.max() > largest:
@@ -119,7 +118,8 @@ class PreparedDataset:
         """What a task uses of this dataset: some attributes, or the images of some classes.
 
         Which classes are used is drawn once for a dataset, such that fewer are a part of more. Of their images as many
-        are used, in each split, as ``as_many_as`` classes have: the number of outputs then changes, and nothing else.
+        are used, in each split, as ``as_many_as`` classes have: the number of outputs then changes and the number of
+        images does not. Which images, and how varied they are, still changes with the classes.
 
         Raises:
             DataError: the dataset has no attributes, or not so many classes, or is restricted already.
@@ -131,7 +131,8 @@ class PreparedDataset:
             raise DataError(f"{self.info.title} cannot be restricted to {task}: use attributes of CelebA, or classes")
         if attributes is not None:
             columns = CELEBA_SETS[attributes]
-            return replace(self, task=str(task), outputs_used=columns, info=self._restricted_info(task, columns, {}))
+            info = self._restricted_info(task, columns, {})
+            return replace(self, task=str(task), outputs_used=columns, info=info, whole=self.info)
         assert classes is not None
         fewest = as_many_as or classes
         if not fewest <= classes <= self.info.classes:
@@ -144,7 +145,7 @@ class PreparedDataset:
         }
         used = tuple(int(label) for label in np.sort(order[:classes]))
         info = self._restricted_info(task, used, {split: len(indices) for split, indices in chosen.items()})
-        return replace(self, task=str(task), outputs_used=used, chosen=chosen, info=info)
+        return replace(self, task=str(task), outputs_used=used, chosen=chosen, info=info, whole=self.info)
 
     def _choose(self, split: Split, classes: np.ndarray, fewest: np.ndarray) -> np.ndarray:
         labels = self.labels(split)
@@ -165,14 +166,14 @@ class PreparedDataset:
             n={**self.info.n, **counts},
         )
 
-    def _counted(self, array: np.ndarray, split: Split) -> np.ndarray:
-        if len(array) != self.info.n[split]:
-            raise DataError(
-                f"{self.folder}: {len(array)} {split} images or labels, dataset.json says {self.info.n[split]}: {_AGAIN}"
-            )
-        return array
+    @property
+    def _whole(self) -> PreparedInfo:
+        """The facts of the prepared dataset, all labels and images of it."""
+        return self.info if self.whole is None else self.whole
 
-    def _load(self, name: str, dtype: np.dtype[Any], shape: tuple[int | None, ...]) -> np.ndarray:
+    def _load(self, name: str, split: Split, dtype: np.dtype[Any], of_one: tuple[int, ...]) -> np.ndarray:
+        """The array of a whole split, memory-mapped, whose images or labels have the shape ``of_one``."""
+        shape = (self._whole.n[split], *of_one)
         path = self.folder / name
         try:
             array = np.load(path, mmap_mode="r", allow_pickle=False)
@@ -180,11 +181,9 @@ class PreparedDataset:
             raise DataError(f"{path} is missing: {_AGAIN}") from error
         except (OSError, ValueError, EOFError) as error:
             raise DataError(f"{path} is damaged ({error}): {_AGAIN}") from error
-        fits = isinstance(array, np.ndarray) and array.dtype == dtype and array.ndim == len(shape)
-        if not fits or any(size not in (None, found) for size, found in zip(shape, array.shape, strict=True)):
+        if not isinstance(array, np.ndarray) or array.dtype != dtype or array.shape != shape:
             found = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else "no plain array"
-            expected = tuple("any" if size is None else size for size in shape)
-            raise DataError(f"{path} holds {found}, dataset.json says {dtype} {expected}: {_AGAIN}")
+            raise DataError(f"{path} holds {found}, dataset.json says {dtype} {shape}: {_AGAIN}")
         return array
 
 

@@ -80,6 +80,8 @@ def agreement(found: Sequence[Assessment]) -> pd.DataFrame:
     images of R and the reference, the mean over the attacks and seeds whose values are not all equal. ``pairs`` counts
     the pairs of attacks summed over seeds, ``models`` the attacks that succeeded, ``n_images`` the test images.
 
+    The estimator ``psnr`` is PSNR itself in place of R: how far two measures of image quality agree.
+
     Without two attacks of one seed, the agreements are empty; a task where all failed has one row for each of PSNR and
     SSIM, without an estimator and numbers.
 
@@ -128,6 +130,8 @@ def _task_rows(cells: Sequence[Assessment]) -> list[dict[str, Any]]:
         return [task | {"reference": name, "pairs": 0, "models": 0} for name in ("psnr", "ssim")]
     settings = _settings(good)
     references = _references(good)
+    itself = pd.DataFrame([{"estimator": "psnr", "kind": "psnr", "parameter": np.nan}])
+    settings = pd.concat([settings, itself], ignore_index=True)
     names = settings["estimator"].tolist()
     seeds = [
         _Seed([one for one in good if one.record["seed"] == seed], names, references)
@@ -147,6 +151,8 @@ def _task_rows(cells: Sequence[Assessment]) -> list[dict[str, Any]]:
         )
         correlation = _mean(np.concatenate([one.spearman[index] for one in seeds]))
         for place, setting in enumerate(settings.to_dict("records")):
+            if setting["estimator"] == reference:
+                continue
             measured = {"agree": agree[place], "agree_models": models[place], "spearman": correlation[place]}
             rows.append(task | {str(key): value for key, value in setting.items()} | numbers | measured)
             rows[-1]["reference"] = reference
@@ -163,7 +169,8 @@ class _Seed:
     """
 
     def __init__(self, attacks: Sequence[Assessment], names: Sequence[str], references: Sequence[str]) -> None:
-        read = [one.images(["image", *references, *names]) for one in attacks]
+        columns = dict.fromkeys(["image", *references, *names])
+        read = [one.images(list(columns)) for one in attacks]
         same_images(list(zip(attacks, read, strict=True)))
         values = np.stack([frame[list(names)].to_numpy() for frame in read])
         qualities = [REFERENCES[name] * np.stack([frame[name].to_numpy() for frame in read]) for name in references]

@@ -51,7 +51,6 @@ def assess_risk(
     *,
     estimator: Estimator,
     cutoff: float,
-    share: float,
     gallery_images: int,
     device: torch.device,
 ) -> None:
@@ -66,7 +65,8 @@ def assess_risk(
         covariance_file: its factorised covariance.
         target_weights, attack_weights: F and G.
         out: folder.
-        estimator, cutoff, share: see :func:`vicious.metrics.risk.whiten` and :func:`~vicious.metrics.risk.whiten_share`.
+        estimator, cutoff: of ``risk``, see :func:`vicious.metrics.risk.whiten`; ``risk95`` is by its name that of
+            :func:`~vicious.metrics.risk.whiten_share` with 0.95.
         gallery_images: how many images the gallery keeps: the first, and those with the highest and lowest ``risk95``.
 
     Raises:
@@ -81,7 +81,7 @@ def assess_risk(
     else:
         pair = _Pair(data, target_weights, attack_weights, device)
         covariance = load_covariance(covariance_file)
-        headline = {"risk": whiten(covariance, estimator, cutoff), "risk95": whiten_share(covariance, share)}
+        headline = {"risk": whiten(covariance, estimator, cutoff), "risk95": whiten_share(covariance, 0.95)}
         measured = _Measured(data, covariance, headline, pair)
         frame, profile = measured.frame(), measured.profile()
         shown = _gallery(data, pair, frame, gallery_images)

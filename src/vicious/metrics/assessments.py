@@ -20,7 +20,7 @@ MEASURES = ("accuracy", "psnr", "ssim", "risk", "risk95")
 ATTACK_OF = {"honest": "posthoc", "vicious": "joint", "autoencoder": "joint"}
 """The attack that is compared and reported, by the target model's role; other attacks are left alone."""
 AGAIN = "delete it and run `snakemake` again"
-_NEEDED = (*CELL, "k", "seed", "status", "reason", "source", "label_names", "data", "images", "target")
+_NEEDED = (*CELL, "beta_c", "k", "seed", "status", "reason", "source", "label_names", "data", "images")
 _MEASURED = ("n", "risk_estimator", "risk95_estimator")
 
 
@@ -141,7 +141,11 @@ def _read(file: Path) -> dict[str, Any]:
     try:
         record: dict[str, Any] = read_json(file)
         missing = [name for name in (*_NEEDED, *(_MEASURED if record["status"] == "ok" else ())) if name not in record]
-        missing += [f"target.{name}" for name in ("architecture", "schedule") if name not in record["target"]]
+        missing += [
+            f"{model}.{name}"
+            for model, name in (("target", "architecture"), ("target", "schedule"), ("attacker", "schedule"))
+            if name not in record.get(model, {})
+        ]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"cannot read the summary {file} ({error}): {AGAIN}") from error
     if missing:
@@ -155,25 +159,28 @@ def _read(file: Path) -> dict[str, Any]:
 def _check_comparable(records: Sequence[Mapping[str, Any]]) -> None:
     """Refuse results that do not belong in one table: within a task, data, models and estimators must agree."""
     seen: dict[tuple[Any, ...], None] = {}
-    first: dict[str, tuple[Mapping[str, Any], dict[str, Any]]] = {}
+    first: dict[tuple[str, str], tuple[Mapping[str, Any], Any]] = {}
     for record in records:
         key = tuple(record[name] for name in KEY)
         if key in seen:
             raise MixedResultsError(f"two results for {dict(zip(KEY, key, strict=True))}: remove one of them")
         seen[key] = None
-        shared = _shared_settings(record)
-        reference, expected = first.setdefault(record["task"], (record, shared))
-        different = [name for name in shared.keys() & expected.keys() if shared[name] != expected[name]]
-        if different:
-            cells = " and ".join(f"{r['role']}/{r['attack']} seed {r['seed']}" for r in (reference, record))
-            raise MixedResultsError(
-                f"{record['task']}: {cells} were made with different settings ({', '.join(different)}); run "
-                "`snakemake` again so that all results follow the same params.yaml"
-            )
+        for name, value in _shared_settings(record).items():
+            reference, expected = first.setdefault((record["task"], name), (record, value))
+            if value != expected:
+                cells = " and ".join(f"{r['role']}/{r['attack']} seed {r['seed']}" for r in (reference, record))
+                raise MixedResultsError(
+                    f"{record['task']}: {cells} were made with different settings ({name}); run `snakemake` again so "
+                    "that all results follow the same params.yaml"
+                )
 
 
 def _shared_settings(record: Mapping[str, Any]) -> dict[str, Any]:
-    schedule = {key: value for key, value in record["target"]["schedule"].items() if key != "seed"}
+    """What all cells of a task must agree in, those that failed as far as they know it."""
+    schedule, attack_schedule = (
+        {key: value for key, value in record[model]["schedule"].items() if key != "seed"}
+        for model in ("target", "attacker")
+    )
     architecture = record["target"]["architecture"]
     names = ("risk_estimator", "risk95_estimator") if record["status"] == "ok" else ()
     return {
@@ -181,6 +188,8 @@ def _shared_settings(record: Mapping[str, Any]) -> dict[str, Any]:
         "source": record["source"],
         "images": record["images"],
         "schedule": schedule,
+        "attack schedule": attack_schedule,
+        f"beta_c of {record['role']}": record["beta_c"],
         "depth": architecture["depth"],
         "width": architecture["width"],
         **{name: record[name] for name in names},

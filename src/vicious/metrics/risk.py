@@ -171,7 +171,9 @@ def whiten_share(covariance: Covariance, share: float = 0.95) -> Whitening:
     if not 0 < share <= 1:
         raise MetricError(f"the share of variance must lie in (0, 1], got {share}")
     explained = np.cumsum(values, dtype=np.float64) / values.sum(dtype=np.float64)
-    rank = min(int(np.searchsorted(explained, share * (1 - 1e-12))) + 1, int((values > 1e-15 * values[0]).sum()))
+    positive = int((values > 1e-15 * values[0]).sum())
+    # All is all: rounding hides what the last directions explain, though they matter most to R.
+    rank = positive if share == 1 else min(int(np.searchsorted(explained, share * (1 - 1e-12))) + 1, positive)
     return _whitening(covariance, f"share {share:g}", "share", share, np.arange(values.size) < rank, values)
 
 

@@ -97,6 +97,7 @@ def check_complete(summary: Path) -> int:
         )
         raise IncompleteStudyError(
             f"{len(failed)} of {len(frame)} cells of {summary.stem} failed; tables and figures mark them:\n{cells}\n"
-            "change what the reason names in params.yaml, for instance by an override for the dataset, and run again"
+            "change what the reason names in params.yaml, for instance by an override for the dataset, and run again; where "
+            "the cause lay outside, as with too little memory, delete that model's folder below results first"
         )
     return len(frame)

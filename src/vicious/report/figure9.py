@@ -44,6 +44,7 @@ _KIND_TITLES = {
     "ridge": "ridge, in mean variances",
     "ledoit_wolf": "other",
     "identity": "other",
+    "psnr": "other",
 }
 _HEADLINE = {PUBLISHED: " (published)", "share 0.95": f" ({RISK95})"}
 _TITLES = {"psnr": "PSNR", "ssim": "SSIM", "lpips": "LPIPS"}
@@ -109,7 +110,7 @@ def caption(agreement: pd.DataFrame, summary: pd.DataFrame) -> str:
         "SSIM (right) does, for each estimator of the covariance's inverse; ties count half. Pairs are of all attacks on "
         "the same task and seed: post-hoc on honest models, vicious models, autoencoders. Dashed line: 0.5, chance; "
         "left of it R calls the worse reconstruction the riskier one more often than not. Bold: the published R "
-        f"(cut-off 1.2e-07 d) and R95 (share 0.95). Attacks over all seeds: {pairs or 'none'}. "
+        f"(cut-off 1.2e-07 d) and R95 (share 0.95). Last line: PSNR in place of R, to tell how far PSNR and SSIM agree. Attacks over all seeds: {pairs or 'none'}. "
         f"{frames.settings(summary)}{note}"
     )
 

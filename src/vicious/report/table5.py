@@ -29,6 +29,8 @@ PRINTED = (
 SETTING = ("estimator", "kind", "parameter")
 KINDS = ("share", "truncated", "ridge", "ledoit_wolf", "identity")
 """Kinds of estimators, in the order of figures."""
+ITSELF = ("psnr",)
+"""Kind of PSNR in place of R, which has agreements alone."""
 REFERENCES = ("psnr", "ssim")
 """Measures of image quality that R is held against in print."""
 MEASURED = ("risk", "risk_class_mean", "risk_float32", "error_outside")
@@ -114,7 +116,7 @@ def check_estimators(frame: pd.DataFrame, where: str = "estimators") -> None:
 def check_agreement(frame: pd.DataFrame, where: str = "agreement") -> None:
     """Refuse a table of agreements that lacks a column or holds a row twice; raises as :func:`read_estimators`."""
     frames.require(frame, (*_AGREEMENT_TEXT, *_AGREEMENT_NUMBERS), where)
-    frames.known_values(frame.loc[frame["models"] > 0], where, kind=KINDS)
+    frames.known_values(frame.loc[frame["models"] > 0], where, kind=(*KINDS, *ITSELF))
     frames.unique(frame, ("task", "estimator", "reference"), where)
     for column in _AGREED:
         low = -1.0 if column == "spearman" else 0.0
@@ -146,8 +148,9 @@ def profiles(estimators: pd.DataFrame, summary: pd.DataFrame) -> list[Profile]:
 
 def settings(frame: pd.DataFrame) -> pd.DataFrame:
     """The estimators in a table by name, kind and parameter, each once, by kind and then as they come."""
-    known = frame.loc[frame["kind"].isin(KINDS), list(SETTING)].drop_duplicates("estimator")
-    ordered = known.assign(_kind=known["kind"].map(KINDS.index)).sort_values("_kind", kind="stable")
+    kinds = (*KINDS, *ITSELF)
+    known = frame.loc[frame["kind"].isin(kinds), list(SETTING)].drop_duplicates("estimator")
+    ordered = known.assign(_kind=known["kind"].map(kinds.index)).sort_values("_kind", kind="stable")
     return ordered.drop(columns="_kind").reset_index(drop=True)
 
 
@@ -159,6 +162,7 @@ def name(estimator: str, kind: str, parameter: float) -> str:
         "ridge": f"ridge {parameter:g}",
         "ledoit_wolf": "Ledoit-Wolf",
         "identity": "no whitening",
+        "psnr": "PSNR in place of R",
     }
     return titles.get(kind, estimator)
 

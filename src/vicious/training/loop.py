@@ -1,6 +1,7 @@
 """The training loop that honest, vicious and attack training share, with resume state after each epoch."""
 
 import json
+import logging
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from vicious.training.augment import augment
 from vicious.training.losses import selection_score
 
 Row = dict[str, float]
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -87,8 +89,8 @@ def train(objective: Objective, data: PreparedDataset, schedule: Schedule, state
             results are safe.
         label: for the progress display.
 
-    A loss that is no longer finite ends the training and is told in the outcome: it would be so every time, and the
-    study goes on with a failed cell.
+    A loss that is no longer finite, or an error of PyTorch's such as too little memory, ends the training and is told in
+    the outcome, so that the study goes on with a failed cell. A killed training leaves its resume state instead.
     """
     run = _Run(objective, schedule)
     run.restore(state)
@@ -96,6 +98,10 @@ def train(objective: Objective, data: PreparedDataset, schedule: Schedule, state
         _train(run, objective, data, schedule, state, label)
     except TrainingError as error:
         return Outcome({}, run.curve, str(error))
+    except (MemoryError, RuntimeError) as error:
+        log.exception("training stopped")
+        told = " ".join(str(error).split())
+        return Outcome({}, run.curve, f"{type(error).__name__}: {told}" if told else type(error).__name__)
     return Outcome(run.best, run.curve, None)
 
 
