@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from vicious import budget
+from vicious import budget, study
 from vicious.config import load_params
 from vicious.data.tasks import Task
-from vicious.errors import DataError
+from vicious.errors import ConfigError, DataError
+from vicious.study import EXPERIMENTS
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -93,3 +94,24 @@ def test_the_table_names_every_dataset_and_the_total():
     assert len(text.splitlines()) == 2 + 6 + 1
     assert "Tiny ImageNet" in text
     assert text.splitlines()[-1].startswith("| total |")
+
+
+def test_experiments_cost_no_more_than_the_study_and_share_what_they_have_in_common():
+    params = scale("pilot")
+    whole = budget.total(budget.budget(params).values())
+    parts = [budget.total(budget.budget(params, experiments=[name]).values()) for name in EXPERIMENTS]
+    assert max(part.trainings for part in parts) < whole.trainings < sum(part.trainings for part in parts)
+    main = budget.total(budget.budget(params, experiments=["main"]).values())
+    assert main.trainings == len(params.study.seeds) * sum(
+        len({cell.model for cell in cells if cell.task.dataset == dataset})
+        + len({cell.attack for cell in cells if cell.task.dataset == dataset} - {"joint"})
+        for cells in [study.cells(params, "main")]
+        for dataset in params.datasets
+    )
+
+
+def test_an_experiment_that_the_scale_leaves_out_has_no_budget():
+    params = scale("pilot")
+    empty = params.model_copy(update={"datasets": ["mnist"]})
+    with pytest.raises(ConfigError, match="has no attribute_sets"):
+        budget.budget(empty, experiments=["attribute_sets"])

@@ -5,7 +5,7 @@ multiplication with its addition; a backward pass counts as two forward passes (
 Language Models", 2020, section 2.1). Hours are FLOPs over a device's sustained rate, plus a fixed time for each job.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from vicious.config import Params, ScaleParams
 from vicious.data.catalog import CATALOG
 from vicious.data.splits import SIDE
 from vicious.data.tasks import Task
-from vicious.errors import DataError
+from vicious.errors import ConfigError, DataError
 from vicious.files import read_json
 from vicious.metrics.estimators import CUTOFFS, RIDGES, SHARES
 from vicious.models.attack import AttackModel
@@ -122,19 +122,35 @@ def _forward(model: nn.Module, x: Tensor) -> tuple[float, float]:
     return float(counter.get_total_flops()), float(sum(kept))
 
 
-def budget(params: Params, *, data: bool = True) -> dict[str, Cost]:
-    """The cost of each dataset of the chosen scale, in the study's order; without ``data``, of models and results alone."""
-    models = study.models(params)
-    attacks = study.attacks(params)
+def budget(
+    params: Params, *, experiments: Sequence[study.Experiment] = study.EXPERIMENTS, data: bool = True
+) -> dict[str, Cost]:
+    """The cost of each dataset of some experiments of the chosen scale, in the study's order.
+
+    Args:
+        data: whether fetching and preparing data and factorising covariances count.
+
+    Raises:
+        ConfigError: the scale has none of these experiments.
+    """
+    models = study.models(params, experiments)
+    attacks = study.attacks(params, experiments)
+    used = [dataset for dataset in params.datasets if any(task.dataset == dataset for task in models)]
+    if not used:
+        raise ConfigError(f"scale {params.scale} has no {' or '.join(experiments)}: see scales.{params.scale}")
+    judged = [
+        cell for cell in study.cells(params, "main") if "main" in experiments and cell.model.role != "autoencoder"
+    ]
     return {
         dataset: _dataset(
             params,
             dataset,
             {task: found for task, found in models.items() if task.dataset == dataset},
             [cell for cell in attacks if cell.task.dataset == dataset],
+            len({cell.model for cell in judged if cell.task.dataset == dataset}),
             data,
         )
-        for dataset in params.datasets
+        for dataset in used
     }
 
 
@@ -154,7 +170,12 @@ def total(costs: Iterable[Cost]) -> Cost:
 
 
 def _dataset(
-    params: Params, dataset: str, models: dict[Task, list[study.Model]], cells: list[study.Cell], data: bool
+    params: Params,
+    dataset: str,
+    models: dict[Task, list[study.Model]],
+    cells: list[study.Cell],
+    judged: int,
+    data: bool,
 ) -> Cost:
     own, spec, seeds = params.cell(dataset), CATALOG[dataset], len(params.study.seeds)
     n = images(own, dataset)
@@ -183,8 +204,8 @@ def _dataset(
         flops += seeds * _assessment_flops(size, here["test"], d)
         disk += seeds * (here["test"] * (FLOAT * (len(SHARES) + len(CUTOFFS) + len(RIDGES) + 2) + 100) + CSV_AND_JSON)
         jobs += seeds
-    judged = len({(cell.task, cell.model) for cell in study.cells(params, "main") if _is_judged(cell, dataset)})
-    flops += seeds * judged * n["test"] * sizes[Task(dataset)].target_flops
+    if judged:
+        flops += seeds * judged * n["test"] * sizes[Task(dataset)].target_flops
     return Cost(
         jobs=jobs + trainings + seeds * judged,
         trainings=trainings,
@@ -195,10 +216,6 @@ def _dataset(
         disk=disk,
         memory=memory,
     )
-
-
-def _is_judged(cell: study.Cell, dataset: str) -> bool:
-    return cell.task.dataset == dataset and cell.model.role != "autoencoder"
 
 
 def images(own: ScaleParams, dataset: str) -> dict[str, int]:
@@ -252,15 +269,17 @@ def _data_bytes(dataset: str, source: str, n: dict[str, int]) -> float:
     return raw + pixels + 3 * FLOAT * d**2
 
 
-def measured(params: Params, results: Path) -> tuple[int, float]:
-    """How many trainings, assessments and detections of the chosen scale's cells were run, and how many hours they took.
+def measured(
+    params: Params, results: Path, experiments: Sequence[study.Experiment] = study.EXPERIMENTS
+) -> tuple[int, float]:
+    """How many trainings, assessments and detections of some experiments were run, and how many hours they took.
 
     The hours are those of one job after the other, as the provenance beside the results says.
 
     Raises:
         DataError: there is none, or a record cannot be read.
     """
-    models = [(task, model) for task, found in study.models(params).items() for model in found]
+    models = [(task, model) for task, found in study.models(params, experiments).items() for model in found]
     files = [
         file
         for task, model in models

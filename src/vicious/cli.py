@@ -19,6 +19,7 @@ from vicious.data.tasks import CELEBA_SETS
 from vicious.errors import ViciousError
 from vicious.report.products import INPUTS, PRODUCTS, SEVERAL
 from vicious.runtime import limit_threads, use_device
+from vicious.study import EXPERIMENTS
 
 if TYPE_CHECKING:
     import torch
@@ -72,13 +73,17 @@ def _budget(a: Arguments) -> None:
     params = load_params(a.file)
     params = params if a.scale is None else params.model_copy(update={"scale": a.scale})
     cpu, gpu = budget.with_rates(a.cpu_gflops, a.gpu_tflops, a.gpu)
-    costs = budget.budget(params)
-    print(f"Budget of scale {params.scale}, {len(params.study.seeds)} seeds, before summaries, tables and figures.")
+    experiments = a.experiment or EXPERIMENTS
+    costs = budget.budget(params, experiments=experiments)
+    print(
+        f"Budget of {', '.join(experiments)} at scale {params.scale}, {len(params.study.seeds)} seeds, "
+        "before summaries, tables and figures."
+    )
     print(f"CPU: {cpu.name}, {cpu.rate / 1e9:.0f} GFLOP/s a job. GPU: {gpu.name}, {gpu.rate / 1e12:.1f} TFLOP/s.\n")
     print(budget.table(costs, cpu, gpu))
     if a.measured is not None:
-        jobs, found = budget.measured(params, a.measured)
-        expected = budget.total(budget.budget(params, data=False).values())
+        jobs, found = budget.measured(params, a.measured, experiments)
+        expected = budget.total(budget.budget(params, experiments=experiments, data=False).values())
         estimated = cpu.parallel * expected.hours(cpu)
         print(
             f"\nTrainings, assessments and detections, one after the other: {found:.2f} hours measured for {jobs} jobs in "
@@ -248,6 +253,7 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("budget", _budget, "what a scale costs: jobs, FLOPs, hours, disk, memory")
     sub.add_argument("file", type=Path, nargs="?", default=PARAMS_FILE)
     sub.add_argument("--scale", choices=("smoke", "demo", "pilot", "paper"), help="default: the file's")
+    sub.add_argument("--experiment", choices=EXPERIMENTS, action="append", help="repeatable; default: all")
     sub.add_argument("--cpu-gflops", type=_positive, help="sustained rate of one core (default: as measured here)")
     sub.add_argument("--gpu-tflops", type=_positive, help="sustained rate of your GPU")
     sub.add_argument("--gpu", help="its name, for the heading")

@@ -3,7 +3,7 @@
 A *cell* is an attack on a target model for a task (see :mod:`vicious.data.tasks`); each is repeated for every seed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -75,10 +75,10 @@ def cells(params: Params, experiment: Experiment) -> list[Cell]:
     return list(dict.fromkeys(_CELLS[experiment](params)))
 
 
-def models(params: Params) -> dict[Task, list[Model]]:
-    """Every target model of the study by task, each once, whatever experiments it belongs to."""
+def models(params: Params, experiments: Iterable[Experiment] = EXPERIMENTS) -> dict[Task, list[Model]]:
+    """Every target model of some experiments by task, each once, whatever experiments it belongs to."""
     found: dict[Task, dict[Model, None]] = {}
-    for experiment in EXPERIMENTS:
+    for experiment in experiments:
         for cell in cells(params, experiment):
             found.setdefault(cell.task, {})[cell.model] = None
     return {task: list(of_task) for task, of_task in found.items()}
@@ -91,9 +91,9 @@ def settings(params: Params, task: str) -> ScaleParams:
     return own if parsed.classes is None else own.model_copy(update={"epochs": params.study.class_counts.epochs})
 
 
-def attacks(params: Params) -> list[Cell]:
-    """Every cell of the study, each once."""
-    return list(dict.fromkeys(cell for experiment in EXPERIMENTS for cell in cells(params, experiment)))
+def attacks(params: Params, experiments: Iterable[Experiment] = EXPERIMENTS) -> list[Cell]:
+    """Every cell of some experiments, each once."""
+    return list(dict.fromkeys(cell for experiment in experiments for cell in cells(params, experiment)))
 
 
 def _main(params: Params) -> Iterator[Cell]:
