@@ -88,7 +88,12 @@ def _record(made_up, task, role, kind, beta, seed, synthetic, bad):
         **{"attack": "posthoc" if role == "honest" else "joint"},
         **{"source": "synthetic" if task in synthetic else "official", "data": task, "images": {"test": 8}},
         "label_names": None,
-        **{"risk_estimator": "truncated", "risk95_estimator": "share", "pixels": 1024, "covariance_images": 5000},
+        **{
+            "risk_estimator": "truncated 1.2e-07",
+            "risk95_estimator": "share 0.95",
+            "pixels": 1024,
+            "covariance_images": 5000,
+        },
         "beta_c": 1.0,
         "target": {"architecture": {"depth": 10, "width": 1}, "schedule": {"epochs": 1, "seed": seed}},
         "attacker": {"schedule": {"epochs": 1, "seed": seed}},

@@ -327,6 +327,15 @@ def test_caption_warns_of_too_few_images_and_explains_attributes(made_up, tmp_pa
     assert " MNIST: no more images than pixels" in (tmp_path / "table1.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(("estimator", "published"), [("truncated 1.2e-07", True), ("ridge 0.01", False)])
+@pytest.mark.parametrize("number", TABLES)
+def test_caption_says_which_r_it_is(made_up, number, estimator, published):
+    frame = made_up.summary(("mnist",)).assign(estimator=estimator)
+    caption = comparison.caption(number, frame, made_up.comparisons(frame))
+    assert ("the published R," in caption) == published
+    assert ("R under ridge 0.01, not the published one," in caption) == (not published)
+
+
 @pytest.mark.parametrize(("seeds", "told"), [(1, 0), (2, 1), (3, 1), (5, 0)])
 def test_caption_says_what_few_seeds_cannot_tell(made_up, seeds, told):
     frame = made_up.summary(("mnist",), seeds=seeds)

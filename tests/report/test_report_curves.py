@@ -201,6 +201,14 @@ def test_files_fill_the_page_and_say_what_they_show(made_up, tmp_path, number, t
     assert ("by the weight β_R" in caption) == (number == 5)
 
 
+@pytest.mark.parametrize(("estimator", "published"), [("truncated 1.2e-07", True), ("ridge 0.01", False)])
+@pytest.mark.parametrize("number", WRITERS)
+def test_caption_says_which_r_it_is(made_up, number, estimator, published):
+    caption = curves.caption(number, made_up.summary(("mnist",)).assign(estimator=estimator))
+    assert ("the published R," in caption) == published
+    assert ("R under ridge 0.01, not the published one," in caption) == (not published)
+
+
 def test_a_summary_without_a_column_is_a_data_error(made_up):
     with pytest.raises(DataError, match="ssim"):
         curves.curves(5, made_up.summary().drop(columns="ssim"))

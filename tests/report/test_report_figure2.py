@@ -88,3 +88,10 @@ def test_autoencoders_are_left_out_and_the_caption_says_so(made_up):
 def test_tasks_of_one_dataset_have_points_of_their_own(made_up, tasks):
     words = _words(figure2.figure2(made_up.summary(tasks)))
     assert ("CelebA, 5 attributes" in words) or ("CIFAR-100, 10 classes" in words)
+
+
+@pytest.mark.parametrize(("estimator", "published"), [("truncated 1.2e-07", True), ("ridge 0.01", False)])
+def test_caption_says_which_r_it_is(made_up, estimator, published):
+    caption = figure2.caption(made_up.summary(("mnist",)).assign(estimator=estimator))
+    assert ("Left: the published R;" in caption) == published
+    assert ("Left: R under ridge 0.01, not the published one;" in caption) == (not published)

@@ -183,6 +183,23 @@ def test_sources_and_titles_are_those_of_tasks(made_up):
     assert titles == ["MNIST", "CIFAR-100, 20 classes", "CelebA, 5 attributes (synthetic stand-in)"]
 
 
+@pytest.mark.parametrize(
+    ("estimator", "words"),
+    [
+        ("truncated 1.2e-07", "the published R"),
+        ("truncated 1e-06", "R under truncated 1e-06, not the published one"),
+        ("ridge 0.01", "R under ridge 0.01, not the published one"),
+        ("ledoit_wolf", "R under Ledoit-Wolf, not the published one"),
+    ],
+)
+def test_r_is_called_published_under_the_published_estimator_alone(made_up, estimator, words):
+    frame = made_up.summary(("mnist",), failed=(("mnist", "honest", 0),)).replace("truncated 1.2e-07", estimator)
+    assert frames.risk_words(frame) == words
+    told = "" if estimator == frames.PUBLISHED else f" R of other tables and figures: {words}."
+    assert frames.risk_elsewhere(frame) == told
+    assert frames.risk_words(frame.loc[frame["status"] == "failed"]) == "R"
+
+
 def test_settings_name_what_was_used(made_up):
     text = frames.settings(made_up.summary(("mnist", "celeba"), betas=(1.0, 3.0), synthetic=("celeba",)))
     for part in ("official (MNIST)", "synthetic stand-in (CelebA)", "19,962", "Seeds per model: 3", "beta_R = 1, 3"):

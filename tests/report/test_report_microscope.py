@@ -93,7 +93,7 @@ class _Study:
             measures = ("accuracy", "mse", "psnr", "ssim", "risk", "risk95")
             record |= {name: float(frame[name].mean()) for name in measures}
             record |= {"risk_class_mean": 1.02, "risk95_class_mean": 1.05, "psnr_class_mean": 12.0}
-            record |= {"n": images, "risk_estimator": "truncated", "risk95_estimator": "share 0.95"}
+            record |= {"n": images, "risk_estimator": "truncated 1.2e-07", "risk95_estimator": "share 0.95"}
             record |= {"pixels": 1024, "covariance_images": 60_000}
         file = self.folder / task / f"{role}-{outputs}-{beta_r:g}" / f"seed{seed}" / f"risk-{attack}.json"
         write_json(file, record)
@@ -250,6 +250,32 @@ def test_one_seed_has_no_spread_and_says_so(study, tmp_path):
         assert "Seeds per model: 1" in text
         assert " ± 0." not in text
     assert "N = 1 seed" in (tmp_path / "out/figure8.md").read_text(encoding="utf-8")
+
+
+def _captions(case, change=lambda summary: summary):
+    """The captions of tables 5 and 8 and figures 8 to 10, of a summary that is changed."""
+    summary = change(frames.read_summary(case.summary))
+    estimators, agreement = table5.read_estimators(case.estimators), table5.read_agreement(case.agreement)
+    rows = figure10.load_rows(figure10.read_assessments(case.files), summary)
+    return {
+        "table5": table5.caption(table5.table5(estimators, agreement, summary), summary),
+        "table8": table8.caption(summary),
+        "figure8": figure8.caption(estimators, summary),
+        "figure9": figure9.caption(agreement, summary),
+        "figure10": figure10.caption(rows, summary),
+    }
+
+
+def test_captions_say_which_r_it_is(study):
+    case = study(tasks=("mnist",), seeds=1)
+    assert "Left: the published R; right: R95." in _captions(case)["figure10"]
+    told = _captions(case, lambda summary: summary.assign(estimator="ridge 0.01"))
+    assert "Left: R under ridge 0.01, not the published one; right: R95." in told["figure10"]
+    # These show the published R whatever R is elsewhere.
+    for name in ("table5", "figure8", "figure9"):
+        assert "R of other tables and figures: R under ridge 0.01, not the published one." in told[name]
+        assert "other tables" not in _captions(case)[name]
+    assert "published" not in _words(case.figures[2])
 
 
 def test_neither_torch_nor_windows_are_loaded():

@@ -138,7 +138,7 @@ def columns(number: int, table: pd.DataFrame) -> list[Column]:
 def caption(number: int, summary: pd.DataFrame, comparisons: pd.DataFrame) -> str:
     """The caption of table ``number``, with the settings used and how to read the cells."""
     return (
-        f"{_TABLES[number].subject} R is the published reconstruction risk, R95 the same on the leading components "
+        f"{_TABLES[number].subject} Reconstruction risks: {frames.risk_words(summary)}, and R95, on the leading components "
         "that explain 95% of the variance; larger is worse for privacy. Guessing the mean image gives R = 1 by "
         "definition; the mean image of the class that the honest model predicts is what the label alone gives away."
         f"{_autoencoder(summary)} Mean ± standard deviation over seeds, none for a single seed; seeds without a result "

@@ -152,7 +152,7 @@ def caption(number: int, summary: pd.DataFrame) -> str:
     cross = " A cross: no seed has a result." if _lost(found) else ""
     note = f"{cross} Without a result: {'; '.join(failed)}." if failed else ""
     return (
-        f"{_FIGURES[number].subject} R is the published reconstruction risk, R95 the same on the leading components "
+        f"{_FIGURES[number].subject} Reconstruction risks: {frames.risk_words(shown)}, and R95, on the leading components "
         "that explain 95% of the variance; larger is worse for privacy. Dashed: R = 1, guessing the mean image. Means "
         f"over seeds; bars: standard deviation, none for a single seed. {frames.settings(shown)}{note}"
     )

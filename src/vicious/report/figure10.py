@@ -39,7 +39,7 @@ from vicious.report.style import (
 )
 
 Array = NDArray[np.float64]
-MEASURES = {"risk": f"published {RISK}", "risk95": RISK95}
+MEASURES = {"risk": RISK, "risk95": RISK95}
 VIEW = 0.995
 """Quantile up to which each distribution is drawn; its complement is where it begins."""
 _POINTS = 256
@@ -164,8 +164,8 @@ def caption(rows: Sequence[Row], summary: pd.DataFrame) -> str:
     told = f" Images with R < 1, honest and vicious: {shares}." if shares else ""
     return (
         "Distribution of the reconstruction risk over test images, the seeds together: above each line the post-hoc "
-        "attack on honest models, below it the attack trained with vicious ones, each scaled to the same height. Left "
-        "the published R, right R95. White line: median; dark: quartiles. Dashed: R = 1, guessing the mean image; "
+        "attack on honest models, below it the attack trained with vicious ones, each scaled to the same height. "
+        f"Left: {frames.risk_words(_used(groups, summary))}; right: R95. White line: median; dark: quartiles. Dashed: R = 1, guessing the mean image; "
         f"larger is worse for privacy. Each panel has its own scale. Densities are drawn between their {100 * (1 - VIEW):g}% and {100 * VIEW:g}% "
         "quantiles; all images count in densities, which are estimated in log R, and quartiles."
         f"{told} {frames.settings(_used(groups, summary))}{note}"

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from vicious.report import frames
-from vicious.report.frames import Cell
+from vicious.report.frames import PUBLISHED, Cell
 from vicious.report.style import (
     ALL_SYNTHETIC,
     BETA,
@@ -33,7 +33,7 @@ from vicious.report.style import (
     style,
     write_figure,
 )
-from vicious.report.table5 import PUBLISHED, Profile, profiles, read_estimators, settings
+from vicious.report.table5 import Profile, profiles, read_estimators, settings
 
 _TICKS = {0.5: "50", 0.9: "90", 0.99: "99", 0.999: "99.9", 0.9999: "99.99"}
 _ALL = 5.0
@@ -120,7 +120,7 @@ def caption(estimators: pd.DataFrame, summary: pd.DataFrame) -> str:
         "single seed. Dashed grey: R = 1, guessing the mean image. Thin black: R of the mean image of the class that "
         "the honest model predicts. Vertical lines: R95, and the published R, which keeps the components whose "
         "eigenvalue is above 1.2e-07 d times the largest, for d pixels. Larger is worse for privacy; each panel has its "
-        f"own scale.{left_out} {frames.settings(summary)}{note}"
+        f"own scale.{frames.risk_elsewhere(summary)}{left_out} {frames.settings(summary)}{note}"
     )
 
 

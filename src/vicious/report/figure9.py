@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MultipleLocator
 
 from vicious.report import frames
+from vicious.report.frames import PUBLISHED
 from vicious.report.style import (
     ALL_SYNTHETIC,
     DOUBLE,
@@ -27,7 +28,7 @@ from vicious.report.style import (
     style,
     write_figure,
 )
-from vicious.report.table5 import PUBLISHED, REFERENCES, check_agreement, name, read_agreement, settings
+from vicious.report.table5 import REFERENCES, check_agreement, name, read_agreement, settings
 
 # None of them is the colour of a role.
 _LOOKS = (
@@ -110,7 +111,7 @@ def caption(agreement: pd.DataFrame, summary: pd.DataFrame) -> str:
         "SSIM (right) does, for each estimator of the covariance's inverse; ties count half. Pairs are of all attacks on "
         "the same task and seed: post-hoc on honest models, vicious models, autoencoders. Dashed line: 0.5, chance; "
         "left of it R calls the worse reconstruction the riskier one more often than not. Bold: the published R "
-        f"(cut-off 1.2e-07 d) and R95 (share 0.95). Last line: PSNR in place of R, to tell how far PSNR and SSIM agree. Attacks over all seeds: {pairs or 'none'}. "
+        f"(cut-off 1.2e-07 d) and R95 (share 0.95).{frames.risk_elsewhere(summary)} Last line: PSNR in place of R, to tell how far PSNR and SSIM agree. Attacks over all seeds: {pairs or 'none'}. "
         f"{frames.settings(summary)}{note}"
     )
 

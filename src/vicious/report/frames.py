@@ -24,7 +24,11 @@ ATTACK_OF: dict[Role, str] = {"honest": "posthoc", "vicious": "joint", "autoenco
 """The attack that the tables and figures report for each role, in their order."""
 STAND_IN = " (synthetic stand-in)"
 """What follows the title of data that are not the official ones."""
+PUBLISHED = "truncated 1.2e-07"
+"""The published R, by its estimator's name in results: what the pseudo-inverse of a covariance in float32 keeps."""
 
+_ESTIMATORS = {"ledoit_wolf": "Ledoit-Wolf"}
+"""Estimators whose name in results is none for readers."""
 _KEY = ("task", "role", "attack", "outputs", "beta_r", "seed")
 _MEASURES = (
     *("accuracy", "mse", "psnr", "ssim", "risk", "risk95"),
@@ -32,7 +36,7 @@ _MEASURES = (
 )
 _OF_LABELS = ("accuracy", "risk_class_mean", "risk95_class_mean", "psnr_class_mean")
 """Measures of the predicted labels, which an autoencoder was never asked for."""
-_SUMMARY_TEXT = ("dataset", "task", "role", "attack", "outputs", "status", "reason", "source")
+_SUMMARY_TEXT = ("dataset", "task", "role", "attack", "outputs", "status", "reason", "source", "estimator")
 _SUMMARY_NUMBERS = ("k", "beta_r", "seed", "n", *_MEASURES, "pixels", "covariance_images")
 _DETECTION_KEY = ("dataset", "role", "outputs", "beta_r", "seed", "detector", "n_user", "draw")
 _DETECTION_TEXT = ("dataset", "role", "outputs", "detector", "status")
@@ -299,6 +303,23 @@ def settings(summary: pd.DataFrame) -> str:
     if betas:
         sentences.append(f"Weight of the reconstruction loss in vicious training: beta_R = {_numbers(betas)}.")
     return " ".join(sentence for sentence in sentences if sentence)
+
+
+def risk_words(summary: pd.DataFrame) -> str:
+    """The R of a checked summary for readers: ``the published R``, or the estimator that it is under.
+
+    ``R`` alone where no seed succeeded.
+    """
+    used = sorted({str(name) for name in summary.loc[summary["status"] == "ok", "estimator"]})
+    if used in ([], [PUBLISHED]):
+        return "the published R" if used else "R"
+    return f"R under {', '.join(_ESTIMATORS.get(name, name) for name in used)}, not the published one"
+
+
+def risk_elsewhere(summary: pd.DataFrame) -> str:
+    """A sentence, after a space, for a caption that shows the published R beside others; "" where all others do too."""
+    words = risk_words(summary)
+    return "" if words in ("R", "the published R") else f" R of other tables and figures: {words}."
 
 
 def attribute_datasets(datasets: Iterable[str]) -> list[str]:

@@ -15,11 +15,9 @@ import pandas as pd
 
 from vicious.errors import DataError, MixedResultsError
 from vicious.report import frames, tables
-from vicious.report.frames import Cell, Group
+from vicious.report.frames import PUBLISHED, Cell, Group
 from vicious.report.tables import Column, Value
 
-PUBLISHED = "truncated 1.2e-07"
-"""The published definition: what the pseudo-inverse of a covariance in float32 keeps."""
 PRINTED = (
     *("truncated 2.2e-16", PUBLISHED, "truncated 1e-06", "truncated 1e-05"),
     *("ridge 0.01", "ridge 1", "ledoit_wolf"),
@@ -254,7 +252,7 @@ def caption(table: pd.DataFrame, summary: pd.DataFrame) -> str:
         "post-hoc attack's squared error outside the kept components. Agreement: share of (test image, pair of "
         "attacks) that R orders as PSNR or SSIM does, ties half, over all attacks on the same task and seed; 0.5 is "
         "chance. Spearman: rank correlation of R and PSNR over test images, mean over attacks. "
-        f"{frames.settings(summary)}"
+        f"{frames.settings(summary)}{frames.risk_elsewhere(summary)}"
     )
 
 
