@@ -266,6 +266,30 @@ def test_figure_12_of_six_tasks_is_legible_and_tells_failures(made_up, study, tm
     assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == [f"2.0{index}" for index in range(8)]
 
 
+def test_figure_12_draws_the_highest_r95_left_and_the_lowest_right(study):
+    (file,) = [file for file in study() if "vicious" in file.parent.parent.name]
+    path = read_assessments([file])[0].gallery
+    greys = {
+        "highest_originals": 10,
+        "highest_reconstructions": 60,
+        "lowest_originals": 110,
+        "lowest_reconstructions": 160,
+    }
+    with np.load(path) as arrays:
+        parts = dict(arrays)
+    np.savez(path, **parts | {name: np.full_like(parts[name], grey) for name, grey in greys.items()})
+    figure = figure12.figure12(figure12.load_rows(gallery.read_galleries([file])))
+    shown = list(greys.values())
+    for ax, end, risk95, expected in zip(
+        figure.axes, ("highest", "lowest"), ("2.0", "0.8"), (shown[:2], shown[2:]), strict=True
+    ):
+        assert ax.get_title() == f"MNIST: {end} {style.RISK95}"
+        assert [label.get_text() for label in ax.get_xticklabels()] == [f"{risk95}{index}" for index in range(IMAGES)]
+        image = np.asarray(ax.images[0].get_array())
+        assert [image[round(at), 0, 0] for at in ax.get_yticks()] == expected
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["original", "reconstruction"]
+
+
 def test_figure_12_says_once_that_all_data_are_stand_ins(study):
     shown = gallery.read_galleries(study(synthetic=("mnist",)))
     figure = figure12.figure12(figure12.load_rows(shown.loc[shown["role"] == "vicious"]))

@@ -46,6 +46,18 @@ def test_all_text_is_legible_inside_and_apart(made_up):
     assert sum(bool(text.get_text()) for text in drawn.axes[0].texts) == len(made_up.ALL)
 
 
+def test_each_panel_draws_the_risk_that_it_names(made_up):
+    frame = made_up.summary(("mnist",))
+    drawn = figure2.figure2(frame)
+    for ax, name, column in zip(drawn.axes, (style.RISK, style.RISK95), ("risk", "risk95"), strict=True):
+        assert ax.get_xlabel().startswith(f"reconstruction risk {name}\n")
+        for role in ("honest", "vicious"):
+            rows = frame.loc[frame["role"] == role]
+            (point,) = [line for line in ax.lines if line.get_marker() == style.MARKERS[role]]
+            assert point.get_xdata() == pytest.approx([rows[column].mean()])
+            assert point.get_ydata() == pytest.approx([100 * rows["accuracy"].mean()])
+
+
 def test_failures_and_the_mean_image_are_named(made_up):
     failed = tuple(("cifar10", "vicious", seed) for seed in range(3))
     words = _words(figure2.figure2(made_up.summary(failed=failed, synthetic=("mnist",))))

@@ -42,6 +42,20 @@ def test_a_missing_gallery_is_drawn_as_failed(made_up, galleries):
     assert "MNIST (vicious)" in figure1.caption(frame, panels)
 
 
+def test_each_strip_is_that_of_its_label():
+    original, honest, vicious = (np.full((2, 1, 32, 32), grey, np.uint8) for grey in (0, 51, 102))
+    panel = figure1.Panel("mnist", "official", figure1.Gallery(original, honest), figure1.Gallery(original, vicious))
+    (ax,) = figure1.figure1([panel]).axes
+    assert ax.get_title() == "MNIST"
+    assert [label.get_text() for label in ax.get_yticklabels()] == [
+        "original",
+        f"post-hoc\non honest\n{-20 * np.log10(0.2):.1f} dB",
+        f"vicious\n{-20 * np.log10(0.4):.1f} dB",
+    ]
+    image = np.asarray(ax.images[0].get_array())
+    assert [image[round(at), 0, 0] for at in ax.get_yticks()] == [0, 51, 102]
+
+
 def test_an_empty_gallery_is_a_failure(tmp_path):
     empty = np.zeros((0, 1, 32, 32), np.uint8)
     np.savez(tmp_path / "g.npz", originals=empty, reconstructions=empty, labels=np.zeros(0))
