@@ -138,7 +138,7 @@ def test_figure_1_shows_the_first_seed_and_the_smallest_beta_r(study, tmp_path, 
     assert [path.parent.parent.name for path in loaded] == ["honest--0", "vicious-logits-1"]
     assert {path.parent.name for path in loaded} == {"seed0"}
     text = written[2].read_text(encoding="utf-8")
-    for part in ("Outputs: logits.", "β_R = 1.", "Seeds per model: 1."):
+    for part in ("Outputs: logits.", "β_R = 1.", "Seed shown: 0, the first of 2."):
         assert part in text
 
 
@@ -288,6 +288,14 @@ def test_figure_12_draws_the_highest_r95_left_and_the_lowest_right(study):
         image = np.asarray(ax.images[0].get_array())
         assert [image[round(at), 0, 0] for at in ax.get_yticks()] == expected
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["original", "reconstruction"]
+
+
+def test_figures_1_and_12_tell_the_seed_shown_and_no_accuracy(study, tmp_path):
+    files = study(("celeba",), seeds=3)
+    for figure in (figure1, figure12):
+        text = figure.write(files, tmp_path / "out")[2].read_text(encoding="utf-8")
+        assert "Seed shown: 0, the first of 3." in text
+        assert "ccuracy" not in text
 
 
 def test_figure_12_says_once_that_all_data_are_stand_ins(study):

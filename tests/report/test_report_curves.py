@@ -209,6 +209,14 @@ def test_caption_says_which_r_it_is(made_up, number, estimator, published):
     assert ("R under ridge 0.01, not the published one," in caption) == (not published)
 
 
+@pytest.mark.parametrize("number", WRITERS)
+def test_caption_explains_accuracies_and_warns_of_too_few_images(made_up, number):
+    frame = made_up.summary(("celeba",))
+    assert "Accuracy on CelebA: mean over attributes." in curves.caption(number, frame)
+    assert "images than pixels" not in curves.caption(number, frame)
+    assert "CelebA: no more images than pixels" in curves.caption(number, frame.assign(covariance_images=3000))
+
+
 def test_a_summary_without_a_column_is_a_data_error(made_up):
     with pytest.raises(DataError, match="ssim"):
         curves.curves(5, made_up.summary().drop(columns="ssim"))

@@ -107,3 +107,10 @@ def test_caption_says_which_r_it_is(made_up, estimator, published):
     caption = figure2.caption(made_up.summary(("mnist",)).assign(estimator=estimator))
     assert ("Left: the published R;" in caption) == published
     assert ("Left: R under ridge 0.01, not the published one;" in caption) == (not published)
+
+
+def test_caption_explains_accuracies_and_warns_of_too_few_images(made_up):
+    frame = made_up.summary(("celeba",))
+    assert "Accuracy on CelebA: mean over attributes." in figure2.caption(frame)
+    assert "images than pixels" not in figure2.caption(frame)
+    assert "CelebA: no more images than pixels" in figure2.caption(frame.assign(covariance_images=3000))

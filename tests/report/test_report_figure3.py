@@ -63,3 +63,7 @@ def test_hollow_markers_are_explained_where_there_are_any(made_up, outputs):
 def test_detectors_that_there_are_are_named(made_up):
     with pytest.raises(DataError, match="linear_decodability"):
         figure3.figure3(made_up.summary(), made_up.detection(), "entropy")
+
+
+def test_caption_explains_no_accuracy(made_up):
+    assert "ccuracy" not in figure3.caption(made_up.summary(("celeba",)), made_up.detection(("celeba",)))

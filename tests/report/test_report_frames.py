@@ -209,5 +209,29 @@ def test_settings_name_what_was_used(made_up):
 def test_settings_of_tasks_name_their_dataset_once(made_up):
     text = frames.settings(made_up.summary(("celeba-k5", "celeba"), autoencoder=("logits",), synthetic=("celeba",)))
     assert "Data: synthetic stand-in." in text
-    assert "Accuracy on CelebA: mean over attributes." in text
     assert "beta_R = 3." in text
+
+
+def test_settings_explain_accuracies_and_risks_that_are_shown(made_up):
+    frame = made_up.summary(("mnist", "celeba"), failed=(("mnist", "honest", 0),))
+    frame.loc[frame["dataset"] == "celeba", "covariance_images"] = 3072
+    accuracy = " Accuracy on CelebA: mean over attributes."
+    risk = " CelebA: no more images than pixels stand behind the covariance, so R means little there."
+    both = frames.settings(frame, accuracy=True, risk=True)
+    assert accuracy in both
+    assert both.endswith(risk)
+    assert frames.settings(frame, risk=True) == both.replace(accuracy, "")
+    assert frames.settings(frame, accuracy=True) == both.replace(risk, "")
+    assert "images than pixels" not in frames.settings(frame.assign(covariance_images=3073), risk=True)
+    # As it is in memory, where nothing succeeded.
+    failed = frame.loc[frame["status"] == "failed"].astype({"pixels": object, "covariance_images": object})
+    assert "images than pixels" not in frames.settings(failed.replace({np.nan: None}), risk=True)
+
+
+def test_settings_tell_which_seed_is_shown(made_up):
+    frame = made_up.summary(("mnist", "cifar10"))
+    frame = frame.loc[(frame["task"] != "cifar10") | (frame["seed"] == 2)]
+    shown = frame.loc[frame["seed"] == frame.groupby("task")["seed"].transform("min")]
+    told = frames.settings(shown, all_seeds=frame)
+    assert "Seed shown: 0, the first of 3 (MNIST); 2, the only one (CIFAR-10)." in told
+    assert "Seeds per model" not in told

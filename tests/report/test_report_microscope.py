@@ -278,6 +278,15 @@ def test_captions_say_which_r_it_is(study):
     assert "published" not in _words(case.figures[2])
 
 
+def test_captions_explain_no_accuracy_and_warn_of_too_few_images(study):
+    case = study(tasks=("celeba",), seeds=1)
+    few = _captions(case, lambda summary: summary.assign(covariance_images=1024))
+    for name, text in _captions(case).items():
+        assert "mean over attributes" not in text
+        assert "images than pixels" not in text
+        assert ("CelebA: no more images than pixels" in few[name]) == (name != "table8")
+
+
 def test_neither_torch_nor_windows_are_loaded():
     import subprocess
     import sys

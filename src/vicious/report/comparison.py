@@ -144,8 +144,8 @@ def caption(number: int, summary: pd.DataFrame, comparisons: pd.DataFrame) -> st
         f"{_autoencoder(summary)} Mean ± standard deviation over seeds, none for a single seed; seeds without a result "
         "are counted as failed and left out of the mean. PSNR gain: mean difference to the post-hoc attack on honest "
         "models of the same seeds and outputs, with its 95% interval; *: p < 0.05, two-sided. Interval and p are from "
-        f"a paired bootstrap over images with seeds as blocks.{_few_seeds(comparisons)} {frames.settings(summary)}"
-        f"{_cautions(summary)}"
+        f"a paired bootstrap over images with seeds as blocks.{_few_seeds(comparisons)} "
+        f"{frames.settings(summary, accuracy=True, risk=True)}{_attributes(summary)}"
     )
 
 
@@ -330,17 +330,12 @@ def _autoencoder(summary: pd.DataFrame) -> str:
     )
 
 
-def _cautions(summary: pd.DataFrame) -> str:
-    """What a reader must know to read R: an attribute baseline, and covariances from too few images."""
+def _attributes(summary: pd.DataFrame) -> str:
+    """What the predicted class mean is where labels are attributes."""
     attributes = frames.attribute_datasets(dict.fromkeys(summary["dataset"]))
-    text = ""
-    if attributes:
-        text += (
-            f" For {', '.join(attributes)}, whose labels are attributes, the predicted class mean is the least-squares "
-            "image for the predicted attributes."
-        )
-    few = dict.fromkeys(summary.loc[summary["covariance_images"] <= summary["pixels"], "dataset"])
-    if few:
-        names = ", ".join(frames.title(name) for name in few)
-        text += f" {names}: no more images than pixels stand behind the covariance, so R means little there."
-    return text
+    if not attributes:
+        return ""
+    return (
+        f" For {', '.join(attributes)}, whose labels are attributes, the predicted class mean is the least-squares "
+        "image for the predicted attributes."
+    )

@@ -154,7 +154,7 @@ def caption(number: int, summary: pd.DataFrame) -> str:
     return (
         f"{_FIGURES[number].subject} Reconstruction risks: {frames.risk_words(shown)}, and R95, on the leading components "
         "that explain 95% of the variance; larger is worse for privacy. Dashed: R = 1, guessing the mean image. Means "
-        f"over seeds; bars: standard deviation, none for a single seed. {frames.settings(shown)}{note}"
+        f"over seeds; bars: standard deviation, none for a single seed. {frames.settings(shown, accuracy=True, risk=True)}{note}"
     )
 
 

@@ -54,13 +54,13 @@ def write(assessments: Sequence[Path], out: Path) -> tuple[Path, ...]:
         MixedResultsError: results of different configurations, or galleries of different test images.
         StorageError: a file cannot be written.
     """
-    shown = headline(one_of_each(read_galleries(assessments)))
-    shown = shown.loc[shown["role"] != "autoencoder"]
+    summary = read_galleries(assessments)
+    shown = _shown(summary)
     files = {(row["task"], row["role"]): row["gallery"] for row in shown.to_dict("records")}
     tasks = dict.fromkeys(str(task) for task in shown["task"])
     galleries = [(task, files.get((task, "honest")), files.get((task, "vicious"))) for task in tasks]
     panels = load_panels(shown, galleries)
-    return write_figure(1, figure1(panels), caption(shown, panels), Path(out))
+    return write_figure(1, figure1(panels), caption(summary, panels), Path(out))
 
 
 def load_panels(summary: pd.DataFrame, galleries: Sequence[tuple[str, Path | None, Path | None]]) -> list[Panel]:
@@ -101,8 +101,8 @@ def figure1(panels: Sequence[Panel]) -> Figure:
 
 
 def caption(summary: pd.DataFrame, panels: Sequence[Panel]) -> str:
-    """The caption, with the settings of the models in ``summary`` and what failed."""
-    shown = summary.loc[summary["task"].isin([panel.task for panel in panels])]
+    """The caption, with the settings of the models shown and what failed; ``summary`` has those of all seeds."""
+    shown = _shown(summary.loc[summary["task"].isin([panel.task for panel in panels])])
     failed = [
         f"{frames.title(panel.task)} ({name})"
         for panel in panels
@@ -114,8 +114,13 @@ def caption(summary: pd.DataFrame, panels: Sequence[Panel]) -> str:
         "Reconstructions from model outputs. Of each dataset, the same test images: the originals, the post-hoc "
         "attack on an honest model, and the attack trained together with a vicious model. Galleries come from one "
         "model each. Figures in dB: PSNR, mean over the images shown. "
-        f"{frames.settings(shown)}{note}"
+        f"{frames.settings(shown, all_seeds=summary)}{note}"
     )
+
+
+def _shown(summary: pd.DataFrame) -> pd.DataFrame:
+    shown = headline(one_of_each(summary))
+    return shown.loc[shown["role"] != "autoencoder"]
 
 
 def _draw(ax: Axes, panel: Panel) -> None:

@@ -153,6 +153,7 @@ def figure10(rows: Sequence[Row], summary: pd.DataFrame) -> Figure:
 def caption(rows: Sequence[Row], summary: pd.DataFrame) -> str:
     """The caption, with the settings used and what failed."""
     groups = _groups(rows, summary)
+    used = _used(groups, summary)
     failed = frames.failures(groups)
     note = f" Without a result: {'; '.join(failed)}." if failed else ""
     shares = "; ".join(
@@ -165,10 +166,10 @@ def caption(rows: Sequence[Row], summary: pd.DataFrame) -> str:
     return (
         "Distribution of the reconstruction risk over test images, the seeds together: above each line the post-hoc "
         "attack on honest models, below it the attack trained with vicious ones, each scaled to the same height. "
-        f"Left: {frames.risk_words(_used(groups, summary))}; right: R95. White line: median; dark: quartiles. Dashed: R = 1, guessing the mean image; "
+        f"Left: {frames.risk_words(used)}; right: R95. White line: median; dark: quartiles. Dashed: R = 1, guessing the mean image; "
         f"larger is worse for privacy. Each panel has its own scale. Densities are drawn between their {100 * (1 - VIEW):g}% and {100 * VIEW:g}% "
         "quantiles; all images count in densities, which are estimated in log R, and quartiles."
-        f"{told} {frames.settings(_used(groups, summary))}{note}"
+        f"{told} {frames.settings(used, risk=True)}{note}"
     )
 
 

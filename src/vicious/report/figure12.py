@@ -54,10 +54,9 @@ def write(assessments: Sequence[Path], out: Path) -> tuple[Path, ...]:
         MixedResultsError: results of different configurations.
         StorageError: a file cannot be written.
     """
-    shown = headline(one_of_each(read_galleries(assessments)))
-    shown = shown.loc[shown["role"] == "vicious"]
-    rows = load_rows(shown)
-    return write_figure(12, figure12(rows), caption(shown, rows), Path(out))
+    summary = read_galleries(assessments)
+    rows = load_rows(_shown(summary))
+    return write_figure(12, figure12(rows), caption(summary, rows), Path(out))
 
 
 def load_rows(vicious: pd.DataFrame) -> list[Row]:
@@ -89,8 +88,8 @@ def figure12(rows: Sequence[Row]) -> Figure:
     return figure
 
 
-def caption(vicious: pd.DataFrame, rows: Sequence[Row]) -> str:
-    """The caption, with the settings of the models in ``vicious`` and what failed."""
+def caption(summary: pd.DataFrame, rows: Sequence[Row]) -> str:
+    """The caption, with the settings of the models shown and what failed; ``summary`` has those of all seeds."""
     failed = [frames.title(row.task) for row in rows if row.ends is None]
     note = f" Failed, without a gallery: {', '.join(failed)}." if failed else ""
     return (
@@ -98,8 +97,13 @@ def caption(vicious: pd.DataFrame, rows: Sequence[Row]) -> str:
         "under a vicious model, and their reconstructions; one model of each task. Below each image: its R95; 1 is no "
         "better than guessing the mean image, larger is worse for privacy. R95 compares with the distance to the mean "
         "image: an image far from the mean may have a high R95 and still a coarse reconstruction. "
-        f"{frames.settings(vicious)}{note}"
+        f"{frames.settings(_shown(summary), all_seeds=summary)}{note}"
     )
+
+
+def _shown(summary: pd.DataFrame) -> pd.DataFrame:
+    shown = headline(one_of_each(summary))
+    return shown.loc[shown["role"] == "vicious"]
 
 
 def _draw(ax: Axes, gallery: Gallery | None, named: bool) -> None:

@@ -95,7 +95,7 @@ def caption(summary: pd.DataFrame) -> str:
         "components that explain 95% of the variance. Arrows lead from the post-hoc attack on honest models to the attack trained "
         "together with vicious models, by growing beta_R where there are several. Means over seeds; bars: standard "
         "deviation, none for a single seed. Vertical line: R = 1, guessing the mean image; further right is worse for "
-        f"privacy.{left_out} {frames.settings(shown)}{note}"
+        f"privacy.{left_out} {frames.settings(shown, accuracy=True, risk=True)}{note}"
     )
 
 

@@ -120,7 +120,7 @@ def caption(estimators: pd.DataFrame, summary: pd.DataFrame) -> str:
         "single seed. Dashed grey: R = 1, guessing the mean image. Thin black: R of the mean image of the class that "
         "the honest model predicts. Vertical lines: R95, and the published R, which keeps the components whose "
         "eigenvalue is above 1.2e-07 d times the largest, for d pixels. Larger is worse for privacy; each panel has its "
-        f"own scale.{frames.risk_elsewhere(summary)}{left_out} {frames.settings(summary)}{note}"
+        f"own scale.{frames.risk_elsewhere(summary)}{left_out} {frames.settings(summary, risk=True)}{note}"
     )
 
 

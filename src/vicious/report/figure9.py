@@ -112,7 +112,7 @@ def caption(agreement: pd.DataFrame, summary: pd.DataFrame) -> str:
         "the same task and seed: post-hoc on honest models, vicious models, autoencoders. Dashed line: 0.5, chance; "
         "left of it R calls the worse reconstruction the riskier one more often than not. Bold: the published R "
         f"(cut-off 1.2e-07 d) and R95 (share 0.95).{frames.risk_elsewhere(summary)} Last line: PSNR in place of R, to tell how far PSNR and SSIM agree. Attacks over all seeds: {pairs or 'none'}. "
-        f"{frames.settings(summary)}{note}"
+        f"{frames.settings(summary, risk=True)}{note}"
     )
 
 

@@ -285,23 +285,33 @@ def all_synthetic(source: dict[str, str]) -> bool:
     return set(source.values()) == {"synthetic"}
 
 
-def settings(summary: pd.DataFrame) -> str:
-    """Sentences for a caption: data source, test images, seeds, outputs and beta_R actually used."""
+def settings(
+    summary: pd.DataFrame, *, accuracy: bool = False, risk: bool = False, all_seeds: pd.DataFrame | None = None
+) -> str:
+    """Sentences for a caption: data source, test images, seeds, outputs and beta_R actually used.
+
+    Args:
+        summary: the rows shown.
+        accuracy: accuracies are shown, so those of attributes are explained.
+        risk: R is shown, so covariances of too few images are named.
+        all_seeds: where one seed of each model is shown, the rows of all, to tell which it is.
+    """
     found = groups(summary)
     datasets = list(dict.fromkeys(group.dataset for group in found))
     source = {str(row.dataset): source_words(str(row.source)) for row in summary.itertuples()}
     sentences = [
         listed("Data", ((dataset, source[dataset]) for dataset in datasets)),
         listed("Test images", ((group.task, f"{group.images:,}") for group in found if group.images is not None)),
-        listed("Seeds per model", ((group.task, str(group.planned)) for group in found)),
+        _seeds(found, all_seeds),
         f"Outputs: {', '.join(dict.fromkeys(group.outputs for group in found))}.",
     ]
     several = attribute_datasets(datasets)
-    if several:
+    if accuracy and several:
         sentences.append(f"Accuracy on {', '.join(several)}: mean over attributes.")
     betas = sorted({group.beta_r for group in found if group.role == "vicious"})
     if betas:
         sentences.append(f"Weight of the reconstruction loss in vicious training: beta_R = {_numbers(betas)}.")
+    sentences.append(_few_images(summary) if risk else "")
     return " ".join(sentence for sentence in sentences if sentence)
 
 
@@ -402,6 +412,23 @@ def unique(frame: pd.DataFrame, key: Sequence[str], where: str) -> None:
         raise MixedResultsError(
             f"{where}: several results for {first}: keep one configuration per results folder and run the summary again"
         )
+
+
+def _seeds(found: Sequence[Group], all_seeds: pd.DataFrame | None) -> str:
+    """How many seeds there are, or which one of ``all_seeds`` is shown."""
+    if all_seeds is None:
+        return listed("Seeds per model", ((group.task, str(group.planned)) for group in found))
+    planned = {group.label: group.planned for group in groups(all_seeds)}
+    places = {label: f"the first of {count}" if count > 1 else "the only one" for label, count in planned.items()}
+    shown = ((group.task, f"{group.rows['seed'].iloc[0]:g}, {places[group.label]}") for group in found)
+    return listed("Seed shown", shown)
+
+
+def _few_images(summary: pd.DataFrame) -> str:
+    """A warning of covariances that no more images than pixels stand behind; "" without any."""
+    few = summary["covariance_images"].astype(float) <= summary["pixels"].astype(float)
+    names = ", ".join(title(name) for name in dict.fromkeys(summary.loc[few, "dataset"]))
+    return f"{names}: no more images than pixels stand behind the covariance, so R means little there." if names else ""
 
 
 def _label(groups: Sequence[Group]) -> str:

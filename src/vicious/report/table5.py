@@ -252,7 +252,7 @@ def caption(table: pd.DataFrame, summary: pd.DataFrame) -> str:
         "post-hoc attack's squared error outside the kept components. Agreement: share of (test image, pair of "
         "attacks) that R orders as PSNR or SSIM does, ties half, over all attacks on the same task and seed; 0.5 is "
         "chance. Spearman: rank correlation of R and PSNR over test images, mean over attacks. "
-        f"{frames.settings(summary)}{frames.risk_elsewhere(summary)}"
+        f"{frames.settings(summary, risk=True)}{frames.risk_elsewhere(summary)}"
     )
 
 
