@@ -218,6 +218,13 @@ def test_figure_4_draws_failed_rows(study, tmp_path, failed):
     assert "missing; none" in figure4.caption("mnist", "official", "logits", rows)
 
 
+def test_figure_4_has_a_caption_that_reads_as_it_stands(tmp_path):
+    rows = [("vicious, beta_R = 1", None), ("<scale>, *x* and [a_b]", None)]
+    text = figure4.write_figure4("my_set", "official", "logits", rows, tmp_path)[2].read_text(encoding="utf-8")
+    assert text.startswith(r"**Figure 4, my\_set, logits.** my\_set: test images")
+    assert r"without a gallery: vicious, β_R = 1; \<scale\>, \*x\* and \[a\_b\]." in text
+
+
 def test_figure_4_refuses_galleries_of_different_images(study):
     files = [study(("mnist",))[0], study(("fashion_mnist",), images=3)[1]]
     with pytest.raises(MixedResultsError, match="one and two"):

@@ -22,7 +22,7 @@ from vicious.report.gallery import (
     read_galleries,
 )
 from vicious.report.headline import one_of_each
-from vicious.report.style import BETA, DOUBLE, RISK95, SINGLE, new_figure, plain, save, style
+from vicious.report.style import BETA, DOUBLE, RISK95, SINGLE, caption_markdown, new_figure, plain, save, style
 
 MAX_IMAGES = 10
 """Images shown of a task."""
@@ -88,8 +88,8 @@ def write_figure4(
     loaded = load_rows(task, rows)
     pdf, png, text = (Path(out_dir) / f"figure4_{task}_{outputs}{suffix}" for suffix in (".pdf", ".png", ".md"))
     save(figure4(task, source, outputs, loaded), pdf, png)
-    words = caption(task, source, outputs, loaded, seed).replace("beta_R", "β_R")
-    write_text(text, f"**Figure 4, {frames.title(task)}, {outputs}.** {words}\n")
+    heading = caption_markdown(f"Figure 4, {frames.title(task)}, {outputs}.")
+    write_text(text, f"**{heading}** {caption_markdown(caption(task, source, outputs, loaded, seed))}\n")
     return pdf, png, text
 
 

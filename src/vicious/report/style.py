@@ -1,5 +1,6 @@
 """One look for all figures: fixed colours and markers, sizes of a two-column page, reproducible files."""
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from vicious.files import atomic_path, write_text
+from vicious.report.tables import escape_markdown
 
 SINGLE = 3.35
 """Width, in inches, of a figure that fills one column."""
@@ -100,8 +102,13 @@ def write_figure(number: int, figure: Figure, caption: str, out_dir: Path) -> tu
     """
     pdf, png, text = (Path(out_dir) / f"figure{number}{suffix}" for suffix in (".pdf", ".png", ".md"))
     save(figure, pdf, png)
-    write_text(text, f"**Figure {number}.** {caption.replace('beta_R', 'β_R').replace('beta_C', 'β_C')}\n")
+    write_text(text, f"**Figure {number}.** {caption_markdown(caption)}\n")
     return pdf, png, text
+
+
+def caption_markdown(text: str) -> str:
+    """``text`` as Markdown that reads as it stands, the study's symbols typeset; beyond a table, more signs act."""
+    return re.sub(r"(?<!β)_|[\[\]]", r"\\\g<0>", escape_markdown(text))
 
 
 def failure_lines(failed: Sequence[str]) -> list[str]:

@@ -1,0 +1,20 @@
+"""Captions in Markdown read as they stand."""
+
+import pytest
+from matplotlib.figure import Figure
+
+from vicious.report import style
+
+
+@pytest.mark.parametrize(
+    ("text", "escaped"),
+    [
+        ("lower scales.<scale>.learning_rate", r"lower scales.\<scale\>.learning\_rate"),
+        ("at *x*, y_z_ and __init__", r"at \*x\*, y\_z\_ and \_\_init\_\_"),
+        ("[a](b) `c` \\d", r"\[a\](b) \`c\` \\d"),
+        ("beta_R = 1, beta_C = 2, R95 ± 3%.", "β_R = 1, β_C = 2, R95 ± 3%."),
+    ],
+)
+def test_no_sign_of_a_caption_acts(tmp_path, text, escaped):
+    _, _, file = style.write_figure(99, Figure(), text, tmp_path)
+    assert file.read_text(encoding="utf-8") == f"**Figure 99.** {escaped}\n"
