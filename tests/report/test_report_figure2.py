@@ -79,6 +79,14 @@ def test_each_kind_of_outputs_has_a_line_of_panels(made_up):
     assert r"$\beta_R$ = 1" in _words(drawn)
 
 
+@pytest.mark.parametrize("role", ["honest", "vicious"])
+def test_the_legend_names_roles_that_there_are(made_up, role):
+    frame = made_up.summary(("mnist",))
+    (legend,) = figure2.figure2(frame.loc[frame["role"] == role]).legends
+    labels = {"honest": "honest, post-hoc attack", "vicious": "vicious"}
+    assert [text.get_text() for text in legend.get_texts()] == [labels[role], f"mean image ({style.RISK} = 1)"]
+
+
 def test_it_says_once_that_all_data_are_stand_ins(made_up):
     drawn = figure2.figure2(made_up.summary(synthetic=("mnist", "cifar10")))
     assert any(style.ALL_SYNTHETIC in legend.get_title().get_text() for legend in drawn.legends)

@@ -249,7 +249,7 @@ def test_one_seed_has_no_spread_and_says_so(study, tmp_path):
         text = path.read_text(encoding="utf-8")
         assert "Seeds per model: 1" in text
         assert " ± 0." not in text
-    assert "N = 1 seed" in (tmp_path / "out/figure8.md").read_text(encoding="utf-8")
+    assert "Curves: n = 1 seed;" in (tmp_path / "out/figure8.md").read_text(encoding="utf-8")
 
 
 def _captions(case, change=lambda summary: summary):
@@ -492,6 +492,25 @@ def test_figure_8_draws_means_over_seeds_against_the_share(study):
     assert "published" in _words(ax.get_figure())
 
 
+@pytest.mark.parametrize("model", [HONEST, VICIOUS, AUTOENCODER])
+def test_figure_8_names_what_there_is(study, model):
+    case = study(tasks=("mnist",), models=(model,), seeds=1)
+    drawn = figure8.figure8(table5.read_estimators(case.estimators), frames.read_summary(case.summary))
+    labels = [text.get_text() for text in drawn.legends[0].get_texts()]
+    expected = {
+        HONEST: ["honest, post-hoc", "predicted class mean"],
+        VICIOUS: ["vicious"],
+        AUTOENCODER: ["autoencoder"],
+    }
+    assert labels == [*expected[model], f"mean image ({style.RISK} = 1)"]
+
+
+def test_figure_8_says_which_shares_its_axis_cannot_tell_apart(study):
+    told = _captions(study(tasks=("mnist",), seeds=1))["figure8"]
+    assert "all shares above 99.996% but short of all stand at one place" in told
+    assert figure8.position(0.99995) < figure8.position(0.99997) == figure8.position(0.999999) < figure8.position(1.0)
+
+
 def test_figure_8_tells_beta_r_apart(study):
     words = _words(study(tasks=("mnist",), models=(HONEST, VICIOUS, STRONGER)).figures[0])
     assert r"vicious, $\beta_R$ = 3" in words
@@ -519,6 +538,24 @@ def test_figure_9_has_a_panel_for_another_reference(study):
     drawn = figure9.figure9(pd.concat([agreed, more]), frames.read_summary(case.summary))
     assert len(drawn.axes) == 3
     assert "LPIPS" in _words(drawn)
+    summary = frames.read_summary(case.summary)
+    assert "(left to right: PSNR, SSIM, LPIPS)" in figure9.caption(pd.concat([agreed, more]), summary)
+    assert "(left to right: PSNR, SSIM)" in figure9.caption(agreed, summary)
+
+
+@pytest.mark.parametrize(
+    ("models", "told"),
+    [
+        ((HONEST,), "0 pairs of 1 attack"),
+        ((HONEST, VICIOUS), "1 pair of 2 attacks"),
+        ((HONEST, VICIOUS, AUTOENCODER), "3 pairs of 3 attacks"),
+    ],
+)
+def test_figure_9_counts_pairs_of_attacks(study, models, told):
+    assert (
+        f"Attacks over all seeds: {told} (MNIST)."
+        in _captions(study(tasks=("mnist",), models=models, seeds=1))["figure9"]
+    )
 
 
 def test_a_spread_is_of_all_values_and_not_widened_by_its_tail():

@@ -49,11 +49,7 @@ _TABLES = {
         "loss, beside honest models and the post-hoc attack on them."
     ),
     3: _Table("Honest and vicious models of growing sets of K attributes, with one output for each.", "K"),
-    4: _Table(
-        "Honest and vicious models of K classes. All class counts of a dataset use equally many training images, those "
-        "that the smallest count has.",
-        "K",
-    ),
+    4: _Table(f"Honest and vicious models of K classes. {frames.CLASS_COUNTS}", "K"),
 }
 
 

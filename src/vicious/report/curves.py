@@ -95,8 +95,7 @@ _FIGURES = {
         _k,
         "classes $K$",
         False,
-        "Accuracy and reconstruction by the number K of classes. All class counts of a dataset use equally many "
-        "training images, those that the smallest count has.",
+        f"Accuracy and reconstruction by the number K of classes. {frames.CLASS_COUNTS}",
     ),
 }
 

@@ -71,7 +71,7 @@ def figure2(summary: pd.DataFrame) -> Figure:
         for ax in axes[:, 0]:
             ax.set_ylabel("test accuracy (%)")
         heading = ALL_SYNTHETIC if frames.all_synthetic(source) else None
-        figure.legend(handles=_legend(), title=heading, loc="outside upper center", ncols=3, handletextpad=0.5)
+        figure.legend(handles=_legend(found), title=heading, loc="outside upper center", ncols=3, handletextpad=0.5)
         note_failures(figure, failed)
         # The layout must be final before free places for labels can be found.
         figure.draw_without_rendering()
@@ -203,9 +203,10 @@ def _bars(group: Group, column: str) -> list[Point]:
     return [(x + step * across, y) for step in steps] + [(x, y + step * up) for step in steps]
 
 
-def _legend() -> list[Line2D]:
+def _legend(found: Sequence[Group]) -> list[Line2D]:
+    words = {"honest": "honest, post-hoc attack", "vicious": "vicious"}
+    there = {group.role for group in found}
     return [
-        role_handle("honest", "honest, post-hoc attack"),
-        role_handle("vicious", "vicious"),
+        *(role_handle(role, label) for role, label in words.items() if role in there),
         Line2D([], [], color=GREY, linewidth=0.8, linestyle=_DASHED, label=f"mean image ({RISK} = 1)"),
     ]

@@ -41,7 +41,7 @@ _ALL = 5.0
 _NOTHING = 1e-9
 """Share of the variance that is none: rounding."""
 _LAST = 4.4
-"""Where other shares end."""
+"""Where other shares end: all that are larger stand here."""
 _CLOSE = 1.6
 """Distance of two marks below which their names stand to either side."""
 _SHIFTS = {"right": -1.5, "center": 0.0, "left": 1.5}
@@ -115,8 +115,9 @@ def caption(estimators: pd.DataFrame, summary: pd.DataFrame) -> str:
     left_out = f" Shown for {_outputs(shown)}; other outputs are in table 5's CSV." if len(kinds) > 1 else ""
     return (
         "Profile of the reconstruction risk: R on the fewest leading components that explain a share of the variance, "
-        "against that share, from 50% to all; the axis is logarithmic in the share left out. "
-        f"{frames.spread(groups)[:1].upper()}{frames.spread(groups)[1:]}; bands: one standard deviation, none for a "
+        "against that share, from 50% to all; the axis is logarithmic in the share left out, except that all shares "
+        f"above {100 * (1 - 10**-_LAST):.3f}% but short of all stand at one place. "
+        f"Curves: {frames.spread(groups)}; bands: one standard deviation, none for a "
         "single seed. Dashed grey: R = 1, guessing the mean image. Thin black: R of the mean image of the class that "
         "the honest model predicts. Vertical lines: R95, and the published R, which keeps the components whose "
         "eigenvalue is above 1.2e-07 d times the largest, for d pixels. Larger is worse for privacy; each panel has its "
@@ -248,13 +249,14 @@ def _marks(ax: Axes, ok: pd.DataFrame) -> None:
 
 def _legend(shown: Sequence[Profile], betas: Sequence[float]) -> list[Line2D | Patch]:
     roles = {profile.group.role for profile in shown}
-    handles: list[Line2D | Patch] = [_handle("honest", "honest, post-hoc")]
+    handles: list[Line2D | Patch] = [_handle("honest", "honest, post-hoc")] if "honest" in roles else []
     for index, beta in enumerate(betas):
         label = f"vicious, {BETA} = {beta:g}" if len(betas) > 1 else "vicious"
         handles.append(_handle("vicious", label, _LINES[index % len(_LINES)]))
     if "autoencoder" in roles:
         handles.append(_handle("autoencoder", "autoencoder"))
-    handles.append(Line2D([], [], color="black", linewidth=0.6, label="predicted class mean"))
+    if "honest" in roles:
+        handles.append(Line2D([], [], color="black", linewidth=0.6, label="predicted class mean"))
     handles.append(Line2D([], [], color=GREY, linewidth=0.8, linestyle=_DASHED, label=f"mean image ({RISK} = 1)"))
     return handles
 

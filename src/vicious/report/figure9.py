@@ -102,16 +102,17 @@ def caption(agreement: pd.DataFrame, summary: pd.DataFrame) -> str:
     failed = [*frames.failures(groups), *_without(agreement, frames.sources(summary))]
     note = f" Without a result: {'; '.join(failed)}." if failed else ""
     counts = agreement.loc[agreement["models"] > 0].drop_duplicates("task")
+    references = ", ".join(_TITLES.get(reference, reference) for reference in _references(agreement))
     pairs = "; ".join(
-        f"{row['pairs']:g} pairs of {row['models']:g} attacks ({frames.title(row['task'])})"
+        f"{_counted(row['pairs'], 'pair')} of {_counted(row['models'], 'attack')} ({frames.title(row['task'])})"
         for row in counts.to_dict("records")
     )
     return (
-        "Which R to trust: share of (test image, pair of attacks' reconstructions of it) that R orders as PSNR (left) or "
-        "SSIM (right) does, for each estimator of the covariance's inverse; ties count half. Pairs are of all attacks on "
+        "Which R to trust: share of (test image, pair of attacks' reconstructions of it) that R orders as a measure of "
+        f"image quality does (left to right: {references}), for each estimator of the covariance's inverse; ties count half. Pairs are of all attacks on "
         "the same task and seed: post-hoc on honest models, vicious models, autoencoders. Dashed line: 0.5, chance; "
         "left of it R calls the worse reconstruction the riskier one more often than not. Bold: the published R "
-        f"(cut-off 1.2e-07 d) and R95 (share 0.95).{frames.risk_elsewhere(summary)} Last line: PSNR in place of R, to tell how far PSNR and SSIM agree. Attacks over all seeds: {pairs or 'none'}. "
+        f"(cut-off 1.2e-07 d) and R95 (share 0.95).{frames.risk_elsewhere(summary)} Last line: PSNR in place of R, to tell how far these measures agree. Attacks over all seeds: {pairs or 'none'}. "
         f"{frames.settings(summary, risk=True)}{note}"
     )
 
@@ -132,6 +133,10 @@ def write(agreement: Path, summary: Path, out: Path) -> tuple[Path, ...]:
     rows = frames.read_summary(Path(summary))
     found = read_agreement(Path(agreement))
     return write_figure(9, figure9(found, rows), caption(found, rows), Path(out))
+
+
+def _counted(count: float, noun: str) -> str:
+    return f"{count:g} {noun}{'' if count == 1 else 's'}"
 
 
 def _references(agreement: pd.DataFrame) -> list[str]:

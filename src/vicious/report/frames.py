@@ -24,6 +24,12 @@ ATTACK_OF: dict[Role, str] = {"honest": "posthoc", "vicious": "joint", "autoenco
 """The attack that the tables and figures report for each role, in their order."""
 STAND_IN = " (synthetic stand-in)"
 """What follows the title of data that are not the official ones."""
+CLASS_COUNTS = (
+    "All class counts of a dataset use equally many training images, as many as the smallest count has, but not the same "
+    "ones: how varied they are changes with the number of classes. Covariance and mean image are those of the whole "
+    "dataset."
+)
+"""What a reader must know to compare models of some of the classes."""
 PUBLISHED = "truncated 1.2e-07"
 """The published R, by its estimator's name in results: what the pseudo-inverse of a covariance in float32 keeps."""
 
