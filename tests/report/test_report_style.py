@@ -11,7 +11,7 @@ from vicious.report import style
     [
         ("lower scales.<scale>.learning_rate", r"lower scales.\<scale\>.learning\_rate"),
         ("at *x*, y_z_ and __init__", r"at \*x\*, y\_z\_ and \_\_init\_\_"),
-        ("[a](b) `c` \\d", r"\[a\](b) \`c\` \\d"),
+        ("[a](b) `c` ~d~ \\e", r"\[a\](b) \`c\` \~d\~ \\e"),
         ("beta_R = 1, beta_C = 2, R95 ± 3%.", "β_R = 1, β_C = 2, R95 ± 3%."),
     ],
 )

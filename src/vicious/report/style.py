@@ -108,7 +108,7 @@ def write_figure(number: int, figure: Figure, caption: str, out_dir: Path) -> tu
 
 def caption_markdown(text: str) -> str:
     """``text`` as Markdown that reads as it stands, the study's symbols typeset; beyond a table, more signs act."""
-    return re.sub(r"(?<!β)_|[\[\]]", r"\\\g<0>", escape_markdown(text))
+    return re.sub(r"(?<!β)_|[\[\]~]", r"\\\g<0>", escape_markdown(text))
 
 
 def failure_lines(failed: Sequence[str]) -> list[str]:
