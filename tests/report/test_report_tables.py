@@ -28,6 +28,9 @@ def _render(values, caption="Caption."):
         (12345, "12,345", "12,345"),
         (1.239, "1.24", "$1.24$"),
         (math.inf, "∞", r"$\infty$"),
+        (-math.inf, "-∞", r"$-\infty$"),
+        (-1e-9, "0.00", "$0.00$"),
+        (Cell(-0.004, 0.07, 2, 2), "0.00 ± 0.07", r"$0.00 \pm 0.07$"),
         (Cell(1.0, 0.5, 3, 3), "1.00 ± 0.50", r"$1.00 \pm 0.50$"),
         (Cell(1.0, math.nan, 1, 1), "1.00", "$1.00$"),
         (Cell(1.0, 0.5, 2, 3), "1.00 ± 0.50 (1/3 failed)", r"\shortstack{$1.00 \pm 0.50$\\(1/3 failed)}"),
@@ -36,6 +39,8 @@ def _render(values, caption="Caption."):
         (Difference(-0.5, -0.75, -0.25, 0.01), r"-0.50 [-0.75, -0.25] \*", "$-0.50$ $[-0.75, -0.25]$$^*$"),
         (Difference(0.5, -0.25, 1.25, 0.05), "+0.50 [-0.25, 1.25]", "$+0.50$ $[-0.25, 1.25]$"),
         (Difference(0.5, math.nan, math.nan, math.nan), "+0.50", "$+0.50$"),
+        (Difference(-0.001, -0.004, 0.004, 0.5), "0.00 [0.00, 0.00]", "$0.00$ $[0.00, 0.00]$"),
+        (Difference(0.001, -0.004, 0.1, 0.5), "0.00 [0.00, 0.10]", "$0.00$ $[0.00, 0.10]$"),
         (Difference(math.nan, math.nan, math.nan, math.nan), "–", "--"),
         (f"CIFAR-10{STAND_IN}", "CIFAR-10 (synthetic stand-in)", r"CIFAR-10$^{\dagger}$"),
     ],
@@ -83,6 +88,8 @@ def test_wide_lines_get_smaller_print():
         ("{x}", r"\{x\}"),
         ("\\", r"\textbackslash{}"),
         ("one\ntwo", "one two"),
+        ("“a” … — ∞ −1", r"``a'' ... --- $\infty$ $-$1"),
+        ("é ☃", "[U+00E9] [U+2603]"),
     ],
 )
 def test_latex_signs_are_escaped(text, escaped):

@@ -102,8 +102,10 @@ def write(
 
 
 def escape_latex(text: str) -> str:
-    """``text`` with every sign that LaTeX would act on made literal; signs beyond ASCII become question marks."""
-    return "".join(_LATEX_SIGNS.get(sign, sign if sign.isascii() else "?") for sign in " ".join(text.split()))
+    """``text`` with every sign that LaTeX would act on made literal; an unknown one beyond ASCII is told as [U+00E9]."""
+    return "".join(
+        _LATEX_SIGNS.get(sign, sign if sign.isascii() else f"[U+{ord(sign):04X}]") for sign in " ".join(text.split())
+    )
 
 
 def escape_markdown(text: str) -> str:
@@ -213,7 +215,7 @@ def _cell(value: Value, column: Column, form: _Format) -> str:
 def _measured(cell: Cell, decimals: int, form: _Format) -> str:
     if not cell.ok:
         return form.two_lines("failed", f"({cell.total} of {cell.total} seeds)") if cell.total else "not run"
-    spread = "" if math.isnan(cell.sd) else f"{cell.sd:.{decimals}f}"
+    spread = "" if math.isnan(cell.sd) else _number(cell.sd, decimals, form)
     text = form.number(_number(cell.mean, decimals, form), spread)
     if not cell.failed:
         return text
@@ -224,13 +226,17 @@ def _measured(cell: Cell, decimals: int, form: _Format) -> str:
 def _differing(difference: Difference, decimals: int, form: _Format) -> str:
     if math.isnan(difference.value):
         return form.none
-    low, high = (f"{end:.{decimals}f}" for end in (difference.low, difference.high))
+    value, low, high = (_number(end, decimals, form) for end in (difference.value, difference.low, difference.high))
+    sign = "+" if round(difference.value, decimals) > 0 else ""
     interval = "" if math.isnan(difference.low) or math.isnan(difference.high) else f"[{low}, {high}]"
-    return form.difference(f"{difference.value:+.{decimals}f}", interval, "*" if difference.p < SIGNIFICANT else "")
+    return form.difference(f"{sign}{value}", interval, "*" if difference.p < SIGNIFICANT else "")
 
 
 def _number(value: float, decimals: int, form: _Format) -> str:
-    return form.infinity if math.isinf(value) else f"{value:.{decimals}f}"
+    """``value`` rounded, without the sign of a zero."""
+    if math.isinf(value):
+        return form.infinity if value > 0 else f"-{form.infinity}"
+    return f"{round(value, decimals) + 0.0:.{decimals}f}"
 
 
 def _latex_row(cells: Iterable[str]) -> str:
@@ -262,6 +268,16 @@ _LATEX_SIGNS = {
     "≤": r"$\le$",
     "×": r"$\times$",
     "–": "--",
+    "—": "---",
+    "…": "...",
+    "‘": "`",
+    "’": "'",
+    "“": "``",
+    "”": "''",
+    "−": "$-$",
+    "∞": r"$\infty$",
+    "µ": r"$\mu$",
+    "μ": r"$\mu$",
 }
 
 _DAGGER = r"$^{\dagger}$"
