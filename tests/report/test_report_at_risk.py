@@ -569,16 +569,21 @@ def test_table_7_agrees_with_numpy_and_marks_what_is_below_the_majority(tmp_path
 
 def test_table_7_tells_a_failed_seed(tmp_path):
     text, markdown, _ = _table7(_attributes(failed=(("honest", 1),)), tmp_path)
-    assert markdown.count("(1 seed; 1/2 failed)") == 2 * 40  # plain and balanced
+    assert markdown.count("(1 seed; 1/2 failed)") == 3 * 40, "plain, balanced, and the difference"
     assert "CelebA, honest (logits), seed 1: the loss, is nan" in markdown
     row = next(csv.DictReader(io.StringIO(text)))
     assert (row["honest_seeds"], row["honest_failed"], row["vicious_seeds"]) == ("1", "1", "2")
+    assert row["difference_n"] == "1"
+    vicious_only = _attributes().query("role == 'vicious'")
+    assert {line[8] for line in _body(_table7(vicious_only, tmp_path)[1])} == {"–"}
+    apart = _attributes(failed=(("honest", 1), ("vicious", 0)))
+    assert {line[8] for line in _body(_table7(apart, tmp_path)[1])} == {"failed (2 of 2 seeds)"}
 
 
 def test_table_7_keeps_models_that_failed_throughout(tmp_path):
     honest = (("honest", 0), ("honest", 1))
     _, markdown, _ = _table7(_attributes(failed=honest), tmp_path)
-    assert markdown.count("failed (2 of 2 seeds)") == 40
+    assert {line[8] for line in _body(markdown)} == {"failed (2 of 2 seeds)"}
     _, markdown, _ = _table7(_attributes(failed=(*honest, ("vicious", 0), ("vicious", 1))), tmp_path)
     assert _body(markdown)[0][:2] == ["CelebA", "all"]
     assert markdown.count("failed (2 of 2 seeds)") == 2

@@ -107,8 +107,8 @@ def test_a_failed_seed_is_marked_and_left_out_of_the_mean(made_up, texts):
     assert row["psnr_mean"] == pytest.approx(good.mean())
     assert (row["psnr_n"], row["seeds"]) == (2, 3)
     text, markdown, latex = texts(frame)
-    assert markdown.count("(1/3 failed)") == 5
-    assert latex.count("1/3 failed") == 5
+    assert markdown.count("(1/3 failed)") == 5 + 1, "measures, and the gain"
+    assert latex.count("1/3 failed") == 5 + 1
     assert "2 of 3" in markdown
     assert "2 of 3" in latex
     assert "seed 1: loss is not finite" in text
@@ -127,6 +127,16 @@ def test_a_model_that_failed_throughout_keeps_its_line(made_up, texts, role):
     gains = [line[7] for line in _lines(markdown)[2:6]]
     assert [gain == "failed" for gain in gains] == [False, False, role != "autoencoder", role != "vicious"]
     assert "nan" not in (markdown + latex).lower()
+
+
+@pytest.mark.parametrize("role", ["honest", "vicious"])
+def test_a_gain_tells_the_seeds_behind_it(made_up, texts, role):
+    frame = made_up.summary(("mnist", "cifar10"), failed=(("mnist", role, 1),))
+    row = _row(_table(made_up, frame), role="vicious", task="mnist", attack="joint")
+    assert (row["psnr_difference_n"], row["risk95_difference_n"], row["seeds"]) == (2, 2, 3)
+    _, markdown, _ = texts(frame)
+    gains = [line[7] for line in _lines(markdown) if line[1].startswith("vicious")]
+    assert [gain.endswith("(1/3 failed)") for gain in gains] == [True, False]
 
 
 def test_a_gain_over_failed_honest_models_is_failed(made_up, texts):
@@ -151,8 +161,10 @@ def test_what_was_not_run_says_so(made_up, role):
     compared = made_up.comparisons(frame)
     table = comparison.comparison(frame.loc[frame["role"] == role], compared)
     assert len(table) == 4
-    texts = tables.render(1, table, comparison.columns(1, table), comparison.lines(1, table), "caption")
+    lines = comparison.lines(1, table)
+    texts = tables.render(1, table, comparison.columns(1, table), lines, "caption")
     assert "not run" in texts["table1.md"]
+    assert [line["gain"] for line in lines] == [None] * 4
     assert "not run" in texts["table1.tex"]
     assert "nan" not in texts["table1.md"]
 

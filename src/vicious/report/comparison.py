@@ -28,7 +28,7 @@ _PERCENT = 100.0
 _SCALES = {"accuracy": _PERCENT}
 _TOLERANCE = 1e-3
 """How far, in a measure's units, the comparisons may be from the summary: rounding, not other results."""
-_INTEGERS = ("k", "n_images", "seeds", *(f"{name}_n" for name in MEASURES))
+_INTEGERS = ("k", "n_images", "seeds", *(f"{name}_{end}" for name in MEASURES for end in ("n", "difference_n")))
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def comparison(summary: pd.DataFrame, comparisons: pd.DataFrame) -> pd.DataFrame
     Accuracies are percentages, PSNR is in dB. Each measure has columns ``_mean``, ``_sd`` (ddof 1, over seeds) and
     ``_n`` (seeds that succeeded; empty where the measure does not apply), and ``_difference``, ``_low``, ``_high`` and
     ``_p``: the mean difference to the post-hoc attack on the honest models of the same seeds, its 95% interval and
-    two-sided p. ``seeds`` counts the seeds planned. ``failures`` names each seed without a result, and why. The
+    two-sided p; ``_difference_n`` counts the seeds that both have. ``seeds`` counts the seeds planned. ``failures`` names each seed without a result, and why. The
     attack ``class_mean`` returns the mean image of the class that the honest model predicts; the last row's
     ``mean_image`` returns that of all images, for any task.
 
@@ -139,9 +139,9 @@ def caption(number: int, summary: pd.DataFrame, comparisons: pd.DataFrame) -> st
         "definition; the mean image of the class that the honest model predicts is what the label alone gives away."
         f"{_autoencoder(summary)} Mean ± standard deviation over seeds, none for a single seed; seeds without a result "
         "are counted as failed and left out of the mean. PSNR gain: mean difference to the post-hoc attack on honest "
-        "models of the same seeds and outputs, with its 95% interval; *: p < 0.05, two-sided. Interval and p are from "
-        f"a paired bootstrap over images with seeds as blocks.{_few_seeds(comparisons)} "
-        f"{frames.settings(summary, accuracy=True, risk=True)}{_attributes(summary)}"
+        "models of the same seeds and outputs, with its 95% interval; a seed that either lacks counts as failed; "
+        "*: p < 0.05, two-sided. Interval and p are from a paired bootstrap over images with seeds as blocks."
+        f"{_few_seeds(comparisons)} {frames.settings(summary, accuracy=True, risk=True)}{_attributes(summary)}"
     )
 
 
@@ -175,7 +175,7 @@ def write_comparison(number: int, summary_csv: Path, comparisons_csv: Path, out_
     return tables.write(number, table, columns(number, table), lines(number, table), text, Path(out_dir), notes(table))
 
 
-_DIFFERENCE_ENDS = ("difference", "low", "high", "p")
+_DIFFERENCE_ENDS = ("difference", "low", "high", "p", "difference_n")
 _MEASURE_COLUMNS = tuple(f"{name}_{end}" for name in MEASURES for end in ("mean", "sd", "n"))
 _DIFFERENCE_COLUMNS = tuple(f"{name}_{end}" for name in MEASURES for end in _DIFFERENCE_ENDS)
 _KEY_COLUMNS = ("dataset", "task", "title", "k", "source", "outputs", "role", "attack", "beta_r", "n_images", "seeds")
@@ -201,7 +201,8 @@ class _Compared:
                 raise DataError(f"the comparisons have no {name} of {group.label}: run the step that writes them again")
             scale = _SCALES.get(name, 1.0)
             _check(group, honest, name, float(row["difference"]))
-            found |= {f"{name}_{end}": row[end] * (1.0 if end == "p" else scale) for end in _DIFFERENCE_ENDS}
+            found |= {f"{name}_{end}": row[end] * scale for end in ("difference", "low", "high")}
+            found |= {f"{name}_p": row["p"], f"{name}_difference_n": row["seeds"]}
         return found
 
 
@@ -276,10 +277,14 @@ def _value(row: Mapping[Any, Any], name: str) -> Cell | float | None:
 
 
 def _gain(row: Mapping[Any, Any]) -> Difference | str | None:
-    if row["role"] not in ("vicious", "autoencoder") or not row["seeds"]:
+    """The printed gain; None where there is nothing to compare, or nothing to compare with."""
+    n = row["psnr_difference_n"]
+    if pd.isna(n):
         return None
-    difference, low, high, p = (float(row[f"psnr_{end}"]) for end in _DIFFERENCE_ENDS)
-    return "failed" if math.isnan(difference) else Difference(difference, low, high, p)
+    if not n:
+        return "failed"
+    difference, low, high, p = (float(row[f"psnr_{end}"]) for end in ("difference", "low", "high", "p"))
+    return Difference(difference, low, high, p, int(n), int(row["seeds"]))
 
 
 def _title(number: int, row: Mapping[Any, Any]) -> str:

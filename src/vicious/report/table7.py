@@ -18,11 +18,11 @@ _ROLES = ("honest", "vicious")
 _KEY = ("task", "role", "outputs", "beta_r", "seed", "attribute")
 _TEXT = ("dataset", "task", "role", "outputs", "attribute", "status", "reason", "source")
 _NUMBERS = ("beta_r", "seed", "accuracy", "balanced", "majority", "positives", "n")
-_COUNTS = ("n", "positives", *(f"{role}_{kind}" for role in _ROLES for kind in ("seeds", "failed")))
+_COUNTS = ("n", "positives", "difference_n", *(f"{role}_{kind}" for role in _ROLES for kind in ("seeds", "failed")))
 _COLUMNS = (
     *("dataset", "task", "title", "source", "outputs", "beta_r", "attribute", "n", "positives", "majority"),
     *(f"{role}_{kind}_{end}" for role in _ROLES for kind in ("accuracy", "balanced") for end in ("mean", "sd")),
-    *("difference_mean", "difference_sd", "below_majority"),
+    *("difference_mean", "difference_sd", "difference_n", "below_majority"),
     *(f"{role}_{kind}" for role in _ROLES for kind in ("seeds", "failed")),
     "failures",
 )
@@ -52,7 +52,8 @@ def table7(attributes: pd.DataFrame) -> pd.DataFrame:
 
     Of each task: the honest models, and the vicious ones with the smallest beta_R, on logits where there are any.
     Accuracies and ``majority``, the share of the commoner value in the test set, are percentages; ``_mean`` and ``_sd``
-    (ddof 1) are over seeds, ``difference`` is vicious minus honest of the same seed. ``below_majority`` names the models
+    (ddof 1) are over seeds, ``difference`` is vicious minus honest of the same seed, over the ``difference_n`` seeds
+    that both have. ``below_majority`` names the models
     whose mean accuracy is below the majority rate. A task whose models all failed has one row, without an attribute.
 
     Args:
@@ -103,7 +104,8 @@ def caption(table: pd.DataFrame) -> str:
         "model learned nothing of them: the balanced accuracy, the mean of those on images with and without the attribute, "
         "is 50% by guessing. Positives: share of the test images. Mean ± standard deviation over seeds, none "
         "for a single seed; seeds without a result are counted as failed and left out of the mean; the difference, in "
-        f"percentage points, is over seeds that both have. {at_risk.settings(table, _ROLES, _images(table))}"
+        "percentage points, is over seeds that both have, others counted as failed. "
+        f"{at_risk.settings(table, _ROLES, _images(table))}"
     )
 
 
@@ -144,7 +146,7 @@ def _attribute(rows: pd.DataFrame) -> dict[str, Any]:
         **{f"{role}_accuracy_sd": cell.sd for role, cell in cells.items()},
         **{f"{role}_balanced_mean": cell.mean for role, cell in balanced.items()},
         **{f"{role}_balanced_sd": cell.sd for role, cell in balanced.items()},
-        **{"difference_mean": gain.mean, "difference_sd": gain.sd},
+        **{"difference_mean": gain.mean, "difference_sd": gain.sd, "difference_n": gain.ok},
         "below_majority": ", ".join(role for role in _ROLES if cells[role].mean < majority),
     }
 
@@ -176,16 +178,23 @@ def _line(row: Mapping[Any, Any]) -> dict[str, Value]:
         else replace(cells[role], mean=float(row[f"{role}_balanced_mean"]), sd=float(row[f"{role}_balanced_sd"]))
         for role in _ROLES
     }
-    mean, spread = float(row["difference_mean"]), float(row["difference_sd"])
     return {
         "attribute": str(row["attribute"]).replace("_", " "),
         "positives": PERCENT * int(row["positives"]) / int(row["n"]),
         "majority": float(row["majority"]),
         **cells,
         **balanced,
-        "difference": None if np.isnan(mean) else Cell(mean, spread, 1, 1),
+        "difference": _difference(row, cells),
         "below_majority": str(row["below_majority"]),
     }
+
+
+def _difference(row: Mapping[Any, Any], cells: Mapping[str, Cell]) -> Cell | None:
+    """Vicious minus honest, None where one of them was not run; a seed that either lacks counts as failed."""
+    totals = [cell.total for cell in cells.values()]
+    if not all(totals):
+        return None
+    return Cell(float(row["difference_mean"]), float(row["difference_sd"]), int(row["difference_n"]), max(totals))
 
 
 def _images(table: pd.DataFrame) -> dict[str, int]:

@@ -2,7 +2,7 @@
 
 A table has a frame, written as CSV whole and unrounded, and lines to print. A printed value is text, a number, a
 :class:`~vicious.report.frames.Cell` (mean ± standard deviation over seeds, with its failures marked), a
-:class:`Difference`, or None where it does not apply. In LaTeX, a title's ``(synthetic stand-in)`` becomes a dagger that
+:class:`Difference` (marked alike), or None where it does not apply. In LaTeX, a title's ``(synthetic stand-in)`` becomes a dagger that
 the caption explains, and a table that is too long for a page is continued in further floats.
 """
 
@@ -26,12 +26,17 @@ _WIDE = 134
 
 @dataclass(frozen=True)
 class Difference:
-    """A mean difference with its 95% interval and two-sided p; NaN where there is none."""
+    """A mean difference with its 95% interval and two-sided p, NaN where there is none.
+
+    ``ok`` counts the seeds behind it, ``total`` those planned.
+    """
 
     value: float
     low: float
     high: float
     p: float
+    ok: int
+    total: int
 
 
 Value = str | int | float | Cell | Difference | None
@@ -216,11 +221,7 @@ def _measured(cell: Cell, decimals: int, form: _Format) -> str:
     if not cell.ok:
         return form.two_lines("failed", f"({cell.total} of {cell.total} seeds)") if cell.total else "not run"
     spread = "" if math.isnan(cell.sd) else _number(cell.sd, decimals, form)
-    text = form.number(_number(cell.mean, decimals, form), spread)
-    if not cell.failed:
-        return text
-    single = "1 seed; " if cell.ok == 1 else ""
-    return form.two_lines(text, f"({single}{cell.failed}/{cell.total} failed)")
+    return _marked(form.number(_number(cell.mean, decimals, form), spread), cell.ok, cell.total, form)
 
 
 def _differing(difference: Difference, decimals: int, form: _Format) -> str:
@@ -229,7 +230,15 @@ def _differing(difference: Difference, decimals: int, form: _Format) -> str:
     value, low, high = (_number(end, decimals, form) for end in (difference.value, difference.low, difference.high))
     sign = "+" if round(difference.value, decimals) > 0 else ""
     interval = "" if math.isnan(difference.low) or math.isnan(difference.high) else f"[{low}, {high}]"
-    return form.difference(f"{sign}{value}", interval, "*" if difference.p < SIGNIFICANT else "")
+    text = form.difference(f"{sign}{value}", interval, "*" if difference.p < SIGNIFICANT else "")
+    return _marked(text, difference.ok, difference.total, form)
+
+
+def _marked(text: str, ok: int, total: int, form: _Format) -> str:
+    """``text``, and below it how many of the seeds planned are missing from it."""
+    if ok == total:
+        return text
+    return form.two_lines(text, f"({'1 seed; ' if ok == 1 else ''}{total - ok}/{total} failed)")
 
 
 def _number(value: float, decimals: int, form: _Format) -> str:
