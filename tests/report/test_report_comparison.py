@@ -45,7 +45,7 @@ def _lines(markdown):
 def test_numbers_agree_with_numpy(made_up):
     frame = made_up.summary(("cifar10",), betas=(1.0, 3.0))
     table = _table(made_up, frame)
-    row = _row(table, role="vicious", beta_r=3.0)
+    row = _row(table, role="vicious", attack="joint", beta_r=3.0)
     honest, vicious = (frame.loc[frame["beta_r"] == beta].set_index("seed") for beta in (0.0, 3.0))
     assert row["risk95_mean"] == pytest.approx(np.mean(vicious["risk95"]))
     assert row["risk95_sd"] == pytest.approx(np.std(vicious["risk95"], ddof=1))
@@ -66,7 +66,9 @@ def test_every_line_has_a_row_in_order(made_up):
         ("honest", "posthoc", 0),
         ("honest", "class_mean", 0),
         ("vicious", "joint", 1),
+        ("vicious", "class_mean", 1),
         ("vicious", "joint", 3),
+        ("vicious", "class_mean", 3),
         ("autoencoder", "joint", 1),
     ]
     found = [(r["task"], r["role"], r["attack"], r["beta_r"]) for r in table.iloc[:-1].to_dict("records")]
@@ -75,12 +77,18 @@ def test_every_line_has_a_row_in_order(made_up):
 
 
 def test_baselines_are_those_of_the_summary(made_up):
-    frame = made_up.summary(("mnist",))
+    frame = made_up.summary(("mnist",), betas=(1.0, 3.0))
     table = _table(made_up, frame)
-    alone = _row(table, attack=comparison.CLASS_MEAN)
-    assert alone["risk_mean"] == pytest.approx(frame.loc[frame["role"] == "honest", "risk_class_mean"].mean())
-    assert np.isnan(alone["accuracy_mean"])
-    assert np.isnan(alone["psnr_difference"])
+    for beta in (0.0, 1.0, 3.0):
+        alone = _row(table, attack=comparison.CLASS_MEAN, beta_r=beta)
+        for measure in ("psnr", "risk", "risk95"):
+            of_labels = frame.loc[frame["beta_r"] == beta, f"{measure}_class_mean"]
+            assert alone[f"{measure}_mean"] == pytest.approx(of_labels.mean())
+        assert np.isnan(alone["accuracy_mean"])
+        assert np.isnan(alone["psnr_difference"])
+    labels = [line["label"] for line in comparison.lines(1, table)]
+    assert labels[1::2] == ["predicted class mean"] * 3, "below each model"
+    assert {line["gain"] for line in comparison.lines(1, table)[1::2]} == {None}
     last = table.iloc[-1]
     assert (last["attack"], last["risk_mean"], last["risk95_mean"]) == (comparison.MEAN_IMAGE, 1.0, 1.0)
 
@@ -103,12 +111,12 @@ def test_an_autoencoder_has_no_accuracy_and_is_no_failure(made_up, texts):
 def test_a_failed_seed_is_marked_and_left_out_of_the_mean(made_up, texts):
     frame = made_up.summary(("mnist",), failed=(("mnist", "vicious", 1),))
     good = frame.loc[(frame["role"] == "vicious") & (frame["status"] == "ok"), "psnr"]
-    row = _row(_table(made_up, frame), role="vicious")
+    row = _row(_table(made_up, frame), role="vicious", attack="joint")
     assert row["psnr_mean"] == pytest.approx(good.mean())
     assert (row["psnr_n"], row["seeds"]) == (2, 3)
     text, markdown, latex = texts(frame)
-    assert markdown.count("(1/3 failed)") == 5 + 1, "measures, and the gain"
-    assert latex.count("1/3 failed") == 5 + 1
+    assert markdown.count("(1/3 failed)") == 5 + 1 + 3, "measures, the gain, and the baseline"
+    assert latex.count("1/3 failed") == 5 + 1 + 3
     assert "2 of 3" in markdown
     assert "2 of 3" in latex
     assert "seed 1: loss is not finite" in text
@@ -124,8 +132,8 @@ def test_a_model_that_failed_throughout_keeps_its_line(made_up, texts, role):
     assert r"\shortstack{failed\\(3 of 3 seeds)}" in latex
     rows = [row for row in csv.DictReader(io.StringIO(text)) if (row["task"], row["role"]) == ("mnist", role)]
     assert {(row["psnr_mean"], row["seeds"]) for row in rows} == {("", "3")}
-    gains = [line[7] for line in _lines(markdown)[2:6]]
-    assert [gain == "failed" for gain in gains] == [False, False, role != "autoencoder", role != "vicious"]
+    gains = [line[7] for line in _lines(markdown)[2:7]]
+    assert [gain == "failed" for gain in gains] == [False, False, role != "autoencoder", False, role != "vicious"]
     assert "nan" not in (markdown + latex).lower()
 
 
@@ -160,11 +168,11 @@ def test_what_was_not_run_says_so(made_up, role):
     frame = made_up.summary(("mnist",))
     compared = made_up.comparisons(frame)
     table = comparison.comparison(frame.loc[frame["role"] == role], compared)
-    assert len(table) == 4
+    assert len(table) == 5
     lines = comparison.lines(1, table)
     texts = tables.render(1, table, comparison.columns(1, table), lines, "caption")
     assert "not run" in texts["table1.md"]
-    assert [line["gain"] for line in lines] == [None] * 4
+    assert [line["gain"] for line in lines] == [None] * 5
     assert "not run" in texts["table1.tex"]
     assert "nan" not in texts["table1.md"]
 
@@ -174,7 +182,7 @@ def test_a_single_seed_shows_no_spread(made_up, texts):
     text, markdown, latex = texts(frame)
     body = markdown.split("\n\n")[1]
     assert "±" not in body
-    assert body.count("(1 seed)") == 3
+    assert body.count("(1 seed)") == 4
     assert not re.search(r"\d \\pm", latex)
     assert "(1 seed)" in latex
     assert {row["psnr_sd"] for row in csv.DictReader(io.StringIO(text))} == {""}
@@ -224,8 +232,8 @@ def test_several_outputs_have_lines_and_a_column_of_their_own(made_up, texts):
     _, markdown, _ = texts(frame)
     head, _, *body = _lines(markdown)
     assert head[1] == "Outputs"
-    assert [line[1] for line in body] == ["logits", "", "", "", "softmax", "", "", "", "", ""]
-    assert [line[0] for line in body] == ["MNIST", *[""] * 8, "any"]
+    assert [line[1] for line in body] == ["logits", *[""] * 5, "softmax", *[""] * 7]
+    assert [line[0] for line in body] == ["MNIST", *[""] * 12, "any"]
     assert markdown.count("| honest, post-hoc |") == 2
     assert markdown.count("vicious, β_R = 1") == 2
 
@@ -246,6 +254,14 @@ def test_tables_3_and_4_have_a_column_of_k(made_up, texts, number, tasks):
         assert (part in markdown) == (number == 4)
     assert ("attributes" in markdown) == (number == 3)
     assert "attributes |" not in markdown
+
+
+@pytest.mark.parametrize("role", ["honest", "vicious"])
+def test_k_is_told_where_a_side_was_not_run(made_up, role):
+    frame = made_up.summary(SETS)
+    table = comparison.comparison(frame.loc[frame["role"] == role], made_up.comparisons(frame))
+    assert list(table["k"].iloc[:-1]) == [5] * 4 + [40] * 4
+    assert [line["k"] for line in comparison.lines(3, table) if line["k"]] == [5, 40]
 
 
 @pytest.mark.parametrize("outputs", [("logits",), ("logits", "softmax")])

@@ -2,7 +2,8 @@
 
 All four have one shape, a line for each task, kind of outputs and attack: the post-hoc attack on honest models, vicious
 models by growing beta_R, and autoencoders. Two baselines stand beside them to read R by: the mean image (R = 1 by
-definition), and the mean image of the class that the honest model predicts, which is what the label alone gives away.
+definition), and, below each model, the mean image of the class that it predicts, which is what the label alone gives
+away.
 """
 
 import math
@@ -20,7 +21,7 @@ from vicious.report.tables import Column, Difference, Value
 
 MEASURES = ("accuracy", "psnr", "ssim", "risk", "risk95")
 CLASS_MEAN = "class_mean"
-"""Attack that returns the mean image of the class that the honest model predicts."""
+"""Attack that returns the mean image of the class that the model predicts."""
 MEAN_IMAGE = "mean_image"
 """Attack that returns the mean of all images, whatever the outputs are."""
 _CLASS_MEAN_COLUMNS = {"psnr": "psnr_class_mean", "risk": "risk_class_mean", "risk95": "risk95_class_mean"}
@@ -60,8 +61,8 @@ def comparison(summary: pd.DataFrame, comparisons: pd.DataFrame) -> pd.DataFrame
     ``_n`` (seeds that succeeded; empty where the measure does not apply), and ``_difference``, ``_low``, ``_high`` and
     ``_p``: the mean difference to the post-hoc attack on the honest models of the same seeds, its 95% interval and
     two-sided p; ``_difference_n`` counts the seeds that both have. ``seeds`` counts the seeds planned. ``failures`` names each seed without a result, and why. The
-    attack ``class_mean`` returns the mean image of the class that the honest model predicts; the last row's
-    ``mean_image`` returns that of all images, for any task.
+    attack ``class_mean`` returns the mean image of the class that the model of that role and beta_R predicts; the last
+    row's ``mean_image`` returns that of all images, for any task.
 
     Args:
         summary: rows of an experiment's summary.
@@ -73,17 +74,21 @@ def comparison(summary: pd.DataFrame, comparisons: pd.DataFrame) -> pd.DataFrame
     """
     frames.check_summary(summary)
     frames.check_comparisons(comparisons)
+    found = frames.groups(summary)
     source = frames.sources(summary)
+    # Models that were not run have the K of those that were.
+    k = {group.task: group.k for group in found}
     compared = _Compared(comparisons)
     rows: list[dict[str, Any]] = []
-    for block in _blocks(frames.groups(summary)):
+    for block in _blocks(found):
         honest = block[0]
+        facts = {"k": k[honest.task], "source": source[honest.task]}
         for group in block:
             both = group is not honest and group.planned and honest.planned
             differences = compared.columns(group, honest) if both else {}
-            rows.append(_row(group, source[group.task]) | differences)
-            if group is honest:
-                rows.append(_class_mean(group, source[group.task]))
+            rows.append(_row(group) | facts | differences)
+            if group.role != "autoencoder":
+                rows.append(_class_mean(group) | facts)
     table = pd.DataFrame([*rows, {"attack": MEAN_IMAGE, "risk_mean": 1.0, "risk95_mean": 1.0}], columns=list(_COLUMNS))
     return table.astype({**dict.fromkeys(_INTEGERS, "Int64"), **dict.fromkeys(_FLOATS, "float64")})
 
@@ -136,7 +141,8 @@ def caption(number: int, summary: pd.DataFrame, comparisons: pd.DataFrame) -> st
     return (
         f"{_TABLES[number].subject} Reconstruction risks: {frames.risk_words(summary)}, and R95, on the leading components "
         "that explain 95% of the variance; larger is worse for privacy. Guessing the mean image gives R = 1 by "
-        "definition; the mean image of the class that the honest model predicts is what the label alone gives away."
+        "definition; the mean image of the class that a model predicts, in the line below it, is what the label alone "
+        "gives away."
         f"{_autoencoder(summary)} Mean ± standard deviation over seeds, none for a single seed; seeds without a result "
         "are counted as failed and left out of the mean. PSNR gain: mean difference to the post-hoc attack on honest "
         "models of the same seeds and outputs, with its 95% interval; a seed that either lacks counts as failed; "
@@ -233,23 +239,21 @@ def _blocks(found: Sequence[Group]) -> list[list[Group]]:
     return blocks
 
 
-def _row(group: Group, source: str) -> dict[str, Any]:
+def _row(group: Group) -> dict[str, Any]:
     cells = {name: group.cell(name, _SCALES.get(name, 1.0)) for name in MEASURES if group.applies(name)}
-    return _key(group, source, frames.ATTACK_OF[group.role]) | _cells(cells)
+    return _key(group, frames.ATTACK_OF[group.role]) | _cells(cells)
 
 
-def _class_mean(honest: Group, source: str) -> dict[str, Any]:
-    cells = {name: honest.cell(column) for name, column in _CLASS_MEAN_COLUMNS.items()}
-    return _key(honest, source, CLASS_MEAN) | _cells(cells)
+def _class_mean(group: Group) -> dict[str, Any]:
+    cells = {name: group.cell(column) for name, column in _CLASS_MEAN_COLUMNS.items()}
+    return _key(group, CLASS_MEAN) | _cells(cells)
 
 
-def _key(group: Group, source: str, attack: str) -> dict[str, Any]:
+def _key(group: Group, attack: str) -> dict[str, Any]:
     return {
         "dataset": group.dataset,
         "task": group.task,
         "title": frames.title(group.task),
-        "k": group.k,
-        "source": source,
         "outputs": group.outputs,
         "role": group.role,
         "attack": attack,
