@@ -409,17 +409,50 @@ def test_table_6_prints_at_most_three_classes_at_each_end(tmp_path, k, lines):
     assert len(text.splitlines()) == k + 1
 
 
-def test_table_6_keeps_a_task_whose_vicious_models_failed(tmp_path):
-    text, markdown, latex = _table6(_classes(("mnist", "cifar10"), failed=(("mnist", "vicious", 3),)), tmp_path)
-    assert "| MNIST | – | all |" in markdown
-    assert "failed (3 of 3 seeds)" in markdown
+def test_table_6_ranks_by_the_post_hoc_attack_where_vicious_models_failed(tmp_path):
+    frame = _classes(("mnist", "cifar10"), failed=(("mnist", "vicious", 3),))
+    text, markdown, latex = _table6(frame, tmp_path)
+    honest = frame.loc[(frame["role"] == "honest") & (frame["task"] == "mnist")].sort_values("risk95", ascending=False)
+    shown = pd.concat([honest.iloc[:3], honest.iloc[-3:]])
+    printed = _body(markdown)[:6]
+    assert [line[1] for line in printed][::5] == ["1 of 10", "10 of 10"]
+    assert [line[2] for line in printed] == [str(label) for label in shown["label"]]
+    assert [line[12] for line in printed] == [f"{value:.3f}" for value in shown["risk"]]
+    assert {tuple(line[4:9]) for line in printed} == {(*["–"] * 4, "failed (3 of 3 seeds)")}
+    assert "MNIST, whose vicious models have no result: by the R95 of the post-hoc attack." in markdown
     assert "MNIST, vicious (logits, β_R = 1), seed 2: the loss is nan" in markdown
     assert "seed 2: the loss is nan" in latex
     assert "nan" not in " ".join(" ".join(line) for line in _body(markdown))
     rows = [row for row in csv.DictReader(io.StringIO(text)) if row["task"] == "mnist"]
     assert len(rows) == 10
-    assert {row["rank"] for row in rows} == {""}
-    assert all(row["posthoc_risk95_mean"] for row in rows)
+    assert [row["label"] for row in rows] == [str(label) for label in honest["label"]]
+    assert {row["ranked_by"] for row in rows} == {"posthoc"}
+
+
+def test_table_6_ranks_only_classes_with_test_images(tmp_path):
+    frame = _classes(("mnist", "cifar10"), k=4)
+    frame.loc[(frame["task"] == "mnist") & (frame["label"] == 3), ["n", *MEASURES]] = [0, *[np.nan] * len(MEASURES)]
+    text, markdown, _ = _table6(frame, tmp_path)
+    printed = _body(markdown)
+    assert [line[1] for line in printed[:3]] == ["1 of 3", "2 of 3", "3 of 3"]
+    assert printed[3][1] == "1 of 4"
+    assert "without a rank: classes of MNIST, 1." in markdown
+    rows = [row for row in csv.DictReader(io.StringIO(text)) if row["task"] == "mnist"]
+    assert [row["rank"] for row in rows] == ["1", "2", "3", ""]
+    assert "without a rank" not in _table6(_classes(), tmp_path)[1]
+
+
+def test_the_smallest_beta_r_stands_for_a_task_even_where_it_failed(tmp_path):
+    larger = _classes(betas=(3.0,))
+    frame = pd.concat(
+        [_classes(betas=(1.0,), failed=(("mnist", "vicious", 3),)), larger.loc[larger["role"] == "vicious"]]
+    )
+    chosen = headline(frame)
+    assert set(chosen.loc[chosen["role"] == "vicious", "beta_r"]) == {1.0}
+    text, markdown, _ = _table6(frame, tmp_path)
+    assert {row["beta_r"] for row in csv.DictReader(io.StringIO(text))} == {"1"}
+    assert markdown.count("failed (3 of 3 seeds)") == 6
+    assert "smallest β_R, told as failed" in markdown
 
 
 @pytest.mark.parametrize(("bad", "told"), [(3, "failed (3 of 3 seeds)"), (1, "(1/3 failed)")])
@@ -439,7 +472,7 @@ def test_table_6_of_nothing_but_failures_is_drawn(tmp_path):
 def test_table_6_says_what_was_not_run(tmp_path):
     frame = _classes()
     _, markdown, _ = _table6(frame.loc[frame["role"] == "honest"], tmp_path)
-    assert "not run" in markdown
+    assert {line[8] for line in _body(markdown)} == {"not run"}
 
 
 def test_table_6_of_a_single_seed_has_no_spread_and_says_so(tmp_path):

@@ -10,6 +10,10 @@ from vicious.report import frames
 from vicious.report.headline import headline
 
 PERCENT = 100.0
+CHOICE = (
+    "Vicious models: those with the smallest beta_R, told as failed where they failed, whatever a larger one gives."
+)
+"""A caption's sentence on :func:`by_task`."""
 
 
 def read(path: Path, text: Sequence[str], numbers: Sequence[str], key: Sequence[str]) -> pd.DataFrame:

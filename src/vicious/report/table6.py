@@ -26,7 +26,8 @@ _TEXT = ("dataset", "task", "role", "attack", "outputs", "label_name", "reason",
 _NUMBERS = ("beta_r", "label", "seeds", "failed", "n", *_MEASURES, *(f"{name}_sd" for name in _MEASURES))
 _COUNTS = ("label", "n", "rank", "classes", *(f"{side}_{kind}" for side in _SIDES for kind in ("seeds", "failed")))
 _COLUMNS = (
-    *("dataset", "task", "title", "source", "outputs", "beta_r", "label", "label_name", "n", "rank", "classes"),
+    *("dataset", "task", "title", "source", "outputs", "beta_r", "label", "label_name", "n"),
+    *("rank", "classes", "ranked_by"),
     *(f"{side}_{name}_{end}" for side in _SIDES for name in _MEASURES for end in ("mean", "sd")),
     *(f"{side}_{kind}" for side in _SIDES for kind in ("seeds", "failed")),
     "failures",
@@ -57,8 +58,9 @@ def table6(classes: pd.DataFrame) -> pd.DataFrame:
 
     Of each task: the vicious model with the smallest beta_R and the post-hoc attack on the honest model, on logits where
     there are any. Accuracies are percentages, PSNR is in dB; ``_mean`` and ``_sd`` (ddof 1) are over seeds. ``rank`` 1 of
-    ``classes`` has the highest mean R95 under the vicious model; no rank without one. A task whose models all failed
-    has one row, without a class.
+    ``classes`` has the highest mean R95 under ``ranked_by``: the vicious model, or the post-hoc attack (``posthoc``) where
+    that has no result. A class without a test image has no rank and is none of ``classes``. A task whose models all
+    failed has one row, without a class.
 
     Args:
         classes: rows of per_class.csv.
@@ -101,7 +103,7 @@ def lines(table: pd.DataFrame) -> list[dict[str, Value]]:
         ranked = rows.loc[rows["rank"].notna()]
         title = frames.marked_title(str(task), str(rows["source"].iloc[0]))
         if ranked.empty:
-            printed.append({"title": title, **_without_ranks(rows)})
+            printed.append({"title": title, "class": "all", **_risks95(rows.iloc[0])})
             continue
         ends = ranked if len(ranked) <= 2 * ENDS else pd.concat([ranked.iloc[:ENDS], ranked.iloc[-ENDS:]])
         for index, row in enumerate(ends.to_dict("records")):
@@ -113,13 +115,14 @@ def caption(table: pd.DataFrame) -> str:
     """The caption, with the settings used and how far the ranks can be trusted."""
     return (
         "Who is at risk: classes ranked by the R95 of their test images under the vicious model, the class given away "
-        f"most first. Of each dataset at most the {ENDS} classes with the highest and the {ENDS} with the lowest R95; "
-        "table6.csv has all classes. Beside them the post-hoc attack on honest models. n: test images of the class. Acc.: "
-        "accuracy in %; PSNR in dB. R is the published reconstruction risk, R95 the same on the leading components that "
+        f"most first.{_ranked_by_honest(table)}{_empty(table)} Of each dataset at most the {ENDS} classes with the highest "
+        f"and the {ENDS} with the lowest R95; table6.csv has all classes. {at_risk.CHOICE} Beside them the post-hoc attack "
+        "on honest models. n: test images of the class. Acc.: accuracy in %; PSNR in dB. R is the published reconstruction risk, R95 the same on the leading components that "
         "explain 95% of the variance; larger is worse for privacy. Both compare with the distance to the mean image, so "
         "a class far from it may rank high under any attack: read R95 beside the honest one. Means over the class's "
         "test images, then over seeds; R95 with ± standard deviation over seeds, none for a single seed (table6.csv: "
-        f"for every measure). {at_risk.settings(table, _SIDES, _images(table))}{_warning(table)}"
+        "for every measure); seeds marked there as failed are left out of the model's other means too. "
+        f"{at_risk.settings(table, _SIDES, _images(table))}{_warning(table)}"
     )
 
 
@@ -134,14 +137,15 @@ def _task_rows(task: str, honest: pd.DataFrame, vicious: pd.DataFrame) -> list[d
     found = pd.concat([rows.loc[rows["label"].notna(), ["label", "label_name", "n"]] for rows in sides.values()])
     table = found.drop_duplicates("label").set_index("label").sort_index()
     if table.empty:
-        return [told]
+        return [told | {"ranked_by": ""}]
     for side, rows in sides.items():
         own = rows.loc[rows["label"].notna()].set_index("label").reindex(table.index)
         for name in _MEASURES:
             scale = PERCENT if name == "accuracy" else 1.0
             table[f"{side}_{name}_mean"], table[f"{side}_{name}_sd"] = own[name] * scale, own[f"{name}_sd"] * scale
-    table["rank"] = table["vicious_risk95_mean"].rank(method="first", ascending=False)
-    table["classes"] = len(table)
+    told["ranked_by"] = "vicious" if table["vicious_risk95_mean"].notna().any() else "posthoc"
+    risk95 = table[f"{told['ranked_by']}_risk95_mean"]
+    table["rank"], table["classes"] = risk95.rank(method="first", ascending=False), risk95.notna().sum()
     ordered = table.sort_values("rank", kind="stable").reset_index()
     return [{**told, **{str(name): value for name, value in row.items()}} for row in ordered.to_dict("records")]
 
@@ -158,26 +162,23 @@ def _line(row: Mapping[Any, Any]) -> dict[str, Value]:
     numbers: dict[str, Value] = {
         f"{side}_{name}": float(row[f"{side}_{name}_mean"]) for side in _SIDES for name in _MEASURES[:-1]
     }
-    numbers |= {f"{side}_risk95": _risk95(row, side) for side in _SIDES}
     return {
         "rank": f"{row['rank']} of {row['classes']}",
         "class": _short(str(row["label_name"])),
         "n": int(row["n"]),
         **numbers,
+        **_risks95(row),
     }
 
 
-def _without_ranks(rows: pd.DataFrame) -> dict[str, Value]:
-    """The line of a task whose vicious model has no result."""
-    first = rows.iloc[0]
-    posthoc = None if first["posthoc_seeds"] else _risk95(first, "posthoc")
-    return {"class": "all", "vicious_risk95": _risk95(first, "vicious"), "posthoc_risk95": posthoc}
-
-
-def _risk95(row: Any, side: str) -> Cell:
-    mean, spread = (float(row[f"{side}_risk95_{end}"]) for end in ("mean", "sd"))
-    seeds = int(row[f"{side}_seeds"])
-    return Cell(mean, spread, seeds, seeds + int(row[f"{side}_failed"]))
+def _risks95(row: Any) -> dict[str, Value]:
+    """R95 of both sides, which tells what failed or was not run."""
+    found: dict[str, Value] = {}
+    for side in _SIDES:
+        mean, spread = (float(row[f"{side}_risk95_{end}"]) for end in ("mean", "sd"))
+        seeds = int(row[f"{side}_seeds"])
+        found[f"{side}_risk95"] = Cell(mean, spread, seeds, seeds + int(row[f"{side}_failed"]))
+    return found
 
 
 def _short(name: str) -> str:
@@ -189,6 +190,18 @@ def _short(name: str) -> str:
 def _images(table: pd.DataFrame) -> dict[str, int]:
     """Number of test images of each task."""
     return {str(task): int(n.fillna(0).sum()) for task, n in table.groupby("task")["n"]}
+
+
+def _ranked_by_honest(table: pd.DataFrame) -> str:
+    tasks = dict.fromkeys(table.loc[table["ranked_by"] == "posthoc", "task"])
+    names = ", ".join(frames.title(task) for task in tasks)
+    return f" {names}, whose vicious models have no result: by the R95 of the post-hoc attack." if names else ""
+
+
+def _empty(table: pd.DataFrame) -> str:
+    empty = table.loc[table["label"].notna() & (table["n"] == 0)].groupby("task", sort=False).size()
+    counts = ", ".join(f"{frames.title(str(task))}, {count}" for task, count in empty.items())
+    return f" Without a test image, and so without a rank: classes of {counts}." if counts else ""
 
 
 def _warning(table: pd.DataFrame) -> str:
