@@ -616,10 +616,35 @@ def test_table_7_tells_a_failed_seed(tmp_path):
 def test_table_7_keeps_models_that_failed_throughout(tmp_path):
     honest = (("honest", 0), ("honest", 1))
     _, markdown, _ = _table7(_attributes(failed=honest), tmp_path)
-    assert {line[8] for line in _body(markdown)} == {"failed (2 of 2 seeds)"}
+    assert {line[4] for line in _body(markdown)} == {"failed (2 of 2 seeds)"}
+    assert {line[6] for line in _body(markdown)} == {"failed (2 of 2 seeds)"}, "balanced"
+    assert {line[8] for line in _body(markdown)} == {"failed (2 of 2 seeds)"}, "the difference"
+    assert "are named: honest, without a result; vicious, " in markdown
     _, markdown, _ = _table7(_attributes(failed=(*honest, ("vicious", 0), ("vicious", 1))), tmp_path)
     assert _body(markdown)[0][:2] == ["CelebA", "all"]
     assert markdown.count("failed (2 of 2 seeds)") == 2
+    assert "honest, without a result; vicious, without a result" in markdown
+
+
+def test_table_7_prints_each_value_in_its_column(tmp_path):
+    frame = _attributes(seeds=1, k=1)
+    frame.loc[frame["role"] == "honest", ["accuracy", "balanced"]] = [0.91, 0.62]
+    frame.loc[frame["beta_r"] == 1.0, ["accuracy", "balanced"]] = [0.873, 0.584]
+    frame[["positives", "majority"]] = [100, 0.88]
+    _, markdown, _ = _table7(frame, tmp_path)
+    values = ["5.0", "88.00", "91.00", "87.30", "62.00", "58.40", "-3.70", "vicious"]
+    assert _body(markdown) == [["CelebA", "Has 0", *values]]
+
+
+def test_table_7_calls_no_rounding_below_the_majority(tmp_path):
+    frame = _attributes(seeds=3, k=1)
+    share = next(v for v in np.arange(1, 1000) / 1000 if np.mean([v * 100] * 3) < v * 100)
+    frame[["accuracy", "majority"]] = share
+    text, markdown, _ = _table7(frame, tmp_path)
+    assert next(csv.DictReader(io.StringIO(text)))["below_majority"] == ""
+    assert "honest, 0 of 1 attributes; vicious, 0 of 1 attributes" in markdown
+    one_image = frame.assign(accuracy=share - 1 / 20_000 / 3)
+    assert "honest, 1 of 1 attributes" in _table7(one_image, tmp_path)[1]
 
 
 def test_table_7_of_a_single_seed_on_stand_ins(tmp_path):

@@ -60,9 +60,9 @@ def comparison(summary: pd.DataFrame, comparisons: pd.DataFrame) -> pd.DataFrame
     Accuracies are percentages, PSNR is in dB. Each measure has columns ``_mean``, ``_sd`` (ddof 1, over seeds) and
     ``_n`` (seeds that succeeded; empty where the measure does not apply), and ``_difference``, ``_low``, ``_high`` and
     ``_p``: the mean difference to the post-hoc attack on the honest models of the same seeds, its 95% interval and
-    two-sided p; ``_difference_n`` counts the seeds that both have. ``seeds`` counts the seeds planned. ``failures`` names each seed without a result, and why. The
-    attack ``class_mean`` returns the mean image of the class that the model of that role and beta_R predicts; the last
-    row's ``mean_image`` returns that of all images, for any task.
+    two-sided p; ``_difference_n`` counts the seeds that both have. ``seeds`` counts the seeds planned. ``failures``
+    names each seed without a result, and why. The attack ``class_mean`` returns the mean image of the class that the
+    model of that role and beta_R predicts; the last row's ``mean_image`` returns that of all images, for any task.
 
     Args:
         summary: rows of an experiment's summary.

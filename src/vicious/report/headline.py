@@ -13,9 +13,9 @@ def one_of_each(summary: pd.DataFrame) -> pd.DataFrame:
 def headline(rows: pd.DataFrame) -> pd.DataFrame:
     """Of each task, the rows of one kind of outputs, logits where there are any, and of the smallest beta_R.
 
-    Rows have the columns ``task``, ``role``, ``outputs`` and ``beta_r``; beta_R matters for vicious models only. Results
-    have no say in the choice: the smallest beta_R stands for a task, as failed, even where all its seeds failed and a
-    larger one succeeded.
+    Rows have the columns ``task``, ``role``, ``outputs`` and ``beta_r``; beta_R matters for vicious models only.
+    Results have no say in the choice: the smallest beta_R stands for a task, as failed, even where all its seeds failed
+    and a larger one succeeded.
     """
     kept = [rows.iloc[:0]]
     for _, here in rows.groupby("task", sort=False):

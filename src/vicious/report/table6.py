@@ -56,11 +56,11 @@ def write(classes: Path, out: Path) -> tuple[Path, ...]:
 def table6(classes: pd.DataFrame) -> pd.DataFrame:
     """The numbers of table 6: a row for each task and class, by rank.
 
-    Of each task: the vicious model with the smallest beta_R and the post-hoc attack on the honest model, on logits where
-    there are any. Accuracies are percentages, PSNR is in dB; ``_mean`` and ``_sd`` (ddof 1) are over seeds. ``rank`` 1 of
-    ``classes`` has the highest mean R95 under ``ranked_by``: the vicious model, or the post-hoc attack (``posthoc``) where
-    that has no result. A class without a test image has no rank and is none of ``classes``. A task whose models all
-    failed has one row, without a class.
+    Of each task: the vicious model with the smallest beta_R and the post-hoc attack on the honest model, on logits
+    where there are any. Accuracies are percentages, PSNR is in dB; ``_mean`` and ``_sd`` (ddof 1) are over seeds.
+    ``rank`` 1 of ``classes`` has the highest mean R95 under ``ranked_by``: the vicious model, or the post-hoc attack
+    (``posthoc``) where that has no result. A class without a test image has no rank and is none of ``classes``. A task
+    whose models all failed has one row, without a class.
 
     Args:
         classes: rows of per_class.csv.
@@ -115,13 +115,14 @@ def caption(table: pd.DataFrame) -> str:
     """The caption, with the settings used and how far the ranks can be trusted."""
     return (
         "Who is at risk: classes ranked by the R95 of their test images under the vicious model, the class given away "
-        f"most first.{_ranked_by_honest(table)}{_empty(table)} Of each dataset at most the {ENDS} classes with the highest "
-        f"and the {ENDS} with the lowest R95; table6.csv has all classes. {at_risk.CHOICE} Beside them the post-hoc attack "
-        "on honest models. n: test images of the class. Acc.: accuracy in %; PSNR in dB. R is the published reconstruction risk, R95 the same on the leading components that "
-        "explain 95% of the variance; larger is worse for privacy. Both compare with the distance to the mean image, so "
-        "a class far from it may rank high under any attack: read R95 beside the honest one. Means over the class's "
-        "test images, then over seeds; R95 with ± standard deviation over seeds, none for a single seed (table6.csv: "
-        "for every measure); seeds marked there as failed are left out of the model's other means too. "
+        f"most first.{_ranked_by_honest(table)}{_empty(table)} Of each dataset at most the {ENDS} classes with the "
+        f"highest and the {ENDS} with the lowest R95; table6.csv has all classes. {at_risk.CHOICE} Beside them the "
+        "post-hoc attack on honest models. n: test images of the class. Acc.: accuracy in %; PSNR in dB. R is the "
+        "published reconstruction risk, R95 the same on the leading components that explain 95% of the variance; "
+        "larger is worse for privacy. Both compare with the distance to the mean image, so a class far from it may rank "
+        "high under any attack: read R95 beside the honest one. Means over the class's test images, then over seeds; R95 "
+        "with ± standard deviation over seeds, none for a single seed (table6.csv: for every measure); seeds marked "
+        "there as failed are left out of the model's other means too. "
         f"{at_risk.settings(table, _SIDES, _images(table))}{_warning(table)}"
     )
 

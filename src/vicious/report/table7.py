@@ -53,8 +53,8 @@ def table7(attributes: pd.DataFrame) -> pd.DataFrame:
     Of each task: the honest models, and the vicious ones with the smallest beta_R, on logits where there are any.
     Accuracies and ``majority``, the share of the commoner value in the test set, are percentages; ``_mean`` and ``_sd``
     (ddof 1) are over seeds, ``difference`` is vicious minus honest of the same seed, over the ``difference_n`` seeds
-    that both have. ``below_majority`` names the models
-    whose mean accuracy is below the majority rate. A task whose models all failed has one row, without an attribute.
+    that both have. ``below_majority`` names the models whose mean accuracy is below the majority rate by more than
+    rounding. A task whose models all failed has one row, without an attribute.
 
     Args:
         attributes: rows of per_attribute.csv.
@@ -91,25 +91,31 @@ def lines(table: pd.DataFrame) -> list[dict[str, Value]]:
 
 def caption(table: pd.DataFrame) -> str:
     """The caption, with the settings used, and why an accuracy may be below the majority rate."""
-    shown = table.loc[table["attribute"] != ""]
-    below = "; ".join(
-        f"{role}, {int(shown['below_majority'].isin((role, _BOTH)).sum())} of {len(shown)} attributes"
-        for role in _ROLES
-    )
+    below = "; ".join(f"{role}, {_below(table, role)}" for role in _ROLES)
     return (
         "Test accuracy of each attribute, honest against vicious models, beside the majority rate: the accuracy of "
         f"always answering the commoner value. Models with a mean accuracy below that rate are named: {below}. The loss "
         "weights positives by negatives/positives of the training images, as the original does. This balances the two "
         "values and so lowers plain accuracy on rare attributes, even below the majority rate; it does not say that a "
-        "model learned nothing of them: the balanced accuracy, the mean of those on images with and without the attribute, "
-        "is 50% by guessing. Positives: share of the test images. Mean ± standard deviation over seeds, none "
-        "for a single seed; seeds without a result are counted as failed and left out of the mean; the difference, in "
-        "percentage points, is over seeds that both have, others counted as failed. "
+        "model learned nothing of them: the balanced accuracy, the mean of those on images with and without the "
+        f"attribute, is 50% by guessing. {at_risk.CHOICE} Positives: share of the test images. Mean ± standard "
+        "deviation over seeds, none for a single seed; seeds without a result are counted as failed and left out of the "
+        "mean; the difference, in percentage points, is over seeds that both have, others counted as failed. "
         f"{at_risk.settings(table, _ROLES, _images(table))}"
     )
 
 
 _BOTH = "honest, vicious"
+_ROUNDING = 1e-5
+"""Percentage points: more than rounding makes, less than one test image of a million."""
+
+
+def _below(table: pd.DataFrame, role: str) -> str:
+    """How many of the attributes that a role has a result for are below the majority rate."""
+    shown = table.loc[table[f"{role}_accuracy_mean"].notna()]
+    if shown.empty:
+        return "without a result"
+    return f"{int(shown['below_majority'].isin((role, _BOTH)).sum())} of {len(shown)} attributes"
 
 
 def _task_rows(task: str, honest: pd.DataFrame, vicious: pd.DataFrame) -> list[dict[str, Any]]:
@@ -147,7 +153,7 @@ def _attribute(rows: pd.DataFrame) -> dict[str, Any]:
         **{f"{role}_balanced_mean": cell.mean for role, cell in balanced.items()},
         **{f"{role}_balanced_sd": cell.sd for role, cell in balanced.items()},
         **{"difference_mean": gain.mean, "difference_sd": gain.sd, "difference_n": gain.ok},
-        "below_majority": ", ".join(role for role in _ROLES if cells[role].mean < majority),
+        "below_majority": ", ".join(role for role in _ROLES if cells[role].mean < majority - _ROUNDING),
     }
 
 
@@ -172,12 +178,7 @@ def _line(row: Mapping[Any, Any]) -> dict[str, Value]:
     }
     if not row["attribute"]:
         return {"attribute": "all", **cells, "below_majority": ""}
-    balanced = {
-        f"{role}_balanced": None
-        if np.isnan(float(row[f"{role}_balanced_mean"]))
-        else replace(cells[role], mean=float(row[f"{role}_balanced_mean"]), sd=float(row[f"{role}_balanced_sd"]))
-        for role in _ROLES
-    }
+    balanced = {f"{role}_balanced": _balanced(row, role, cell) for role, cell in cells.items()}
     return {
         "attribute": str(row["attribute"]).replace("_", " "),
         "positives": PERCENT * int(row["positives"]) / int(row["n"]),
@@ -187,6 +188,12 @@ def _line(row: Mapping[Any, Any]) -> dict[str, Value]:
         "difference": _difference(row, cells),
         "below_majority": str(row["below_majority"]),
     }
+
+
+def _balanced(row: Mapping[Any, Any], role: str, accuracy: Cell) -> Cell | None:
+    """Balanced accuracy over the same seeds; None where the test images have one value only."""
+    mean, spread = (float(row[f"{role}_balanced_{end}"]) for end in ("mean", "sd"))
+    return None if accuracy.ok and np.isnan(mean) else replace(accuracy, mean=mean, sd=spread)
 
 
 def _difference(row: Mapping[Any, Any], cells: Mapping[str, Cell]) -> Cell | None:

@@ -2,8 +2,8 @@
 
 A table has a frame, written as CSV whole and unrounded, and lines to print. A printed value is text, a number, a
 :class:`~vicious.report.frames.Cell` (mean ± standard deviation over seeds, with its failures marked), a
-:class:`Difference` (marked alike), or None where it does not apply. In LaTeX, a title's ``(synthetic stand-in)`` becomes a dagger that
-the caption explains, and a table that is too long for a page is continued in further floats.
+:class:`Difference` (marked alike), or None where it does not apply. In LaTeX, a title's ``(synthetic stand-in)``
+becomes a dagger that the caption explains, and a table that is too long for a page is continued in further floats.
 """
 
 import math
@@ -107,7 +107,7 @@ def write(
 
 
 def escape_latex(text: str) -> str:
-    """``text`` with every sign that LaTeX would act on made literal; an unknown one beyond ASCII is told as [U+00E9]."""
+    """``text`` with every sign that LaTeX would act on made literal; an unknown one beyond ASCII as [U+00E9]."""
     return "".join(
         _LATEX_SIGNS.get(sign, sign if sign.isascii() else f"[U+{ord(sign):04X}]") for sign in " ".join(text.split())
     )
