@@ -329,13 +329,16 @@ def test_table_5_has_means_over_seeds_of_every_estimator_and_attack(study):
 
 
 def test_table_5_marks_where_the_risk_calls_the_vicious_model_the_safer_one(study):
-    table, summary = study(tasks=("mnist",)).table5()
-    by_role = table.pivot_table(index="estimator", columns="role", values="risk_mean")
+    case = study(tasks=("mnist",))
+    table, summary = case.table5()
+    risks = pd.read_csv(case.estimators).pivot_table(index=["estimator", "seed"], columns="role", values="risk")
     order = table.loc[table["role"] == "vicious"].set_index("estimator")["order"]
-    psnr = summary.groupby("role")["psnr"].mean()
-    assert psnr["vicious"] > psnr["honest"]
-    for estimator, row in by_role.iterrows():
-        assert order[estimator] == (table5.AS_REFERENCE if row["vicious"] > row["honest"] else table5.REVERSED)
+    psnr = summary.pivot_table(index="seed", columns="role", values="psnr")
+    assert (psnr["vicious"] > psnr["honest"]).all()
+    for estimator, rows in risks.groupby("estimator"):
+        higher = set(rows["vicious"] > rows["honest"])
+        expected = {True: table5.AS_REFERENCE, False: table5.REVERSED}[higher.pop()]
+        assert order[estimator] == (table5.UNCLEAR if higher else expected)
     assert order["truncated 2.2e-16"] == table5.REVERSED
     assert order["share 0.95"] == table5.AS_REFERENCE
     assert table.loc[table["role"] == "honest", "order"].isna().all()
@@ -343,7 +346,55 @@ def test_table_5_marks_where_the_risk_calls_the_vicious_model_the_safer_one(stud
     assert [line["estimator"] for line in printed][:2] == ["cut-off 2.2e-16 d", "cut-off 1.2e-07 d"]
     assert printed[0]["order"] == table5.REVERSED
     count = sum(line["order"] == table5.REVERSED for line in printed)
-    assert f"in {count} of the {len(table5.PRINTED)} lines" in table5.caption(table, summary)
+    assert f" {count} of the {len(table5.PRINTED)} lines that compare two are reversed" in table5.caption(
+        table, summary
+    )
+
+
+@pytest.mark.parametrize(("seed", "column"), [(0, "risk"), (1, "psnr")])
+def test_table_5_calls_an_order_unclear_that_not_every_seed_shows(study, seed, column):
+    case = study(tasks=("mnist",), models=(HONEST, VICIOUS))
+    summary, agreed = frames.read_summary(case.summary), table5.read_agreement(case.agreement)
+    rows = table5.read_estimators(case.estimators)
+    assert _orders(rows, agreed, summary)["share 0.95"] == table5.AS_REFERENCE
+    frame = rows if column == "risk" else summary
+    other = (frame["role"] == "vicious") & (frame["seed"] == seed)
+    frame.loc[other, column] = (
+        frame.loc[(frame["role"] == "honest") & (frame["seed"] == seed), column].to_numpy() - 1e-3
+    )
+    assert _orders(rows, agreed, summary)["share 0.95"] == table5.UNCLEAR
+    table = table5.table5(rows, agreed, summary)
+    count = sum(line["order"] == table5.UNCLEAR for line in table5.lines(table))
+    assert f"are reversed, {count} unclear." in table5.caption(table, summary)
+    alone = [frame.loc[frame["seed"] == seed] for frame in (rows, summary)]
+    assert _orders(alone[0], agreed, alone[1])["share 0.95"] == table5.REVERSED, "a single seed decides alone"
+
+
+def _orders(rows, agreed, summary):
+    table = table5.table5(rows, agreed, summary)
+    return table.loc[table["role"] == "vicious"].set_index("estimator")["order"]
+
+
+def test_table_5_prints_each_value_in_its_column(study, tmp_path):
+    case = study(tasks=("mnist",), models=(HONEST, VICIOUS), failed=[("mnist", HONEST, 2)], own=True)
+    rows, agreed = pd.read_csv(case.estimators), pd.read_csv(case.agreement)
+    shown = rows["estimator"] == "share 0.95"
+    rows.loc[shown, ["rank", "share"]] = [79, 0.9512]
+    rows.loc[shown & (rows["role"] == "honest"), list(table5.MEASURED)] = [1.1, 1.2, 1.3, 0.4]
+    rows.loc[shown & (rows["role"] == "vicious"), list(table5.MEASURED)] = [1.5, 1.6, 1.7, 0.8]
+    here = agreed["estimator"] == "share 0.95"
+    agreed.loc[here & (agreed["reference"] == "psnr"), ["agree", "spearman"]] = [0.61, 0.72]
+    agreed.loc[here & (agreed["reference"] == "ssim"), ["agree", "spearman"]] = [0.83, 0.94]
+    rows.to_csv(case.estimators, index=False)
+    agreed.to_csv(case.agreement, index=False)
+    table5.write(case.estimators, case.agreement, case.summary, tmp_path)
+    text = (tmp_path / "table5.md").read_text(encoding="utf-8")
+    (line,) = [line for line in text.splitlines() if "share 0.95 (R95)" in line]
+    failed = "(1/3 failed)"
+    honest, vicious = f"1.100 ± 0.000 {failed}", "1.500 ± 0.000"
+    of_honest = (f"1.200 {failed}", f"1.300 {failed}", f"0.400 {failed}")
+    expected = ("share 0.95 (R95)", "79", "0.9512", honest, vicious, "as PSNR", *of_honest, "0.61", "0.83", "0.72")
+    assert line[2:-2].split(" | ")[1:] == list(expected)
 
 
 def test_table_5_compares_the_seeds_that_both_have(study):

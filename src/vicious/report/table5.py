@@ -38,7 +38,7 @@ _NUMBERS = ("beta_r", "seed", "parameter", "rank", "pixels", "share", *MEASURED)
 _AGREED = ("agree", "agree_models", "spearman")
 _AGREEMENT_TEXT = ("dataset", "task", "estimator", "kind", "reference")
 _AGREEMENT_NUMBERS = ("parameter", *_AGREED, "pairs", "models")
-AS_REFERENCE, REVERSED = "as PSNR", "reversed"
+AS_REFERENCE, REVERSED, UNCLEAR = "as PSNR", "reversed", "unclear"
 
 
 @dataclass(frozen=True)
@@ -171,9 +171,10 @@ def table5(estimators: pd.DataFrame, agreement: pd.DataFrame, summary: pd.DataFr
     ``risk``, ``risk_class_mean``, ``risk_float32`` and ``error_outside`` have columns ``_mean``, ``_sd`` (ddof 1, over
     seeds) and ``_n`` (seeds that succeeded); ``seeds`` counts those planned. The agreements are those of the task and
     estimator, over all its attacks, and stand in each of its rows. ``order`` compares R of the attack and of the
-    post-hoc one on the honest models, mean over the seeds that both have: "as PSNR" or "reversed", where the risk
-    calls that model the safer one that PSNR calls the worse; empty where it does not apply. ``failures`` says why seeds
-    have no result. Where all attacks of a task failed, its rows have no estimator.
+    post-hoc one on the honest models of the same seed: "as PSNR", "reversed" where the risk calls that model the safer
+    one that PSNR calls the worse, or "unclear" where the seeds that both have do not agree in the sign of the
+    difference of R and of PSNR; empty where it does not apply. ``failures`` says why seeds have no result. Where all
+    attacks of a task failed, its rows have no estimator.
 
     Args:
         estimators: rows of estimators.csv.
@@ -237,17 +238,19 @@ PRINTED_COLUMNS = (
 def caption(table: pd.DataFrame, summary: pd.DataFrame) -> str:
     """The caption, with the settings used and how to read the cells."""
     orders = [line["order"] for line in lines(table) if line["order"]]
-    reversed_lines = orders.count(REVERSED)
-    verdict = f" This is so in {reversed_lines} of the {len(orders)} lines that compare two." if orders else ""
+    counts = f"{orders.count(REVERSED)} of the {len(orders)} lines that compare two are {REVERSED}"
+    verdict = f" {counts}, {orders.count(UNCLEAR)} {UNCLEAR}." if orders else ""
     return (
         "The reconstruction risk R under different estimators of the covariance's inverse. Cut-off c d: components "
         "with an eigenvalue above c times d times the largest, for d pixels; 1.2e-07 d is the published definition, "
         "2.2e-16 d what a float64 pseudo-inverse keeps. Ridge: in units of the mean variance. Share: the fewest leading "
         "components that explain that share of the variance. No whitening: plain distances. Rank: components kept. "
-        "R of the post-hoc attack on honest models and of the vicious model with the smallest beta_R: mean ± standard "
-        "deviation over seeds, none for a single seed; larger is worse for privacy, 1 is guessing the mean image. "
-        f"Order: {REVERSED} where R calls the vicious model the safer one although its mean PSNR is higher, or the other "
-        f"way round.{verdict}{_printed_outputs(table)} Class mean: R of the mean image of the class that the honest model predicts. "
+        "R of the post-hoc attack on honest models and of the vicious model with the smallest beta_R, even where that "
+        "failed: mean ± standard deviation over seeds, none for a single seed; seeds without a result are counted as "
+        "failed and left out of every mean; larger is worse for privacy, 1 is guessing the mean image. "
+        f"Order: {REVERSED} where R calls the vicious model the safer one although its PSNR is higher, or the "
+        f"other way round; {UNCLEAR} where this is not the same for every seed; a single seed decides alone.{verdict}"
+        f"{_printed_outputs(table)} Class mean: R of the mean image of the class that the honest model predicts. "
         "Float32: R of the post-hoc attack from a factorisation and arithmetic in float32. Error outside: share of the "
         "post-hoc attack's squared error outside the kept components. Agreement: share of (test image, pair of "
         "attacks) that R orders as PSNR or SSIM does, ties half, over all attacks on the same task and seed; 0.5 is "
@@ -341,21 +344,22 @@ def _measured(profile: Profile, here: Sequence[Profile], estimator: str) -> dict
 
 
 def _order(profile: Profile, here: Sequence[Profile], estimator: str) -> str | None:
-    """Whether R orders this model and the honest one, post-hoc, as PSNR does."""
+    """Whether R orders this model and the honest one, post-hoc, as PSNR does, if all seeds agree about it."""
     honest = [one for one in here if (one.group.role, one.group.outputs) == ("honest", profile.group.outputs)]
     if profile.group.role == "honest" or not honest:
         return None
     risk, quality = (
-        [mine[seed] - theirs[seed] for seed in mine if seed in theirs]
+        np.sign([mine[seed] - theirs[seed] for seed in mine if seed in theirs])
         for mine, theirs in (
             (profile.by_seed(estimator), honest[0].by_seed(estimator)),
             (profile.psnr, honest[0].psnr),
         )
     )
-    product = np.mean(risk) * np.mean(quality) if risk and quality else 0.0
-    if not np.isfinite(product) or product == 0:
+    if not len(risk) or np.isnan([*risk, *quality]).any():
         return None
-    return AS_REFERENCE if product > 0 else REVERSED
+    if len({*risk}) > 1 or len({*quality}) > 1:
+        return UNCLEAR
+    return {1: AS_REFERENCE, -1: REVERSED}.get(int(risk[0] * quality[0]))
 
 
 def _agreed(agreement: pd.DataFrame, task: str, estimator: str) -> dict[str, float]:
@@ -400,5 +404,8 @@ def _cell(row: Mapping[Any, Any] | None) -> Cell:
     return Cell(float(row["risk_mean"]), float(row["risk_sd"]), int(row["risk_n"]), int(row["seeds"]))
 
 
-def _mean(row: Mapping[Any, Any] | None, column: str) -> float | None:
-    return None if row is None else float(row[f"{column}_mean"])
+def _mean(row: Mapping[Any, Any] | None, column: str) -> Cell | None:
+    """A mean without its spread, for want of room."""
+    if row is None:
+        return None
+    return Cell(float(row[f"{column}_mean"]), np.nan, int(row[f"{column}_n"]), int(row["seeds"]))

@@ -99,8 +99,8 @@ def caption(table: pd.DataFrame) -> str:
         "values and so lowers plain accuracy on rare attributes, even below the majority rate; it does not say that a "
         "model learned nothing of them: the balanced accuracy, the mean of those on images with and without the "
         f"attribute, is 50% by guessing. {at_risk.CHOICE} Positives: share of the test images. Mean ± standard "
-        "deviation over seeds, none for a single seed; seeds without a result are counted as failed and left out of the "
-        "mean; the difference, in percentage points, is over seeds that both have, others counted as failed. "
+        "deviation over seeds, none for a single seed; seeds without a result are counted as failed and left out of "
+        "the mean; the difference, in percentage points, is over seeds that both have, others counted as failed. "
         f"{at_risk.settings(table, _ROLES, _images(table))}"
     )
 
