@@ -120,9 +120,9 @@ def caption(table: pd.DataFrame) -> str:
         "post-hoc attack on honest models. n: test images of the class. Acc.: accuracy in %; PSNR in dB. R is the "
         "published reconstruction risk, R95 the same on the leading components that explain 95% of the variance; "
         "larger is worse for privacy. Both compare with the distance to the mean image, so a class far from it may "
-        "rank high under any attack: read R95 beside the honest one. Means over the class's test images, then over seeds; "
-        "R95 with ± standard deviation over seeds, none for a single seed (table6.csv: for every measure); seeds marked "
-        "there as failed are left out of the model's other means too. "
+        "rank high under any attack: read R95 beside the honest one. Means over the class's test images, then over "
+        "seeds; R95 with ± standard deviation over seeds, none for a single seed (table6.csv: for every measure); "
+        "seeds marked there as failed are left out of the model's other means too. "
         f"{at_risk.settings(table, _SIDES, _images(table))}{_warning(table)}"
     )
 
