@@ -118,7 +118,7 @@ def caption(table: pd.DataFrame) -> str:
         f"most first.{_ranked_by_honest(table)}{_empty(table)} Of each dataset at most the {ENDS} classes with the "
         f"highest and the {ENDS} with the lowest R95; table6.csv has all classes. {at_risk.CHOICE} Beside them the "
         "post-hoc attack on honest models. n: test images of the class. Acc.: accuracy in %; PSNR in dB. R is the "
-        "published reconstruction risk, R95 the same on the leading components that explain 95% of the variance; "
+        "reconstruction risk as table 1 defines it, R95 the same on the leading components that explain 95% of the variance; "
         "larger is worse for privacy. Both compare with the distance to the mean image, so a class far from it may "
         "rank high under any attack: read R95 beside the honest one. Means over the class's test images, then over "
         "seeds; R95 with ± standard deviation over seeds, none for a single seed (table6.csv: for every measure); "
