@@ -10,10 +10,10 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from vicious import __version__
-from vicious.config import PARAMS_FILE, json_schema, load_params
+from vicious.config import PARAMS_FILE, DetectorName, json_schema, load_params
 from vicious.data.catalog import CATALOG
 from vicious.data.tasks import CELEBA_SETS
 from vicious.errors import ViciousError
@@ -183,7 +183,15 @@ def _assess_risk(a: Arguments) -> None:
 def _evaluate_defense(a: Arguments) -> None:
     from vicious.defense.evaluate import evaluate_defense
 
-    evaluate_defense(a.data, a.target, a.out, user_images=a.user_images, draws=a.draws, device=_device(a))
+    evaluate_defense(
+        a.data,
+        a.target,
+        a.out,
+        detectors=a.detectors,
+        user_images=a.user_images,
+        draws=a.draws,
+        device=_device(a),
+    )
 
 
 def _summarize(a: Arguments) -> None:
@@ -311,10 +319,11 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--cutoff", type=_not_negative, required=True)
     _compute(sub)
 
-    sub = command("evaluate-defense", _evaluate_defense, "score a target model with every detector", "data", "target")
+    sub = command("evaluate-defense", _evaluate_defense, "score a target model with some detectors", "data", "target")
     _data(sub)
     sub.add_argument("--target", type=Path, required=True, help="weights of the target model")
     sub.add_argument("--out", type=Path, required=True, help="CSV to write")
+    sub.add_argument("--detectors", choices=get_args(DetectorName), nargs="+", required=True)
     sub.add_argument("--user-images", type=_count, nargs="+", required=True)
     sub.add_argument("--draws", type=_count, required=True)
     _compute(sub)

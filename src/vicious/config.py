@@ -21,6 +21,18 @@ PARAMS_FILE = Path("params.yaml")
 
 DatasetName = Literal["mnist", "fashion_mnist", "cifar10", "cifar100", "tiny_imagenet", "celeba"]
 ScaleName = Literal["smoke", "demo", "pilot", "paper"]
+DetectorName = Literal[
+    "linear_decodability",
+    "own_decoder",
+    "within_class_scatter",
+    "effective_rank",
+    "entropy",
+    "margin",
+    "calibration",
+    "jacobian_spectrum",
+    "gradient_norm",
+    "finetuning",
+]
 AttributeSet = Literal["k1", "k2", "k3", "k4", "k5", "k6", "k7", "k8", "k9", "k10", "k15", "k20", "k30", "k40"]
 
 OFFICIAL_NAMES = sorted(
@@ -167,6 +179,9 @@ class ScaleParams(Strict):
     attribute_sets: AttributeSets
     class_counts: ClassCounts
     gallery: Count = Field(description="test images kept with their reconstructions for the gallery figures")
+    detectors: Annotated[list[DetectorName], Field(min_length=1), Distinct] = Field(
+        description="that judge every honest and vicious model; those that use weights or queries take seconds a draw"
+    )
     user_images: Annotated[list[Annotated[int, Field(ge=10)]], Field(min_length=1), Distinct] = Field(
         description="numbers of the user's own labelled images that a detector gets"
     )

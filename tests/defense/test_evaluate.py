@@ -1,17 +1,22 @@
 """Evaluation of detectors over models."""
 
+from typing import get_args
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
+from vicious.config import DetectorName
 from vicious.defense.collect import auroc, collect_detection, separation, tpr_at_fpr
+from vicious.defense.detectors import BY_NAME
 from vicious.defense.evaluate import evaluate_defense
 from vicious.training.jobs import train_honest
 from vicious.training.loop import Schedule
 
 CPU = torch.device("cpu")
+LINEAR = "linear_decodability"
 
 
 @pytest.fixture
@@ -24,7 +29,7 @@ def target(prepared, tmp_path, monkeypatch):
 def test_a_row_per_draw_and_the_same_bytes_twice(prepared, target, tmp_path):
     outs = [tmp_path / "a.csv", tmp_path / "b.csv"]
     for out in outs:
-        evaluate_defense(prepared.folder, target, out, user_images=[10, 30], draws=2, device=CPU)
+        evaluate_defense(prepared.folder, target, out, detectors=[LINEAR], user_images=[10, 30], draws=2, device=CPU)
     assert outs[0].read_bytes() == outs[1].read_bytes()
     frame = pd.read_csv(outs[0])
     assert frame[["n_user", "draw"]].to_numpy().tolist() == [[10, 0], [10, 1], [30, 0], [30, 1]]
@@ -33,10 +38,26 @@ def test_a_row_per_draw_and_the_same_bytes_twice(prepared, target, tmp_path):
 
 
 def test_more_user_images_than_there_are_is_a_failed_row_not_a_missing_one(prepared, target, tmp_path):
-    evaluate_defense(prepared.folder, target, tmp_path / "a.csv", user_images=[10, 41], draws=1, device=CPU)
+    evaluate_defense(
+        prepared.folder, target, tmp_path / "a.csv", detectors=[LINEAR], user_images=[10, 41], draws=1, device=CPU
+    )
     frame = pd.read_csv(tmp_path / "a.csv")
     assert frame["status"].tolist() == ["ok", "failed"]
     assert "only 40 images" in frame["reason"][1]
+
+
+def test_every_detector_judges_a_real_model_and_leaves_it_alone(prepared, target, tmp_path):
+    before = target.read_bytes()
+    names = get_args(DetectorName)
+    assert names == tuple(BY_NAME)
+    evaluate_defense(
+        prepared.folder, target, tmp_path / "a.csv", detectors=names, user_images=[20], draws=1, device=CPU
+    )
+    frame = pd.read_csv(tmp_path / "a.csv")
+    assert frame["detector"].tolist() == list(names)
+    assert (frame["status"] == "ok").all()
+    assert np.isfinite(frame["score"]).all()
+    assert target.read_bytes() == before
 
 
 def test_auroc_agrees_with_scikit_learn():

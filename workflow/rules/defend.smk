@@ -16,6 +16,7 @@ rule evaluate_defense:
         gpu=GPUS,
     params:
         data=subpath(input[0], parent=True),
+        detectors=STUDY.detectors,
         user_images=STUDY.user_images,
         draws=STUDY.draws,
         threads=PARAMS.runtime.threads,
@@ -25,7 +26,7 @@ rule evaluate_defense:
         "Judge {wildcards.model} on {wildcards.task}, seed {wildcards.seed}"
     shell:
         "vicious evaluate-defense --data {params.data:q} --target {input.target:q} --out {output.scores:q}"
-        " --user-images {params.user_images} --draws {params.draws} --threads {params.threads}"
+        " --detectors {params.detectors} --user-images {params.user_images} --draws {params.draws} --threads {params.threads}"
         " --device {params.device} --provenance {output.provenance:q} 2> {log:q}"
 
 

@@ -1,15 +1,25 @@
-"""What every detector is: a score from a target model's outputs on the user's own images; higher = more vicious.
+"""What every detector is: a score from what a user has in hand; higher = more vicious.
 
-A detector sees neither the attack model, nor training data, nor any image that is not the user's.
+A detector sees neither the attack model, nor training data, nor any image that is not the user's own.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vicious.errors import MetricError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+FEWEST = 10
+"""Images that a user must have at least."""
+Access = Literal["outputs", "queries", "weights"]
+"""What a detector needs of the model: its outputs on the user's images; on any image the user makes; its weights."""
+Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -17,30 +27,65 @@ class Evidence:
     """What a user has in hand.
 
     Attributes:
-        images: (n, d), the user's own images, pixels in [0, 1].
+        images: (n, C, H, W), the user's own images, pixels in [0, 1].
         labels: (n,) classes or (n, K) attributes, as the user knows them.
         logits: (n, K), the target model's outputs on them.
+        query: images (m, C, H, W) in [0, 1] -> logits (m, K); None where only outputs are known.
+        model: the target model in evaluation mode, not to be changed; None where its weights are not known.
+        seed: of a detector's own random choices.
+
+    Raises:
+        MetricError: unlike numbers of images, labels and logits; fewer than :data:`FEWEST`; fewer than two outputs for
+            classes; a label that is no output's; or values that are not finite.
     """
 
-    images: NDArray[np.float64]
+    images: NDArray[np.float32]
     labels: NDArray[np.int64]
-    logits: NDArray[np.float64]
+    logits: Array
+    query: Callable[[NDArray[np.float32]], Array] | None = None
+    model: "nn.Module | None" = None
+    seed: int = 0
 
     def __post_init__(self) -> None:
         if len(self.images) != len(self.logits) or len(self.labels) != len(self.logits):
             raise MetricError(
                 f"images ({len(self.images)}), labels ({len(self.labels)}) and logits ({len(self.logits)}) must be equally many"
             )
-        if len(self.images) < 10:
-            raise MetricError(f"a detector needs at least 10 of the user's images, got {len(self.images)}")
+        if len(self.images) < FEWEST:
+            raise MetricError(f"a detector needs at least {FEWEST} of the user's images, got {len(self.images)}")
         for name in ("images", "logits"):
             if not np.isfinite(getattr(self, name)).all():
                 raise MetricError(f"the {name} hold values that are not finite: the model or the input is damaged")
+        outputs = self.logits.shape[1]
+        if self.multilabel:
+            fits = self.labels.shape == self.logits.shape and bool(np.isin(self.labels, (0, 1)).all())
+        else:
+            fits = outputs > 1 and bool(((self.labels >= 0) & (self.labels < outputs)).all())
+        if not fits:
+            raise MetricError(f"the labels do not fit {outputs} outputs: classes from 0, or an attribute for each")
 
     @property
     def multilabel(self) -> bool:
         """Labels are attributes, not classes."""
         return self.labels.ndim == 2
+
+    @property
+    def pixels(self) -> Array:
+        """The images as rows, (n, d)."""
+        return self.images.reshape(len(self.images), -1).astype(np.float64)
+
+    @property
+    def predicted(self) -> Array:
+        """The predicted class one-hot, or the predicted attributes, (n, K)."""
+        return predicted(self.logits, self.multilabel)
+
+    def limited(self, access: Access) -> "Evidence":
+        """The same without what a detector of that access has no use for."""
+        return replace(
+            self,
+            query=self.query if access != "outputs" else None,
+            model=self.model if access == "weights" else None,
+        )
 
 
 @dataclass(frozen=True)
@@ -49,10 +94,49 @@ class Detector:
 
     Attributes:
         name: as in tables.
-        access: what it needs of the model: "outputs" or "weights".
-        score: evidence -> score, higher = more vicious; deterministic.
+        access: what it needs of the model.
+        measure: evidence -> score, higher = more vicious; deterministic given the evidence's seed.
     """
 
     name: str
-    access: str
-    score: Callable[[Evidence], float]
+    access: Access
+    measure: Callable[[Evidence], float]
+
+    def score(self, evidence: Evidence) -> float:
+        """The score of some evidence, limited to what the detector says that it needs.
+
+        Raises:
+            MetricError: the evidence lacks it, or there is no finite score.
+        """
+        given = evidence.limited(self.access)
+        if (self.access == "queries" and given.query is None) or (self.access == "weights" and given.model is None):
+            raise MetricError(f"the detector {self.name} needs the model's {self.access}")
+        found = float(self.measure(given))
+        if not np.isfinite(found):
+            raise MetricError(f"the detector {self.name} gives {found}: its outputs are degenerate")
+        return found
+
+
+def predicted(logits: Array, multilabel: bool) -> Array:
+    """The predicted class one-hot, or the predicted attributes, (n, K)."""
+    if multilabel:
+        return (logits >= 0).astype(np.float64)
+    return np.eye(logits.shape[1])[logits.argmax(1)]
+
+
+def standardised(logits: Array) -> Array:
+    """Zero mean and unit variance per output; a constant output becomes 0."""
+    spread = logits.std(0)
+    return (logits - logits.mean(0)) / np.where(spread > 1e-12 * (1 + np.abs(logits).max()), spread, np.inf)
+
+
+def beyond_label(evidence: Evidence) -> tuple[Array, int]:
+    """What of the standardised logits the predicted label does not explain, (n, K), and the degrees of freedom left.
+
+    The least squares residual on the one-hot predicted class, or on a constant and the predicted attributes.
+    """
+    label = evidence.predicted
+    features = np.hstack([np.ones((len(label), 1)), label])
+    x = standardised(evidence.logits)
+    solution, _, rank, _ = np.linalg.lstsq(features, x, rcond=None)
+    return x - features @ solution, len(x) - int(rank)

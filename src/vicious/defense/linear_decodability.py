@@ -9,13 +9,11 @@ fitted, each with its best ridge penalty. 0: logits tell nothing beyond the labe
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
-from vicious.defense.detector import Detector, Evidence
+from vicious.defense.detector import Array, Detector, Evidence, standardised
 
 FOLDS = 5
 PENALTIES = tuple(10.0**power for power in np.arange(-2, 4.01, 0.5))
-Array = NDArray[np.float64]
 
 
 def score(evidence: Evidence) -> float:
@@ -23,25 +21,12 @@ def score(evidence: Evidence) -> float:
 
     Constant pixels carry no variance; where all images are equal there is nothing to explain and the score is 0.
     """
-    label = _predicted(evidence)
-    base = _cross_validated_error(label, evidence.images)
+    label, pixels = evidence.predicted, evidence.pixels
+    base = _cross_validated_error(label, pixels)
     if base <= 0:
         return 0.0
-    both = _cross_validated_error(np.hstack([_standardised(evidence.logits), label]), evidence.images)
+    both = _cross_validated_error(np.hstack([standardised(evidence.logits), label]), pixels)
     return 1.0 - both / base
-
-
-def _predicted(evidence: Evidence) -> Array:
-    """The predicted class one-hot, or the predicted attributes, (n, K)."""
-    if evidence.multilabel:
-        return (evidence.logits >= 0).astype(np.float64)
-    return np.eye(evidence.logits.shape[1])[evidence.logits.argmax(1)]
-
-
-def _standardised(logits: Array) -> Array:
-    """Zero mean and unit variance per output; a constant output becomes 0."""
-    spread = logits.std(0)
-    return (logits - logits.mean(0)) / np.where(spread > 1e-12 * (1 + np.abs(logits).max()), spread, np.inf)
 
 
 def _cross_validated_error(features: Array, images: Array) -> float:

@@ -1,0 +1,32 @@
+"""Gradient norm of the classification loss: how far the model is from an optimum of what it claims to be trained for.
+
+Reasoning: a model trained for two losses stops where their weighted gradients cancel, not where that of the classification loss is
+small. The user's images were not trained on, so an honest model's gradient is not 0 either.
+
+The score is the norm of the gradient of the mean loss on the user's images, in evaluation mode, over the norm of the weights.
+"""
+
+import copy
+
+import torch
+
+from vicious.defense.detector import Detector, Evidence
+from vicious.training.losses import classification_loss, positive_weights
+
+
+def measure(evidence: Evidence) -> float:
+    """Norm of the gradient over the norm of the weights."""
+    assert evidence.model is not None
+    model = copy.deepcopy(evidence.model).requires_grad_(True)
+    weights = list(model.parameters())
+    images = torch.from_numpy(evidence.images).to(weights[0])
+    labels = torch.from_numpy(evidence.labels).to(weights[0].device)
+    weight = positive_weights(labels) if evidence.multilabel else None
+    gradients = torch.autograd.grad(classification_loss(model(images), labels, weight), weights)
+    up, down = (
+        torch.stack([part.detach().double().square().sum() for part in parts]).sum() for parts in (gradients, weights)
+    )
+    return float((up / down).sqrt())
+
+
+GRADIENT_NORM = Detector("gradient_norm", "weights", measure)

@@ -1,0 +1,106 @@
+"""A small decoder that the user trains: what a network reads of the image from the logits, beyond the predicted label.
+
+Reasoning: the server's decoder is a network, and what it reads need not be linear. The user has the model, so every image can be
+asked for many times, each time augmented. A network of one hidden layer reads, from the logits and the predicted label,
+what the mean image of the label leaves of the leading principal components of the user's augmented images.
+
+The score is 1 - SS(network) / SS(label), the sums of squared pixel errors on images that were not trained on, in two folds, for
+the best of a few numbers of steps. 0: logits tell nothing beyond the label; 1: everything.
+"""
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+import numpy as np
+import torch
+from torch import Generator, nn
+from torch.nn import functional
+
+from vicious.defense.detector import Array, Detector, Evidence, predicted
+from vicious.randomness import derive_seed
+from vicious.training.augment import augment
+
+FOLDS = 2
+COPIES = 3
+"""Augmented copies of each image."""
+MOST = 100
+"""Images of a fold that are trained on at most, the first."""
+COMPONENTS = 32
+HIDDEN = 64
+STOPS = (0, 20, 40, 80, 160)
+"""Steps after which the network is tried; 0 is the label alone."""
+BATCH = 64
+RATE = 3e-3
+CLIP = 5.0
+"""Standardised logits are cut off here: augmented images may have odd ones."""
+
+
+def measure(evidence: Evidence) -> float:
+    """Share of the label's squared error that the network saves, in [0, 1]."""
+    fold = np.arange(len(evidence.images)) % FOLDS  # the user's images come in random order
+    errors = np.sum([_errors(evidence, fold == held, held) for held in range(FOLDS)], axis=0)
+    return 1.0 - float(errors.min() / errors[0]) if errors[0] > 0 else 0.0
+
+
+def _errors(evidence: Evidence, held: np.ndarray, index: int) -> Array:
+    """Sums of squared errors on held-out images after each of :data:`STOPS`."""
+    assert evidence.query is not None
+    own = torch.from_numpy(evidence.images[~held][:MOST])
+    generator = Generator().manual_seed(derive_seed(evidence.seed, "own decoder", index))
+    images = torch.cat([own, *(augment(own, generator) for _ in range(COPIES))])
+    logits = np.concatenate([evidence.logits[~held][:MOST], evidence.query(images[len(own) :].numpy())])
+    label, new_label = (predicted(one, evidence.multilabel) for one in (logits, evidence.logits[held]))
+    # Told which images are augmented: logits that tell this would look like logits that tell more.
+    plain = np.arange(len(label)) < len(own)
+    told, new_told = _told(label, plain), _told(new_label, np.ones(len(new_label), bool))
+    residual, new_residual = _beyond(logits, told, evidence.logits[held], new_told)
+    spread = np.maximum(residual[plain].std(0), 1e-6 * (1 + np.abs(logits).max()))
+    x, new = (
+        np.column_stack([np.clip(rest / spread, -CLIP, CLIP), known])
+        for rest, known in ((residual, told), (new_residual, new_told))
+    )
+    pixels, new_pixels = images.reshape(len(images), -1).double().numpy(), evidence.pixels[held]
+    left, new_left = _beyond(pixels, told, new_pixels, new_told)
+    _, s, vt = np.linalg.svd(left, full_matrices=False)
+    if s[0] <= 0:
+        return np.full(len(STOPS), (new_left**2).sum())
+    basis = vt[:COMPONENTS] * (s[0] / np.sqrt(len(left)))
+    codes = left @ np.linalg.pinv(basis)
+    return np.array([((new_left - read @ basis) ** 2).sum() for read in _training(x, codes, new, generator)])
+
+
+def _told(label: Array, plain: np.ndarray) -> Array:
+    """The label of plain images and that of augmented ones, apart, and which is which."""
+    return np.column_stack([label * plain[:, None], label * ~plain[:, None], plain])
+
+
+def _beyond(values: Array, label: Array, new_values: Array, new_label: Array) -> tuple[Array, Array]:
+    """What a linear map of the label, fitted on the first pair, leaves of both; a ridge of 1 copes with rare labels."""
+    mean, centre = values.mean(0), label.mean(0)
+    centred = label - centre
+    weights = np.linalg.solve(centred.T @ centred + np.eye(label.shape[1]), centred.T @ (values - mean))
+    return values - mean - centred @ weights, new_values - mean - (new_label - centre) @ weights
+
+
+def _training(x: Array, codes: Array, new: Array, generator: Generator) -> Iterator[Array]:
+    """Codes of new features after each of :data:`STOPS`, by a network trained on features (n, p) and codes (n, q)."""
+    first, second = (
+        nn.utils.skip_init(nn.Linear, one, two) for one, two in pairwise((x.shape[1], HIDDEN, codes.shape[1]))
+    )
+    nn.init.kaiming_uniform_(first.weight, nonlinearity="relu", generator=generator)
+    for part in (first.bias, second.weight, second.bias):
+        nn.init.zeros_(part)
+    network = nn.Sequential(first, nn.ReLU(), second)
+    optimiser = torch.optim.Adam(network.parameters(), lr=RATE)
+    given, wanted, asked = (torch.from_numpy(part).float() for part in (x, codes, new))
+    for before, stop in pairwise((0, *STOPS)):
+        for _ in range(before, stop):
+            chosen = torch.randint(len(given), (min(BATCH, len(given)),), generator=generator)
+            optimiser.zero_grad(set_to_none=True)
+            functional.mse_loss(network(given[chosen]), wanted[chosen]).backward()
+            optimiser.step()
+        with torch.no_grad():
+            yield network(asked).double().numpy()
+
+
+OWN_DECODER = Detector("own_decoder", "queries", measure)
