@@ -67,3 +67,11 @@ def test_detectors_that_there_are_are_named(made_up):
 
 def test_caption_explains_no_accuracy(made_up):
     assert "ccuracy" not in figure3.caption(made_up.summary(("celeba",)), made_up.detection(("celeba",)))
+
+
+def test_another_detector_is_drawn_where_the_usual_one_was_not_asked_for(made_up, tmp_path):
+    made_up.summary(("mnist",)).to_csv(tmp_path / "main.csv", index=False)
+    scores = made_up.detection(("mnist",)).assign(detector="entropy")
+    scores.to_csv(tmp_path / "detection.csv", index=False)
+    *_, text = figure3.write(tmp_path / "main.csv", tmp_path / "detection.csv", tmp_path)
+    assert "detector entropy" in text.read_text(encoding="utf-8")

@@ -109,14 +109,14 @@ def caption(summary: pd.DataFrame, detection: pd.DataFrame, detector: str = DETE
     )
 
 
-def write(summary: Path, detection: Path, out: Path, detector: str = DETECTOR) -> tuple[Path, ...]:
+def write(summary: Path, detection: Path, out: Path, detector: str | None = None) -> tuple[Path, ...]:
     """Write figure3.pdf, figure3.png and figure3.md below ``out``, and return their paths.
 
     Args:
         summary: the main comparison's summary.
         detection: detection.csv.
         out: folder.
-        detector: the detector to show.
+        detector: the detector to show; by default :data:`DETECTOR`, or the first that there is where that was not asked for.
 
     Raises:
         DataError: an input is damaged or lacks a column, or there are no scores of the detector.
@@ -124,6 +124,8 @@ def write(summary: Path, detection: Path, out: Path, detector: str = DETECTOR) -
         StorageError: a file cannot be written.
     """
     frame, scores = frames.read_summary(Path(summary)), frames.read_detection(Path(detection))
+    if detector is None:
+        detector = DETECTOR if DETECTOR in set(scores["detector"]) else str(scores["detector"].iloc[0])
     drawn, told = figure3(frame, scores, detector), caption(frame, scores, detector)
     return write_figure(3, drawn, told, Path(out))
 
