@@ -513,7 +513,9 @@ def test_figure_8_keeps_the_names_of_the_headline_figures_apart(study, published
     rows.loc[rows["estimator"] == table5.PUBLISHED, "share"] = published
     drawn = figure8.figure8(rows, frames.read_summary(case.summary))
     drawn.draw_without_rendering()
-    for ax in drawn.axes:
+    named = [ax for ax in drawn.axes if ax.texts]
+    assert len(named) == len(drawn.axes) / 2, "the names stand above the larger panels alone"
+    for ax in named:
         boxes = [text.get_window_extent() for text in ax.texts]
         assert len(boxes) == 2
         assert not boxes[0].overlaps(boxes[1])
@@ -646,3 +648,18 @@ def test_a_damaged_table_of_images_is_told(study, tmp_path):
         with pytest.raises(DataError, match="259 test images"):
             write(case.files, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_figure_8_compares_each_model_with_the_honest_one_of_the_same_seed(study):
+    case = study(models=(HONEST, VICIOUS, AUTOENCODER), failed=[("mnist", HONEST, 0)])
+    rows, summary = table5.read_estimators(case.estimators), frames.read_summary(case.summary)
+    found = {profile.group.role: profile for profile in table5.profiles(rows, summary) if profile.group.task == "mnist"}
+    of = rows.loc[(rows["task"] == "mnist") & (rows["estimator"] == "share 0.95")].set_index(["role", "seed"])["risk"]
+    expected = [of["vicious", seed] / of["honest", seed] for seed in (1, 2)]
+    cell = figure8.ratio(found["vicious"], found["honest"], "share 0.95")
+    assert (cell.mean, cell.sd) == pytest.approx((np.mean(expected), np.std(expected, ddof=1)))
+    assert (cell.ok, cell.total) == (2, 3)
+    panel = next(ax for ax in case.figures[0].axes if "honest" in ax.get_ylabel())
+    drawn = next(line for line in panel.lines if line.get_color() == style.COLOURS["vicious"])
+    at = int(np.argmin(np.abs(drawn.get_xdata() - figure8.position(0.95))))
+    assert drawn.get_ydata()[at] == pytest.approx(cell.mean)

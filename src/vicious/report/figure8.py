@@ -1,6 +1,6 @@
 """Figure 8: the profile of R against the share of the variance that the leading components kept explain."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,12 +50,14 @@ _LINES = ("-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (4, 1.2, 1, 1.2)))
 """Line styles of vicious models by growing beta_R."""
 _DASHED = (0, (4, 2))
 _COLUMNS = 3
+_VIEW = (0.9, 1.2)
+"""Ratios to the honest models that are drawn: near 1, where the order is decided; beyond, curves leave the panel."""
 
 
 def figure8(estimators: pd.DataFrame, summary: pd.DataFrame) -> Figure:
-    """Draw R against the share of variance kept, a panel for each task, means over seeds with bands of one sd.
+    """Draw R against the share of variance kept, and below it R over that of the honest models, for each task.
 
-    Shown is the first kind of outputs: the post-hoc attack on honest models, vicious models of each beta_R, the
+    Means over seeds with bands of one sd. Shown is the first kind of outputs: the post-hoc attack on honest models, vicious models of each beta_R, the
     autoencoder, and the mean image of the class that the honest model predicts.
 
     Args:
@@ -77,22 +79,27 @@ def figure8(estimators: pd.DataFrame, summary: pd.DataFrame) -> Figure:
         wide = columns > 1
         failed = _failed(shown, wide)
         beside = _beside(len(handles)) if wide else 2
-        height = 0.45 + 0.15 * (-(-len(handles) // beside) + once) + 1.8 * lines
+        height = 0.45 + 0.15 * (-(-len(handles) // beside) + once) + 2.4 * lines
         figure = new_figure(
             DOUBLE if wide else SINGLE, height + NOTE_LINE * sum(1 + line.count("\n") for line in failed)
         )
-        axes = np.asarray(figure.subplots(lines, columns, squeeze=False)).ravel()
-        for ax, task in zip(axes, source, strict=False):
+        grid = {"height_ratios": [1.7, 1] * lines}
+        axes = np.asarray(figure.subplots(2 * lines, columns, squeeze=False, gridspec_kw=grid))
+        above, below = axes[::2].ravel(), axes[1::2].ravel()
+        for ax, ratio, task in zip(above, below, source, strict=False):
             here = [profile for profile in shown if profile.group.task == task]
-            _draw(ax, here, estimators.loc[estimators["task"] == task], betas)
+            of_task = estimators.loc[estimators["task"] == task]
+            _draw(ax, here, of_task, betas)
+            _draw_ratios(ratio, here, of_task, betas)
             title = frames.title(task) if once else frames.marked_title(task, source[task])
             ax.set_title(plain(title), pad=13)
-        for ax in axes[len(source) :]:
+        for ax in (*above[len(source) :], *below[len(source) :]):
             ax.set_axis_off()
-        for ax in axes[::columns]:
+        for ax, ratio in zip(above[::columns], below[::columns], strict=True):
             ax.set_ylabel(f"{RISK} (no unit)")
+            ratio.set_ylabel(f"{RISK} / {RISK} honest")
         for index in range(max(0, len(source) - columns), len(source)):
-            axes[index].set_xlabel("variance kept (%)")
+            below[index].set_xlabel("variance kept (%)")
         figure.legend(
             handles=handles,
             title=ALL_SYNTHETIC if once else None,
@@ -117,7 +124,8 @@ def caption(estimators: pd.DataFrame, summary: pd.DataFrame) -> str:
         "Profile of the reconstruction risk: R on the fewest leading components that explain a share of the variance, "
         "against that share, from 50% to all; the axis is logarithmic in the share left out, except that all shares "
         f"above {100 * (1 - 10**-_LAST):.3f}% but short of all stand at one place. "
-        f"Curves: {frames.spread(groups)}; bands: one standard deviation, none for a "
+        "Small panels: R over that of the post-hoc attack on the honest models, mean over the seeds that both have; below 1 that "
+        f"attack counts as the riskier; curves leave the panel beyond {_VIEW[0]:g} and {_VIEW[1]:g}. Curves: {frames.spread(groups)}; bands: one standard deviation, none for a "
         "single seed. Dashed grey: R = 1, guessing the mean image. Thin black: R of the mean image of the class that "
         "the honest model predicts. Vertical lines: R95, and the published R, which keeps the components whose "
         "eigenvalue is above 1.2e-07 d times the largest, for d pixels. Larger is worse for privacy; each panel has its "
@@ -183,10 +191,8 @@ def _draw(ax: Axes, here: Sequence[Profile], estimators: pd.DataFrame, betas: Se
     ok = estimators.loc[estimators["status"] == "ok"]
     shares = _shares(ok)
     for profile in here:
-        role = profile.group.role
-        line = _LINES[betas.index(profile.group.beta_r) % len(_LINES)] if role == "vicious" else "-"
-        _curve(ax, profile, shares, "risk", {"color": COLOURS[role], "linestyle": line, "marker": MARKERS[role]})
-        if role == "honest":
+        _curve(ax, profile, shares, "risk", _look(profile, betas))
+        if profile.group.role == "honest":
             _curve(ax, profile, shares, "risk_class_mean", {"color": "black", "linewidth": 0.6})
     if ax.has_data():
         ax.axhline(1.0, color=GREY, linewidth=0.8, linestyle=_DASHED, zorder=0)
@@ -194,13 +200,56 @@ def _draw(ax: Axes, here: Sequence[Profile], estimators: pd.DataFrame, betas: Se
         ax.text(0.5, 0.5, "failed", transform=ax.transAxes, ha="center", va="center", fontsize=SMALL, color=GREY)
         ax.set_yticks([])
     _marks(ax, ok)
+    _share_axis(ax)
+
+
+def _draw_ratios(ax: Axes, here: Sequence[Profile], estimators: pd.DataFrame, betas: Sequence[float]) -> None:
+    """R over that of the honest models, a curve for each other model."""
+    ok = estimators.loc[estimators["status"] == "ok"]
+    shares = _shares(ok)
+    honest = next((profile for profile in here if profile.group.role == "honest"), None)
+    if honest is not None:
+        for profile in here:
+            if profile is not honest:
+                cells = {estimator: ratio(profile, honest, estimator) for estimator in shares}
+                _line(ax, cells, shares, _look(profile, betas))
+    if ax.has_data():
+        ax.axhline(1.0, color=COLOURS["honest"], linewidth=0.8, zorder=0)
+    else:
+        ax.text(0.5, 0.5, "nothing to compare", transform=ax.transAxes, ha="center", fontsize=SMALL, color=GREY)
+        ax.set_yticks([])
+    _marks(ax, ok, named=False)
+    _share_axis(ax)
+    ax.set_ylim(*_VIEW)
+
+
+def ratio(profile: Profile, honest: Profile, estimator: str) -> Cell:
+    """R of a model over that of the honest one of the same seed, over the seeds that both have."""
+    mine, theirs = profile.by_seed(estimator), honest.by_seed(estimator)
+    return frames.cell(np.array([mine[seed] / theirs[seed] for seed in mine if seed in theirs]), profile.group.planned)
+
+
+def _share_axis(ax: Axes) -> None:
     ax.set_xticks([*(position(share) for share in _TICKS), _ALL], [*_TICKS.values(), "all"])
     ax.set_xlim(position(0.5) - 0.15, _ALL + 0.15)
     ax.margins(y=0.08)
 
 
+def _look(profile: Profile, betas: Sequence[float]) -> dict[str, Any]:
+    role = profile.group.role
+    line = _LINES[betas.index(profile.group.beta_r) % len(_LINES)] if role == "vicious" else "-"
+    return {"color": COLOURS[role], "linestyle": line, "marker": MARKERS[role]}
+
+
 def _curve(ax: Axes, profile: Profile, shares: dict[str, float], column: str, look: dict[str, Any]) -> None:
     cells = {estimator: profile.cell(estimator, column) for estimator in shares}
+    _line(ax, cells, shares, look, band=column == "risk")
+
+
+def _line(
+    ax: Axes, cells: Mapping[str, Cell], shares: dict[str, float], look: dict[str, Any], *, band: bool = True
+) -> None:
+    """Means of the estimators' cells where they stand, with a band of one sd."""
     known = [(shares[estimator], cell) for estimator, cell in cells.items() if np.isfinite(cell.mean)]
     if not known:
         return
@@ -208,7 +257,7 @@ def _curve(ax: Axes, profile: Profile, shares: dict[str, float], column: str, lo
     mean = np.array([cell.mean for _, cell in known])
     ax.plot(x, mean, **({"linewidth": 1.0, "markersize": 2.2, "zorder": 3} | look))
     sd = np.array([_spread(cell) for _, cell in known])
-    if column == "risk" and sd.any():
+    if band and sd.any():
         ax.fill_between(x, mean - sd, mean + sd, color=str(look["color"]), alpha=0.2, linewidth=0, zorder=2)
 
 
@@ -225,7 +274,7 @@ def _shares(ok: pd.DataFrame) -> dict[str, float]:
     return {name: _ALL if parameter >= 1 else position(float(kept[name])) for name, parameter in names}
 
 
-def _marks(ax: Axes, ok: pd.DataFrame) -> None:
+def _marks(ax: Axes, ok: pd.DataFrame, *, named: bool = True) -> None:
     """Thin vertical lines where the two headline figures stand, their names apart from each other."""
     kept = ok.drop_duplicates("estimator").set_index("estimator")["share"]
     names = {"share 0.95": RISK95, PUBLISHED: f"published {RISK}"}
@@ -233,6 +282,8 @@ def _marks(ax: Axes, ok: pd.DataFrame) -> None:
     close = len(marks) > 1 and marks[1][0] - marks[0][0] < _CLOSE
     for index, (at, text) in enumerate(marks):
         ax.axvline(at, color=PALE, linewidth=0.7, zorder=0)
+        if not named:
+            continue
         side = "right" if at >= _LAST or (close and not index) else "left" if close else "center"
         ax.annotate(
             text,
