@@ -54,7 +54,7 @@ class Device:
     parallel: int
 
 
-CPU = Device("2 CPU cores (measured: AMD EPYC, one job a core)", 31e9, 9.0, 2)
+CPU = Device("2 CPU cores (measured: AMD EPYC, one job a core)", 31e9, 6.0, 2)
 GPU = Device("1 NVIDIA A100 (assumed: 30% of 19.5 TFLOP/s float32)", 0.3 * 19.5e12, 15.0, 1)
 
 
