@@ -9,8 +9,7 @@ from scipy import stats
 
 from vicious.errors import DataError, MetricError, MixedResultsError
 from vicious.files import write_json
-from vicious.metrics.assessments import MEASURES
-from vicious.metrics.compare import COLUMNS, RESAMPLES, paired_bootstrap, write_comparisons
+from vicious.metrics.compare import COLUMNS, COMPARED, RESAMPLES, paired_bootstrap, write_comparisons
 
 HONEST = ("honest", "posthoc", "logits", 0.0)
 VICIOUS = ("vicious", "joint", "logits", 1.0)
@@ -41,9 +40,9 @@ class _Writer:
             "attacker": {"schedule": {"epochs": 1, "seed": seed}},
         }
         rows = 0 if reason else n
-        image = np.random.default_rng(1).normal(1, 0.5, (rows, 5))  # what all models find hard or easy alike
-        own = np.random.default_rng([seed, len(role), len(outputs)]).normal(shift, 0.1, (rows, 5))
-        frame = pd.DataFrame((image + own).astype(np.float32), columns=list(MEASURES))
+        image = np.random.default_rng(1).normal(1, 0.5, (rows, 6))  # what all models find hard or easy alike
+        own = np.random.default_rng([seed, len(role), len(outputs)]).normal(shift, 0.1, (rows, 6))
+        frame = pd.DataFrame((image + own).astype(np.float32), columns=list(COMPARED))
         frame.insert(0, "image", np.arange(rows))
         if not reason:
             record |= {"n": rows, "risk_estimator": "truncated", "risk95_estimator": "share 0.95"}
@@ -141,7 +140,7 @@ def test_twenty_cells_take_seconds(written):
         for beta in range(1, 11):
             written(("vicious", "joint", "logits", float(beta)), seed, n=2000)
     start = time.process_time()
-    assert len(written.out()) == 10 * len(MEASURES)
+    assert len(written.out()) == 10 * len(COMPARED)
     assert time.process_time() - start < 10
 
 
@@ -149,7 +148,7 @@ def test_each_measure_is_the_paired_mean_over_images_and_seeds(written):
     honest, vicious = ([written(model, seed, shift=shift) for seed in range(3)] for model, shift in _SHIFTS)
     rows = written.out()
     assert tuple(rows.columns) == COLUMNS
-    assert rows["measure"].tolist() == list(MEASURES)
+    assert rows["measure"].tolist() == list(COMPARED)
     for row in rows.itertuples():
         seeds = [two[row.measure].astype(float) - one[row.measure] for one, two in zip(honest, vicious, strict=True)]
         expected = paired_bootstrap([seed.to_numpy() for seed in seeds])
@@ -195,7 +194,7 @@ def test_a_failed_seed_on_either_side_is_left_out_and_counted(written):
     assert set(rows["seeds"]) == {2}
     assert set(rows["failed"]) == {2}
     assert set(rows["reason"]) == {"seed 1: honest: loss is not finite; seed 2: vicious: out of memory"}
-    assert rows["difference"].to_numpy() == pytest.approx(np.ones(5), abs=0.1)
+    assert rows["difference"].to_numpy() == pytest.approx(np.ones(len(COMPARED)), abs=0.1)
 
 
 def test_a_cell_without_any_pair_keeps_its_rows(written):
@@ -203,7 +202,7 @@ def test_a_cell_without_any_pair_keeps_its_rows(written):
     written(VICIOUS)
     written(("vicious", "joint", "softmax", 1.0))
     rows = written.out()
-    assert len(rows) == 2 * len(MEASURES)
+    assert len(rows) == 2 * len(COMPARED)
     assert rows[["difference", "low", "high", "p", "n_images"]].isna().all(axis=None)
     assert set(rows["seeds"]) == {0}
     assert rows["reason"].iloc[-1] == "seed 0: there is no post-hoc attack on the honest model"

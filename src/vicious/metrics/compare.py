@@ -16,6 +16,8 @@ from vicious.errors import MetricError
 from vicious.files import write_csv
 from vicious.metrics.assessments import MEASURES, Assessment, in_order, read_assessments, same_images
 
+COMPARED = (*MEASURES, "identity")
+"""Columns of the Parquet that are compared; ``identity`` is R without whitening."""
 CELL = ("task", "outputs", "role", "beta_r")
 """What all seeds of one attack that is compared have in common."""
 COLUMNS = (
@@ -176,7 +178,7 @@ def _chunks(resamples: int, n: int) -> Iterator[slice]:
 def _rows(pairs: Sequence[tuple[Assessment | None, Assessment]]) -> list[dict[str, Any]]:
     """The rows of one attack: a pair of the honest model's and this attack for each seed."""
     record = pairs[0][1].record
-    measures = [name for name in MEASURES if not (name == "accuracy" and record["role"] == "autoencoder")]
+    measures = [name for name in COMPARED if not (name == "accuracy" and record["role"] == "autoencoder")]
     reasons = {one.record["seed"]: _reason(honest, one) for honest, one in pairs}
     differences = [
         _differences(honest, one, measures)
@@ -192,7 +194,7 @@ def _rows(pairs: Sequence[tuple[Assessment | None, Assessment]]) -> list[dict[st
         "reason": "; ".join(f"seed {seed}: {reason}" for seed, reason in reasons.items() if reason),
     }
     rows = []
-    for name in MEASURES:
+    for name in COMPARED:
         mean, low, high, p = results.get(name, Comparison(*[math.nan] * 4))
         rows.append(shared | {"measure": name, "difference": mean, "low": low, "high": high, "p": p})
     return rows
