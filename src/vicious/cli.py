@@ -8,7 +8,7 @@ import logging
 import math
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -38,9 +38,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     start = time.monotonic()
     try:
         limit_threads(getattr(arguments, "threads", 1))
-        arguments.run(arguments)
+        measured = arguments.run(arguments)
         if getattr(arguments, "provenance", None) is not None:
-            _write_provenance(arguments, time.monotonic() - start)
+            _write_provenance(arguments, time.monotonic() - start, measured)
     except ViciousError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -180,10 +180,10 @@ def _assess_risk(a: Arguments) -> None:
     )
 
 
-def _evaluate_defense(a: Arguments) -> None:
+def _evaluate_defense(a: Arguments) -> dict[str, dict[str, float]]:
     from vicious.defense.evaluate import evaluate_defense
 
-    evaluate_defense(
+    return evaluate_defense(
         a.data,
         a.target,
         a.out,
@@ -246,7 +246,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"vicious {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
 
-    def command(name: str, run: Callable[[Arguments], None], text: str, *inputs: str) -> argparse.ArgumentParser:
+    def command(name: str, run: Callable[[Arguments], Any], text: str, *inputs: str) -> argparse.ArgumentParser:
         """A command; ``inputs`` name the arguments whose files its provenance hashes."""
         sub = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
         sub.set_defaults(run=run, command=name, inputs=inputs)
@@ -451,12 +451,12 @@ def _device(a: Arguments) -> "torch.device":
     return use_device(a.device, a.threads)
 
 
-def _write_provenance(a: Arguments, seconds: float) -> None:
+def _write_provenance(a: Arguments, seconds: float, measured: Mapping[str, Any] | None) -> None:
     from vicious.provenance import write_provenance
 
     hidden = ("run", "command", "inputs", "provenance")
     settings = {name: _plain(value) for name, value in vars(a).items() if name not in hidden}
-    write_provenance(a.provenance, a.command, settings, _input_files(a), seconds)
+    write_provenance(a.provenance, a.command, settings, _input_files(a), seconds, measured)
 
 
 def _input_files(a: Arguments) -> list[Path]:

@@ -116,7 +116,12 @@ def libraries() -> dict[str, str]:
 
 
 def write_provenance(
-    path: Path, command: str, settings: Mapping[str, Any], inputs: Iterable[Path], seconds: float
+    path: Path,
+    command: str,
+    settings: Mapping[str, Any],
+    inputs: Iterable[Path],
+    seconds: float,
+    measured: Mapping[str, Any] | None = None,
 ) -> None:
     """Write one provenance JSON.
 
@@ -126,6 +131,7 @@ def write_provenance(
         settings: its settings.
         inputs: files it read; their hashes are recorded.
         seconds: how long it took.
+        measured: times of its parts, where it tells them.
     """
     content = {
         "command": command,
@@ -136,5 +142,6 @@ def write_provenance(
         "hardware": hardware(),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": round(seconds, 3),
+        **({} if measured is None else {"measured": measured}),
     }
     write_json(path, content)

@@ -102,6 +102,18 @@ def assessments(cells, suffix="json"):
     ]
 
 
+def judged(file):
+    """A file of every honest and vicious model of the main comparison that detectors judge."""
+    return sorted(
+        {
+            f"{paths.assessment_folder(SCALE, cell.task, cell.model, seed)}/{file}"
+            for cell in MAIN
+            if cell.model.role != "autoencoder"
+            for seed in STUDY.seeds
+        }
+    )
+
+
 def fetch_options(wildcards):
     """Command-line options of a fetch: what to verify, or how much to draw."""
     if STUDY.source == "synthetic":

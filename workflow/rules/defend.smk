@@ -32,14 +32,7 @@ rule evaluate_defense:
 
 rule summarize_defense:
     input:
-        sorted(
-            {
-                f"{paths.assessment_folder(SCALE, cell.task, cell.model, seed)}/detection.csv"
-                for cell in MAIN
-                if cell.model.role != "autoencoder"
-                for seed in STUDY.seeds
-            }
-        ),
+        judged("detection.csv"),
     output:
         scores=f"{SUMMARIES}/detection.csv",
         separation=f"{SUMMARIES}/detection_summary.csv",

@@ -30,6 +30,8 @@ def product_inputs(name):
         "classes": f"{SUMMARIES}/per_class.csv",
         "attributes": f"{SUMMARIES}/per_attribute.csv",
         "detection": f"{SUMMARIES}/detection.csv",
+        "separation": f"{SUMMARIES}/detection_summary.csv",
+        "verdicts": judged("detection.provenance.json"),
         "assessments": assessments(cells),
         "curves": curves,
     }

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from vicious.defense.combined import combined
 from vicious.files import write_csv
 
 
@@ -55,7 +56,8 @@ def separation(scores: pd.DataFrame, resamples: int = 1000, seed: int = 0) -> pd
 
 
 def collect_detection(files: Iterable[Path], scores_out: Path, separation_out: Path) -> None:
-    """Join the scores of all models, and write how well each detector separates them."""
+    """Join the scores of all models, add the combined score, and write how well each detector separates them."""
     scores = pd.concat([pd.read_csv(file, keep_default_na=True) for file in files], ignore_index=True)
+    scores = pd.concat([scores, combined(scores)], ignore_index=True)
     for frame, out in ((scores, scores_out), (separation(scores), separation_out)):
         write_csv(frame, out)

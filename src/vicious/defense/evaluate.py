@@ -1,5 +1,6 @@
 """Score one target model with every detector, over samples of user images."""
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ def evaluate_defense(
     user_images: Sequence[int],
     draws: int,
     device: torch.device,
-) -> None:
+) -> dict[str, dict[str, float]]:
     """Score one target model with some detectors; the user's images are drawn from the test set.
 
     Writes a CSV with a row per detector, number of user images and draw. A sample that a detector cannot score is a row
@@ -40,6 +41,9 @@ def evaluate_defense(
         detectors: names out of :data:`vicious.defense.detectors.BY_NAME`.
         user_images: numbers n of user images.
         draws: samples per number.
+
+    Returns:
+        Seconds that a verdict took, mean over draws, by detector and number of images; empty where the training failed.
     """
     data = load_task(folder, target_weights)
     record = load_record(target_weights)
@@ -48,10 +52,18 @@ def evaluate_defense(
     logits = None if model is None else model.test_logits(data)
     images, labels = data.images("test"), np.asarray(data.labels("test"))
     rows: list[dict[str, Any]] = []
+    seconds: dict[str, dict[str, float]] = {}
     for n in user_images:
         for draw in range(draws):
             own = np.random.default_rng(derive_seed(draw, "user images", n)).permutation(len(labels))[:n]
             for detector in (BY_NAME[name] for name in detectors):
+                start = time.perf_counter()
+                if model is None or logits is None:
+                    verdict = _failed(f"the target model's training failed: {failed}")
+                else:
+                    verdict = _score(detector, n, np.asarray(images[own]), labels[own], logits[own], model, draw)
+                    taken = seconds.setdefault(detector.name, {})
+                    taken[str(n)] = taken.get(str(n), 0.0) + (time.perf_counter() - start) / draws
                 rows.append(
                     {
                         "dataset": data.info.name,
@@ -63,14 +75,11 @@ def evaluate_defense(
                         "detector": detector.name,
                         "n_user": n,
                         "draw": draw,
-                        **(
-                            _failed(f"the target model's training failed: {failed}")
-                            if model is None or logits is None
-                            else _score(detector, n, np.asarray(images[own]), labels[own], logits[own], model, draw)
-                        ),
+                        **verdict,
                     }
                 )
     write_csv(pd.DataFrame(rows), out)
+    return seconds
 
 
 class _Model:

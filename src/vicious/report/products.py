@@ -15,8 +15,9 @@ class Product:
         title: for help texts and messages.
         experiment: whose results it shows.
         inputs: what its writer takes, each a command-line option: "summary", "comparisons", "estimators", "agreement",
-            "classes", "attributes", "detection" (one CSV each); "assessments" (the JSON of every cell; tables of
-            single images and galleries lie beside), "curves" (the CSV of every training; records lie beside).
+            "classes", "attributes", "detection", "separation" (one CSV each); "assessments" (the JSON of every cell; tables of
+            single images and galleries lie beside), "curves" (the CSV of every training; records lie beside); "verdicts" (the provenance of every
+            judged model, which holds the time that each verdict took).
     """
 
     title: str
@@ -31,13 +32,15 @@ INPUTS = {
     "agreement": "CSV written by agree",
     "classes": "CSV written by per-class",
     "attributes": "CSV written by per-class",
-    "detection": "CSV written by summarize-defense",
+    "detection": "CSV of scores written by summarize-defense",
+    "separation": "CSV of separations written by summarize-defense",
+    "verdicts": "provenance written by evaluate-defense",
     "assessments": "JSON summaries written by assess-risk",
     "curves": "training curves written by train-*",
 }
 """What each input is, for the command line's help."""
 
-SEVERAL = ("assessments", "curves")
+SEVERAL = ("assessments", "curves", "verdicts")
 """Inputs that are lists of files."""
 
 PRODUCTS: dict[str, Product] = {
@@ -49,6 +52,7 @@ PRODUCTS: dict[str, Product] = {
     "table6": Product("classes at most and least risk", "main", ("classes",)),
     "table7": Product("accuracy of CelebA's attributes", "main", ("attributes",)),
     "table8": Product("what the original's shortcuts change", "main", ("assessments",)),
+    "table9": Product("how well each detector separates", "main", ("summary", "separation", "verdicts")),
     "figure1": Product("gallery of all datasets", "main", ("assessments",)),
     "figure2": Product("accuracy against risk", "main", ("summary",)),
     "figure3": Product("detector scores", "main", ("summary", "detection")),

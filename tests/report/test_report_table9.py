@@ -1,0 +1,98 @@
+"""Table 9: what it prints of detectors, failures and times."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from vicious.errors import DataError, MixedResultsError
+from vicious.report import table9
+
+
+def separation(datasets=("mnist", "celeba"), numbers=(50, 200), failed=0):
+    rows = [
+        {
+            **{"dataset": dataset, "detector": detector, "n_user": n, "honest_models": 3, "vicious_models": 4},
+            **{"failed": failed, "auroc": 0.91 - 0.1 * place, "auroc_low": 0.6, "auroc_high": 1.0},
+            "tpr_at_5fpr": 0.75 - n / 1000,
+        }
+        for dataset in datasets
+        for place, detector in enumerate(("linear_decodability", "entropy"))
+        for n in numbers
+    ]
+    return pd.DataFrame(rows)
+
+
+def verdicts(folder, datasets=("mnist", "celeba")):
+    files = []
+    for index, dataset in enumerate((*datasets, *datasets)):
+        measured = {"linear_decodability": {"50": 0.5, "200": 1.0 + index}, "entropy": {"50": 0.0, "200": 0.25}}
+        file = folder / f"{index}.provenance.json"
+        file.write_text(json.dumps({"settings": {"data": f"data/prepared/demo/{dataset}"}, "measured": measured}))
+        files.append(file)
+    return files
+
+
+@pytest.fixture
+def inputs(made_up, tmp_path):
+    def write(frame=None, **options):
+        made_up.summary(("mnist", "celeba"), **options).to_csv(tmp_path / "main.csv", index=False)
+        (separation() if frame is None else frame).to_csv(tmp_path / "separation.csv", index=False)
+        return tmp_path / "main.csv", tmp_path / "separation.csv", verdicts(tmp_path)
+
+    return write
+
+
+def test_printed_values(inputs, tmp_path):
+    csv, text, latex = table9.write(*inputs(synthetic=("mnist",)), tmp_path / "out")
+    words = text.read_text(encoding="utf-8")
+    line = "| MNIST (synthetic stand-in) | linear decodability | 0.91 [0.60, 1.00] | 0.70 | 0.91 [0.60, 1.00] | 0.55 | 3 + 4 | 2.00 |"
+    assert line in words
+    assert "|  | entropy | 0.81 [0.60, 1.00] | 0.70 | 0.81 [0.60, 1.00] | 0.55 | 3 + 4 | 0.25 |" in words
+    assert "As few as" not in words
+    assert "With as few as 3 models of a kind" in words
+    frame = pd.read_csv(csv)
+    assert len(frame) == 8
+    of = frame.set_index(["dataset", "detector", "n_user"])["seconds"]
+    assert of["mnist", "linear_decodability", 200] == pytest.approx((1.0 + 3.0) / 2)
+    assert of["celeba", "linear_decodability", 200] == pytest.approx((2.0 + 4.0) / 2)
+    assert latex.read_text(encoding="utf-8").count(r"\toprule") >= 1
+
+
+def test_failures_and_gaps_are_shown(inputs, tmp_path):
+    frame = separation(failed=2)
+    frame.loc[0, ["auroc", "auroc_low", "auroc_high", "tpr_at_5fpr"]] = np.nan
+    frame.loc[1, ["auroc_low", "auroc_high"]] = np.nan
+    frame = frame.drop(index=2)
+    _, text, _ = table9.write(*inputs(frame), tmp_path / "out")
+    words = text.read_text(encoding="utf-8")
+    assert "| MNIST | linear decodability | failed | – | 0.91 (2 failed) | 0.55 |" in words
+    assert "|  | entropy | – | – | 0.81 [0.60, 1.00] (2 failed) | 0.55 |" in words
+
+
+def test_the_same_inputs_give_the_same_bytes(inputs, tmp_path):
+    given = inputs()
+    one, two = (table9.write(*given, tmp_path / name) for name in ("a", "b"))
+    assert [path.read_bytes() for path in one] == [path.read_bytes() for path in two]
+
+
+def test_odd_inputs_are_refused(inputs, tmp_path):
+    summary, frame, files = inputs(separation(("mnist", "cifar10")))
+    with pytest.raises(MixedResultsError, match="the summary has no cifar10"):
+        table9.write(summary, frame, files, tmp_path / "out")
+    summary, frame, files = inputs(pd.concat([separation(), separation().head(1)]))
+    with pytest.raises(MixedResultsError, match="several results"):
+        table9.write(summary, frame, files, tmp_path / "out")
+    summary, frame, files = inputs()
+    files[0].write_text("{")
+    with pytest.raises(DataError, match=r"times of verdicts in .*0\.provenance\.json"):
+        table9.write(summary, frame, files, tmp_path / "out")
+
+
+def test_models_that_were_not_judged_have_no_time(inputs, tmp_path):
+    summary, frame, files = inputs()
+    for file in files:
+        file.write_text(json.dumps({"settings": {"data": "data/prepared/demo/mnist"}, "measured": {}}))
+    csv, *_ = table9.write(summary, frame, files, tmp_path / "out")
+    assert pd.read_csv(csv)["seconds"].isna().all()
