@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from vicious import budget, study
-from vicious.config import load_params
+from vicious.config import Overrides, load_params
 from vicious.data.tasks import Task
 from vicious.errors import ConfigError, DataError
 from vicious.study import EXPERIMENTS
@@ -108,6 +108,15 @@ def test_experiments_cost_no_more_than_the_study_and_share_what_they_have_in_com
         for cells in [study.cells(params, "main")]
         for dataset in params.datasets
     )
+
+
+def test_a_datasets_own_seeds_count():
+    params = scale("smoke").model_copy(update={"datasets": ["mnist", "cifar10"]})
+    study_ = params.study.model_copy(update={"overrides": {"mnist": Overrides(seeds=[0, 1, 2])}})
+    more = params.model_copy(update={"scales": params.scales.model_copy(update={"smoke": study_})})
+    before, after = budget.budget(params), budget.budget(more)
+    assert after["cifar10"] == before["cifar10"]
+    assert after["mnist"].trainings == 3 * before["mnist"].trainings
 
 
 def test_an_experiment_that_the_scale_leaves_out_has_no_budget():

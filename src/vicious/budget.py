@@ -177,8 +177,8 @@ def _dataset(
     judged: int,
     data: bool,
 ) -> Cost:
-    own, spec, seeds = params.cell(dataset), CATALOG[dataset], len(params.study.seeds)
-    n = images(own, dataset)
+    own, spec = params.cell(dataset), CATALOG[dataset]
+    n, seeds = images(own, dataset), len(study.seeds(params, Task(dataset)))
     d = spec.channels * SIDE * SIDE
     memory = BASE_MEMORY + 5 * 8 * d**2  # the covariance, its factors, their float32 copies
     flops = data * _covariance_flops(d, n["train"] + n["validation"])
@@ -283,7 +283,7 @@ def measured(
     files = [
         file
         for task, model in models
-        for seed in params.study.seeds
+        for seed in study.seeds(params, task)
         for kind in ("models", "assessments")
         for file in sorted((results / kind / str(task) / str(model) / f"seed{seed}").glob("*.provenance.json"))
     ]

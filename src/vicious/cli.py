@@ -75,8 +75,9 @@ def _budget(a: Arguments) -> None:
     cpu, gpu = budget.with_rates(a.cpu_gflops, a.gpu_tflops, a.gpu)
     experiments = a.experiment or EXPERIMENTS
     costs = budget.budget(params, experiments=experiments)
+    seeds = sorted({len(params.cell(dataset).seeds) for dataset in params.datasets})
     print(
-        f"Budget of {', '.join(experiments)} at scale {params.scale}, {len(params.study.seeds)} seeds, "
+        f"Budget of {', '.join(experiments)} at scale {params.scale}, {' or '.join(map(str, seeds))} seeds, "
         "before summaries, tables and figures."
     )
     print(f"CPU: {cpu.name}, {cpu.rate / 1e9:.0f} GFLOP/s a job. GPU: {gpu.name}, {gpu.rate / 1e12:.1f} TFLOP/s.\n")

@@ -106,6 +106,7 @@ class RuntimeParams(Strict):
     device: Literal["cpu", "cuda"] = Field(description="where a job computes")
 
 
+Seeds = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1), Distinct]
 OutputsList = Annotated[list[Literal["logits", "softmax"]], Field(min_length=1), Distinct]
 Autoencoder = Annotated[list[Literal["logits", "softmax"]], Distinct]
 
@@ -164,9 +165,7 @@ class ScaleParams(Strict):
         description="images in a batch; each comes with one augmented copy, so twice as many rows"
     )
     learning_rate: Positive = Field(description="of both Adam optimisers, constant")
-    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1), Distinct] = Field(
-        description="one model of each kind per seed"
-    )
+    seeds: Seeds = Field(description="one model of each kind per seed")
     beta_c: Positive = Field(description="weight of the classification loss")
     beta_r: Annotated[list[Positive], Field(min_length=1), Distinct] = Field(
         description="weights of the reconstruction loss, one vicious model each"
@@ -225,6 +224,7 @@ class Overrides(Strict):
     epochs: Count = Field(default=_UNSET, description="as in the scale")
     batch_images: Count = Field(default=_UNSET, description="as in the scale")
     learning_rate: Positive = Field(default=_UNSET, description="as in the scale")
+    seeds: Seeds = Field(default=_UNSET, description="as in the scale")
     beta_r: Annotated[list[Positive], Field(min_length=1), Distinct] = Field(
         default=_UNSET, description="as in the scale"
     )

@@ -91,6 +91,11 @@ def settings(params: Params, task: str) -> ScaleParams:
     return own if parsed.classes is None else own.model_copy(update={"epochs": params.study.class_counts.epochs})
 
 
+def seeds(params: Params, task: Task) -> list[int]:
+    """The seeds of a task's models: the scale's, or its dataset's own."""
+    return params.cell(task.dataset).seeds
+
+
 def attacks(params: Params, experiments: Iterable[Experiment] = EXPERIMENTS) -> list[Cell]:
     """Every cell of some experiments, each once."""
     return list(dict.fromkeys(cell for experiment in experiments for cell in cells(params, experiment)))

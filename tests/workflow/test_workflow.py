@@ -80,6 +80,13 @@ def test_tables_of_classes_and_of_attributes_are_planned_where_there_are_any(pro
         assert other not in counts(result)
 
 
+def test_a_dataset_may_have_seeds_of_its_own(project):
+    choice = ["datasets=[mnist,cifar10]", "scales={smoke: {overrides: {mnist: {seeds: [0, 1, 2]}}}}"]
+    result = snakemake(project, "-n", "--cores", "1", "--config", "scale=smoke", *choice)
+    assert result.returncode == 0, result.stderr
+    assert counts(result)["train_honest"] == 3 + 1
+
+
 @pytest.mark.parametrize("target", ["main", "tradeoff", "attribute_sets", "class_counts", "table2", "figure8"])
 def test_experiments_tables_and_figures_are_targets(project, target):
     result = snakemake(project, "-n", "--cores", "1", "--config", "scale=smoke", "--", target)

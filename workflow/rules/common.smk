@@ -98,7 +98,7 @@ def assessments(cells, suffix="json"):
     return [
         f"{paths.assessment_folder(SCALE, cell.task, cell.model, seed)}/risk-{cell.attack}.{suffix}"
         for cell in cells
-        for seed in STUDY.seeds
+        for seed in study.seeds(PARAMS, cell.task)
     ]
 
 
@@ -109,7 +109,7 @@ def judged(file):
             f"{paths.assessment_folder(SCALE, cell.task, cell.model, seed)}/{file}"
             for cell in MAIN
             if cell.model.role != "autoencoder"
-            for seed in STUDY.seeds
+            for seed in study.seeds(PARAMS, cell.task)
         }
     )
 

@@ -60,7 +60,7 @@ def training_curves(cells):
     names = {
         f"{paths.model_folder(SCALE, cell.task, cell.model, seed)}/{name}.csv"
         for cell in cells
-        for seed in STUDY.seeds
+        for seed in study.seeds(PARAMS, cell.task)
         for name in {"target", cell.attack} - {"joint"}
     }
     return sorted(names)

@@ -117,10 +117,10 @@ rule models:
             f"{paths.model_folder(SCALE, task, model, seed)}/target.safetensors"
             for task, models in MODELS.items()
             for model in models
-            for seed in STUDY.seeds
+            for seed in study.seeds(PARAMS, task)
         ],
         [
             f"{paths.model_folder(SCALE, cell.task, cell.model, seed)}/{cell.attack}.safetensors"
             for cell in study.attacks(PARAMS)
-            for seed in STUDY.seeds
+            for seed in study.seeds(PARAMS, cell.task)
         ],
