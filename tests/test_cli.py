@@ -122,7 +122,7 @@ def test_numbers_out_of_range_are_refused(capsys, options, words):
     [
         "prepare --source nothing.json --out o --split-seed 0",
         "summarize nothing.json --out o.csv",
-        "summarize-defense nothing.csv --out o.csv --separation s.csv",
+        "summarize-defense nothing.csv --out o.csv --separation s.csv --called c.csv",
     ],
 )
 def test_a_missing_input_is_named(tmp_path, monkeypatch, capsys, command):

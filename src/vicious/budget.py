@@ -24,6 +24,7 @@ from vicious.metrics.estimators import CUTOFFS, RIDGES, SHARES
 from vicious.models.attack import AttackModel
 from vicious.models.checkpoint import count_parameters
 from vicious.models.target import TargetModel
+from vicious.training.recipes import RECIPES, STANDARD
 
 COPIES = 2
 """Rows of a batch for each image: itself and one augmented copy."""
@@ -138,16 +139,14 @@ def budget(
     used = [dataset for dataset in params.datasets if any(task.dataset == dataset for task in models)]
     if not used:
         raise ConfigError(f"scale {params.scale} has no {' or '.join(experiments)}: see scales.{params.scale}")
-    judged = [
-        cell for cell in study.cells(params, "main") if "main" in experiments and cell.model.role != "autoencoder"
-    ]
+    judged = study.judged(params) if "main" in experiments else []
     return {
         dataset: _dataset(
             params,
             dataset,
             {task: found for task, found in models.items() if task.dataset == dataset},
             [cell for cell in attacks if cell.task.dataset == dataset],
-            len({cell.model for cell in judged if cell.task.dataset == dataset}),
+            len([task for task, _ in judged if task.dataset == dataset]),
             data,
         )
         for dataset in used
@@ -188,12 +187,15 @@ def _dataset(
         size, here = sizes[task], task_images(params, task, n)
         epochs = study.settings(params, str(task)).epochs
         for model in found:
-            joint = model.role != "honest"
-            cost = training_flops(size, here, epochs, target=True, attack=joint)
+            joint, how = model.role != "honest", RECIPES.get(model.recipe or "", STANDARD)
+            own_size = model_size(how.depth(own.depth), how.width(own.width), spec.channels, study.task_outputs(task))
+            copies = COPIES if how.augmented else 1
+            cost = training_flops(own_size, here, how.longer * epochs, target=True, attack=joint, copies=copies)
             flops, trainings = flops + seeds * cost, trainings + seeds
             largest = max(largest, cost)
-            disk += seeds * (FLOAT * (size.target_parameters + joint * size.attack_parameters) + CSV_AND_JSON)
-        memory = max(memory, training_memory(size, own.batch_images))
+            parameters = own_size.target_parameters + joint * own_size.attack_parameters
+            disk += seeds * (FLOAT * parameters + CSV_AND_JSON)
+            memory = max(memory, training_memory(own_size, own.batch_images))
     for cell in cells:
         size, here = sizes[cell.task], task_images(params, cell.task, n)
         if cell.attack != "joint":
@@ -234,16 +236,19 @@ def task_images(params: Params, task: Task, n: dict[str, int]) -> dict[str, int]
     return {split: max(1, round(share * count)) for split, count in n.items()}
 
 
-def training_flops(size: Size, n: dict[str, int], epochs: int, *, target: bool, attack: bool) -> float:
+def training_flops(
+    size: Size, n: dict[str, int], epochs: int, *, target: bool, attack: bool, copies: int = COPIES
+) -> float:
     """FLOPs of one training: every row forward and backward, and the validation images forward, in every epoch.
 
     Args:
         target: F is trained; else it is frozen and only runs forward.
         attack: G is trained.
+        copies: rows of a batch for each image.
     """
     forward = size.target_flops + attack * size.attack_flops
     trained = target * size.target_flops + attack * size.attack_flops
-    return epochs * (COPIES * n["train"] * (forward + BACKWARD * trained) + n["validation"] * forward)
+    return epochs * (copies * n["train"] * (forward + BACKWARD * trained) + n["validation"] * forward)
 
 
 def training_memory(size: Size, batch_images: int) -> float:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from vicious import __version__
-from vicious.config import PARAMS_FILE, DetectorName, json_schema, load_params
+from vicious.config import PARAMS_FILE, DetectorName, RecipeName, json_schema, load_params
 from vicious.data.catalog import CATALOG
 from vicious.data.tasks import CELEBA_SETS
 from vicious.errors import ViciousError
@@ -138,7 +138,7 @@ def _fit_covariance(a: Arguments) -> None:
 def _train_honest(a: Arguments) -> None:
     from vicious.training.jobs import train_honest
 
-    train_honest(_task_data(a), a.out, a.depth, a.width, _schedule(a), _device(a), a.as_many_as)
+    train_honest(_task_data(a), a.out, a.depth, a.width, _schedule(a), _device(a), a.as_many_as, a.recipe)
 
 
 def _train_vicious(a: Arguments) -> None:
@@ -229,7 +229,7 @@ def _check_complete(a: Arguments) -> None:
 def _summarize_defense(a: Arguments) -> None:
     from vicious.defense.collect import collect_detection
 
-    collect_detection(a.scores, a.out, a.separation)
+    collect_detection(a.scores, a.out, a.separation, a.called)
 
 
 def _product(a: Arguments) -> None:
@@ -291,6 +291,9 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("train-honest", _train_honest, "train a target model for its task alone", "data")
     _task(sub)
     _training(sub)
+    sub.add_argument(
+        "--recipe", choices=get_args(RecipeName), help="another way to train it: see vicious.training.recipes"
+    )
 
     sub = command("train-vicious", _train_vicious, "train a target model jointly with an attack model", "data")
     _task(sub)
@@ -354,6 +357,9 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("summarize-defense", _summarize_defense, "join all detector scores, and how they separate", "scores")
     sub.add_argument("scores", type=Path, nargs="+", help="CSVs written by evaluate-defense")
     sub.add_argument("--out", type=Path, required=True, help="CSV of all scores")
+    sub.add_argument(
+        "--called", type=Path, required=True, help="CSV of what thresholds from honest models call vicious"
+    )
     sub.add_argument("--separation", type=Path, required=True, help="CSV of AUROC and TPR")
 
     for name, product in PRODUCTS.items():

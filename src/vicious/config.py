@@ -33,6 +33,7 @@ DetectorName = Literal[
     "gradient_norm",
     "finetuning",
 ]
+RecipeName = Literal["deeper", "wider", "longer", "plain", "smoothed", "decayed"]
 AttributeSet = Literal["k1", "k2", "k3", "k4", "k5", "k6", "k7", "k8", "k9", "k10", "k15", "k20", "k30", "k40"]
 
 OFFICIAL_NAMES = sorted(
@@ -181,6 +182,9 @@ class ScaleParams(Strict):
     detectors: Annotated[list[DetectorName], Field(min_length=1), Distinct] = Field(
         description="that judge every honest and vicious model; those that use weights or queries take seconds a draw"
     )
+    recipes: Annotated[list[RecipeName], Distinct] = Field(
+        description="other ways to train honest models, which detectors judge too and should not call vicious; none is well"
+    )
     user_images: Annotated[list[Annotated[int, Field(ge=10)]], Field(min_length=1), Distinct] = Field(
         description="numbers of the user's own labelled images that a detector gets"
     )
@@ -225,6 +229,7 @@ class Overrides(Strict):
     batch_images: Count = Field(default=_UNSET, description="as in the scale")
     learning_rate: Positive = Field(default=_UNSET, description="as in the scale")
     seeds: Seeds = Field(default=_UNSET, description="as in the scale")
+    recipes: Annotated[list[RecipeName], Distinct] = Field(default=_UNSET, description="as in the scale")
     beta_r: Annotated[list[Positive], Field(min_length=1), Distinct] = Field(
         default=_UNSET, description="as in the scale"
     )

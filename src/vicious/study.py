@@ -4,7 +4,7 @@ A *cell* is an attack on a target model for a task (see :mod:`vicious.data.tasks
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from vicious.config import Params, ScaleParams
@@ -28,15 +28,19 @@ class Model:
         role: "honest", "vicious", or "autoencoder" (vicious with beta_C = 0: the most that these outputs can carry).
         outputs: what a jointly trained attack model reads; None for an honest model.
         beta_c, beta_r: weights of the classification and the reconstruction loss.
+        recipe: how an honest model is trained otherwise (:mod:`vicious.training.recipes`); None for the study's own way.
     """
 
     role: Role
     outputs: str | None
     beta_c: float
     beta_r: float
+    recipe: str | None = None
 
     def __str__(self) -> str:
-        """The model's name in paths: ``honest``, ``vicious-logits-beta1``, ``autoencoder-softmax``."""
+        """The model's name in paths: ``honest``, ``honest-wider``, ``vicious-logits-beta1``, ``autoencoder-softmax``."""
+        if self.recipe is not None:
+            return f"{self.role}-{self.recipe}"
         if self.role == "vicious":
             return f"vicious-{self.outputs}-beta{repr(float(self.beta_r)).removesuffix('.0')}"
         return self.role if self.outputs is None else f"{self.role}-{self.outputs}"
@@ -81,6 +85,8 @@ def models(params: Params, experiments: Iterable[Experiment] = EXPERIMENTS) -> d
     for experiment in experiments:
         for cell in cells(params, experiment):
             found.setdefault(cell.task, {})[cell.model] = None
+    for task, model in judged(params) if "main" in experiments else ():
+        found.setdefault(task, {})[model] = None
     return {task: list(of_task) for task, of_task in found.items()}
 
 
@@ -89,6 +95,17 @@ def settings(params: Params, task: str) -> ScaleParams:
     parsed = parse_task(task)
     own = params.cell(parsed.dataset)
     return own if parsed.classes is None else own.model_copy(update={"epochs": params.study.class_counts.epochs})
+
+
+def judged(params: Params) -> list[tuple[Task, Model]]:
+    """What detectors judge: the main comparison's honest and vicious models, and honest ones trained by other recipes."""
+    compared = [(cell.task, cell.model) for cell in cells(params, "main") if cell.model.role != "autoencoder"]
+    recipes = [
+        (Task(dataset), replace(HONEST, recipe=recipe))
+        for dataset in params.datasets
+        for recipe in params.cell(dataset).recipes
+    ]
+    return list(dict.fromkeys([*compared, *recipes]))
 
 
 def seeds(params: Params, task: Task) -> list[int]:

@@ -18,9 +18,16 @@ def scores(datasets=("mnist", "cifar10", "celeba"), models=6, draws=2, seed=0, g
                     for detector, weight in (("one", 1.0), ("two", 0.0), ("three", -0.5)):
                         value = generator.normal(gap * weight * beta, 0.3)
                         rows.append(
-                            {"dataset": dataset, "task": dataset, "role": role, "outputs": "logits" if beta else np.nan}
-                            | {"beta_r": beta, "seed": number, "detector": detector, "n_user": 50, "draw": draw}
-                            | {"score": value, "status": "ok", "reason": np.nan}
+                            {"dataset": dataset, "task": dataset, "role": role, "outputs": "logits" if beta else ""}
+                            | {
+                                "beta_r": beta,
+                                "recipe": "",
+                                "seed": number,
+                                "detector": detector,
+                                "n_user": 50,
+                                "draw": draw,
+                            }
+                            | {"score": value, "status": "ok", "reason": ""}
                         )
     return pd.DataFrame(rows)
 

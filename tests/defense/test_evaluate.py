@@ -77,7 +77,7 @@ def test_tpr_at_fpr_calls_at_most_that_share_of_honest_models_vicious():
 def scores(honest, vicious, draws=3):
     rows = [
         {
-            "dataset": "mnist", "role": role, "outputs": "logits" if beta else "", "beta_r": beta, "seed": seed,
+            "dataset": "mnist", "role": role, "outputs": "logits" if beta else "", "beta_r": beta, "recipe": "", "seed": seed,
             "detector": "d", "n_user": 50, "draw": draw, "score": value + 0.01 * (draw - 1), "status": "ok", "reason": "",
         }
         for role, beta, values in (("honest", 0.0, honest), ("vicious", 1.0, vicious))
@@ -103,7 +103,7 @@ def test_failed_models_are_counted(tmp_path):
     frame = scores([0.1, 0.2], [0.5, 0.6])
     frame.loc[frame["role"].eq("vicious") & frame["seed"].eq(1), ["score", "status"]] = [np.nan, "failed"]
     frame.to_csv(tmp_path / "in.csv", index=False)
-    collect_detection([tmp_path / "in.csv"], tmp_path / "all.csv", tmp_path / "summary.csv")
+    collect_detection([tmp_path / "in.csv"], *(tmp_path / name for name in ("all.csv", "summary.csv", "called.csv")))
     row = pd.read_csv(tmp_path / "summary.csv").iloc[0]
     assert (row["vicious_models"], row["failed"]) == (1, 1)
     assert len(pd.read_csv(tmp_path / "all.csv")) == 12

@@ -142,6 +142,7 @@ def detection(
                                     "role": role,
                                     "outputs": kind,
                                     "beta_r": beta,
+                                    "recipe": "",
                                     "seed": seed,
                                     "detector": "linear_decodability",
                                     "n_user": number,

@@ -40,7 +40,6 @@ COMPLETE = str(paths.results(SCALE) / "complete" / "{experiment}.txt")
 MODEL = str(paths.model_folder(SCALE, "{task}", "{model}", "{seed}"))
 ASSESSMENT = str(paths.assessment_folder(SCALE, "{task}", "{model}", "{seed}"))
 LOGS = f"logs/{SCALE}"
-HONEST = MODEL.replace("{model}", "honest")
 FIGURES = str(paths.figures(SCALE))
 ARRAYS = [f"{PREPARED}/{name}" for name in ("dataset.json", *paths.ARRAYS)]
 
@@ -83,6 +82,12 @@ def task_options(wildcards):
     return f"--classes {task.classes} --as-many-as {min(STUDY.class_counts.counts[task.dataset])}"
 
 
+def recipe_option(wildcards):
+    """The command-line option that names an honest model's recipe, or nothing."""
+    recipe = MODEL_OF[wildcards.model].recipe
+    return "" if recipe is None else f"--recipe {recipe}"
+
+
 def limit(split):
     """The command-line option that caps a split, or nothing."""
 
@@ -103,14 +108,11 @@ def assessments(cells, suffix="json"):
 
 
 def judged(file):
-    """A file of every honest and vicious model of the main comparison that detectors judge."""
+    """A file of every model that detectors judge."""
     return sorted(
-        {
-            f"{paths.assessment_folder(SCALE, cell.task, cell.model, seed)}/{file}"
-            for cell in MAIN
-            if cell.model.role != "autoencoder"
-            for seed in study.seeds(PARAMS, cell.task)
-        }
+        f"{paths.assessment_folder(SCALE, task, model, seed)}/{file}"
+        for task, model in study.judged(PARAMS)
+        for seed in study.seeds(PARAMS, task)
     )
 
 

@@ -36,6 +36,7 @@ rule summarize_defense:
     output:
         scores=f"{SUMMARIES}/detection.csv",
         separation=f"{SUMMARIES}/detection_summary.csv",
+        called=f"{SUMMARIES}/detection_called.csv",
         provenance=f"{SUMMARIES}/detection.provenance.json",
     log:
         f"{LOGS}/summarize_defense.log",
@@ -44,7 +45,7 @@ rule summarize_defense:
     message:
         "Summarize detectors of {SCALE}"
     shell:
-        "vicious summarize-defense {input:q} --out {output.scores:q} --separation {output.separation:q}"
+        "vicious summarize-defense {input:q} --out {output.scores:q} --separation {output.separation:q} --called {output.called:q}"
         " --provenance {output.provenance:q} 2> {log:q}"
 
 

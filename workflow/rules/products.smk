@@ -31,6 +31,7 @@ def product_inputs(name):
         "attributes": f"{SUMMARIES}/per_attribute.csv",
         "detection": f"{SUMMARIES}/detection.csv",
         "separation": f"{SUMMARIES}/detection_summary.csv",
+        "called": f"{SUMMARIES}/detection_called.csv",
         "verdicts": judged("detection.provenance.json"),
         "assessments": assessments(cells),
         "curves": curves,

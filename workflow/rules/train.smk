@@ -7,18 +7,21 @@ rule train_honest:
     input:
         arrays,
     output:
-        target=f"{HONEST}/target.safetensors",
-        record=f"{HONEST}/target.json",
-        curve=f"{HONEST}/target.csv",
-        provenance=f"{HONEST}/train_honest.provenance.json",
+        target=f"{MODEL}/target.safetensors",
+        record=f"{MODEL}/target.json",
+        curve=f"{MODEL}/target.csv",
+        provenance=f"{MODEL}/train_honest.provenance.json",
     log:
-        f"{LOGS}/{{task}}/honest/seed{{seed}}/train_honest.log",
+        f"{LOGS}/{{task}}/{{model}}/seed{{seed}}/train_honest.log",
+    wildcard_constraints:
+        model="honest(-.+)?",
     threads: PARAMS.runtime.threads
     resources:
         gpu=GPUS,
     params:
         data=subpath(input[0], parent=True),
         task=task_options,
+        recipe=recipe_option,
         depth=cell("depth"),
         width=cell("width"),
         epochs=cell("epochs"),
@@ -28,10 +31,10 @@ rule train_honest:
         device=PARAMS.runtime.device,
         code=TRAINING_CODE,
     message:
-        "Train an honest model on {wildcards.task}, seed {wildcards.seed}"
+        "Train {wildcards.model} on {wildcards.task}, seed {wildcards.seed}"
     shell:
         "vicious train-honest --out {output.target:q}"
-        " --data {params.data:q} {params.task} --depth {params.depth} --width {params.width} --epochs {params.epochs}"
+        " --data {params.data:q} {params.task} {params.recipe} --depth {params.depth} --width {params.width} --epochs {params.epochs}"
         " --batch-images {params.batch_images} --learning-rate {params.learning_rate} --seed {wildcards.seed}"
         " --threads {params.threads} --device {params.device} --provenance {output.provenance:q} 2> {log:q}"
 

@@ -9,6 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from vicious.defense.combined import combined
+from vicious.defense.thresholds import called
+from vicious.errors import DataError
 from vicious.files import write_csv
 
 
@@ -28,7 +30,7 @@ def tpr_at_fpr(honest: NDArray[Any], vicious: NDArray[Any], fpr: float = 0.05) -
 def separation(scores: pd.DataFrame, resamples: int = 1000, seed: int = 0) -> pd.DataFrame:
     """AUROC and TPR at 5% FPR per dataset, detector and number of user images, over models, with 95% intervals.
 
-    A model's score is its mean over draws; the interval resamples models, never draws of one model. With fewer than two
+    Honest models of another recipe are left out. A model's score is its mean over draws; the interval resamples models, never draws of one model. With fewer than two
     models of a kind there is no interval.
 
     Args:
@@ -36,7 +38,8 @@ def separation(scores: pd.DataFrame, resamples: int = 1000, seed: int = 0) -> pd
     """
     generator = np.random.default_rng(seed)
     rows = []
-    for key, group in scores.groupby(["dataset", "detector", "n_user"], sort=False):
+    standard = scores.loc[scores["recipe"] == ""]
+    for key, group in standard.groupby(["dataset", "detector", "n_user"], sort=False):
         models = group.groupby(["role", "outputs", "beta_r", "seed"], dropna=False)["score"].mean().reset_index()
         usable = models.dropna(subset=["score"])
         honest, vicious = (usable.loc[usable["role"] == role, "score"].to_numpy() for role in ("honest", "vicious"))
@@ -55,9 +58,25 @@ def separation(scores: pd.DataFrame, resamples: int = 1000, seed: int = 0) -> pd
     return pd.DataFrame(rows, columns=[*columns, "auroc", "auroc_low", "auroc_high", "tpr_at_5fpr"])
 
 
-def collect_detection(files: Iterable[Path], scores_out: Path, separation_out: Path) -> None:
-    """Join the scores of all models, add the combined score, and write how well each detector separates them."""
-    scores = pd.concat([pd.read_csv(file, keep_default_na=True) for file in files], ignore_index=True)
+def collect_detection(files: Iterable[Path], scores_out: Path, separation_out: Path, called_out: Path) -> None:
+    """Join the scores of all models, add the combined score, and write how well each detector separates them.
+
+    Args:
+        files: CSVs written by :func:`vicious.defense.evaluate.evaluate_defense`.
+        scores_out: all scores.
+        separation_out: see :func:`separation`.
+        called_out: see :func:`vicious.defense.thresholds.called`.
+    """
+    scores = pd.concat([_read(Path(file)) for file in files], ignore_index=True)
     scores = pd.concat([scores, combined(scores)], ignore_index=True)
-    for frame, out in ((scores, scores_out), (separation(scores), separation_out)):
+    for frame, out in ((scores, scores_out), (separation(scores), separation_out), (called(scores), called_out)):
         write_csv(frame, out)
+
+
+def _read(file: Path) -> pd.DataFrame:
+    """The scores of one model: text stays text, and an empty score is NaN."""
+    text = dict.fromkeys(("dataset", "task", "role", "outputs", "recipe", "detector", "status", "reason"), str)
+    try:
+        return pd.read_csv(file, dtype=text, keep_default_na=False, na_values={"score": [""]})
+    except (OSError, ValueError) as error:
+        raise DataError(f"cannot read the scores {file} ({error}): delete it and run `snakemake` again") from error

@@ -71,6 +71,7 @@ def evaluate_defense(
                         "role": record["role"],
                         "outputs": record["outputs"] or "",
                         "beta_r": record["beta_r"],
+                        "recipe": record.get("recipe") or "",
                         "seed": record["schedule"]["seed"],
                         "detector": detector.name,
                         "n_user": n,

@@ -149,7 +149,7 @@ def _model(scores: pd.DataFrame) -> Model:
 
 def _chosen(detection: pd.DataFrame, detector: str) -> pd.DataFrame:
     frames.check_detection(detection)
-    chosen = detection.loc[detection["detector"] == detector]
+    chosen = detection.loc[(detection["detector"] == detector) & (detection["recipe"] == "")]
     if chosen.empty:
         known = ", ".join(sorted(str(name) for name in detection["detector"].unique()))
         raise DataError(f"no scores of the detector {detector}; there are: {known}: choose one of these")

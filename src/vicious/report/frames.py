@@ -44,8 +44,8 @@ _OF_LABELS = ("accuracy", "risk_class_mean", "risk95_class_mean", "psnr_class_me
 """Measures of the predicted labels, which an autoencoder was never asked for."""
 _SUMMARY_TEXT = ("dataset", "task", "role", "attack", "outputs", "status", "reason", "source", "estimator")
 _SUMMARY_NUMBERS = ("k", "beta_r", "seed", "n", *_MEASURES, "pixels", "covariance_images")
-_DETECTION_KEY = ("dataset", "role", "outputs", "beta_r", "seed", "detector", "n_user", "draw")
-_DETECTION_TEXT = ("dataset", "role", "outputs", "detector", "status")
+_DETECTION_KEY = ("dataset", "role", "outputs", "beta_r", "recipe", "seed", "detector", "n_user", "draw")
+_DETECTION_TEXT = ("dataset", "role", "outputs", "recipe", "detector", "status")
 _DETECTION_NUMBERS = ("beta_r", "seed", "n_user", "draw", "score")
 _COMPARED = ("accuracy", "psnr", "ssim", "risk", "risk95", "identity")
 _COMPARISON_KEY = ("task", "role", "outputs", "beta_r", "measure")

@@ -15,7 +15,7 @@ class Product:
         title: for help texts and messages.
         experiment: whose results it shows.
         inputs: what its writer takes, each a command-line option: "summary", "comparisons", "estimators", "agreement",
-            "classes", "attributes", "detection", "separation" (one CSV each); "assessments" (the JSON of every cell; tables of
+            "classes", "attributes", "detection", "separation", "called" (one CSV each); "assessments" (the JSON of every cell; tables of
             single images and galleries lie beside), "curves" (the CSV of every training; records lie beside); "verdicts" (the provenance of every
             judged model, which holds the time that each verdict took).
     """
@@ -34,6 +34,7 @@ INPUTS = {
     "attributes": "CSV written by per-class",
     "detection": "CSV of scores written by summarize-defense",
     "separation": "CSV of separations written by summarize-defense",
+    "called": "CSV of thresholds' calls written by summarize-defense",
     "verdicts": "provenance written by evaluate-defense",
     "assessments": "JSON summaries written by assess-risk",
     "curves": "training curves written by train-*",
@@ -53,6 +54,7 @@ PRODUCTS: dict[str, Product] = {
     "table7": Product("accuracy of CelebA's attributes", "main", ("attributes",)),
     "table8": Product("what the original's shortcuts change", "main", ("assessments",)),
     "table9": Product("how well each detector separates", "main", ("summary", "separation", "verdicts")),
+    "table10": Product("thresholds from honest models alone", "main", ("summary", "called")),
     "figure1": Product("gallery of all datasets", "main", ("assessments",)),
     "figure2": Product("accuracy against risk", "main", ("summary",)),
     "figure3": Product("detector scores", "main", ("summary", "detection")),

@@ -31,6 +31,7 @@ from vicious.models.target import TargetModel
 from vicious.provenance import code_hash
 from vicious.training.loop import Objective, Row, Schedule, fresh, train
 from vicious.training.losses import accuracy, classification_loss, positive_weights, reconstruction_loss
+from vicious.training.recipes import RECIPES, STANDARD
 
 RESUME_FOLDER = Path(".cache/resume")
 log = logging.getLogger(__name__)
@@ -44,25 +45,31 @@ def train_honest(
     schedule: Schedule,
     device: torch.device,
     as_many_as: int | None = None,
+    recipe: str | None = None,
 ) -> None:
     """Train a target model for the task alone; writes ``out`` (.safetensors), its .json record and its .csv curve.
 
     Args:
         data: a prepared dataset, as the task uses it.
         as_many_as: how it was restricted; recorded.
+        recipe: one of :data:`vicious.training.recipes.RECIPES`, which changes the rest; None for the study's own.
     """
-    architecture = _target_architecture(data, depth, width)
+    how = STANDARD if recipe is None else RECIPES[recipe]
+    schedule = how.schedule(schedule)
+    architecture = _target_architecture(data, how.depth(depth), how.width(width))
     target = _fresh_target(data, architecture, schedule.seed, device)
     weight = _positive_weight(data, device)
 
     def loss(images: Tensor, labels: Tensor) -> tuple[Tensor, Row]:
-        return classification_loss(target(images), labels, weight), {}
+        return classification_loss(target(images), labels, weight, how.label_smoothing), {}
 
     def validate(images: Tensor, labels: Tensor) -> dict[str, Tensor]:
         return {"accuracy": accuracy(target(images), labels)}
 
+    objective = Objective({"target": target}, loss, validate, how.augmented, how.weight_decay)
+
     job = {"role": "honest", "beta_c": 1.0, "beta_r": 0.0, "outputs": None, "as_many_as": as_many_as}
-    _run(Objective({"target": target}, loss, validate), data, schedule, job, {"target": (out, architecture)})
+    _run(objective, data, schedule, job | {"recipe": recipe}, {"target": (out, architecture)})
 
 
 def train_vicious(

@@ -52,11 +52,15 @@ class Objective:
         modules: the models whose weights change, by name, each with its own Adam.
         loss: (images, labels) -> loss to minimise and named terms for the curve.
         validate: (images, labels) -> per-image tensors (n,) out of "accuracy", "ssim", "mse".
+        augmented: whether a batch has, beside each image, one augmented copy.
+        weight_decay: decoupled from the gradient.
     """
 
     modules: dict[str, nn.Module]
     loss: Callable[[Tensor, Tensor], tuple[Tensor, Row]]
     validate: Callable[[Tensor, Tensor], dict[str, Tensor]]
+    augmented: bool = True
+    weight_decay: float = 0.0
 
 
 def fresh(build: Callable[[], nn.Module], seed: int, name: str, device: torch.device) -> nn.Module:
@@ -134,8 +138,11 @@ def _train_epoch(
     generator = Generator().manual_seed(derive_seed(schedule.seed, "augmentation", epoch))
     sums: Row = {}
     for images, labels in batches(data, "train", schedule.batch_images, device, order):
-        rows = torch.cat([images, augment(images, generator)])
-        loss, terms = objective.loss(rows, labels.repeat(2, *[1] * (labels.ndim - 1)))
+        if objective.augmented:
+            rows = torch.cat([images, augment(images, generator)])
+            loss, terms = objective.loss(rows, labels.repeat(2, *[1] * (labels.ndim - 1)))
+        else:
+            loss, terms = objective.loss(images, labels)
         value = loss.item()
         if not math.isfinite(value):
             raise TrainingError(
@@ -166,15 +173,19 @@ def evaluate(objective: Objective, data: PreparedDataset, device: torch.device) 
     return {f"validation_{name}": mean for name, mean in means.items()} | {"selection": score}
 
 
+def _optimiser(module: nn.Module, objective: Objective, schedule: Schedule) -> torch.optim.Adam:
+    rate, decay = schedule.learning_rate, objective.weight_decay
+    if decay:
+        return torch.optim.AdamW(module.parameters(), lr=rate, weight_decay=decay)
+    return torch.optim.Adam(module.parameters(), lr=rate)
+
+
 class _Run:
     """What changes while training: optimisers, the curve, the best weights so far. Its file is the resume state."""
 
     def __init__(self, objective: Objective, schedule: Schedule) -> None:
         self.modules = objective.modules
-        self.optimisers = {
-            name: torch.optim.Adam(module.parameters(), lr=schedule.learning_rate)
-            for name, module in self.modules.items()
-        }
+        self.optimisers = {name: _optimiser(module, objective, schedule) for name, module in self.modules.items()}
         self.curve: list[Row] = []
         self.best: dict[str, dict[str, Tensor]] = {}
 

@@ -17,17 +17,21 @@ def reconstruction_loss(reconstruction: Tensor, images: Tensor) -> Tensor:
     return HUBER_WEIGHT * huber + SSIM_WEIGHT * (1.0 - ssim(reconstruction, images).mean())
 
 
-def classification_loss(logits: Tensor, labels: Tensor, positive_weight: Tensor | None) -> Tensor:
+def classification_loss(
+    logits: Tensor, labels: Tensor, positive_weight: Tensor | None, label_smoothing: float = 0.0
+) -> Tensor:
     """L_C, a scalar: cross-entropy for classes (N,); for attributes (N, K) binary cross-entropy, averaged over them.
 
     Args:
         logits: (N, K).
         labels: classes (N,) or attributes in {0, 1} (N, K).
         positive_weight: (K,), negatives over positives of the train set; None for classes.
+        label_smoothing: share of the target probability that is spread evenly over the choices.
     """
     if labels.ndim == 1:
-        return functional.cross_entropy(logits, labels)
-    return functional.binary_cross_entropy_with_logits(logits, labels.to(logits.dtype), pos_weight=positive_weight)
+        return functional.cross_entropy(logits, labels, label_smoothing=label_smoothing)
+    targets = labels.to(logits.dtype) * (1 - label_smoothing) + label_smoothing / 2
+    return functional.binary_cross_entropy_with_logits(logits, targets, pos_weight=positive_weight)
 
 
 def positive_weights(labels: Tensor) -> Tensor:

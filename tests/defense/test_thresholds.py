@@ -1,0 +1,75 @@
+"""Thresholds from honest models: computed by hand, held-out models apart, other recipes and datasets judged by them."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from vicious.defense.thresholds import COLUMNS, HELD_OUT, SPREADS, called, threshold
+
+
+def scores(rows):
+    """Rows (dataset, role, recipe, seed, scores of the draws)."""
+    return pd.DataFrame(
+        [
+            {"dataset": dataset, "task": dataset, "role": role, "outputs": "logits" if role == "vicious" else ""}
+            | {"beta_r": float(role == "vicious"), "recipe": recipe, "seed": seed, "detector": "d"}
+            | {"n_user": 50, "draw": draw, "score": value, "status": "ok", "reason": ""}
+            for dataset, role, recipe, seed, values in rows
+            for draw, value in enumerate(values)
+        ]
+    )
+
+
+HONEST = [("mnist", "honest", "", seed, (0.1 + 0.01 * seed, 0.12 + 0.01 * seed)) for seed in range(4)]
+
+
+def test_the_threshold_is_mean_plus_three_deviations():
+    values = np.array([1.0, 2.0, 4.0])
+    assert threshold(values) == pytest.approx(np.mean(values) + SPREADS * np.std(values, ddof=1))
+
+
+def test_shares_are_over_verdicts_of_each_model():
+    vicious = [("mnist", "vicious", "", 0, (0.5, 0.1)), ("mnist", "vicious", "", 1, (0.6, 0.7))]
+    found = called(scores([*HONEST, *vicious]))
+    assert tuple(found.columns) == COLUMNS
+    by_group = found.set_index("group")
+    assert by_group.loc["vicious", ["models", "references", "share"]].tolist() == [2, 4, 0.75]
+    assert by_group.loc[HELD_OUT, "share"] == 0
+
+
+def test_a_held_out_model_does_not_set_its_own_threshold():
+    odd = ("mnist", "honest", "", 9, (5.0, 5.1))
+    found = called(scores([*HONEST, odd])).set_index("group")
+    # The odd one lies far above the others' threshold; with its own scores in it, it would not.
+    assert found.loc[HELD_OUT, "share"] == pytest.approx(1 / 5)
+    pooled = np.concatenate([np.array(row[-1]) for row in [*HONEST, odd]])
+    assert threshold(pooled) > 5.1
+
+
+def test_other_recipes_are_groups_of_their_own_and_never_references():
+    found = called(
+        scores([*HONEST, ("mnist", "honest", "plain", 0, (9.0, 9.0)), ("mnist", "honest", "wider", 0, (0.1, 0.1))])
+    )
+    by_group = found.set_index("group")
+    assert by_group.loc["honest, plain", "share"] == 1
+    assert by_group.loc["honest, wider", "share"] == 0
+    assert set(by_group["references"]) == {4}
+
+
+def test_thresholds_carry_over_between_datasets():
+    others = [("cifar10", "honest", "", seed, (0.5, 0.52)) for seed in range(3)]
+    found = called(scores([*HONEST, *others])).set_index(["reference", "dataset"])
+    assert found.loc[("mnist", "cifar10"), "share"] == 1
+    assert found.loc[("cifar10", "mnist"), "share"] == 0
+    assert found.loc[("mnist", "cifar10"), "models"] == 3
+
+
+def test_one_honest_model_holds_nothing_out_and_none_gives_no_threshold():
+    found = called(scores([HONEST[0], ("mnist", "vicious", "", 0, (0.9, 0.9))]))
+    assert found["group"].tolist() == ["vicious"]
+    assert called(scores([("mnist", "vicious", "", 0, (0.9, 0.9))])).empty
+
+
+def test_failed_verdicts_are_left_out():
+    frame = scores([*HONEST, ("mnist", "vicious", "", 0, (0.9, np.nan))])
+    assert called(frame).set_index("group").loc["vicious", "share"] == 1
