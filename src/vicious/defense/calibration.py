@@ -1,7 +1,7 @@
 """Calibration: how far the model's confidence departs from how often it is right.
 
 Reasoning: a probability that also encodes a picture is no honest probability. Small samples and long training spoil calibration
-too, so this is a weak witness: see the honest variants.
+too, so this is a weak witness: see table 10.
 
 The score is the expected calibration error, in [0, 1], of Guo et al., "On calibration of modern neural networks" (2017), with
 bins of equally many decisions.

@@ -30,8 +30,8 @@ def tpr_at_fpr(honest: NDArray[Any], vicious: NDArray[Any], fpr: float = 0.05) -
 def separation(scores: pd.DataFrame, resamples: int = 1000, seed: int = 0) -> pd.DataFrame:
     """AUROC and TPR at 5% FPR per dataset, detector and number of user images, over models, with 95% intervals.
 
-    Honest models of another recipe are left out. A model's score is its mean over draws; the interval resamples models, never draws of one model. With fewer than two
-    models of a kind there is no interval.
+    Honest models of another recipe are left out. A model's score is its mean over draws; the interval resamples models,
+    never draws of one model. With fewer than two models of a kind there is no interval.
 
     Args:
         scores: rows as written by :func:`evaluate_defense`, of several models.

@@ -1,7 +1,7 @@
 """Output entropy: how unsure the model is of its answer.
 
 Reasoning: logits that must carry a picture cannot all be spent on the answer, so a vicious model may be less sure of it. The
-entropy also depends on epochs, regularisation and the recipe, so it is a weak witness: see the honest variants.
+entropy also depends on epochs, regularisation and the recipe, so it is a weak witness: see table 10.
 
 The score is the mean entropy of the decisions over that of a uniform choice, in [0, 1].
 """

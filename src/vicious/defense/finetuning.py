@@ -6,12 +6,10 @@ that is gone. The user has a copy of the model and some labelled images, so this
 The score is the mean squared change of the logits after :data:`STEPS` steps over their variance, both over the user's images.
 """
 
-import copy
-
 import torch
 
 from vicious.defense.detector import Detector, Evidence
-from vicious.training.losses import classification_loss, positive_weights
+from vicious.defense.stated_loss import StatedLoss
 
 STEPS = 5
 RATE = 1e-4
@@ -22,19 +20,15 @@ IMAGES = 50
 
 def measure(evidence: Evidence) -> float:
     """Relative squared change of the logits; 0 where the outputs are constant and stay so."""
+    loss = StatedLoss(evidence, IMAGES)
     assert evidence.model is not None
-    model = copy.deepcopy(evidence.model).requires_grad_(True)
-    weights = list(model.parameters())
-    images = torch.from_numpy(evidence.images[:IMAGES]).to(weights[0])
-    labels = torch.from_numpy(evidence.labels[:IMAGES]).to(weights[0].device)
-    weight = positive_weights(labels) if evidence.multilabel else None
-    optimiser = torch.optim.Adam(weights, lr=RATE)
+    optimiser = torch.optim.Adam(loss.model.parameters(), lr=RATE)
     for _ in range(STEPS):  # in evaluation mode: the statistics of the normalisation stay the server's
         optimiser.zero_grad(set_to_none=True)
-        classification_loss(model(images), labels, weight).backward()
+        loss().backward()
         optimiser.step()
     with torch.no_grad():
-        before, after = (one(images).double() for one in (evidence.model, model))
+        before, after = (one(loss.images).double() for one in (evidence.model, loss.model))
     variance = float(before.var(0, unbiased=False).sum())
     return float((after - before).square().sum(1).mean()) / variance if variance > 0 else 0.0
 

@@ -6,23 +6,17 @@ small. The user's images were not trained on, so an honest model's gradient is n
 The score is the norm of the gradient of the mean loss on the user's images, in evaluation mode, over the norm of the weights.
 """
 
-import copy
-
 import torch
 
 from vicious.defense.detector import Detector, Evidence
-from vicious.training.losses import classification_loss, positive_weights
+from vicious.defense.stated_loss import StatedLoss
 
 
 def measure(evidence: Evidence) -> float:
     """Norm of the gradient over the norm of the weights."""
-    assert evidence.model is not None
-    model = copy.deepcopy(evidence.model).requires_grad_(True)
-    weights = list(model.parameters())
-    images = torch.from_numpy(evidence.images).to(weights[0])
-    labels = torch.from_numpy(evidence.labels).to(weights[0].device)
-    weight = positive_weights(labels) if evidence.multilabel else None
-    gradients = torch.autograd.grad(classification_loss(model(images), labels, weight), weights)
+    loss = StatedLoss(evidence)
+    weights = list(loss.model.parameters())
+    gradients = torch.autograd.grad(loss(), weights)
     up, down = (
         torch.stack([part.detach().double().square().sum() for part in parts]).sum() for parts in (gradients, weights)
     )

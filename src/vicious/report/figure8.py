@@ -86,18 +86,18 @@ def figure8(estimators: pd.DataFrame, summary: pd.DataFrame) -> Figure:
         grid = {"height_ratios": [1.7, 1] * lines}
         axes = np.asarray(figure.subplots(2 * lines, columns, squeeze=False, gridspec_kw=grid))
         above, below = axes[::2].ravel(), axes[1::2].ravel()
-        for ax, ratio, task in zip(above, below, source, strict=False):
+        for ax, small, task in zip(above, below, source, strict=False):
             here = [profile for profile in shown if profile.group.task == task]
             of_task = estimators.loc[estimators["task"] == task]
             _draw(ax, here, of_task, betas)
-            _draw_ratios(ratio, here, of_task, betas)
+            _draw_ratios(small, here, of_task, betas)
             title = frames.title(task) if once else frames.marked_title(task, source[task])
             ax.set_title(plain(title), pad=13)
         for ax in (*above[len(source) :], *below[len(source) :]):
             ax.set_axis_off()
-        for ax, ratio in zip(above[::columns], below[::columns], strict=True):
+        for ax, small in zip(above[::columns], below[::columns], strict=True):
             ax.set_ylabel(f"{RISK} (no unit)")
-            ratio.set_ylabel(f"{RISK} / {RISK} honest")
+            small.set_ylabel(f"{RISK} / {RISK} honest")
         for index in range(max(0, len(source) - columns), len(source)):
             below[index].set_xlabel("variance kept (%)")
         figure.legend(

@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 
 from vicious.defense.thresholds import COLUMNS, HELD_OUT, SPREADS, VICIOUS
-from vicious.errors import MixedResultsError
-from vicious.report import frames, tables
+from vicious.report import frames, judged, tables
 from vicious.report.tables import Column, Value
 
 _NUMBERS = ("n_user", "models", "references", "share")
@@ -33,8 +32,7 @@ def write(summary: Path, called: Path, out: Path) -> tuple[Path, ...]:
     frame = frames.read_table(Path(called), _TEXT, _NUMBERS, empty=True)
     frames.unique(frame, ("dataset", "detector", "n_user", "reference", "group"), str(called))
     table = table10(rows, frame)
-    failed = frames.failures(group for group in frames.groups(rows) if group.role != "autoencoder")
-    return tables.write(10, table, PRINTED, lines(table), caption(table, rows), Path(out), failed)
+    return tables.write(10, table, PRINTED, lines(table), caption(table, rows), Path(out), judged.failures(rows))
 
 
 def table10(summary: pd.DataFrame, called: pd.DataFrame) -> pd.DataFrame:
@@ -42,15 +40,8 @@ def table10(summary: pd.DataFrame, called: pd.DataFrame) -> pd.DataFrame:
 
     Datasets come in the catalogue's order, with their title and data source.
     """
-    source = {str(row.dataset): str(row.source) for row in summary.itertuples()}
-    unknown = sorted({*called["dataset"], *called["reference"]} - set(source))
-    if unknown:
-        raise MixedResultsError(f"the summary has no {', '.join(unknown)}: run the steps that write both again")
-    table = called.assign(
-        title=called["dataset"].map(frames.title), source=called["dataset"].map(source), share=PERCENT * called["share"]
-    )
-    order = table["dataset"].map(lambda name: frames.order(name)[0])
-    return table.assign(_order=order).sort_values("_order", kind="stable")[list(_COLUMNS)].reset_index(drop=True)
+    table = called.assign(share=PERCENT * called["share"])
+    return judged.with_titles(table, summary, ("dataset", "reference"))[list(_COLUMNS)]
 
 
 PRINTED = (
@@ -100,14 +91,13 @@ def caption(table: pd.DataFrame, summary: pd.DataFrame) -> str:
         {group.removeprefix("honest, ") for group in table["group"]} - {HELD_OUT.removeprefix("honest, "), VICIOUS}
     )
     told = f" Other recipes: {', '.join(recipes)}; mean over them." if recipes else ""
-    judged = summary.loc[summary["role"].isin(("honest", "vicious"))]
     return (
         "What a threshold that needs no vicious example calls vicious: share of verdicts, a verdict being one sample of n of the "
         f"user's own images. The threshold lies {SPREADS:g} standard deviations above the mean score of verdicts on honest "
         "reference models. Honest, held out: each model by the threshold from the others. Honest, other recipes: models of "
         "the same data trained otherwise; a detector that calls them vicious dislikes a recipe. Vicious: the more the better. "
         "From elsewhere: thresholds from the honest models of every other dataset, mean over these. References: honest models "
-        f"behind the threshold. An en dash: no such model, or too few references.{told} {frames.settings(judged)}"
+        f"behind the threshold. An en dash: no such model, or too few references.{told} {judged.settings(summary)}"
     )
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from vicious.errors import DataError, MixedResultsError
-from vicious.report import frames, tables
+from vicious.errors import DataError
+from vicious.report import frames, judged, tables
 from vicious.report.tables import Column, Value
 
 _TEXT = ("dataset", "detector")
@@ -37,7 +37,7 @@ def write(summary: Path, separation: Path, verdicts: Iterable[Path], out: Path) 
     """
     rows = frames.read_summary(Path(summary))
     table = table9(rows, read_separation(Path(separation)), read_seconds(verdicts))
-    return tables.write(9, table, columns(table), lines(table), caption(table, rows), Path(out), notes(rows))
+    return tables.write(9, table, columns(table), lines(table), caption(table, rows), Path(out), judged.failures(rows))
 
 
 def read_separation(path: Path) -> pd.DataFrame:
@@ -73,14 +73,8 @@ def table9(summary: pd.DataFrame, separation: pd.DataFrame, seconds: pd.DataFram
     lowest threshold that calls at most 5% of the honest ones vicious; ``failed`` counts models without a score;
     ``seconds`` is the mean time of a verdict, empty where none was taken.
     """
-    source = {str(row.dataset): str(row.source) for row in summary.itertuples()}
-    unknown = sorted(set(separation["dataset"]) - set(source))
-    if unknown:
-        raise MixedResultsError(f"the summary has no {', '.join(unknown)}: run the steps that write both again")
     table = separation.merge(seconds, how="left", on=["dataset", "detector", "n_user"])
-    table = table.assign(title=table["dataset"].map(frames.title), source=table["dataset"].map(source))
-    order = table["dataset"].map(lambda name: frames.order(name)[0])
-    return table.assign(_order=order).sort_values("_order", kind="stable")[list(_COLUMNS)].reset_index(drop=True)
+    return judged.with_titles(table, summary)[list(_COLUMNS)]
 
 
 def columns(table: pd.DataFrame) -> list[Column]:
@@ -126,7 +120,6 @@ def caption(table: pd.DataFrame, summary: pd.DataFrame) -> str:
     """The caption, with the settings used and how to read the cells."""
     few = float(table[["honest_models", "vicious_models"]].to_numpy(dtype=float).min())
     warning = f" With as few as {few:g} models of a kind, read an AUROC as an order, not as a rate." if few < 10 else ""
-    judged = summary.loc[summary["role"].isin(("honest", "vicious"))]
     return (
         "How well each detector tells vicious from honest models by n of the user's own labelled images. AUROC: chance that a "
         "vicious model scores above an honest one, ties half; 0.5 is guessing, below it the detector points the other way; "
@@ -134,13 +127,8 @@ def caption(table: pd.DataFrame, summary: pd.DataFrame) -> str:
         "above the lowest threshold that calls at most 5% of the honest ones vicious. A model's score is its mean over "
         "samples of user images. combined: log-odds of a logistic regression over the other detectors, fitted on other "
         "datasets only. Seconds: mean time of one verdict on this machine."
-        f"{warning} {frames.settings(judged)}"
+        f"{warning} {judged.settings(summary)}"
     )
-
-
-def notes(summary: pd.DataFrame) -> list[str]:
-    """Why models were not judged."""
-    return frames.failures(group for group in frames.groups(summary) if group.role != "autoencoder")
 
 
 def _numbers(table: pd.DataFrame) -> list[int]:

@@ -1,0 +1,30 @@
+"""The classification loss that a model claims to be trained for, on the user's own images, in a copy that may be changed."""
+
+import copy
+
+import torch
+from torch import Tensor
+
+from vicious.defense.detector import Evidence
+from vicious.training.losses import classification_loss, positive_weights
+
+
+class StatedLoss:
+    """The mean loss of a copy of the model in evaluation mode, whose weights have gradients.
+
+    Attributes:
+        model: the copy.
+        images: (m, C, H, W), the first of the user's, on the model's device.
+    """
+
+    def __init__(self, evidence: Evidence, most: int | None = None) -> None:
+        assert evidence.model is not None
+        self.model = copy.deepcopy(evidence.model).requires_grad_(True)
+        weight = next(self.model.parameters())
+        self.images = torch.from_numpy(evidence.images[:most]).to(weight)
+        self._labels = torch.from_numpy(evidence.labels[:most]).to(weight.device)
+        self._positive = positive_weights(self._labels) if evidence.multilabel else None
+
+    def __call__(self) -> Tensor:
+        """The loss, a scalar."""
+        return classification_loss(self.model(self.images), self._labels, self._positive)
