@@ -7,6 +7,7 @@ Language Models", 2020, section 2.1). Hours are FLOPs over a device's sustained 
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -98,6 +99,7 @@ class Size:
     activations: float
 
 
+@cache
 def model_size(depth: int, width: int, channels: int, outputs: int) -> Size:
     """Parameters, FLOPs and activations of a target and an attack model."""
     with torch.device("meta"):
@@ -134,19 +136,19 @@ def budget(
     Raises:
         ConfigError: the scale has none of these experiments.
     """
-    models = study.models(params, experiments)
+    trainings = study.trainings(params, experiments)
     attacks = study.attacks(params, experiments)
-    used = [dataset for dataset in params.datasets if any(task.dataset == dataset for task in models)]
+    used = [dataset for dataset in params.datasets if any(one.task.dataset == dataset for one in trainings)]
     if not used:
         raise ConfigError(f"scale {params.scale} has no {' or '.join(experiments)}: see scales.{params.scale}")
-    judged = study.judged(params) if "main" in experiments else []
+    judged = study.judged(params) if "defense" in experiments else []
     return {
         dataset: _dataset(
             params,
             dataset,
-            {task: found for task, found in models.items() if task.dataset == dataset},
+            [one for one in trainings if one.task.dataset == dataset],
             [cell for cell in attacks if cell.task.dataset == dataset],
-            len([task for task, _ in judged if task.dataset == dataset]),
+            len([one for one in judged if one.task.dataset == dataset]),
             data,
         )
         for dataset in used
@@ -171,45 +173,41 @@ def total(costs: Iterable[Cost]) -> Cost:
 def _dataset(
     params: Params,
     dataset: str,
-    models: dict[Task, list[study.Model]],
+    models: list[study.Training],
     cells: list[study.Cell],
     judged: int,
     data: bool,
 ) -> Cost:
     own, spec = params.cell(dataset), CATALOG[dataset]
-    n, seeds = images(own, dataset), len(study.seeds(params, Task(dataset)))
+    n = images(own, dataset)
     d = spec.channels * SIDE * SIDE
     memory = BASE_MEMORY + 5 * 8 * d**2  # the covariance, its factors, their float32 copies
     flops = data * _covariance_flops(d, n["train"] + n["validation"])
-    jobs, trainings, largest, disk = 3 * data, 0, 0.0, data * _data_bytes(dataset, params.study.source, n)
-    sizes = {task: model_size(own.depth, own.width, spec.channels, study.task_outputs(task)) for task in models}
-    for task, found in models.items():
-        size, here = sizes[task], task_images(params, task, n)
-        epochs = study.settings(params, str(task)).epochs
-        for model in found:
-            joint, how = model.role != "honest", RECIPES.get(model.recipe or "", STANDARD)
-            own_size = model_size(how.depth(own.depth), how.width(own.width), spec.channels, study.task_outputs(task))
-            copies = COPIES if how.augmented else 1
-            cost = training_flops(own_size, here, how.longer * epochs, target=True, attack=joint, copies=copies)
-            flops, trainings = flops + seeds * cost, trainings + seeds
-            largest = max(largest, cost)
-            parameters = own_size.target_parameters + joint * own_size.attack_parameters
-            disk += seeds * (FLOAT * parameters + CSV_AND_JSON)
-            memory = max(memory, training_memory(own_size, own.batch_images))
+    largest, disk = 0.0, data * _data_bytes(dataset, params.study.source, n)
+    tasks = dict.fromkeys(one.task for one in models)
+    sizes = {task: model_size(own.depth, own.width, spec.channels, study.task_outputs(task)) for task in tasks}
+    for one in models:
+        joint, how = one.model.role != "honest", RECIPES.get(one.model.recipe or "", STANDARD)
+        size = model_size(how.depth(own.depth), how.width(own.width), spec.channels, study.task_outputs(one.task))
+        epochs = how.longer * study.settings(params, str(one.task)).epochs
+        copies = COPIES if how.augmented else 1
+        cost = training_flops(size, task_images(params, one.task, n), epochs, target=True, attack=joint, copies=copies)
+        flops, largest = flops + cost, max(largest, cost)
+        disk += FLOAT * (size.target_parameters + joint * size.attack_parameters) + CSV_AND_JSON
+        memory = max(memory, training_memory(size, own.batch_images))
     for cell in cells:
         size, here = sizes[cell.task], task_images(params, cell.task, n)
         if cell.attack != "joint":
             epochs = study.settings(params, str(cell.task)).epochs
-            flops += seeds * training_flops(size, here, epochs, target=False, attack=True)
-            trainings += seeds
-            disk += seeds * (FLOAT * size.attack_parameters + CSV_AND_JSON)
-        flops += seeds * _assessment_flops(size, here["test"], d)
-        disk += seeds * (here["test"] * (FLOAT * (len(SHARES) + len(CUTOFFS) + len(RIDGES) + 2) + 100) + CSV_AND_JSON)
-        jobs += seeds
+            flops += training_flops(size, here, epochs, target=False, attack=True)
+            disk += FLOAT * size.attack_parameters + CSV_AND_JSON
+        flops += _assessment_flops(size, here["test"], d)
+        disk += here["test"] * (FLOAT * (len(SHARES) + len(CUTOFFS) + len(RIDGES) + 2) + 100) + CSV_AND_JSON
     if judged:
-        flops += seeds * judged * n["test"] * sizes[Task(dataset)].target_flops
+        flops += judged * n["test"] * sizes[Task(dataset)].target_flops
+    trainings = len(models) + sum(cell.attack != "joint" for cell in cells)
     return Cost(
-        jobs=jobs + trainings + seeds * judged,
+        jobs=3 * data + trainings + len(cells) + judged,
         trainings=trainings,
         target_parameters=max(size.target_parameters for size in sizes.values()),
         attack_parameters=max(size.attack_parameters for size in sizes.values()),
@@ -284,11 +282,11 @@ def measured(
     Raises:
         DataError: there is none, or a record cannot be read.
     """
-    models = [(task, model) for task, found in study.models(params, experiments).items() for model in found]
+    found = {(one.task, one.model, one.seed) for one in study.trainings(params, experiments)}
+    found |= {(one.task, one.model, one.seed) for one in study.judged(params) if "defense" in experiments}
     files = [
         file
-        for task, model in models
-        for seed in study.seeds(params, task)
+        for task, model, seed in sorted(found, key=str)
         for kind in ("models", "assessments")
         for file in sorted((results / kind / str(task) / str(model) / f"seed{seed}").glob("*.provenance.json"))
     ]

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from vicious import __version__
-from vicious.config import PARAMS_FILE, DetectorName, RecipeName, json_schema, load_params
+from vicious.config import PARAMS_FILE, DetectorName, HiddenCode, RecipeName, json_schema, load_params
 from vicious.data.catalog import CATALOG
 from vicious.data.tasks import CELEBA_SETS
 from vicious.errors import ViciousError
+from vicious.models.kinds import parse_outputs
 from vicious.report.products import INPUTS, PRODUCTS, SEVERAL
 from vicious.runtime import limit_threads, use_device
 from vicious.study import EXPERIMENTS
@@ -156,6 +157,7 @@ def _train_vicious(a: Arguments) -> None:
         _schedule(a),
         _device(a),
         a.as_many_as,
+        a.evasion,
     )
 
 
@@ -191,6 +193,7 @@ def _evaluate_defense(a: Arguments) -> dict[str, dict[str, float]]:
         detectors=a.detectors,
         user_images=a.user_images,
         draws=a.draws,
+        hidden=a.hide,
         device=_device(a),
     )
 
@@ -304,11 +307,14 @@ def _parser() -> argparse.ArgumentParser:
         "--beta-c", type=_not_negative, required=True, help="weight of the classification loss; 0: autoencoder"
     )
     sub.add_argument("--beta-r", type=_positive, required=True, help="weight of the reconstruction loss")
+    sub.add_argument("--evasion", type=_not_negative, default=0.0, help="weight of a penalty against a detector")
 
     sub = command("train-attack", _train_attack, "train an attack model on a frozen target model", "data", "target")
     _training(sub)
     sub.add_argument("--target", type=Path, required=True, help="weights of the target model")
-    sub.add_argument("--outputs", required=True, choices=("logits", "softmax"), help="what the user sends back")
+    sub.add_argument(
+        "--outputs", type=_outputs, required=True, help="what the user sends back: see vicious.models.kinds"
+    )
 
     sub = command(
         "assess-risk", _assess_risk, "measure an attack on the test set", "data", "covariance", "target", "attack"
@@ -330,6 +336,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--detectors", choices=get_args(DetectorName), nargs="+", required=True)
     sub.add_argument("--user-images", type=_count, nargs="+", required=True)
     sub.add_argument("--draws", type=_count, required=True)
+    sub.add_argument("--hide", choices=get_args(HiddenCode), help="hide the code in the model's outputs first")
     _compute(sub)
 
     sub = command("summarize", _summarize, "join all assessments into one CSV", "results")
@@ -412,6 +419,14 @@ def _depth(text: str) -> int:
     if value % 6 != 4 or value < 10:
         raise argparse.ArgumentTypeError(f"must be 6 n + 4 (10, 16, 22, 28, ...), got {value}")
     return value
+
+
+def _outputs(text: str) -> str:
+    try:
+        parse_outputs(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
 
 
 def _seed(text: str) -> int:

@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from vicious.data.catalog import CATALOG
 from vicious.data.tasks import CELEBA_SETS
 from vicious.errors import ConfigError
+from vicious.models.kinds import parse_outputs
 
 PARAMS_FILE = Path("params.yaml")
 
@@ -34,6 +35,7 @@ DetectorName = Literal[
     "finetuning",
 ]
 RecipeName = Literal["deeper", "wider", "longer", "plain", "smoothed", "decayed"]
+HiddenCode = Literal["shuffled", "folded"]
 AttributeSet = Literal["k1", "k2", "k3", "k4", "k5", "k6", "k7", "k8", "k9", "k10", "k15", "k20", "k30", "k40"]
 
 OFFICIAL_NAMES = sorted(
@@ -152,6 +154,65 @@ class ClassCounts(Strict):
         return counts
 
 
+def _outputs_name(value: str) -> str:
+    parse_outputs(value)
+    return value
+
+
+class Defense(Strict):
+    """Detectors that tell vicious from honest models, and servers that know them."""
+
+    datasets: Annotated[list[DatasetName], Distinct] = Field(
+        description="datasets, out of the study's; none: no such experiment"
+    )
+    outputs: OutputsList = Field(description="what vicious models are trained to give away")
+    seeds: Seeds = Field(description="one honest model, and one vicious one of each weight, per seed")
+    beta_r: Annotated[list[Positive], Field(min_length=1), Distinct] = Field(
+        description="weights of the reconstruction loss; adaptive servers use the first"
+    )
+    variant_seeds: Annotated[list[Annotated[int, Field(ge=0)]], Distinct] = Field(
+        description="out of seeds: those of honest models of other recipes and of adaptive servers"
+    )
+    recipes: Annotated[list[RecipeName], Distinct] = Field(
+        description="other ways to train honest models, which detectors should not call vicious"
+    )
+    evasion: Annotated[list[Positive], Distinct] = Field(
+        description="adaptive servers: weights of a penalty against linear decodability in vicious training"
+    )
+    hidden: Annotated[list[HiddenCode], Distinct] = Field(
+        description="adaptive servers: ways to hide the code in the outputs of a vicious model once it is trained"
+    )
+    detectors: Annotated[list[DetectorName], Field(min_length=1), Distinct] = Field(
+        description="that judge every model; those that use weights or queries take seconds a draw"
+    )
+    user_images: Annotated[list[Annotated[int, Field(ge=10)]], Field(min_length=1), Distinct] = Field(
+        description="numbers of the user's own labelled images that a detector gets"
+    )
+    draws: Count = Field(description="samples of user images drawn for each model and number")
+
+    @model_validator(mode="after")
+    def _variants_exist(self) -> Self:
+        unknown = [seed for seed in self.variant_seeds if seed not in self.seeds]
+        if unknown:
+            raise ValueError(f"variant_seeds asks for seed {unknown[0]}, which seeds does not list")
+        return self
+
+
+class Mitigations(Strict):
+    """What a user can do to the outputs, against attacks that are trained on outputs treated alike."""
+
+    datasets: Annotated[list[DatasetName], Distinct] = Field(
+        description="datasets, out of the study's; none: no such experiment"
+    )
+    seeds: Seeds = Field(
+        description="one honest and one vicious model, and an attack on each kind of outputs, per seed"
+    )
+    beta_r: Positive = Field(description="one weight of the reconstruction loss")
+    outputs: Annotated[list[Annotated[str, AfterValidator(_outputs_name)]], Field(min_length=1), Distinct] = Field(
+        description="what the user sends back: logits, softmax, probabilities, temperature<T>, top<k>, round<bits>, noise<sd>, label"
+    )
+
+
 class ScaleParams(Strict):
     """One size of the study."""
 
@@ -178,17 +239,9 @@ class ScaleParams(Strict):
     tradeoff: Tradeoff
     attribute_sets: AttributeSets
     class_counts: ClassCounts
+    defense: Defense
+    mitigations: Mitigations
     gallery: Count = Field(description="test images kept with their reconstructions for the gallery figures")
-    detectors: Annotated[list[DetectorName], Field(min_length=1), Distinct] = Field(
-        description="that judge every honest and vicious model; those that use weights or queries take seconds a draw"
-    )
-    recipes: Annotated[list[RecipeName], Distinct] = Field(
-        description="other ways to train honest models, which detectors judge too and should not call vicious; none is well"
-    )
-    user_images: Annotated[list[Annotated[int, Field(ge=10)]], Field(min_length=1), Distinct] = Field(
-        description="numbers of the user's own labelled images that a detector gets"
-    )
-    draws: Count = Field(description="samples of user images drawn for each model and number")
     overrides: dict[DatasetName, "Overrides"] = Field(description="per dataset: keys that differ from the above")
 
     @model_validator(mode="after")
@@ -196,10 +249,9 @@ class ScaleParams(Strict):
         for name in (None, *self.overrides):
             cell = self if name is None else self.cell(name)
             where = "" if name is None else f" (overrides.{name})"
-            if cell.test is not None and max(self.user_images) > cell.test:
-                raise ValueError(
-                    f"user_images asks for {max(self.user_images)} of the user's images, but test is {cell.test}{where}"
-                )
+            asked = max(self.defense.user_images)
+            if name in (None, *self.defense.datasets) and cell.test is not None and asked > cell.test:
+                raise ValueError(f"user_images asks for {asked} of the user's images, but test is {cell.test}{where}")
             unknown = [outputs for outputs in cell.autoencoder if outputs not in cell.outputs]
             if unknown:
                 raise ValueError(f"autoencoder asks for {unknown[0]}, which outputs does not list{where}")
@@ -229,7 +281,6 @@ class Overrides(Strict):
     batch_images: Count = Field(default=_UNSET, description="as in the scale")
     learning_rate: Positive = Field(default=_UNSET, description="as in the scale")
     seeds: Seeds = Field(default=_UNSET, description="as in the scale")
-    recipes: Annotated[list[RecipeName], Distinct] = Field(default=_UNSET, description="as in the scale")
     beta_r: Annotated[list[Positive], Field(min_length=1), Distinct] = Field(
         default=_UNSET, description="as in the scale"
     )

@@ -1,20 +1,20 @@
 """The study's grid: which models are trained on what, and which of them belong to which experiment.
 
-A *cell* is an attack on a target model for a task (see :mod:`vicious.data.tasks`); each is repeated for every seed.
+A *cell* is an attack on a target model for a task (see :mod:`vicious.data.tasks`), of one seed.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
 from vicious.config import Params, ScaleParams
 from vicious.data.catalog import CATALOG
 from vicious.data.tasks import CELEBA_SETS, Task, parse_task
 
 Role = Literal["honest", "vicious", "autoencoder"]
-Experiment = Literal["main", "tradeoff", "attribute_sets", "class_counts"]
+Experiment = Literal["main", "tradeoff", "attribute_sets", "class_counts", "defense", "mitigations"]
 
-EXPERIMENTS: tuple[Experiment, ...] = ("main", "tradeoff", "attribute_sets", "class_counts")
+EXPERIMENTS: tuple[Experiment, ...] = get_args(Experiment)
 ALL_ATTRIBUTES = "k40"
 AUTOENCODER_BETA_R = 1.0
 """Weight of the reconstruction loss of an autoencoder, whose beta_C is 0: Adam does not feel its size."""
@@ -29,6 +29,8 @@ class Model:
         outputs: what a jointly trained attack model reads; None for an honest model.
         beta_c, beta_r: weights of the classification and the reconstruction loss.
         recipe: how an honest model is trained otherwise (:mod:`vicious.training.recipes`); None for the study's own way.
+        evasion: weight of a vicious server's penalty against a detector (:mod:`vicious.training.evasion`); 0: none.
+        hidden: how a vicious server hides the code in its outputs (:mod:`vicious.models.hidden`); None: not at all.
     """
 
     role: Role
@@ -36,23 +38,39 @@ class Model:
     beta_c: float
     beta_r: float
     recipe: str | None = None
+    evasion: float = 0.0
+    hidden: str | None = None
 
     def __str__(self) -> str:
-        """The model's name in paths: ``honest``, ``honest-wider``, ``vicious-logits-beta1``, ``autoencoder-softmax``."""
-        if self.recipe is not None:
-            return f"{self.role}-{self.recipe}"
-        if self.role == "vicious":
-            return f"vicious-{self.outputs}-beta{repr(float(self.beta_r)).removesuffix('.0')}"
-        return self.role if self.outputs is None else f"{self.role}-{self.outputs}"
+        """The model's name in paths: ``honest``, ``honest-wider``, ``vicious-logits-beta1``, ``autoencoder-softmax``,
+        ``vicious-logits-beta1-evasion10``, ``vicious-logits-beta1-shuffled``."""
+        beta = f"beta{_short(self.beta_r)}" if self.role == "vicious" else None
+        evasion = f"evasion{_short(self.evasion)}" if self.evasion else None
+        return "-".join(filter(None, [self.role, self.outputs, beta, self.recipe, evasion, self.hidden]))
+
+    @property
+    def trained(self) -> "Model":
+        """The model as it is trained: a code is hidden afterwards."""
+        return replace(self, hidden=None)
+
+
+@dataclass(frozen=True)
+class Training:
+    """A target model of one task and seed."""
+
+    task: Task
+    model: Model
+    seed: int
 
 
 @dataclass(frozen=True)
 class Cell:
-    """An attack on a target model: what every summary has a row of, for each seed."""
+    """An attack on a target model: what every summary has a row of."""
 
     task: Task
     model: Model
     attack: str
+    seed: int
 
 
 HONEST = Model("honest", None, 1.0, 0.0)
@@ -79,15 +97,12 @@ def cells(params: Params, experiment: Experiment) -> list[Cell]:
     return list(dict.fromkeys(_CELLS[experiment](params)))
 
 
-def models(params: Params, experiments: Iterable[Experiment] = EXPERIMENTS) -> dict[Task, list[Model]]:
-    """Every target model of some experiments by task, each once, whatever experiments it belongs to."""
-    found: dict[Task, dict[Model, None]] = {}
-    for experiment in experiments:
-        for cell in cells(params, experiment):
-            found.setdefault(cell.task, {})[cell.model] = None
-    for task, model in judged(params) if "main" in experiments else ():
-        found.setdefault(task, {})[model] = None
-    return {task: list(of_task) for task, of_task in found.items()}
+def trainings(params: Params, experiments: Iterable[Experiment] = EXPERIMENTS) -> list[Training]:
+    """Every target model of some experiments, each once, whatever experiments it belongs to."""
+    chosen = tuple(experiments)
+    found = [Training(cell.task, cell.model, cell.seed) for cell in attacks(params, chosen)]
+    found += judged(params) if "defense" in chosen else []
+    return list(dict.fromkeys(replace(one, model=one.model.trained) for one in found))
 
 
 def settings(params: Params, task: str) -> ScaleParams:
@@ -97,20 +112,17 @@ def settings(params: Params, task: str) -> ScaleParams:
     return own if parsed.classes is None else own.model_copy(update={"epochs": params.study.class_counts.epochs})
 
 
-def judged(params: Params) -> list[tuple[Task, Model]]:
-    """What detectors judge: the main comparison's honest and vicious models, and honest ones trained by other recipes."""
-    compared = [(cell.task, cell.model) for cell in cells(params, "main") if cell.model.role != "autoencoder"]
-    recipes = [
-        (Task(dataset), replace(HONEST, recipe=recipe))
-        for dataset in params.datasets
-        for recipe in params.cell(dataset).recipes
-    ]
-    return list(dict.fromkeys([*compared, *recipes]))
-
-
-def seeds(params: Params, task: Task) -> list[int]:
-    """The seeds of a task's models: the scale's, or its dataset's own."""
-    return params.cell(task.dataset).seeds
+def judged(params: Params) -> list[Training]:
+    """What detectors judge: honest and vicious models, honest ones trained otherwise, and vicious ones that evade or hide."""
+    block = params.study.defense
+    found = [Training(cell.task, cell.model, cell.seed) for cell in cells(params, "defense")]
+    for task in _tasks(params, block.datasets):
+        others = [replace(HONEST, recipe=recipe) for recipe in block.recipes]
+        others += [
+            replace(_adaptive(params, task, outputs), hidden=code) for outputs in block.outputs for code in block.hidden
+        ]
+        found += [Training(task, model, seed) for model in others for seed in block.variant_seeds]
+    return list(dict.fromkeys(found))
 
 
 def attacks(params: Params, experiments: Iterable[Experiment] = EXPERIMENTS) -> list[Cell]:
@@ -120,43 +132,79 @@ def attacks(params: Params, experiments: Iterable[Experiment] = EXPERIMENTS) -> 
 
 def _main(params: Params) -> Iterator[Cell]:
     for dataset in params.datasets:
-        own = params.cell(dataset)
+        own, task = params.cell(dataset), Task(dataset)
         for outputs in own.outputs:
-            yield from _block(Task(dataset), outputs, own.beta_c, own.beta_r)
+            yield from _block(task, outputs, own.beta_c, own.beta_r, own.seeds)
             if outputs in own.autoencoder:
-                yield Cell(Task(dataset), Model("autoencoder", outputs, 0.0, AUTOENCODER_BETA_R), "joint")
+                model = Model("autoencoder", outputs, 0.0, AUTOENCODER_BETA_R)
+                yield from (Cell(task, model, "joint", seed) for seed in own.seeds)
 
 
 def _tradeoff(params: Params) -> Iterator[Cell]:
     sweep = params.study.tradeoff
-    for dataset in (name for name in params.datasets if name in sweep.datasets):
+    for task in _tasks(params, sweep.datasets):
+        own = params.cell(task.dataset)
         for outputs in sweep.outputs if sweep.beta_r else ():
-            yield from _block(Task(dataset), outputs, params.cell(dataset).beta_c, sweep.beta_r)
+            yield from _block(task, outputs, own.beta_c, sweep.beta_r, own.seeds)
 
 
 def _attribute_sets(params: Params) -> Iterator[Cell]:
-    experiment = params.study.attribute_sets
+    experiment, own = params.study.attribute_sets, params.cell("celeba")
     for name in experiment.sets if "celeba" in params.datasets else ():
         task = Task("celeba", None if name == ALL_ATTRIBUTES else name)
         for outputs in experiment.outputs:
-            yield from _block(task, outputs, params.cell("celeba").beta_c, [experiment.beta_r])
+            yield from _block(task, outputs, own.beta_c, [experiment.beta_r], own.seeds)
 
 
 def _class_counts(params: Params) -> Iterator[Cell]:
     experiment = params.study.class_counts
     for dataset in (name for name in params.datasets if name in experiment.counts):
+        own = params.cell(dataset)
         for count in experiment.counts[dataset]:
             for outputs in experiment.outputs:
-                yield from _block(
-                    Task(dataset, classes=count), outputs, params.cell(dataset).beta_c, [experiment.beta_r]
-                )
+                task = Task(dataset, classes=count)
+                yield from _block(task, outputs, own.beta_c, [experiment.beta_r], own.seeds)
 
 
-def _block(task: Task, outputs: str, beta_c: float, betas: list[float]) -> Iterator[Cell]:
-    """The post-hoc attack on an honest model, and vicious models of growing beta_R."""
-    yield Cell(task, HONEST, f"posthoc-{outputs}")
+def _defense(params: Params) -> Iterator[Cell]:
+    block = params.study.defense
+    for task in _tasks(params, block.datasets):
+        for outputs in block.outputs:
+            yield from _block(task, outputs, params.cell(task.dataset).beta_c, block.beta_r, block.seeds)
+            for weight in block.evasion:
+                model = replace(_adaptive(params, task, outputs), evasion=weight)
+                yield from (Cell(task, model, "joint", seed) for seed in block.variant_seeds)
+
+
+def _mitigations(params: Params) -> Iterator[Cell]:
+    block = params.study.mitigations
+    for task in _tasks(params, block.datasets):
+        vicious = Model("vicious", "logits", params.cell(task.dataset).beta_c, block.beta_r)
+        for model in (HONEST, vicious):
+            for outputs in block.outputs:
+                yield from (Cell(task, model, f"posthoc-{outputs}", seed) for seed in block.seeds)
+
+
+def _tasks(params: Params, datasets: Iterable[str]) -> list[Task]:
+    """The whole datasets that an experiment names, out of the study's."""
+    return [Task(name) for name in params.datasets if name in set(datasets)]
+
+
+def _adaptive(params: Params, task: Task, outputs: str) -> Model:
+    """The vicious model that an adaptive server starts from: that of the first weight."""
+    return Model("vicious", outputs, params.cell(task.dataset).beta_c, params.study.defense.beta_r[0])
+
+
+def _block(task: Task, outputs: str, beta_c: float, betas: list[float], seeds: list[int]) -> Iterator[Cell]:
+    """The post-hoc attack on honest models, and vicious models of growing beta_R."""
+    yield from (Cell(task, HONEST, f"posthoc-{outputs}", seed) for seed in seeds)
     for beta_r in betas:
-        yield Cell(task, Model("vicious", outputs, beta_c, beta_r), "joint")
+        yield from (Cell(task, Model("vicious", outputs, beta_c, beta_r), "joint", seed) for seed in seeds)
+
+
+def _short(number: float) -> str:
+    """A number in a path: ``1``, ``0.3``."""
+    return repr(float(number)).removesuffix(".0")
 
 
 _CELLS = {
@@ -164,4 +212,6 @@ _CELLS = {
     "tradeoff": _tradeoff,
     "attribute_sets": _attribute_sets,
     "class_counts": _class_counts,
+    "defense": _defense,
+    "mitigations": _mitigations,
 }

@@ -31,8 +31,10 @@ STUDY = PARAMS.study
 SCALE = PARAMS.scale
 MAIN = study.cells(PARAMS, "main")
 EXPERIMENTS = [name for name in study.EXPERIMENTS if study.cells(PARAMS, name)]
-MODELS = study.models(PARAMS)
-MODEL_OF = {str(model): model for models in MODELS.values() for model in models}
+CELLS = study.attacks(PARAMS)
+TRAININGS = study.trainings(PARAMS)
+JUDGED = study.judged(PARAMS)
+MODEL_OF = {str(one.model): one.model for one in [*TRAININGS, *JUDGED]}
 GPUS = int(PARAMS.runtime.device == "cuda")
 PREPARED = str(paths.prepared(SCALE, "{dataset}"))
 SUMMARIES = str(paths.summaries(SCALE))
@@ -44,12 +46,17 @@ FIGURES = str(paths.figures(SCALE))
 ARRAYS = [f"{PREPARED}/{name}" for name in ("dataset.json", *paths.ARRAYS)]
 
 
+def any_of(names):
+    """A regular expression that matches each of some names, and nothing else."""
+    return "|".join(re.escape(name) for name in sorted(set(map(str, names))))
+
+
 wildcard_constraints:
     dataset="|".join(PARAMS.datasets),
-    task="|".join(map(str, MODELS)),
-    model="|".join(map(re.escape, MODEL_OF)),
-    outputs="logits|softmax",
-    attack="joint|posthoc-logits|posthoc-softmax",
+    task=any_of(one.task for one in TRAININGS),
+    model=any_of(MODEL_OF),
+    outputs=any_of(cell.attack.removeprefix("posthoc-") for cell in CELLS),
+    attack=any_of(cell.attack for cell in CELLS),
     experiment="|".join(study.EXPERIMENTS),
     seed=r"\d+",
 
@@ -88,6 +95,23 @@ def recipe_option(wildcards):
     return "" if recipe is None else f"--recipe {recipe}"
 
 
+def trained(suffix):
+    """A file of the target model behind a job's model: that before a code was hidden in its outputs."""
+
+    def file(wildcards):
+        model = MODEL_OF[wildcards.model].trained
+        folder = paths.model_folder(SCALE, wildcards.task, model, wildcards.seed)
+        return f"{folder}/target.{suffix}"
+
+    return file
+
+
+def hide_option(wildcards):
+    """The command-line option that hides the code in a model's outputs, or nothing."""
+    code = MODEL_OF[wildcards.model].hidden
+    return "" if code is None else f"--hide {code}"
+
+
 def limit(split):
     """The command-line option that caps a split, or nothing."""
 
@@ -99,20 +123,18 @@ def limit(split):
 
 
 def assessments(cells, suffix="json"):
-    """The files of the assessments of cells, for every seed."""
+    """The files of the assessments of cells."""
     return [
-        f"{paths.assessment_folder(SCALE, cell.task, cell.model, seed)}/risk-{cell.attack}.{suffix}"
+        f"{paths.assessment_folder(SCALE, cell.task, cell.model, cell.seed)}/risk-{cell.attack}.{suffix}"
         for cell in cells
-        for seed in study.seeds(PARAMS, cell.task)
     ]
 
 
 def judged(file):
     """A file of every model that detectors judge."""
     return sorted(
-        f"{paths.assessment_folder(SCALE, task, model, seed)}/{file}"
-        for task, model in study.judged(PARAMS)
-        for seed in study.seeds(PARAMS, task)
+        f"{paths.assessment_folder(SCALE, one.task, one.model, one.seed)}/{file}"
+        for one in JUDGED
     )
 
 

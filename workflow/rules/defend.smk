@@ -4,8 +4,8 @@
 rule evaluate_defense:
     input:
         arrays,
-        target=f"{MODEL}/target.safetensors",
-        record=f"{MODEL}/target.json",
+        target=trained("safetensors"),
+        record=trained("json"),
     output:
         scores=f"{ASSESSMENT}/detection.csv",
         provenance=f"{ASSESSMENT}/detection.provenance.json",
@@ -16,16 +16,17 @@ rule evaluate_defense:
         gpu=GPUS,
     params:
         data=subpath(input[0], parent=True),
-        detectors=STUDY.detectors,
-        user_images=STUDY.user_images,
-        draws=STUDY.draws,
+        hide=hide_option,
+        detectors=STUDY.defense.detectors,
+        user_images=STUDY.defense.user_images,
+        draws=STUDY.defense.draws,
         threads=PARAMS.runtime.threads,
         device=PARAMS.runtime.device,
         code=code_hash("vicious.defense.evaluate", "vicious.runtime"),
     message:
         "Judge {wildcards.model} on {wildcards.task}, seed {wildcards.seed}"
     shell:
-        "vicious evaluate-defense --data {params.data:q} --target {input.target:q} --out {output.scores:q}"
+        "vicious evaluate-defense --data {params.data:q} --target {input.target:q} {params.hide} --out {output.scores:q}"
         " --detectors {params.detectors} --user-images {params.user_images} --draws {params.draws} --threads {params.threads}"
         " --device {params.device} --provenance {output.provenance:q} 2> {log:q}"
 
@@ -58,4 +59,4 @@ rule results:
         ),
         rules.agree.output,
         rules.per_class.output,
-        rules.summarize_defense.output,
+        rules.summarize_defense.output if JUDGED else [],

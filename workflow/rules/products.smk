@@ -59,9 +59,8 @@ def product_options(name):
 def training_curves(cells):
     """The curves of all trainings behind some cells: of target models, and of post-hoc attacks."""
     names = {
-        f"{paths.model_folder(SCALE, cell.task, cell.model, seed)}/{name}.csv"
+        f"{paths.model_folder(SCALE, cell.task, cell.model, cell.seed)}/{name}.csv"
         for cell in cells
-        for seed in study.seeds(PARAMS, cell.task)
         for name in {"target", cell.attack} - {"joint"}
     }
     return sorted(names)

@@ -62,6 +62,7 @@ rule train_vicious:
         outputs=lambda wildcards: MODEL_OF[wildcards.model].outputs,
         beta_c=lambda wildcards: MODEL_OF[wildcards.model].beta_c,
         beta_r=lambda wildcards: MODEL_OF[wildcards.model].beta_r,
+        evasion=lambda wildcards: MODEL_OF[wildcards.model].evasion,
         depth=cell("depth"),
         width=cell("width"),
         epochs=cell("epochs"),
@@ -74,7 +75,7 @@ rule train_vicious:
         "Train {wildcards.model} on {wildcards.task}, seed {wildcards.seed}"
     shell:
         "vicious train-vicious --out {output.target:q} --attack-out {output.attack:q} --outputs {params.outputs}"
-        " --beta-c {params.beta_c} --beta-r {params.beta_r}"
+        " --beta-c {params.beta_c} --beta-r {params.beta_r} --evasion {params.evasion}"
         " --data {params.data:q} {params.task} --depth {params.depth} --width {params.width} --epochs {params.epochs}"
         " --batch-images {params.batch_images} --learning-rate {params.learning_rate} --seed {wildcards.seed}"
         " --threads {params.threads} --device {params.device} --provenance {output.provenance:q} 2> {log:q}"
@@ -117,13 +118,10 @@ rule train_attack:
 rule models:
     input:
         [
-            f"{paths.model_folder(SCALE, task, model, seed)}/target.safetensors"
-            for task, models in MODELS.items()
-            for model in models
-            for seed in study.seeds(PARAMS, task)
+            f"{paths.model_folder(SCALE, one.task, one.model, one.seed)}/target.safetensors"
+            for one in TRAININGS
         ],
         [
-            f"{paths.model_folder(SCALE, cell.task, cell.model, seed)}/{cell.attack}.safetensors"
-            for cell in study.attacks(PARAMS)
-            for seed in study.seeds(PARAMS, cell.task)
+            f"{paths.model_folder(SCALE, cell.task, cell.model, cell.seed)}/{cell.attack}.safetensors"
+            for cell in CELLS
         ],

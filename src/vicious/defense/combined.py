@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit
 
+from vicious.defense.groups import MODEL, standard
+
 NAME = "combined"
 PENALTY = 1.0
 """Of the squared weights, in units of one model's loss: with few models the weights must stay small."""
-MODEL = ("dataset", "task", "role", "outputs", "beta_r", "recipe", "seed")
 Array = NDArray[np.float64]
 
 
@@ -21,7 +22,7 @@ def combined(scores: pd.DataFrame) -> pd.DataFrame:
     """Rows of the combined score, one for each model, number of user images and draw; none for a single dataset.
 
     For a dataset and number of images it is fitted on the models of all other datasets, each by its mean scores over draws,
-    with honest and vicious models weighing alike; honest ones of another recipe are judged only. A row has status "failed" where the other datasets lack a kind of
+    with honest and vicious models weighing alike; honest ones of another recipe and adaptive servers' are judged only. A row has status "failed" where the other datasets lack a kind of
     model, or a detector has no score.
 
     Args:
@@ -30,15 +31,13 @@ def combined(scores: pd.DataFrame) -> pd.DataFrame:
     if scores["dataset"].nunique() < 2 or scores["detector"].nunique() < 2:
         return scores.iloc[:0]
     keys = [*MODEL, "n_user", "draw"]
-    wide = scores.pivot_table(index=keys, columns="detector", values="score", dropna=False, observed=True)
-    present = pd.MultiIndex.from_frame(scores[keys].drop_duplicates())
-    wide = wide.reindex(present)
+    wide = scores.set_index([*keys, "detector"])["score"].unstack("detector", sort=False)  # noqa: PD010 (a pivot table would fill in every combination of keys)
     rows = []
     for (dataset, n), group in wide.groupby(level=["dataset", "n_user"], sort=False):
         others = wide.loc[
             (wide.index.get_level_values("dataset") != dataset) & (wide.index.get_level_values("n_user") == n)
         ]
-        others = others.loc[others.index.get_level_values("recipe") == ""]
+        others = others.loc[standard(others.index.to_frame())]
         models = others.groupby(level=list(MODEL), sort=False).mean().dropna()
         vicious = (models.index.get_level_values("role") == "vicious").astype(np.float64)
         told = group.index.to_frame(index=False).assign(detector=NAME, status="ok", reason="")

@@ -17,6 +17,7 @@ from vicious.defense.detectors import BY_NAME
 from vicious.errors import MetricError
 from vicious.files import write_csv
 from vicious.models.checkpoint import check_fits, failure, load_model, load_record, load_task
+from vicious.models.hidden import Code, Hiding
 from vicious.randomness import derive_seed
 
 
@@ -29,6 +30,7 @@ def evaluate_defense(
     user_images: Sequence[int],
     draws: int,
     device: torch.device,
+    hidden: Code | None = None,
 ) -> dict[str, dict[str, float]]:
     """Score one target model with some detectors; the user's images are drawn from the test set.
 
@@ -41,6 +43,7 @@ def evaluate_defense(
         detectors: names out of :data:`vicious.defense.detectors.BY_NAME`.
         user_images: numbers n of user images.
         draws: samples per number.
+        hidden: how the server hides the code in the model's outputs (:mod:`vicious.models.hidden`); None: not at all.
 
     Returns:
         Seconds that a verdict took, mean over draws, by detector and number of images; empty where the training failed.
@@ -48,7 +51,7 @@ def evaluate_defense(
     data = load_task(folder, target_weights)
     record = load_record(target_weights)
     failed = failure(target_weights)
-    model = None if failed else _Model(data, target_weights, device)
+    model = None if failed else _Model(data, target_weights, device, hidden)
     logits = None if model is None else model.test_logits(data)
     images, labels = data.images("test"), np.asarray(data.labels("test"))
     rows: list[dict[str, Any]] = []
@@ -72,6 +75,8 @@ def evaluate_defense(
                         "outputs": record["outputs"] or "",
                         "beta_r": record["beta_r"],
                         "recipe": record.get("recipe") or "",
+                        "evasion": record.get("evasion", 0.0),
+                        "hidden": hidden or "",
                         "seed": record["schedule"]["seed"],
                         "detector": detector.name,
                         "n_user": n,
@@ -86,9 +91,11 @@ def evaluate_defense(
 class _Model:
     """The target model as a user holds it."""
 
-    def __init__(self, data: PreparedDataset, weights: Path, device: torch.device) -> None:
+    def __init__(self, data: PreparedDataset, weights: Path, device: torch.device, hidden: Code | None) -> None:
         target, architecture = load_model(weights, "target")
         check_fits(weights, architecture, data)
+        if hidden is not None:
+            target = Hiding(target, hidden, architecture.multilabel).eval()
         self.module = target.to(device, memory_format=torch.channels_last)
         self._device = device
 

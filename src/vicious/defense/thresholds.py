@@ -5,15 +5,17 @@ honest reference models, those trained in the study's own way.
 """
 
 from collections.abc import Iterator
+from typing import cast
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from vicious.defense.groups import HONEST, names
+
 SPREADS = 3.0
 COLUMNS = ("dataset", "detector", "n_user", "reference", "group", "models", "references", "share")
 HELD_OUT = "honest, held out"
-VICIOUS = "vicious"
 
 
 def threshold(scores: NDArray[np.float64]) -> float:
@@ -25,7 +27,8 @@ def called(scores: pd.DataFrame) -> pd.DataFrame:
     """Share of verdicts that call a model vicious, a row for each dataset, detector, number of images, reference and group.
 
     Groups: ``honest, held out``, each model by the threshold from the other ones (with a threshold of another dataset from all of
-    them); ``honest, plain`` and so on, honest models of another recipe; ``vicious``. ``reference`` is the dataset whose
+    them); ``honest, plain`` and so on, honest models of another recipe; ``vicious``; ``vicious, evasion 1``, ``vicious, shuffled``
+    and so on, those of adaptive servers. ``reference`` is the dataset whose
     honest models give the threshold, ``references`` their number, ``models`` how many models the share is over: the mean of
     each model's share of its verdicts. Without two verdicts on reference models there is no row.
 
@@ -41,7 +44,7 @@ def _rows(scores: pd.DataFrame) -> Iterator[dict[str, object]]:
     """The rows of one detector and number of user images."""
     for dataset, here in scores.groupby("dataset", sort=False):
         for reference, there in scores.groupby("dataset", sort=False):
-            honest = there.loc[(there["role"] == "honest") & (there["recipe"] == "")]
+            honest = there.loc[names(there) == HONEST]
             if len(honest) < 2:
                 continue
             told = {
@@ -73,10 +76,7 @@ def _groups(
     here: pd.DataFrame,
 ) -> Iterator[tuple[str, list[tuple[tuple[str, float, int], NDArray[np.float64]]]]]:
     """The models of a dataset by group, each with the scores of its verdicts."""
-    names = np.where(
-        here["role"] == "vicious", VICIOUS, np.where(here["recipe"] == "", HELD_OUT, "honest, " + here["recipe"])
-    )
-    for name in dict.fromkeys(names):
-        group = here.loc[names == name]
-        models = group.groupby(["outputs", "beta_r", "seed"], sort=False)["score"]
-        yield str(name), [(key, verdicts.to_numpy()) for key, verdicts in models]
+    named = names(here).replace({HONEST: HELD_OUT})
+    for name in dict.fromkeys(named):
+        models = here.loc[named == name].groupby(["outputs", "beta_r", "seed"], sort=False)["score"]
+        yield str(name), [(cast(tuple[str, float, int], key), verdicts.to_numpy()) for key, verdicts in models]

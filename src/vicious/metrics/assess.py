@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Generator, Tensor
 
-from vicious.data.batches import EVALUATION_BATCH, as_batch, batches
+from vicious.data.batches import EVALUATION_BATCH, batches
 from vicious.data.prepared import PreparedDataset
 from vicious.errors import CheckpointError
 from vicious.files import atomic_path, write_csv, write_json
+from vicious.metrics.answers import answer_accuracy, calibration_error
 from vicious.metrics.estimators import estimators
 from vicious.metrics.image import MSE_FLOOR, check_images, mse, psnr, ssim
 from vicious.metrics.risk import (
@@ -30,8 +31,10 @@ from vicious.metrics.risk import (
     whiten_share,
 )
 from vicious.metrics.summary import interval
-from vicious.models.attack import transmit
 from vicious.models.checkpoint import check_fits, failure, load_model, load_record, load_task, weights_hash
+from vicious.models.kinds import parse_outputs
+from vicious.models.outputs import probabilities_of, readable, transmit
+from vicious.randomness import derive_seed
 from vicious.training.losses import accuracy
 
 MEASURES = ("accuracy", "mse", "psnr", "ssim", "risk", "risk95")
@@ -84,8 +87,9 @@ def assess_risk(
         headline = {"risk": whiten(covariance, estimator, cutoff), "risk95": whiten_share(covariance, 0.95)}
         measured = _Measured(data, covariance, headline, pair)
         frame, profile = measured.frame(), measured.profile()
-        shown = _gallery(data, pair, frame, gallery_images)
+        shown = _gallery(data, measured, pair, frame, gallery_images)
         record = {**facts, "status": "ok", "reason": "", **summarise(frame, covariance, headline)}
+        record["calibration_error"] = measured.calibration_error()
         if data.info.multilabel:
             record["attributes"] = measured.attributes()
     name = attack_weights.stem
@@ -114,14 +118,23 @@ class _Pair:
             raise CheckpointError(f"{attack_weights.with_suffix('.json')} does not say what the attack model reads")
         self.device = device
         self._target, self._attack = (model.to(device, memory_format=torch.channels_last) for model in (target, attack))
-        self._architecture = architecture
+        self._multilabel, self.outputs = architecture.multilabel, architecture.reads
+        self._noise = Generator().manual_seed(derive_seed(0, "noise", "test"))
 
     @torch.no_grad()
-    def run(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits (n, K) and reconstructions (n, C, 32, 32) of images (n, C, 32, 32)."""
+    def send(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (n, K) of images (n, C, 32, 32), and what the user sends back (n, K)."""
         logits = self._target(images)
-        assert self._architecture.reads is not None
-        return logits, self._attack(transmit(logits, self._architecture.reads, self._architecture.multilabel))
+        return logits, transmit(logits, self.outputs, self._multilabel, self._noise)
+
+    @torch.no_grad()
+    def steal(self, sent: Tensor) -> Tensor:
+        """Reconstructions (n, C, 32, 32) of what was sent (n, K)."""
+        return self._attack(readable(sent, self.outputs))
+
+    def probabilities(self, sent: Tensor) -> Tensor:
+        """What was sent as probabilities."""
+        return probabilities_of(sent, self.outputs, self._multilabel)
 
 
 class _Measured:
@@ -135,24 +148,28 @@ class _Measured:
         self._single: dict[str, list[NDArray[Any]]] = {}
         self._outside: dict[str, list[Array]] = {}
         self._right: list[NDArray[Any]] = []
+        self._sent: list[Tensor] = []
+        self._pair = pair
         self._guesses = label_images(covariance, data.outputs_used, data.info.multilabel)
         self._covariance, self._headline = covariance, headline
         self._settings = estimators(covariance)
         self._covariance32 = covariance.single()
         self._settings32 = estimators(self._covariance32)
         for images, labels in batches(data, "test", EVALUATION_BATCH, pair.device):
-            logits, reconstructions = pair.run(images)
+            logits, sent = pair.send(images)
+            self._sent.append(sent)
+            reconstructions = pair.steal(sent)
             check_images(images, reconstructions)
-            self._add(images, labels, logits, reconstructions)
+            self._add(images, labels, logits, sent, reconstructions)
 
-    def _add(self, images: Tensor, labels: Tensor, logits: Tensor, reconstructions: Tensor) -> None:
-        several = labels.ndim > 1
+    def _add(self, images: Tensor, labels: Tensor, logits: Tensor, sent: Tensor, reconstructions: Tensor) -> None:
+        several, own = labels.ndim > 1, parse_outputs(self._pair.outputs).plain
         if several:
             self._right.append(((logits >= 0) == (labels > 0)).cpu().numpy())
         else:
             self._put("label", labels)
             self._put("predicted", logits.argmax(1))
-        self._put("accuracy", accuracy(logits, labels))
+        self._put("accuracy", accuracy(logits, labels) if own else answer_accuracy(sent, labels))
         for name, measure in (("mse", mse), ("psnr", psnr), ("ssim", ssim)):
             self._put(name, measure(images, reconstructions))
         x, y = (batch.cpu().double().contiguous().flatten(1).numpy() for batch in (images, reconstructions))
@@ -211,6 +228,15 @@ class _Measured:
             for whitening, own32 in zip(self._settings, self._settings32, strict=True)
         ]
         return pd.DataFrame(rows, columns=list(ESTIMATOR_COLUMNS))
+
+    def sent(self, indices: NDArray[np.int64]) -> Tensor:
+        """What the user sent of some test images."""
+        return torch.cat(self._sent)[torch.from_numpy(indices.copy())]
+
+    def calibration_error(self) -> float:
+        """Of what was sent of all test images."""
+        labels = torch.from_numpy(np.asarray(self._data.labels("test"), dtype=np.int64))
+        return calibration_error(self._pair.probabilities(torch.cat(self._sent).cpu()), labels)
 
     def attributes(self) -> list[dict[str, Any]]:
         """Accuracy of each attribute on the test set, beside the rate of the commoner value.
@@ -283,6 +309,7 @@ def _facts(data: PreparedDataset, target_weights: Path, attack_weights: Path) ->
         "outputs": attack["outputs"],
         "beta_c": target["beta_c"],
         "beta_r": target["beta_r"],
+        "evasion": target.get("evasion", 0.0),
         "seed": target["schedule"]["seed"],
         "label_names": list(data.info.label_names),
         "data": data.info.fingerprint,
@@ -304,13 +331,15 @@ def _nothing(data: PreparedDataset) -> tuple[pd.DataFrame, pd.DataFrame, dict[st
     return frame, pd.DataFrame(columns=list(ESTIMATOR_COLUMNS)), shown
 
 
-def _gallery(data: PreparedDataset, pair: _Pair, frame: pd.DataFrame, count: int) -> dict[str, NDArray[Any]]:
+def _gallery(
+    data: PreparedDataset, measured: _Measured, pair: _Pair, frame: pd.DataFrame, count: int
+) -> dict[str, NDArray[Any]]:
     """The first test images, and those with the highest and the lowest ``risk95``, with their reconstructions."""
     by_risk = frame["risk95"].sort_values(kind="stable").index.to_numpy()
     chosen = {"": np.arange(min(count, len(frame))), "highest_": by_risk[::-1][:count], "lowest_": by_risk[:count]}
     shown: dict[str, NDArray[Any]] = {}
     for prefix, indices in chosen.items():
-        originals, reconstructions = zip(*_reconstruct(data, pair, indices), strict=True)
+        originals, reconstructions = zip(*_reconstruct(data, measured, pair, indices), strict=True)
         shown[f"{prefix}originals"] = np.concatenate(originals)
         shown[f"{prefix}reconstructions"] = np.concatenate(reconstructions)
         if prefix:
@@ -321,10 +350,10 @@ def _gallery(data: PreparedDataset, pair: _Pair, frame: pd.DataFrame, count: int
 
 
 def _reconstruct(
-    data: PreparedDataset, pair: _Pair, indices: NDArray[np.int64]
+    data: PreparedDataset, measured: _Measured, pair: _Pair, indices: NDArray[np.int64]
 ) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
     images = data.images("test")
     for start in range(0, len(indices), EVALUATION_BATCH):
-        originals = np.ascontiguousarray(images[indices[start : start + EVALUATION_BATCH]])
-        _, reconstructions = pair.run(as_batch(originals, pair.device))
-        yield originals, (reconstructions.cpu().numpy() * 255).round().astype(np.uint8)
+        chosen = indices[start : start + EVALUATION_BATCH]
+        reconstructions = pair.steal(measured.sent(chosen).to(pair.device))
+        yield np.ascontiguousarray(images[chosen]), (reconstructions.cpu().numpy() * 255).round().astype(np.uint8)

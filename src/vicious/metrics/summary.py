@@ -39,6 +39,7 @@ COLUMNS = (
     "rank95",
     "share_kept",
     "estimator",
+    "calibration_error",
 )
 _RENAMED = {
     "rank": "risk_rank",
@@ -60,11 +61,11 @@ def interval(values: NDArray[Any], level: float = 0.95, seed: int = 0) -> tuple[
 def collect(found: Sequence[Assessment]) -> pd.DataFrame:
     """One row per assessment, sorted by task as given, role, attack, outputs, beta_r, seed.
 
-    A failed one has a row with its reason, and no numbers.
+    A failed one has a row with its reason, and no numbers. ``calibration_error`` is that of what the user sends.
     """
     rows = [{column: one.record.get(_RENAMED.get(column, column)) for column in COLUMNS} for one in found]
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
-    frame.loc[frame["role"] == "autoencoder", "accuracy"] = np.nan  # it was never asked for labels
+    frame.loc[frame["role"] == "autoencoder", ["accuracy", "calibration_error"]] = np.nan  # never asked for labels
     return in_order(frame, frame["task"], KEY[1:])
 
 

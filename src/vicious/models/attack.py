@@ -3,25 +3,11 @@
 Architecture: the study of vicious classifiers (arXiv 2212.04223) and its public code.
 """
 
-from typing import Literal
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from vicious.models.target import blocks_per_group
-
-Outputs = Literal["logits", "softmax"]
-
-
-def transmit(logits: Tensor, outputs: Outputs, multilabel: bool = False) -> Tensor:
-    """What the user sends back: the logits themselves, or probabilities (of attributes where ``multilabel``).
-
-    Shapes: (N, K) -> (N, K).
-    """
-    if outputs == "logits":
-        return logits
-    return torch.sigmoid(logits) if multilabel else torch.softmax(logits, dim=1)
 
 
 def _shortcut(channels_in: int, channels_out: int, group: int) -> nn.ConvTranspose2d:
@@ -49,23 +35,23 @@ class TransposedBlock(nn.Module):
 
 
 class AttackModel(nn.Module):
-    """Decoder G from transmitted outputs to images.
+    """Decoder G from what it reads of transmitted outputs to images.
 
     Args:
         depth: number of layers, 6 n + 4.
         width: factor on the channels.
         channels: image channels, 1 or 3.
-        outputs: number of outputs K that are read.
+        inputs: how many numbers are read (:func:`vicious.models.outputs.readable`).
 
-    Shapes: outputs (N, K) -> images (N, channels, 32, 32) in (0, 1).
+    Shapes: (N, inputs) -> images (N, channels, 32, 32) in (0, 1).
     """
 
-    def __init__(self, depth: int, width: int, channels: int, outputs: int) -> None:
+    def __init__(self, depth: int, width: int, channels: int, inputs: int) -> None:
         super().__init__()
         n = blocks_per_group(depth)
         last = 8 if width == 1 else 16  # with width 1 a last group of 16 channels would not change its input's channels
         widths = (64 * width, 32 * width, 16 * width, last)
-        self.linear = nn.Linear(outputs, widths[0] * 16)
+        self.linear = nn.Linear(inputs, widths[0] * 16)
         self.groups = nn.Sequential(
             *(
                 TransposedBlock(
@@ -77,6 +63,6 @@ class AttackModel(nn.Module):
         )
         self.last = nn.ConvTranspose2d(last, channels, 3, padding=1, bias=False)
 
-    def forward(self, outputs: Tensor) -> Tensor:
-        seed = self.linear(outputs).unflatten(1, (-1, 4, 4)).contiguous(memory_format=torch.channels_last)
+    def forward(self, read: Tensor) -> Tensor:
+        seed = self.linear(read).unflatten(1, (-1, 4, 4)).contiguous(memory_format=torch.channels_last)
         return torch.sigmoid(self.last(self.groups(seed)))

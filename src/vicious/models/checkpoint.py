@@ -16,7 +16,8 @@ from vicious.data.prepared import PreparedDataset, load_prepared
 from vicious.data.tasks import parse_task
 from vicious.errors import CheckpointError
 from vicious.files import atomic_path, digest, read_json, write_json
-from vicious.models.attack import AttackModel, Outputs
+from vicious.models.attack import AttackModel
+from vicious.models.kinds import parse_outputs
 from vicious.models.target import TargetModel
 
 
@@ -28,7 +29,7 @@ class Architecture:
         kind: "target" (F) or "attack" (G).
         depth, width, channels, outputs: as in the models.
         multilabel: outputs are attributes, not classes.
-        reads: what an attack model reads; None for a target model.
+        reads: the outputs that an attack model reads (:mod:`vicious.models.kinds`); None for a target model.
     """
 
     kind: Literal["target", "attack"]
@@ -37,12 +38,13 @@ class Architecture:
     channels: int
     outputs: int
     multilabel: bool
-    reads: Outputs | None = None
+    reads: str | None = None
 
     def build(self) -> nn.Module:
         """A model with fresh weights; a target's normalisation is to be loaded or set."""
         if self.kind == "attack":
-            return AttackModel(self.depth, self.width, self.channels, self.outputs)
+            inputs = parse_outputs(self.reads or "logits").width(self.outputs)
+            return AttackModel(self.depth, self.width, self.channels, inputs)
         blank = [0.0] * self.channels, [1.0] * self.channels
         return TargetModel(self.depth, self.width, self.channels, self.outputs, *blank)
 

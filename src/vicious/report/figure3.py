@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from vicious.defense.groups import standard
 from vicious.errors import DataError
 from vicious.report import frames
 from vicious.report.style import (
@@ -149,7 +150,7 @@ def _model(scores: pd.DataFrame) -> Model:
 
 def _chosen(detection: pd.DataFrame, detector: str) -> pd.DataFrame:
     frames.check_detection(detection)
-    chosen = detection.loc[(detection["detector"] == detector) & (detection["recipe"] == "")]
+    chosen = detection.loc[(detection["detector"] == detector) & standard(detection)]
     if chosen.empty:
         known = ", ".join(sorted(str(name) for name in detection["detector"].unique()))
         raise DataError(f"no scores of the detector {detector}; there are: {known}: choose one of these")

@@ -2,7 +2,7 @@
 
 A *group* is all seeds of one model and attack on one task: the post-hoc attack on honest models, or the joint attack of
 vicious ones and of autoencoders, at one kind of output and one weight of the reconstruction loss. Other attacks in a
-summary are left alone.
+summary, and those on models of servers that evade detectors, are left alone.
 """
 
 import io
@@ -35,7 +35,7 @@ PUBLISHED = "truncated 1.2e-07"
 
 _ESTIMATORS = {"ledoit_wolf": "Ledoit-Wolf"}
 """Estimators whose name in results is none for readers."""
-_KEY = ("task", "role", "attack", "outputs", "beta_r", "seed")
+_KEY = ("task", "role", "attack", "outputs", "beta_r", "evasion", "seed")
 _MEASURES = (
     *("accuracy", "mse", "psnr", "ssim", "risk", "risk95"),
     *("risk_class_mean", "risk95_class_mean", "psnr_class_mean"),
@@ -43,14 +43,26 @@ _MEASURES = (
 _OF_LABELS = ("accuracy", "risk_class_mean", "risk95_class_mean", "psnr_class_mean")
 """Measures of the predicted labels, which an autoencoder was never asked for."""
 _SUMMARY_TEXT = ("dataset", "task", "role", "attack", "outputs", "status", "reason", "source", "estimator")
-_SUMMARY_NUMBERS = ("k", "beta_r", "seed", "n", *_MEASURES, "pixels", "covariance_images")
-_DETECTION_KEY = ("dataset", "role", "outputs", "beta_r", "recipe", "seed", "detector", "n_user", "draw")
-_DETECTION_TEXT = ("dataset", "role", "outputs", "recipe", "detector", "status")
-_DETECTION_NUMBERS = ("beta_r", "seed", "n_user", "draw", "score")
+_SUMMARY_NUMBERS = ("k", "beta_r", "evasion", "seed", "n", *_MEASURES, "pixels", "covariance_images")
+_DETECTION_KEY = (
+    "dataset",
+    "role",
+    "outputs",
+    "beta_r",
+    "recipe",
+    "evasion",
+    "hidden",
+    "seed",
+    "detector",
+    "n_user",
+    "draw",
+)
+_DETECTION_TEXT = ("dataset", "role", "outputs", "recipe", "hidden", "detector", "status")
+_DETECTION_NUMBERS = ("beta_r", "evasion", "seed", "n_user", "draw", "score")
 _COMPARED = ("accuracy", "psnr", "ssim", "risk", "risk95", "identity")
-_COMPARISON_KEY = ("task", "role", "outputs", "beta_r", "measure")
+_COMPARISON_KEY = ("task", "role", "outputs", "beta_r", "evasion", "measure")
 _COMPARISON_TEXT = ("dataset", "task", "role", "outputs", "measure")
-_COMPARISON_NUMBERS = ("beta_r", "difference", "low", "high", "p", "n_images", "seeds")
+_COMPARISON_NUMBERS = ("beta_r", "evasion", "difference", "low", "high", "p", "n_images", "seeds")
 
 
 @dataclass(frozen=True)
@@ -216,7 +228,7 @@ def groups(summary: pd.DataFrame) -> list[Group]:
     """
     found: list[Group] = []
     for role, attack in ATTACK_OF.items():
-        chosen = summary.loc[(summary["role"] == role) & (summary["attack"] == attack)]
+        chosen = summary.loc[(summary["role"] == role) & (summary["attack"] == attack) & (summary["evasion"] == 0)]
         keys = ["task", "dataset", "outputs", *(["beta_r"] if role == "vicious" else [])]
         for key, rows in chosen.groupby(keys, sort=True, dropna=False):
             unique(rows, ("task", "role", "attack", "outputs", "seed"), "summary")

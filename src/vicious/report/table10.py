@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from vicious.defense.thresholds import COLUMNS, HELD_OUT, SPREADS, VICIOUS
+from vicious.defense.groups import VICIOUS
+from vicious.defense.thresholds import COLUMNS, HELD_OUT, SPREADS
 from vicious.report import frames, judged, tables
 from vicious.report.tables import Column, Value
 
@@ -66,6 +67,7 @@ def lines(table: pd.DataFrame) -> list[dict[str, Value]]:
         for index, ((detector, _), rows) in enumerate(block.groupby(["detector", "n_user"], sort=False)):
             own = rows["reference"] == rows["dataset"]
             held, vicious = rows["group"] == HELD_OUT, rows["group"] == VICIOUS
+            recipes = rows["group"].str.startswith("honest") & ~held
             references = rows.loc[own, "references"]
             printed.append(
                 {
@@ -75,7 +77,7 @@ def lines(table: pd.DataFrame) -> list[dict[str, Value]]:
                     "detector": str(detector).replace("_", " "),
                     "n": int(rows["n_user"].iloc[0]),
                     "held": _mean(rows.loc[own & held, "share"]),
-                    "recipes": _mean(rows.loc[own & ~held & ~vicious, "share"]),
+                    "recipes": _mean(rows.loc[own & recipes, "share"]),
                     "vicious": _mean(rows.loc[own & vicious, "share"]),
                     "held_other": _mean(rows.loc[~own & held, "share"]),
                     "vicious_other": _mean(rows.loc[~own & vicious, "share"]),
@@ -87,9 +89,8 @@ def lines(table: pd.DataFrame) -> list[dict[str, Value]]:
 
 def caption(table: pd.DataFrame, summary: pd.DataFrame) -> str:
     """The caption, with the settings used and how to read the cells."""
-    recipes = sorted(
-        {group.removeprefix("honest, ") for group in table["group"]} - {HELD_OUT.removeprefix("honest, "), VICIOUS}
-    )
+    honest = {group for group in table["group"] if group.startswith("honest")} - {HELD_OUT}
+    recipes = sorted(group.removeprefix("honest, ") for group in honest)
     told = f" Other recipes: {', '.join(recipes)}; mean over them." if recipes else ""
     return (
         "What a threshold that needs no vicious example calls vicious: share of verdicts, a verdict being one sample of n of the "

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from vicious.defense.groups import VICIOUS
 from vicious.errors import DataError
 from vicious.report import frames, judged, tables
 from vicious.report.tables import Column, Value
@@ -41,10 +42,10 @@ def write(summary: Path, separation: Path, verdicts: Iterable[Path], out: Path) 
 
 
 def read_separation(path: Path) -> pd.DataFrame:
-    """Read and check a detection_summary.csv; raises as :func:`write`."""
-    frame = frames.read_table(path, _TEXT, _NUMBERS)
-    frames.unique(frame, ("dataset", "detector", "n_user"), str(path))
-    return frame
+    """Read and check a detection_summary.csv, servers that know of detectors left out; raises as :func:`write`."""
+    frame = frames.read_table(path, (*_TEXT, "server"), _NUMBERS)
+    frames.unique(frame, ("dataset", "detector", "n_user", "server"), str(path))
+    return frame.loc[frame["server"] == VICIOUS].reset_index(drop=True)
 
 
 def read_seconds(files: Iterable[Path]) -> pd.DataFrame:

@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
 from vicious.data.prepared import PreparedDataset
 from vicious.files import write_text
 from vicious.metrics.image import mse, ssim
-from vicious.models.attack import Outputs, transmit
 from vicious.models.checkpoint import (
     Architecture,
     check_fits,
@@ -27,8 +26,11 @@ from vicious.models.checkpoint import (
     save_model,
     weights_hash,
 )
+from vicious.models.outputs import readable, transmit
 from vicious.models.target import TargetModel
 from vicious.provenance import code_hash
+from vicious.randomness import derive_seed
+from vicious.training.evasion import Decodability
 from vicious.training.loop import Objective, Row, Schedule, fresh, train
 from vicious.training.losses import accuracy, classification_loss, positive_weights, reconstruction_loss
 from vicious.training.recipes import RECIPES, STANDARD
@@ -78,12 +80,13 @@ def train_vicious(
     attack_out: Path,
     depth: int,
     width: int,
-    outputs: Outputs,
+    outputs: str,
     beta_c: float,
     beta_r: float,
     schedule: Schedule,
     device: torch.device,
     as_many_as: int | None = None,
+    evasion: float = 0.0,
 ) -> None:
     """Train a target model jointly with an attack model that reads its outputs: beta_c L_C + beta_r L_R.
 
@@ -94,6 +97,8 @@ def train_vicious(
         as_many_as: how it was restricted; recorded.
         out, attack_out: weights of F and of G; a record and a curve stand beside each.
         outputs: what the user sends back, hence what G reads.
+        evasion: weight of the penalty against a detector (:mod:`vicious.training.evasion`), reached in the last epoch, whose
+            weights are then selected; 0: none.
     """
     architecture = _target_architecture(data, depth, width)
     attack_architecture = _attack_architecture(architecture, outputs)
@@ -101,13 +106,22 @@ def train_vicious(
     attack = fresh(attack_architecture.build, schedule.seed, "attack", device)
     weight = _positive_weight(data, device)
     multilabel = data.info.multilabel
+    decodability, penalty = Decodability(), evasion
+
+    def begin(epoch: int) -> None:
+        nonlocal decodability, penalty
+        decodability, penalty = Decodability(), evasion * epoch / max(1, schedule.epochs - 1)
 
     def loss(images: Tensor, labels: Tensor) -> tuple[Tensor, Row]:
         logits = target(images)
         task = classification_loss(logits, labels, weight)
         theft = reconstruction_loss(attack(transmit(logits, outputs, multilabel)), images)
         total = beta_r * theft if beta_c == 0 else beta_c * task + beta_r * theft
-        return total, {"classification": task.item(), "reconstruction": theft.item()}
+        terms = {"classification": task.item(), "reconstruction": theft.item()}
+        if evasion == 0:
+            return total, terms
+        found = decodability(logits, labels, images)
+        return total + penalty * found, {**terms, "decodability": found.item()}
 
     def validate(images: Tensor, labels: Tensor) -> dict[str, Tensor]:
         logits = target(images)
@@ -118,7 +132,8 @@ def train_vicious(
     role = "vicious" if beta_c > 0 else "autoencoder"
     job = {"role": role, "beta_c": beta_c, "beta_r": beta_r, "outputs": outputs, "as_many_as": as_many_as}
     products = {"target": (out, architecture), "attack": (attack_out, attack_architecture)}
-    _run(Objective({"target": target, "attack": attack}, loss, validate), data, schedule, job, products)
+    objective = Objective({"target": target, "attack": attack}, loss, validate, begin=begin, last=evasion > 0)
+    _run(objective, data, schedule, job | {"evasion": evasion}, products)
 
 
 def train_attack(
@@ -127,7 +142,7 @@ def train_attack(
     out: Path,
     depth: int,
     width: int,
-    outputs: Outputs,
+    outputs: str,
     schedule: Schedule,
     device: torch.device,
 ) -> None:
@@ -135,6 +150,7 @@ def train_attack(
 
     Args:
         folder: the prepared dataset of the target model; its task is the target model's.
+        outputs: what the user sends back, a name out of :mod:`vicious.models.kinds`.
 
     Raises:
         CheckpointError: the target model is damaged, or was trained on another dataset.
@@ -147,6 +163,7 @@ def train_attack(
         "target": weights_hash(target_weights),
         "target_role": victim["role"],
         "beta_r": victim["beta_r"],
+        "evasion": victim.get("evasion", 0.0),
         "as_many_as": victim["as_many_as"],
     }
     attack_architecture = _attack_architecture(_target_architecture(data, depth, width), outputs)
@@ -160,10 +177,15 @@ def train_attack(
     target = target.to(device, memory_format=torch.channels_last)
     attack = fresh(attack_architecture.build, schedule.seed, "attack", device)
 
+    noise = Generator()
+
+    def begin(epoch: int) -> None:
+        noise.manual_seed(derive_seed(schedule.seed, "noise", epoch))
+
     def steal(images: Tensor) -> Tensor:
         with torch.no_grad():
-            sent = transmit(target(images), outputs, data.info.multilabel)
-        return attack(sent)
+            sent = transmit(target(images), outputs, data.info.multilabel, noise)
+        return attack(readable(sent, outputs))
 
     def loss(images: Tensor, labels: Tensor) -> tuple[Tensor, Row]:
         return reconstruction_loss(steal(images), images), {}
@@ -172,7 +194,7 @@ def train_attack(
         stolen = steal(images)
         return {"ssim": ssim(stolen, images), "mse": mse(stolen, images)}
 
-    _run(Objective({"attack": attack}, loss, validate), data, schedule, job, products)
+    _run(Objective({"attack": attack}, loss, validate, begin=begin), data, schedule, job, products)
 
 
 def _target_architecture(data: PreparedDataset, depth: int, width: int) -> Architecture:
@@ -180,7 +202,7 @@ def _target_architecture(data: PreparedDataset, depth: int, width: int) -> Archi
     return Architecture("target", depth, width, info.channels, info.classes, info.multilabel)
 
 
-def _attack_architecture(target: Architecture, outputs: Outputs) -> Architecture:
+def _attack_architecture(target: Architecture, outputs: str) -> Architecture:
     return Architecture(
         "attack", target.depth, target.width, target.channels, target.outputs, target.multilabel, reads=outputs
     )

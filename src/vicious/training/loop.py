@@ -54,6 +54,9 @@ class Objective:
         validate: (images, labels) -> per-image tensors (n,) out of "accuracy", "ssim", "mse".
         augmented: whether a batch has, beside each image, one augmented copy.
         weight_decay: decoupled from the gradient.
+        last: the weights of the last epoch are selected, whatever its score.
+        begin: called with the index of an epoch before it: what its steps leave behind begins anew, so that a resumed training is
+            the same as one that was never interrupted.
     """
 
     modules: dict[str, nn.Module]
@@ -61,6 +64,8 @@ class Objective:
     validate: Callable[[Tensor, Tensor], dict[str, Tensor]]
     augmented: bool = True
     weight_decay: float = 0.0
+    begin: Callable[[int], None] = lambda _epoch: None
+    last: bool = False
 
 
 def fresh(build: Callable[[], nn.Module], seed: int, name: str, device: torch.device) -> nn.Module:
@@ -118,6 +123,7 @@ def _train(
         if run.curve:
             progress.advance(len(run.curve) * count, f"resumed after epoch {len(run.curve)}")
         for epoch in range(len(run.curve), schedule.epochs):
+            objective.begin(epoch)
             row = _train_epoch(objective, run.optimisers, data, schedule, epoch, device, progress)
             run.finish_epoch({"epoch": epoch + 1, **row, **evaluate(objective, data, device)})
             run.save(state)
@@ -184,7 +190,7 @@ class _Run:
     """What changes while training: optimisers, the curve, the best weights so far. Its file is the resume state."""
 
     def __init__(self, objective: Objective, schedule: Schedule) -> None:
-        self.modules = objective.modules
+        self.modules, self._last = objective.modules, objective.last
         self.optimisers = {name: _optimiser(module, objective, schedule) for name, module in self.modules.items()}
         self.curve: list[Row] = []
         self.best: dict[str, dict[str, Tensor]] = {}
@@ -192,7 +198,7 @@ class _Run:
     def finish_epoch(self, row: Row) -> None:
         if not math.isfinite(row["selection"]):
             raise TrainingError(f"the validation score is {row['selection']} after epoch {row['epoch']:.0f}")
-        if all(row["selection"] < earlier["selection"] for earlier in self.curve):
+        if self._last or all(row["selection"] < earlier["selection"] for earlier in self.curve):
             self.best = {
                 name: {key: tensor.detach().cpu().clone() for key, tensor in module.state_dict().items()}
                 for name, module in self.modules.items()

@@ -1,0 +1,39 @@
+"""Whether what the user sent is right, and as sure as it should be: measures of answers in any kind of outputs."""
+
+import torch
+from torch import Tensor
+
+BINS = 15
+
+
+def answer_accuracy(probabilities: Tensor, labels: Tensor) -> Tensor:
+    """Chance that the answer is right, (N, K), (N,) or (N, K) -> (N,).
+
+    Classes: 1 over the number of classes that share the largest probability where the right one is among them, else 0: what
+    was sent may hold ties, which the server can only break at random. Attributes: the share of right ones.
+    """
+    if labels.ndim > 1:
+        return ((probabilities >= 0.5) == (labels > 0)).float().mean(1)
+    best = probabilities == probabilities.amax(1, keepdim=True)
+    return best.gather(1, labels[:, None])[:, 0].float() / best.sum(1)
+
+
+def calibration_error(probabilities: Tensor, labels: Tensor) -> float:
+    """Expected calibration error, in [0, 1]: mean over decisions of |accuracy - confidence| of their bin.
+
+    Of Guo et al., "On calibration of modern neural networks" (2017), with 15 bins of equal width. A class is one decision,
+    whose confidence is the largest probability; each attribute is one, whose confidence is that of its more likely value.
+
+    Args:
+        probabilities: (N, K) in [0, 1].
+        labels: (N,) or (N, K).
+    """
+    if labels.ndim > 1:
+        sure = torch.maximum(probabilities, 1 - probabilities).flatten().double()
+        right = ((probabilities >= 0.5) == (labels > 0)).flatten().double()
+    else:
+        sure = probabilities.amax(1).double()
+        right = answer_accuracy(probabilities, labels).double()
+    index = (sure * BINS).ceil().clamp(1, BINS).long() - 1
+    gaps = torch.zeros(BINS, dtype=torch.float64).index_add_(0, index, right - sure)
+    return float(gaps.abs().sum() / len(sure))

@@ -1,0 +1,62 @@
+"""An adaptive vicious server: a penalty on what a user's detector would find.
+
+The detector is linear decodability (:mod:`vicious.defense.linear_decodability`): the share of the pixels' variance that the best linear
+decoder explains from the logits beyond the label: the true one, which the server knows, so that the penalty leaves the
+classification alone. The server plays against that decoder. In each step it is fitted
+anew, by ridge regression on exponentially weighted moments of earlier batches, so the penalty is what it explains of images that it
+was not fitted on, as for the detector. Since the decoder is optimal, the gradient through its fit vanishes (the envelope
+theorem), and only that through the logits is taken.
+
+The penalty's weight grows from 0 in the first epoch to its full size in the last: before the classes are apart, what tells
+them apart also tells images of one class apart, and the penalty would keep the model from learning them.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+SIDE = 8
+"""Images are averaged to this side: a linear decoder finds little that is finer."""
+MEMORY = 0.99
+"""How much of the moments of earlier batches is kept from one batch to the next."""
+
+
+class Decodability:
+    """The share that a linear decoder explains, batch after batch; its moments begin anew with each object."""
+
+    def __init__(self) -> None:
+        self._sums: tuple[Tensor, Tensor] | None = None
+        self._rows = 0.0
+
+    def __call__(self, logits: Tensor, labels: Tensor, images: Tensor) -> Tensor:
+        """The share, a scalar in [0, 1] with a gradient; 0 for the first batch.
+
+        Shapes: logits (N, K), labels (N,) or (N, K), images (N, C, H, W).
+        """
+        label = (functional.one_hot(labels, logits.shape[1]) if labels.ndim == 1 else labels).to(logits)
+        constant = torch.ones_like(label[:, :1])
+        features = torch.cat([constant, label, logits], dim=1)
+        pixels = functional.adaptive_avg_pool2d(images, SIDE).flatten(1)
+        share = logits.new_zeros(()) if self._sums is None else self._share(features, pixels, label.shape[1] + 1)
+        self._remember(features.detach().double(), pixels.double())
+        return share
+
+    def _share(self, features: Tensor, pixels: Tensor, known: int) -> Tensor:
+        """What all features explain beyond the first ``known`` ones."""
+        left = (pixels - features[:, :known].detach() @ self._decoder(known).to(pixels)).square().sum()
+        both = (pixels - features @ self._decoder(features.shape[1]).to(pixels)).square().sum()
+        return (1 - both / left.clamp_min(1e-12)).clamp_min(0)
+
+    def _decoder(self, features: int) -> Tensor:
+        """The ridge regression of the pixels on the first features, (features, pixels)."""
+        assert self._sums is not None
+        squares, products = self._sums[0][:features, :features], self._sums[1][:features]
+        # Of each feature's own size, so that small codes count as large ones do, and weak once there are rows enough.
+        ridge = squares.diagonal() * (features / self._rows) + 1e-12
+        return torch.linalg.solve(squares + ridge.diag(), products)
+
+    def _remember(self, features: Tensor, pixels: Tensor) -> None:
+        squares, products = features.T @ features, features.T @ pixels
+        if self._sums is not None:
+            squares, products = squares + MEMORY * self._sums[0], products + MEMORY * self._sums[1]
+        self._sums, self._rows = (squares, products), MEMORY * self._rows + len(features)
