@@ -25,6 +25,7 @@ ScaleName = Literal["smoke", "demo", "pilot", "paper"]
 DetectorName = Literal[
     "linear_decodability",
     "own_decoder",
+    "distance_correlation",
     "within_class_scatter",
     "effective_rank",
     "entropy",

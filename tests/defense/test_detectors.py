@@ -11,6 +11,7 @@ from scipy.special import softmax
 from vicious.defense.calibration import CALIBRATION
 from vicious.defense.detector import Detector, Evidence, beyond_label, standardised
 from vicious.defense.detectors import DETECTORS
+from vicious.defense.distance_correlation import DISTANCE_CORRELATION
 from vicious.defense.effective_rank import EFFECTIVE_RANK, effective_rank
 from vicious.defense.entropy import ENTROPY
 from vicious.defense.gradient_norm import GRADIENT_NORM
@@ -20,7 +21,13 @@ from vicious.defense.own_decoder import OWN_DECODER
 from vicious.defense.within_class_scatter import WITHIN_CLASS_SCATTER
 from vicious.errors import MetricError
 
-LEAK_SEEN = {LINEAR_DECODABILITY: 0.5, OWN_DECODER: 0.2, WITHIN_CLASS_SCATTER: 0.01, EFFECTIVE_RANK: 0.3}
+LEAK_SEEN = {
+    LINEAR_DECODABILITY: 0.5,
+    OWN_DECODER: 0.2,
+    DISTANCE_CORRELATION: 0.2,
+    WITHIN_CLASS_SCATTER: 0.01,
+    EFFECTIVE_RANK: 0.3,
+}
 """Detectors that look for a code of the image, and how much a clear one must raise their score."""
 each = pytest.mark.parametrize("detector", DETECTORS, ids=lambda detector: detector.name)
 

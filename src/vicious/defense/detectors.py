@@ -2,6 +2,7 @@
 
 from vicious.defense.calibration import CALIBRATION
 from vicious.defense.detector import Detector
+from vicious.defense.distance_correlation import DISTANCE_CORRELATION
 from vicious.defense.effective_rank import EFFECTIVE_RANK
 from vicious.defense.entropy import ENTROPY
 from vicious.defense.finetuning import FINETUNING
@@ -15,6 +16,7 @@ from vicious.defense.within_class_scatter import WITHIN_CLASS_SCATTER
 DETECTORS: tuple[Detector, ...] = (
     LINEAR_DECODABILITY,
     OWN_DECODER,
+    DISTANCE_CORRELATION,
     WITHIN_CLASS_SCATTER,
     EFFECTIVE_RANK,
     ENTROPY,

@@ -1,0 +1,56 @@
+"""Distance correlation: whether images of one class that look alike have logits alike.
+
+Reasoning: a code need not be linear for the server's decoder, but close codes must mean close images, or no decoder learns it. So
+within each predicted class the distances between logits are compared with those between images. A server that lets the
+logits of each class change places, which blinds any linear decoder, does not change them.
+
+The score is the bias-corrected squared distance correlation of Szekely and Rizzo, "Partial distance correlation with methods for
+dissimilarities" (Annals of Statistics 42, 2014), with numerator and denominator summed over predicted classes: 0 where there is no
+relation, 1 where distances agree up to a factor; negative by chance. Attributes are one group, of what their predicted values leave
+of the logits.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+from scipy.spatial.distance import pdist, squareform
+
+from vicious.defense.detector import Array, Detector, Evidence, beyond_label, standardised
+
+SMALLEST = 4
+"""Images that a class must have to count: the correction for bias needs so many."""
+
+
+def measure(evidence: Evidence) -> float:
+    """The correlation, at most 1; 0 where no class has enough images, or outputs or images do not differ within classes."""
+    sums = np.zeros(3)
+    for logits, pixels in _groups(evidence):
+        if len(logits) >= SMALLEST:
+            a, b = centred_distances(logits), centred_distances(pixels)
+            sums += (a * b).sum(), (a * a).sum(), (b * b).sum()
+    size = float(np.sqrt(sums[1]) * np.sqrt(sums[2]))
+    return float(sums[0]) / size if size > 0 else 0.0
+
+
+def centred_distances(rows: Array) -> Array:
+    """The U-centred matrix (n, n) of Euclidean distances between rows (n, d), n at least 4: equation 2.4 of the source."""
+    n, distances = len(rows), squareform(pdist(rows))
+    sums = distances.sum(1)
+    centred = distances - (sums[:, None] + sums) / (n - 2) + sums.sum() / ((n - 1) * (n - 2))
+    np.fill_diagonal(centred, 0)
+    return np.asarray(centred)
+
+
+def _groups(evidence: Evidence) -> Iterator[tuple[Array, Array]]:
+    """Standardised logits and pixels of images that are compared with each other."""
+    pixels = evidence.pixels
+    if evidence.multilabel:
+        yield standardised(beyond_label(evidence)[0]), pixels
+        return
+    label = evidence.logits.argmax(1)
+    relative = evidence.logits - evidence.logits.mean(1, keepdims=True)  # a shift of all logits tells no class
+    for name in np.unique(label):
+        yield standardised(relative[label == name]), pixels[label == name]
+
+
+DISTANCE_CORRELATION = Detector("distance_correlation", "outputs", measure)
