@@ -32,7 +32,8 @@ def test_every_scale_has_every_experiment(params, scale):
         cells = study.cells(chosen, experiment)
         assert cells, experiment
         assert len(set(cells)) == len(cells)
-        assert {cell.attack for cell in cells if cell.model.role != "honest"} == {"joint"}
+        joint = {cell.attack for cell in cells if cell.model.role != "honest"} == {"joint"}
+        assert joint == (experiment != "mitigations")
 
 
 def test_paper_scale_is_the_whole_grid(params):
@@ -41,11 +42,12 @@ def test_paper_scale_is_the_whole_grid(params):
     for dataset in CATALOG:
         own = [cell for cell in main if cell.task == Task(dataset)]
         for outputs in ("logits", "softmax"):
-            assert study.Cell(Task(dataset), study.HONEST, f"posthoc-{outputs}") in own
-            for beta_r in (1.0, 3.0, 5.0):
-                assert study.Cell(Task(dataset), study.Model("vicious", outputs, 1.0, beta_r), "joint") in own
-            assert study.Cell(Task(dataset), study.Model("autoencoder", outputs, 0.0, 1.0), "joint") in own
-        assert len(own) == 10
+            for seed in (0, 1, 2):
+                assert study.Cell(Task(dataset), study.HONEST, f"posthoc-{outputs}", seed) in own
+                for beta_r in (1.0, 3.0, 5.0):
+                    assert study.Cell(Task(dataset), study.Model("vicious", outputs, 1.0, beta_r), "joint", seed) in own
+                assert study.Cell(Task(dataset), study.Model("autoencoder", outputs, 0.0, 1.0), "joint", seed) in own
+        assert len(own) == 30
     sweep = sorted({cell.model.beta_r for cell in study.cells(paper, "tradeoff")} - {0.0})
     assert (sweep[0], sweep[-1]) == (0.1, 10.0)
     assert {study.task_outputs(cell.task) for cell in study.cells(paper, "attribute_sets")} == {
@@ -60,12 +62,55 @@ def test_paper_scale_is_the_whole_grid(params):
 
 def test_models_shared_by_experiments_are_trained_once(params):
     demo = at(params, "demo")
-    trained = study.models(demo)
-    assert all(len(set(models)) == len(models) for models in trained.values())
-    sweep = {cell.model for cell in study.cells(demo, "tradeoff") if cell.task == Task("mnist")}
-    main = {cell.model for cell in study.cells(demo, "main") if cell.task == Task("mnist")}
-    assert len(sweep & main) == 2
-    assert set(trained[Task("mnist")]) == sweep | main
+    trained = study.trainings(demo)
+    assert len(set(trained)) == len(trained)
+    parts = [
+        {cell.model for cell in study.cells(demo, experiment) if cell.task == Task("mnist")}
+        for experiment in ("main", "tradeoff", "defense", "mitigations")
+    ]
+    recipes = {one.model for one in study.judged(demo) if one.model.recipe and one.task == Task("mnist")}
+    assert len(parts[0] & parts[1]) == len(parts[0] & parts[2]) == 2
+    assert parts[3] < parts[0]
+    assert {one.model for one in trained if one.task == Task("mnist")} == set().union(*parts, recipes)
+
+
+def test_detectors_judge_models_that_are_trained(params):
+    for scale in SCALES:
+        chosen = at(params, scale)
+        trained, judged = set(study.trainings(chosen, ["defense"])), study.judged(chosen)
+        assert {study.Training(one.task, one.model.trained, one.seed) for one in judged} == trained
+        assert len(set(judged)) == len(judged)
+        block = chosen.study.defense
+        for task in {one.task for one in judged}:
+            own = [one for one in judged if one.task == task]
+            assert len([one for one in own if one.model == study.HONEST]) == len(block.seeds)
+            assert {one.model.recipe for one in own} == {None, *block.recipes}
+            assert {one.model.evasion for one in own} == {0.0, *block.evasion}
+            assert {one.model.hidden for one in own} == {None, *block.hidden}
+
+
+def test_a_hidden_code_is_no_training_of_its_own(params):
+    smoke = at(params, "smoke")
+    hidden = [one for one in study.judged(smoke) if one.model.hidden]
+    assert {str(one.model) for one in hidden} == {"vicious-logits-beta1-shuffled"}
+    assert {str(one.model.trained) for one in hidden} == {"vicious-logits-beta1"}
+
+
+def test_names_of_models_differ_and_tell_how_they_came_about(params):
+    names = {str(one.model) for one in study.judged(at(params, "pilot"))}
+    assert {"honest", "honest-wider", "vicious-logits-beta0.3", "vicious-logits-beta1-evasion0.1"} <= names
+    models = {
+        one.model for scale in SCALES for one in [*study.trainings(at(params, scale)), *study.judged(at(params, scale))]
+    }
+    assert len({str(model) for model in models}) == len(models)
+
+
+def test_every_treatment_meets_the_same_honest_and_vicious_models(params):
+    pilot = at(params, "pilot")
+    block, cells = pilot.study.mitigations, study.cells(pilot, "mitigations")
+    assert len(cells) == 2 * len(block.datasets) * len(block.outputs) * len(block.seeds)
+    for outputs in block.outputs:
+        assert {cell.model.role for cell in cells if cell.attack == f"posthoc-{outputs}"} == {"honest", "vicious"}
 
 
 def test_one_more_weight_adds_one_model_for_each_dataset_and_outputs(params):

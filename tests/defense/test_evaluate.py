@@ -77,7 +77,7 @@ def test_tpr_at_fpr_calls_at_most_that_share_of_honest_models_vicious():
 def scores(honest, vicious, draws=3):
     rows = [
         {
-            "dataset": "mnist", "role": role, "outputs": "logits" if beta else "", "beta_r": beta, "recipe": "", "seed": seed,
+            "dataset": "mnist", "role": role, "outputs": "logits" if beta else "", "beta_r": beta, "recipe": "", "evasion": 0.0, "hidden": "", "task": "mnist", "seed": seed,
             "detector": "d", "n_user": 50, "draw": draw, "score": value + 0.01 * (draw - 1), "status": "ok", "reason": "",
         }
         for role, beta, values in (("honest", 0.0, honest), ("vicious", 1.0, vicious))

@@ -12,7 +12,14 @@ def scores(rows):
     return pd.DataFrame(
         [
             {"dataset": dataset, "task": dataset, "role": role, "outputs": "logits" if role == "vicious" else ""}
-            | {"beta_r": float(role == "vicious"), "recipe": recipe, "seed": seed, "detector": "d"}
+            | {
+                "beta_r": float(role == "vicious"),
+                "recipe": recipe,
+                "evasion": 0.0,
+                "hidden": "",
+                "seed": seed,
+                "detector": "d",
+            }
             | {"n_user": 50, "draw": draw, "score": value, "status": "ok", "reason": ""}
             for dataset, role, recipe, seed, values in rows
             for draw, value in enumerate(values)

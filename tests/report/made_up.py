@@ -55,6 +55,7 @@ def summary(
                         "attack": "posthoc" if role == "honest" else "joint",
                         "outputs": kind,
                         "beta_r": beta,
+                        "evasion": 0.0,
                         "seed": seed,
                         "source": "synthetic" if parsed.dataset in synthetic else "official",
                     }
@@ -71,7 +72,7 @@ def comparisons(frame: pd.DataFrame) -> pd.DataFrame:
     """The comparisons of a summary: differences over the seeds that both have, made-up intervals and p."""
     rows: list[dict[str, Any]] = []
     ok = frame.loc[frame["status"] == "ok"].set_index("seed")
-    keys = ["dataset", "task", "role", "outputs", "beta_r"]
+    keys = ["dataset", "task", "role", "outputs", "beta_r", "evasion"]
     for key, group in frame.loc[frame["role"] != "honest"].groupby(keys, sort=False):
         named = dict(zip(keys, key, strict=True))
         here = ok.loc[(ok["task"] == named["task"]) & (ok["outputs"] == named["outputs"])]
@@ -143,6 +144,8 @@ def detection(
                                     "outputs": kind,
                                     "beta_r": beta,
                                     "recipe": "",
+                                    "evasion": 0.0,
+                                    "hidden": "",
                                     "seed": seed,
                                     "detector": "linear_decodability",
                                     "n_user": number,

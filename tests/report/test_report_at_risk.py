@@ -84,7 +84,16 @@ def _record(made_up, task, role, kind, beta, seed, synthetic, bad):
     row = frame.loc[frame["role"] == ("honest" if role == "honest" else "vicious")].iloc[0].to_dict()
     record = {name: value for name, value in row.items() if isinstance(value, str) or value == value}
     record |= {
-        **{"dataset": dataset, "task": task, "k": 10, "role": role, "outputs": kind, "beta_r": beta, "seed": seed},
+        **{
+            "dataset": dataset,
+            "task": task,
+            "k": 10,
+            "role": role,
+            "outputs": kind,
+            "beta_r": beta,
+            "evasion": 0.0,
+            "seed": seed,
+        },
         **{"attack": "posthoc" if role == "honest" else "joint"},
         **{"source": "synthetic" if task in synthetic else "official", "data": task, "images": {"test": 8}},
         "label_names": None,

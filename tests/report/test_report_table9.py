@@ -13,7 +13,14 @@ from vicious.report import table9
 def separation(datasets=("mnist", "celeba"), numbers=(50, 200), failed=0):
     rows = [
         {
-            **{"dataset": dataset, "detector": detector, "n_user": n, "honest_models": 3, "vicious_models": 4},
+            **{
+                "dataset": dataset,
+                "detector": detector,
+                "n_user": n,
+                "server": "vicious",
+                "honest_models": 3,
+                "vicious_models": 4,
+            },
             **{"failed": failed, "auroc": 0.91 - 0.1 * place, "auroc_low": 0.6, "auroc_high": 1.0},
             "tpr_at_5fpr": 0.75 - n / 1000,
         }

@@ -43,20 +43,37 @@ class Decodability:
 
     def _share(self, features: Tensor, pixels: Tensor, known: int) -> Tensor:
         """What all features explain beyond the first ``known`` ones."""
-        left = (pixels - features[:, :known].detach() @ self._decoder(known).to(pixels)).square().sum()
-        both = (pixels - features @ self._decoder(features.shape[1]).to(pixels)).square().sum()
-        return (1 - both / left.clamp_min(1e-12)).clamp_min(0)
-
-    def _decoder(self, features: int) -> Tensor:
-        """The ridge regression of the pixels on the first features, (features, pixels)."""
         assert self._sums is not None
-        squares, products = self._sums[0][:features, :features], self._sums[1][:features]
-        # Of each feature's own size, so that small codes count as large ones do, and weak once there are rows enough.
-        ridge = squares.diagonal() * (features / self._rows) + 1e-12
-        return torch.linalg.solve(squares + ridge.diag(), products)
+        squares = self._sums[0]
+        told = squares[:known, known:]
+        # What the label leaves of each logit: a code that is small beside the classes counts as a large one does.
+        left = squares[known:, known:].diagonal() - (
+            told * torch.linalg.solve(_regular(squares[:known, :known]), told)
+        ).sum(0)
+        label, both = (
+            (pixels - features[:, :count] @ self._decoder(count, left).to(pixels)).square().sum()
+            for count in (known, features.shape[1])
+        )
+        return (1 - both / label.clamp_min(1e-12)).clamp_min(0)
+
+    def _decoder(self, count: int, left: Tensor) -> Tensor:
+        """The regression of the pixels on the first ``count`` features, (count, pixels).
+
+        The last of all features, the logits, have a ridge in units of ``left``, weak once there are many more rows than features.
+        """
+        assert self._sums is not None
+        squares, products = self._sums[0], self._sums[1][:count]
+        ridge = torch.zeros_like(squares[0])
+        ridge[-len(left) :] = left.clamp_min(0) * (len(squares) / self._rows)
+        return torch.linalg.solve(_regular(squares + ridge.diag())[:count, :count], products)
 
     def _remember(self, features: Tensor, pixels: Tensor) -> None:
         squares, products = features.T @ features, features.T @ pixels
         if self._sums is not None:
             squares, products = squares + MEMORY * self._sums[0], products + MEMORY * self._sums[1]
         self._sums, self._rows = (squares, products), MEMORY * self._rows + len(features)
+
+
+def _regular(squares: Tensor) -> Tensor:
+    """A matrix of squares that can be inverted even where a feature is constant, or the others tell it."""
+    return squares + (1e-9 * squares.diagonal() + 1e-12).diag()
