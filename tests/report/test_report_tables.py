@@ -86,7 +86,14 @@ def test_a_long_table_is_continued_on_pages_that_keep_blocks_whole():
 
 def test_wide_lines_get_smaller_print():
     assert r"\footnotesize" in _render(["short"])[1]
-    assert r"\scriptsize" in _render(["long " * 30])[1]
+    assert r"\scriptsize" in _render(["long " * 27])[1]
+    assert r"\fontsize{6}" in _render(["long " * 30])[1]
+
+
+def test_a_heading_is_as_wide_as_what_latex_prints_of_it():
+    columns = (Column("x", "x", r"\shortstack{Acc. (\%)\\vicious}"),)
+    plain = (Column("x", "Acc. (%)"),)
+    assert tables._signs(columns, [{"x": 1}]) == tables._signs(plain, [{"x": 1}])
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,12 @@
 
 A *group* is all seeds of one model and attack on one task: the post-hoc attack on honest models, or the joint attack of
 vicious ones and of autoencoders, at one kind of output and one weight of the reconstruction loss. Other attacks in a
-summary, and those on models of servers that evade detectors, are left alone.
+summary, unless asked for, and those on models of servers that evade detectors, are left alone.
 """
 
 import io
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -152,14 +152,18 @@ def cell(values: np.ndarray, planned: int) -> Cell:
     return Cell(mean, float(np.std(good, ddof=1)) if spread else math.nan, len(good), max(planned, len(values)))
 
 
-def read_summary(path: Path) -> pd.DataFrame:
+def read_summary(path: Path, more: Sequence[str] = ()) -> pd.DataFrame:
     """Read and check an experiment's summary.
+
+    Args:
+        path: of the CSV.
+        more: columns of numbers that it must have beside those that every table needs.
 
     Raises:
         DataError: it is missing, empty, not a table, or lacks a column.
         MixedResultsError: see :func:`check_summary`.
     """
-    frame = read_table(path, _SUMMARY_TEXT, _SUMMARY_NUMBERS)
+    frame = read_table(path, _SUMMARY_TEXT, (*_SUMMARY_NUMBERS, *more))
     check_summary(frame, str(path))
     return frame
 
@@ -219,15 +223,19 @@ def check_detection(frame: pd.DataFrame, where: str = "detection scores") -> Non
     unique(frame, _DETECTION_KEY, where)
 
 
-def groups(summary: pd.DataFrame) -> list[Group]:
+def groups(summary: pd.DataFrame, attacks: Mapping[Role, str] = ATTACK_OF) -> list[Group]:
     """The groups of a checked summary: by task in the catalogue's order, then by outputs, role and beta_R.
 
+    Args:
+        summary: its rows.
+        attacks: the roles wanted, in their order, and the attack on each.
+
     Raises:
-        DataError: there is no post-hoc attack on an honest model and no joint attack.
+        DataError: there is none of these attacks.
         MixedResultsError: one seed of a group appears twice.
     """
     found: list[Group] = []
-    for role, attack in ATTACK_OF.items():
+    for role, attack in attacks.items():
         chosen = summary.loc[(summary["role"] == role) & (summary["attack"] == attack) & (summary["evasion"] == 0)]
         keys = ["task", "dataset", "outputs", *(["beta_r"] if role == "vicious" else [])]
         for key, rows in chosen.groupby(keys, sort=True, dropna=False):
@@ -236,11 +244,9 @@ def groups(summary: pd.DataFrame) -> list[Group]:
             weight = cast(float, beta[0]) if beta else float(rows["beta_r"].iloc[0])
             found.append(Group(str(task), str(dataset), role, str(outputs), weight, rows.sort_values("seed")))
     if not found:
-        raise DataError(
-            "the summary holds neither the attack posthoc on honest models nor the attack joint of vicious ones: "
-            "run the steps that assess them, then the summary again"
-        )
-    roles = list(ATTACK_OF)
+        wanted = " nor ".join(f"the attack {attack} on {role} models" for role, attack in attacks.items())
+        raise DataError(f"the summary holds neither {wanted}: run the steps that assess them, then the summary again")
+    roles = list(attacks)
     return sorted(found, key=lambda group: (*order(group.task), group.outputs, roles.index(group.role), group.beta_r))
 
 
@@ -304,7 +310,12 @@ def all_synthetic(source: dict[str, str]) -> bool:
 
 
 def settings(
-    summary: pd.DataFrame, *, accuracy: bool = False, risk: bool = False, all_seeds: pd.DataFrame | None = None
+    summary: pd.DataFrame,
+    *,
+    accuracy: bool = False,
+    risk: bool = False,
+    all_seeds: pd.DataFrame | None = None,
+    found: Sequence[Group] | None = None,
 ) -> str:
     """Sentences for a caption: data source, test images, seeds, outputs and beta_R actually used.
 
@@ -313,8 +324,9 @@ def settings(
         accuracy: accuracies are shown, so those of attributes are explained.
         risk: R is shown, so covariances of too few images are named.
         all_seeds: where one seed of each model is shown, the rows of all, to tell which it is.
+        found: the groups shown; by default those of :func:`groups`.
     """
-    found = groups(summary)
+    found = groups(summary) if found is None else found
     datasets = list(dict.fromkeys(group.dataset for group in found))
     source = {str(row.dataset): source_words(str(row.source)) for row in summary.itertuples()}
     sentences = [

@@ -55,6 +55,7 @@ PRODUCTS: dict[str, Product] = {
     "table8": Product("what the original's shortcuts change", "main", ("assessments",)),
     "table9": Product("how well each detector separates", "defense", ("summary", "separation", "verdicts")),
     "table10": Product("thresholds from honest models alone", "defense", ("summary", "called")),
+    "table12": Product("what a user can do to the outputs", "mitigations", ("summary",)),
     "figure1": Product("gallery of all datasets", "main", ("assessments",)),
     "figure2": Product("accuracy against risk", "main", ("summary",)),
     "figure3": Product("detector scores", "defense", ("summary", "detection")),

@@ -7,6 +7,7 @@ becomes a dagger that the caption explains, and a table that is too long for a p
 """
 
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,8 @@ _PAGE = 40
 """Lines of a LaTeX float, before it is continued on another page."""
 _WIDE = 134
 """Signs of a line, gaps included, beyond which a page of seven inches needs smaller print."""
+_WIDEST = 153
+"""Signs beyond which it needs the smallest print."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +148,7 @@ def _latex(
             r"\centering",
             *([r"\addtocounter{table}{-1}", r"\caption{(continued)}"] if index else []),
             *([] if index else [rf"\caption{{{_latex_text(caption)}{dagger}}}", rf"\label{{tab:{number}}}"]),
-            r"\scriptsize" if _signs(columns, rows) > _WIDE else r"\footnotesize",
+            _size(_signs(columns, rows)),
             r"\setlength{\tabcolsep}{2.5pt}",
             rf"\begin{{tabular}}{{{''.join('l' if column.text else 'r' for column in columns)}}}",
             r"\toprule",
@@ -172,8 +175,21 @@ def _blocks(columns: Sequence[Column], rows: Sequence[Mapping[str, Value]]) -> l
 
 def _signs(columns: Sequence[Column], rows: Sequence[Mapping[str, Value]]) -> int:
     """Signs of the longest line that the widest values of all columns could make."""
-    widest = (max([len(c.latex or c.head), *(len(_cell(row.get(c.key), c, _PLAIN)) for row in rows)]) for c in columns)
+    widest = (max([_head_signs(c), *(len(_cell(row.get(c.key), c, _PLAIN)) for row in rows)]) for c in columns)
     return sum(widest) + len(columns)
+
+
+def _head_signs(column: Column) -> int:
+    """Signs of the longest line of a heading as LaTeX prints it."""
+    lines = (column.latex or column.head).split(r"\\")
+    return max(len(re.sub(r"\\[a-z]+|[\\{}$_]", "", line)) for line in lines)
+
+
+def _size(signs: int) -> str:
+    """The print in which a line of so many signs fits a page of seven inches."""
+    if signs > _WIDEST:
+        return r"\fontsize{6}{7.2}\selectfont"
+    return r"\scriptsize" if signs > _WIDE else r"\footnotesize"
 
 
 def _latex_block(columns: Sequence[Column], block: Sequence[Mapping[str, Value]]) -> list[str]:
