@@ -68,4 +68,5 @@ PRODUCTS: dict[str, Product] = {
     "figure10": Product("distributions of the risk over images", "main", ("assessments",)),
     "figure11": Product("training curves", "main", ("curves",)),
     "figure12": Product("images at most and least risk", "main", ("assessments",)),
+    "figure15": Product("accuracy against reconstruction under mitigations", "mitigations", ("summary",)),
 }

@@ -1,0 +1,151 @@
+"""Table 12 and figure 15: kinds of outputs in their order, what is compared with what, and the frontier."""
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.text import Text
+
+from vicious.errors import DataError, MixedResultsError
+from vicious.report import figure15, mitigations, style, table12
+
+KINDS = (
+    *("logits", "softmax", "probabilities", "temperature10", "temperature0.1"),
+    *("top3", "top1", "round8", "round4", "round1", "noise0.01", "noise0.1", "label"),
+)
+
+
+def _words(figure):
+    return " ".join(text.get_text() for text in figure.findobj(Text))
+
+
+@pytest.fixture
+def written(tmp_path):
+    """Writes a product from a summary; returns its paths."""
+
+    def write(product, frame):
+        frame.to_csv(tmp_path / "mitigations.csv", index=False)
+        return product.write(tmp_path / "mitigations.csv", tmp_path / "out")
+
+    return write
+
+
+def test_kinds_stand_in_a_fixed_order(made_up):
+    found = mitigations.treated(made_up.mitigations(("mnist",), KINDS[::-1], seeds=1))
+    assert tuple(one.outputs for one in found) == KINDS
+    names = [mitigations.title(one.outputs) for one in found]
+    assert names[3:10] == ["temperature 10", "temperature 0.1", "top 3", "top 1", "8 bits", "4 bits", "1 bit"]
+
+
+def test_only_attacks_trained_on_treated_outputs_are_shown(made_up):
+    frame = made_up.mitigations(("mnist",))
+    joint = made_up.summary(("mnist",)).query("role == 'vicious'").assign(psnr=99.0)
+    found = mitigations.treated(pd.concat([frame, joint]))
+    assert max(one.vicious.cell("psnr").mean for one in found) < 30
+    assert {group.role for one in found for group in one.groups} == {"honest", "vicious"}
+
+
+def test_mixed_or_unknown_results_are_refused(made_up, written):
+    frame = made_up.mitigations(("mnist",))
+    other = frame.loc[frame["role"] == "vicious"].assign(beta_r=3.0)
+    with pytest.raises(MixedResultsError, match="several results"):
+        written(table12, pd.concat([frame, other]))
+    with pytest.raises(DataError, match="blurred"):
+        written(table12, frame.replace({"outputs": {"top3": "blurred"}}))
+    with pytest.raises(DataError, match="calibration_error"):
+        written(table12, frame.drop(columns="calibration_error"))
+    with pytest.raises(DataError, match="posthoc on vicious"):
+        written(figure15, frame.assign(attack="joint"))
+
+
+def test_table_compares_the_vicious_model_with_its_labels(made_up, written):
+    frame = made_up.mitigations(("mnist",))
+    csv, text, _ = written(table12, frame)
+    table = pd.read_csv(csv).set_index(["role", "outputs"])
+    psnr = frame.query("role == 'vicious'").set_index(["outputs", "seed"])["psnr"]
+    difference = psnr["top3"] - psnr["label"]
+    row = table.loc[("vicious", "top3")]
+    assert row["beyond_label_mean"] == pytest.approx(difference.mean())
+    assert row["beyond_label_sd"] == pytest.approx(difference.std())
+    assert np.isnan(table.loc[("vicious", "label"), "beyond_label_mean"])
+    assert row["calibration_error_mean"] == pytest.approx(5)
+    words = text.read_text(encoding="utf-8")
+    assert f"| {difference.mean():.2f} ± {difference.std():.2f} |" in words
+    assert words.count("| MNIST |") == 1
+    assert "noise s: " in words
+    assert "temperature T" not in words
+
+
+def test_table_without_labels_has_a_dash(made_up, written):
+    _, text, _ = written(table12, made_up.mitigations(("mnist",), ("logits", "top1"), seeds=1))
+    lines = [line for line in text.read_text(encoding="utf-8").splitlines() if "| top 1 |" in line]
+    assert len(lines) == 1
+    assert lines[0].endswith("| – |")
+
+
+def test_table_keeps_what_failed(made_up, written):
+    failed = [("mnist", "vicious", "label", 1), *(("mnist", "honest", "top3", seed) for seed in range(3))]
+    frame = made_up.mitigations(("mnist",), failed=tuple(failed))
+    frame = frame.loc[(frame["outputs"] != "softmax") | (frame["role"] != "honest")]
+    _, text, tex = written(table12, frame)
+    words = text.read_text(encoding="utf-8")
+    (logits,) = [line for line in words.splitlines() if "| logits |" in line]
+    (top,) = [line for line in words.splitlines() if "| top 3 |" in line]
+    (softmax,) = [line for line in words.splitlines() if "| softmax |" in line]
+    assert "(1/3 failed)" in logits.split("|")[-2]
+    assert top.count("failed (3 of 3 seeds)") == 5
+    assert softmax.count("not run") == 5
+    assert "MNIST, vicious (label, beta" in tex.read_text(encoding="utf-8").replace("$", "").replace("\\", "")
+    assert "seed 1: loss is not finite" in words
+
+
+def test_frontier_holds_what_nothing_beats():
+    points = [(90.0, 12.0), (90.0, 15.0), (85.0, 11.0), (80.0, 11.0), (80.0, 10.0), (95.0, 18.0), (90.0, 12.0)]
+    assert figure15.frontier(points) == [(80.0, 10.0), (85.0, 11.0), (90.0, 12.0), (95.0, 18.0)]
+    assert figure15.frontier([]) == []
+
+
+def test_markers_are_moved_no_more_than_needed():
+    generator = np.random.default_rng(0)
+    centres = [(float(x), float(y)) for x, y in generator.integers(0, 4, (30, 2))]
+    moves = figure15.aside(centres, 1.5)
+    placed = [(x + move, y) for (x, y), move in zip(centres, moves, strict=True)]
+    assert all(np.hypot(a[0] - b[0], a[1] - b[1]) >= 1.5 - 1e-6 for a, b in itertools.combinations(placed, 2))
+    assert figure15.aside([(0, 0), (0, 0), (0, 0), (0, 2), (9, 9)], 2.0) == [0, 2, -2, 0, 0]
+
+
+def test_figure_has_the_same_bytes_twice(made_up, written):
+    frame = made_up.mitigations(("mnist",), seeds=1)
+    one = written(figure15, frame)
+    before = [path.read_bytes() for path in one]
+    assert [path.name for path in one] == [f"figure15{end}" for end in (".pdf", ".png", ".md")]
+    assert [path.read_bytes() for path in written(figure15, frame)] == before
+
+
+@pytest.mark.parametrize("kinds", [("logits", "probabilities", "label"), KINDS])
+def test_all_text_of_the_figure_is_legible_and_inside(made_up, kinds):
+    drawn = figure15.figure15(made_up.mitigations(made_up.ALL, kinds, synthetic=("celeba",)))
+    drawn.draw_without_rendering()
+    used = drawn.get_tightbbox()
+    assert min(used.x0, used.y0) >= 0
+    assert (used.size <= drawn.get_size_inches()).all()
+    assert drawn.get_size_inches()[1] < 9.8
+    assert min(text.get_fontsize() for text in drawn.findobj(Text) if text.get_text()) >= style.SMALL
+    words = _words(drawn)
+    assert all(mitigations.title(kind) in words for kind in kinds)
+
+
+def test_every_amount_of_the_study_looks_different():
+    looks = figure15._looks(KINDS)
+    assert len({(look["color"], look["marker"]) for look in looks.values()}) == len(KINDS)
+
+
+def test_figure_tells_what_failed(made_up):
+    failed = [("mnist", role, "label", 0) for role in ("honest", "vicious")]
+    everything = tuple(("cifar10", role, kind, 0) for role in ("honest", "vicious") for kind in ("logits", "label"))
+    frame = made_up.mitigations(outputs=("logits", "label"), seeds=1, failed=(*failed, *everything))
+    drawn = figure15.figure15(frame)
+    assert "Failed: MNIST, honest (label): 1 of 1 seeds" in _words(drawn)
+    assert [any(text.get_text() == "failed" for text in ax.texts) for ax in drawn.axes] == [False, False, True, True]
+    assert "CIFAR-10, vicious (logits, beta_R = 1), seed 0: loss is not finite" in figure15.caption(frame)
