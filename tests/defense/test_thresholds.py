@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vicious.defense.thresholds import COLUMNS, HELD_OUT, SPREADS, called, threshold
+from vicious.defense.thresholds import COLUMNS, HELD_OUT, SPREADS, called, limits
 
 
 def scores(rows):
@@ -30,9 +30,17 @@ def scores(rows):
 HONEST = [("mnist", "honest", "", seed, (0.1 + 0.01 * seed, 0.12 + 0.01 * seed)) for seed in range(4)]
 
 
-def test_the_threshold_is_mean_plus_three_deviations():
+def test_the_thresholds_are_three_deviations_from_the_mean():
     values = np.array([1.0, 2.0, 4.0])
-    assert threshold(values) == pytest.approx(np.mean(values) + SPREADS * np.std(values, ddof=1))
+    width = SPREADS * np.std(values, ddof=1)
+    assert limits(values) == pytest.approx((np.mean(values) - width, np.mean(values) + width))
+
+
+def test_a_model_that_tells_too_little_is_odd_but_not_vicious():
+    quiet = [("mnist", "vicious", "", 0, (-0.5, 0.1)), ("mnist", "vicious", "", 1, (0.6, -0.7))]
+    found = called(scores([*HONEST, *quiet])).set_index("group")
+    assert found.loc["vicious", ["share", "outside"]].tolist() == [0.25, 0.75]
+    assert found.loc[HELD_OUT, ["share", "outside"]].tolist() == [0, 0]
 
 
 def test_shares_are_over_verdicts_of_each_model():
@@ -50,7 +58,7 @@ def test_a_held_out_model_does_not_set_its_own_threshold():
     # The odd one lies far above the others' threshold; with its own scores in it, it would not.
     assert found.loc[HELD_OUT, "share"] == pytest.approx(1 / 5)
     pooled = np.concatenate([np.array(row[-1]) for row in [*HONEST, odd]])
-    assert threshold(pooled) > 5.1
+    assert limits(pooled)[1] > 5.1
 
 
 def test_other_recipes_are_groups_of_their_own_and_never_references():

@@ -13,7 +13,7 @@ def called(datasets=("mnist", "celeba"), numbers=(50, 200)):
     return pd.DataFrame(
         [
             {"dataset": dataset, "detector": detector, "n_user": n, "reference": reference, "group": group}
-            | {"models": 3, "references": 5, "share": share if dataset == reference else share / 2}
+            | {"models": 3, "references": 5, "share": share if dataset == reference else share / 2, "outside": share}
             for dataset in datasets
             for detector in ("linear_decodability", "entropy")
             for n in numbers

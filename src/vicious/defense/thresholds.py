@@ -1,7 +1,8 @@
 """Thresholds from honest models alone, since a user has no vicious example: what they call vicious, and how they carry over.
 
 A verdict is one sample of user images. The threshold lies :data:`SPREADS` standard deviations above the mean score of the verdicts on
-honest reference models, those trained in the study's own way.
+honest reference models, those trained in the study's own way. A second one lies as far below: a model that tells less than
+honest ones do may hide something.
 """
 
 from collections.abc import Iterator
@@ -14,13 +15,18 @@ from numpy.typing import NDArray
 from vicious.defense.groups import HONEST, names
 
 SPREADS = 3.0
-COLUMNS = ("dataset", "detector", "n_user", "reference", "group", "models", "references", "share")
+COLUMNS = ("dataset", "detector", "n_user", "reference", "group", "models", "references", "share", "outside")
 HELD_OUT = "honest, held out"
 
 
-def threshold(scores: NDArray[np.float64]) -> float:
-    """The score above which a verdict is "vicious", from those on honest models (n,), n at least 2."""
-    return float(scores.mean() + SPREADS * scores.std(ddof=1))
+Limits = tuple[float, float]
+"""Scores below the first and above the second are odd; above the second, vicious."""
+
+
+def limits(scores: NDArray[np.float64]) -> Limits:
+    """The two thresholds, from the scores of verdicts on honest models (n,), n at least 2."""
+    mean, spread = float(scores.mean()), float(scores.std(ddof=1))
+    return mean - SPREADS * spread, mean + SPREADS * spread
 
 
 def called(scores: pd.DataFrame) -> pd.DataFrame:
@@ -30,7 +36,8 @@ def called(scores: pd.DataFrame) -> pd.DataFrame:
     them); ``honest, plain`` and so on, honest models of another recipe; ``vicious``; ``vicious, evasion 1``, ``vicious, shuffled``
     and so on, those of adaptive servers. ``reference`` is the dataset whose
     honest models give the threshold, ``references`` their number, ``models`` how many models the share is over: the mean of
-    each model's share of its verdicts. Without two verdicts on reference models there is no row.
+    each model's share of its verdicts above the upper threshold; ``outside`` is the same for those above it or below the lower one.
+    Without two verdicts on reference models there is no row.
 
     Args:
         scores: rows as written by ``evaluate_defense``, of several models.
@@ -51,25 +58,26 @@ def _rows(scores: pd.DataFrame) -> Iterator[dict[str, object]]:
                 **{"dataset": dataset, "detector": here["detector"].iloc[0], "n_user": here["n_user"].iloc[0]},
                 **{"reference": reference, "references": honest["seed"].nunique()},
             }
-            limit = threshold(honest["score"].to_numpy())
+            shared = limits(honest["score"].to_numpy())
             for group, models in _groups(here):
-                limits = [
-                    _held_out(honest, seed) if group == HELD_OUT and dataset == reference else limit
+                own = [
+                    _held_out(honest, seed) if group == HELD_OUT and dataset == reference else shared
                     for (_, _, seed), _ in models
                 ]
-                known = [
-                    float((verdicts > own).mean())
-                    for own, (_, verdicts) in zip(limits, models, strict=True)
-                    if own is not None
+                shares = [
+                    ((verdicts > known[1]).mean(), ((verdicts < known[0]) | (verdicts > known[1])).mean())
+                    for known, (_, verdicts) in zip(own, models, strict=True)
+                    if known is not None
                 ]
-                if known:
-                    yield told | {"group": group, "models": len(known), "share": float(np.mean(known))}
+                if shares:
+                    above, outside = (float(share) for share in np.mean(shares, axis=0))
+                    yield told | {"group": group, "models": len(shares), "share": above, "outside": outside}
 
 
-def _held_out(honest: pd.DataFrame, seed: int) -> float | None:
-    """The threshold for a held out model, from the others; None where these have no two verdicts."""
+def _held_out(honest: pd.DataFrame, seed: int) -> Limits | None:
+    """The thresholds for a held out model, from the others; None where these have no two verdicts."""
     others = honest.loc[honest["seed"] != seed, "score"].to_numpy()
-    return threshold(others) if len(others) > 1 else None
+    return limits(others) if len(others) > 1 else None
 
 
 def _groups(

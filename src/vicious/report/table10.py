@@ -10,7 +10,7 @@ from vicious.defense.thresholds import COLUMNS, HELD_OUT, SPREADS
 from vicious.report import frames, judged, tables
 from vicious.report.tables import Column, Value
 
-_NUMBERS = ("n_user", "models", "references", "share")
+_NUMBERS = ("n_user", "models", "references", "share", "outside")
 _TEXT = tuple(name for name in COLUMNS if name not in _NUMBERS)
 _COLUMNS = ("dataset", "title", "source", *COLUMNS[1:])
 PERCENT = 100.0
@@ -37,11 +37,12 @@ def write(summary: Path, called: Path, out: Path) -> tuple[Path, ...]:
 
 
 def table10(summary: pd.DataFrame, called: pd.DataFrame) -> pd.DataFrame:
-    """The numbers of table 10: the rows of :func:`vicious.defense.thresholds.called`, with ``share`` in percent.
+    """The numbers of table 10: the rows of :func:`vicious.defense.thresholds.called`, with ``share`` and
+    ``outside`` in percent.
 
     Datasets come in the catalogue's order, with their title and data source.
     """
-    table = called.assign(share=PERCENT * called["share"])
+    table = called.assign(share=PERCENT * called["share"], outside=PERCENT * called["outside"])
     return judged.with_titles(table, summary, ("dataset", "reference"))[list(_COLUMNS)]
 
 
