@@ -91,7 +91,8 @@ class Cell:
 class Group:
     """All seeds of one model and attack; ``rows`` is a slice of the summary, empty where nothing was run.
 
-    ``beta_r`` is 0 for honest models, NaN for a vicious group that was not run.
+    ``beta_r`` is 0 for honest models, NaN for a vicious group that was not run. ``evasion`` is the weight of a vicious
+    server's penalty against a detector, 0 in :func:`groups`.
     """
 
     task: str
@@ -100,6 +101,7 @@ class Group:
     outputs: str
     beta_r: float
     rows: pd.DataFrame
+    evasion: float = 0.0
 
     @property
     def planned(self) -> int:
@@ -260,11 +262,12 @@ def failed_seeds(found: Iterable[Group]) -> list[str]:
 
     Groups that differ in beta_R only, and failed alike, share a line.
     """
-    alike: dict[tuple[str, Role, str, int, int], list[Group]] = {}
+    alike: dict[tuple[str, Role, str, float, int, int], list[Group]] = {}
     for group in found:
         risk = group.cell("risk")
         if risk.failed:
-            alike.setdefault((group.task, group.role, group.outputs, risk.failed, risk.total), []).append(group)
+            key = (group.task, group.role, group.outputs, group.evasion, risk.failed, risk.total)
+            alike.setdefault(key, []).append(group)
     return [f"{_label(same)}: {failed} of {total} seeds" for (*_, failed, total), same in alike.items()]
 
 
@@ -465,7 +468,8 @@ def _label(groups: Sequence[Group]) -> str:
     """A name for groups that differ in beta_R only."""
     one = groups[0]
     beta = f", beta_R = {_numbers(group.beta_r for group in groups)}" if one.role == "vicious" else ""
-    return f"{title(one.task)}, {one.role} ({one.outputs}{beta})"
+    evasion = f", evasion {one.evasion:g}" if one.evasion else ""
+    return f"{title(one.task)}, {one.role} ({one.outputs}{beta}{evasion})"
 
 
 def _numbers(values: Iterable[float]) -> str:

@@ -1,11 +1,39 @@
-"""What tables 9 and 10 share: telling datasets with their source, and the settings and failures of the models judged."""
+"""What tables and figures of detectors share: datasets with their source, settings and failures of the models judged, and the
+detectors that figures show in colour."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
 from vicious.errors import MixedResultsError
 from vicious.report import frames
+
+SHOWN = {
+    "linear_decodability": "#000000",
+    "distance_correlation": "#E69F00",
+    "own_decoder": "#56B4E9",
+    "effective_rank": "#009E73",
+    "combined": "#CC79A7",
+}
+"""Detectors that figures tell apart, with their colours: none of honest or vicious models."""
+
+
+def words(detector: str) -> str:
+    """A detector's name for readers."""
+    return detector.replace("_", " ")
+
+
+def sources(summary: pd.DataFrame, named: Iterable[str]) -> dict[str, str]:
+    """The data source of each dataset of the summary, which must know those ``named``.
+
+    Raises:
+        MixedResultsError: it lacks one of them.
+    """
+    source = {str(row.dataset): str(row.source) for row in summary.itertuples()}
+    unknown = sorted(set(named) - set(source))
+    if unknown:
+        raise MixedResultsError(f"the summary has no {', '.join(unknown)}: run the steps that write both again")
+    return source
 
 
 def with_titles(frame: pd.DataFrame, summary: pd.DataFrame, named: Sequence[str] = ("dataset",)) -> pd.DataFrame:
@@ -18,10 +46,7 @@ def with_titles(frame: pd.DataFrame, summary: pd.DataFrame, named: Sequence[str]
     Raises:
         MixedResultsError: the summary lacks one of them.
     """
-    source = {str(row.dataset): str(row.source) for row in summary.itertuples()}
-    unknown = sorted({name for column in named for name in frame[column]} - set(source))
-    if unknown:
-        raise MixedResultsError(f"the summary has no {', '.join(unknown)}: run the steps that write both again")
+    source = sources(summary, (name for column in named for name in frame[column]))
     order = frame["dataset"].map(lambda name: frames.order(name)[0])
     told = frame.assign(title=frame["dataset"].map(frames.title), source=frame["dataset"].map(source), _order=order)
     return told.sort_values("_order", kind="stable").drop(columns="_order").reset_index(drop=True)

@@ -55,6 +55,7 @@ PRODUCTS: dict[str, Product] = {
     "table8": Product("what the original's shortcuts change", "main", ("assessments",)),
     "table9": Product("how well each detector separates", "defense", ("summary", "separation", "verdicts")),
     "table10": Product("thresholds from honest models alone", "defense", ("summary", "called")),
+    "table11": Product("servers that know of detectors", "defense", ("summary", "detection")),
     "table12": Product("what a user can do to the outputs", "mitigations", ("summary",)),
     "figure1": Product("gallery of all datasets", "main", ("assessments",)),
     "figure2": Product("accuracy against risk", "main", ("summary",)),
@@ -68,5 +69,7 @@ PRODUCTS: dict[str, Product] = {
     "figure10": Product("distributions of the risk over images", "main", ("assessments",)),
     "figure11": Product("training curves", "main", ("curves",)),
     "figure12": Product("images at most and least risk", "main", ("assessments",)),
+    "figure13": Product("ROC curves of the detectors", "defense", ("summary", "detection")),
+    "figure14": Product("what it costs a server to go undetected", "defense", ("summary", "detection")),
     "figure15": Product("accuracy against reconstruction under mitigations", "mitigations", ("summary",)),
 }

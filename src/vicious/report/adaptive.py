@@ -1,0 +1,181 @@
+"""What figure 14 and table 11 share: servers that know of detectors, beside the honest one and the vicious one that does not.
+
+Adaptive servers all have one weight of the reconstruction loss, the study's first, so the vicious server beside them is that
+of the same weight. One that hides its code sends the same outputs in another guise: its accuracy and its reconstructions are
+those of the model that it hides.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from vicious.defense.groups import HONEST, MODEL, VICIOUS, names
+from vicious.errors import MixedResultsError
+from vicious.report import frames, judged
+from vicious.report.frames import Group
+from vicious.study import Role
+
+
+@dataclass(frozen=True)
+class Server:
+    """All seeds of one server.
+
+    Attributes:
+        name: its group (:mod:`vicious.defense.groups`): "honest", "vicious", "vicious, evasion 0.1", "vicious, shuffled".
+        hidden: how it hides its code; "": not at all.
+        attack: post-hoc on honest models, joint on others; that of the models whose outputs are hidden.
+        scores: detectors' scores of its models; empty where none was judged.
+    """
+
+    name: str
+    hidden: str
+    attack: Group
+    scores: pd.DataFrame
+
+    @property
+    def models(self) -> int:
+        """Number of models judged, those without a score included."""
+        return int(self.scores["seed"].nunique())
+
+
+@dataclass(frozen=True)
+class Block:
+    """The servers of one dataset and kind of outputs: honest, vicious, evading by growing weight, hiding.
+
+    Attributes:
+        source: of the data.
+        beta_r: weight of all vicious ones; NaN where there is none.
+    """
+
+    dataset: str
+    outputs: str
+    source: str
+    beta_r: float
+    servers: tuple[Server, ...]
+
+    @property
+    def scores(self) -> pd.DataFrame:
+        """The scores of all its models."""
+        return pd.concat([server.scores for server in self.servers], ignore_index=True)
+
+    @property
+    def honest(self) -> Server:
+        """The honest server."""
+        return self.servers[0]
+
+    @property
+    def vicious(self) -> tuple[Server, ...]:
+        """The others."""
+        return self.servers[1:]
+
+
+def read_scores(path: Path) -> pd.DataFrame:
+    """Read and check a detection.csv.
+
+    Raises:
+        DataError: it is missing, damaged, or lacks a column.
+        MixedResultsError: it holds a score twice.
+    """
+    scores = frames.read_detection(path)
+    frames.require(scores, MODEL, str(path))
+    return scores
+
+
+def blocks(summary: pd.DataFrame, scores: pd.DataFrame) -> list[Block]:
+    """The servers of a checked summary and of checked scores, in the catalogue's order.
+
+    Raises:
+        DataError: there is no post-hoc and no joint attack.
+        MixedResultsError: the summary lacks a dataset of the scores, or adaptive servers of one have several weights.
+    """
+    source = judged.sources(summary, scores["dataset"])
+    known = [group for group in frames.groups(summary) if group.role != "autoencoder"]
+    found = []
+    for dataset, outputs in dict.fromkeys((group.dataset, group.outputs) for group in known):
+        attacks = summary.loc[(summary["dataset"] == dataset) & (summary["outputs"] == outputs)]
+        there = scores.loc[(scores["dataset"] == dataset) & scores["outputs"].isin(("", outputs))]
+        beta_r = _weight(dataset, attacks, there)
+        servers = tuple(_servers(dataset, outputs, beta_r, attacks, there.assign(group=names(there))))
+        found.append(Block(dataset, outputs, source[dataset], beta_r, servers))
+    return found
+
+
+def largest(scores: pd.DataFrame) -> int:
+    """The largest number of user images."""
+    return int(scores["n_user"].max())
+
+
+def failures(found: Sequence[Block], detectors: Sequence[str] | None = None) -> list[str]:
+    """Why attacks, and ``detectors`` (None: any), have no result, a line for each; see :func:`without_score`."""
+    attacks = [server.attack for block in found for server in block.servers if not server.hidden]
+    return [*frames.failures(attacks), *without_score(found, detectors)]
+
+
+def without_score(found: Sequence[Block], detectors: Sequence[str] | None = None) -> list[str]:
+    """A line for each server and number of its models of which ``detectors`` have no score at the largest number of images."""
+    return [line for block in found for server in block.servers for line in _without_score(block, server, detectors)]
+
+
+def settings(summary: pd.DataFrame, found: Sequence[Block], *, accuracy: bool = False) -> str:
+    """Sentences for a caption: those of the models shown, not of vicious ones of other weights."""
+    weight = {block.dataset: block.beta_r for block in found}
+    other = (summary["role"] == "vicious") & (summary["beta_r"] != summary["dataset"].map(weight))
+    return frames.settings(
+        summary.loc[summary["role"].isin(("honest", "vicious")) & ~other], accuracy=accuracy, risk=True
+    )
+
+
+def _weight(dataset: str, attacks: pd.DataFrame, scores: pd.DataFrame) -> float:
+    """The beta_R of the adaptive servers; without any, the smallest of the vicious ones."""
+    knowing = scores.loc[
+        (scores["role"] == "vicious") & ((scores["evasion"] != 0) | (scores["hidden"] != "")), "beta_r"
+    ]
+    adaptive = {*attacks.loc[attacks["evasion"] != 0, "beta_r"], *knowing}
+    if len(adaptive) > 1:
+        raise MixedResultsError(
+            f"adaptive servers of {frames.title(dataset)} have several beta_R: {', '.join(f'{b:g}' for b in sorted(adaptive))}: "
+            "keep one configuration per results folder and run the summary again"
+        )
+    return min(adaptive or set(attacks.loc[attacks["role"] == "vicious", "beta_r"]), default=math.nan)
+
+
+def _servers(
+    dataset: str, outputs: str, beta_r: float, attacks: pd.DataFrame, scores: pd.DataFrame
+) -> Iterator[Server]:
+    def attack(role: Role, weight: float, evasion: float) -> Group:
+        of_role = (attacks["role"] == role) & (attacks["attack"] == frames.ATTACK_OF[role])
+        rows = attacks.loc[of_role & (attacks["beta_r"] == weight) & (attacks["evasion"] == evasion)]
+        return Group(dataset, dataset, role, outputs, weight, rows.sort_values("seed"), evasion)
+
+    yield Server(HONEST, "", attack("honest", 0.0, 0.0), scores.loc[scores["group"] == HONEST])
+    vicious = scores.loc[(scores["role"] == "vicious") & (scores["beta_r"] == beta_r)]
+    weights = {0.0, *attacks.loc[attacks["role"] == "vicious", "evasion"]}
+    kinds = {("", weight) for weight in weights} | set(zip(vicious["hidden"], vicious["evasion"], strict=True))
+    for hidden, evasion in sorted(kinds):
+        here = vicious.loc[(vicious["hidden"] == hidden) & (vicious["evasion"] == evasion)]
+        group = attack("vicious", beta_r, evasion)
+        if hidden:
+            group = _of_seeds(group, set(here["seed"]))
+        told = [VICIOUS, f"evasion {evasion:g}" if evasion else "", hidden]
+        yield Server(", ".join(filter(None, told)), hidden, group, here)
+
+
+def _of_seeds(group: Group, seeds: set[float]) -> Group:
+    rows = group.rows.loc[group.rows["seed"].isin(seeds)]
+    return Group(group.task, group.dataset, group.role, group.outputs, group.beta_r, rows, group.evasion)
+
+
+def _without_score(block: Block, server: Server, detectors: Sequence[str] | None) -> Iterator[str]:
+    scores = server.scores
+    if detectors is not None:
+        scores = scores.loc[scores["detector"].isin(detectors)]
+    if scores.empty:
+        return
+    means = scores.loc[scores["n_user"] == largest(scores)].groupby(["detector", "seed"], sort=False)["score"].mean()
+    lost = means.isna().groupby(level="detector", sort=False).sum()
+    for count in sorted(set(lost[lost > 0])):
+        which = ", ".join(judged.words(str(name)) for name in lost.index[lost == count])
+        yield f"{frames.title(block.dataset)}, {server.name}: no score by {which} for {count} of {server.models} models"

@@ -1,0 +1,240 @@
+"""Figure 13: ROC curves of the detectors over models."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from numpy.typing import NDArray
+
+from vicious.defense.collect import auroc
+from vicious.defense.groups import MODEL, standard
+from vicious.errors import DataError
+from vicious.report import adaptive, frames
+from vicious.report.judged import SHOWN, settings, sources, words
+from vicious.report.style import (
+    ALL_SYNTHETIC,
+    DOUBLE,
+    GREY,
+    PALE,
+    SINGLE,
+    SMALL,
+    new_figure,
+    plain,
+    style,
+    write_figure,
+)
+
+Array = NDArray[np.float64]
+_ROW = 1.25
+"""Height, in inches, of a row of panels."""
+_WIDEST, _STEP = 2.6, 0.5
+"""Line widths, in points, of the first detector and how much thinner each next one is, so that one curve on another shows."""
+_LINE = 0.115
+"""Height of a line of numbers, in units of the vertical axis."""
+_RIGHT = 1.42
+"""Where a panel ends: beyond the curves there is room for numbers."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One detector on the models of one dataset at one number of user images.
+
+    Attributes:
+        honest, vicious: scores of the models that have one, each the mean over draws.
+        failed: number of models without a score.
+    """
+
+    honest: Array
+    vicious: Array
+    failed: int
+
+    @property
+    def drawn(self) -> bool:
+        """Whether there are models of both kinds."""
+        return bool(len(self.honest) and len(self.vicious))
+
+
+def roc(honest: Array, vicious: Array) -> tuple[Array, Array]:
+    """Shares in [0, 1] of honest and of vicious models at or above each threshold, falling from above all scores to the least.
+
+    Models of one score pass the threshold together, so ties are a slope, and the area is the AUROC with ties half.
+
+    Args:
+        honest, vicious: scores (n,) and (m,), neither empty.
+    """
+    limits = np.unique(np.concatenate([honest, vicious]))[::-1]
+    shares = [np.array([0.0, *((scores >= limit).mean() for limit in limits)]) for scores in (honest, vicious)]
+    return shares[0], shares[1]
+
+
+def curves(scores: pd.DataFrame) -> dict[tuple[str, int, str], Curve]:
+    """The curves by dataset, number of user images and detector, of models trained in the study's own way.
+
+    Args:
+        scores: rows of detection.csv.
+    """
+    means = scores.loc[standard(scores)].groupby([*MODEL, "n_user", "detector"], dropna=False, sort=False)["score"]
+    found = {}
+    for key, models in means.mean().reset_index().groupby(["dataset", "n_user", "detector"], sort=False):
+        dataset, number, detector = cast(tuple[str, int, str], key)
+        known = models.dropna(subset=["score"])
+        honest, vicious = (known.loc[known["role"] == role, "score"].to_numpy() for role in ("honest", "vicious"))
+        found[dataset, int(number), detector] = Curve(honest, vicious, len(models) - len(known))
+    return found
+
+
+def figure13(summary: pd.DataFrame, scores: pd.DataFrame) -> Figure:
+    """Draw the curves, a row of panels for each dataset and a column for each number of user images.
+
+    Args:
+        summary: rows of the experiment's summary, for the data source of each dataset.
+        scores: rows of detection.csv.
+
+    Raises:
+        DataError: there are no scores of honest or vicious models.
+        MixedResultsError: the summary lacks a dataset.
+    """
+    found = _curves(scores)
+    datasets, numbers = _datasets(found), sorted({number for _, number, _ in found})
+    source = {name: each for name, each in sources(summary, datasets).items() if name in datasets}
+    once = frames.all_synthetic(source)
+    with style():
+        handles = _legend(found)
+        lines = math.ceil(len(handles) / (4 if len(numbers) > 1 else 2))
+        width = SINGLE if len(numbers) == 1 else DOUBLE
+        figure = new_figure(width, 0.65 + 0.16 * (lines + once) + _ROW * len(datasets))
+        shape = (len(datasets), len(numbers))
+        axes = np.asarray(figure.subplots(*shape, sharex=True, sharey=True, squeeze=False))
+        for row, dataset in zip(axes, datasets, strict=True):
+            for ax, number in zip(row, numbers, strict=True):
+                _draw(ax, {detector: curve for (*at, detector), curve in found.items() if at == [dataset, number]})
+            mark = [] if once or source[dataset] != "synthetic" else frames.STAND_IN.split()
+            row[0].set_ylabel("\n".join([plain(frames.title(dataset)), *mark]), fontsize=SMALL)
+        for ax, number in zip(axes[0], numbers, strict=True):
+            ax.set_title(f"n = {number:,} user images", loc="left", pad=4)
+        figure.supxlabel("share of honest models called vicious", fontsize=8)
+        figure.supylabel("share of vicious models called vicious", fontsize=8)
+        title = ALL_SYNTHETIC if once else None
+        figure.legend(handles=handles, title=title, loc="outside upper center", ncols=math.ceil(len(handles) / lines))
+    return figure
+
+
+def caption(summary: pd.DataFrame, scores: pd.DataFrame) -> str:
+    """The caption, with the models behind the curves, the settings used and what failed."""
+    found = _curves(scores)
+    datasets = _datasets(found)
+    counts = frames.listed("Models, honest + vicious", ((dataset, _models(scores, dataset)) for dataset in datasets))
+    others = list(dict.fromkeys(words(detector) for *_, detector in found if detector not in SHOWN))
+    grey = f" Thin grey: {', '.join(others)}." if others else ""
+    return (
+        "ROC curves of the detectors: share of vicious models called vicious against that of honest models called so, "
+        "over all thresholds. A model's score is its mean over samples of n of the user's own images; only models trained in the study's "
+        "own way, by servers that do not know of detectors. Dashed: guessing. Numbers: AUROC of the coloured detectors, in the "
+        "order of the legend, ties half; curves that lie on each other are drawn thinner one upon another."
+        f"{grey} {counts} With few models a curve has few steps: read an order, not a rate. "
+        f"{settings(summary.loc[summary['dataset'].isin(datasets)])}{_failed(found)}"
+    )
+
+
+def write(summary: Path, detection: Path, out: Path) -> tuple[Path, ...]:
+    """Write figure13.pdf, figure13.png and figure13.md below ``out``, and return their paths.
+
+    Args:
+        summary: the experiment's summary.
+        detection: detection.csv.
+        out: folder.
+
+    Raises:
+        DataError: an input is damaged or lacks a column, or there are no scores of honest or vicious models.
+        MixedResultsError: an input mixes configurations, or the summary lacks a dataset of the scores.
+        StorageError: a file cannot be written.
+    """
+    rows, scores = frames.read_summary(Path(summary)), adaptive.read_scores(Path(detection))
+    return write_figure(13, figure13(rows, scores), caption(rows, scores), Path(out))
+
+
+def _curves(scores: pd.DataFrame) -> dict[tuple[str, int, str], Curve]:
+    found = curves(scores)
+    if not found:
+        raise DataError(
+            "there are no scores of honest or vicious models: run the steps that judge them, then this again"
+        )
+    return found
+
+
+def _datasets(found: Mapping[tuple[str, int, str], Curve]) -> list[str]:
+    return sorted({dataset for dataset, *_ in found}, key=frames.order)
+
+
+def _draw(ax: Axes, found: Mapping[str, Curve]) -> None:
+    ax.plot([0, 1], [0, 1], color=GREY, linewidth=0.6, linestyle=(0, (4, 2)), zorder=1)
+    drawn = {detector: curve for detector, curve in found.items() if curve.drawn}
+    for detector in (name for name in drawn if name not in SHOWN):
+        ax.plot(*roc(drawn[detector].honest, drawn[detector].vicious), color=PALE, linewidth=0.6, zorder=2)
+    for place, detector in enumerate(name for name in SHOWN if name in drawn):
+        width = _WIDEST - _STEP * place
+        curve = roc(drawn[detector].honest, drawn[detector].vicious)
+        ax.plot(*curve, color=SHOWN[detector], linewidth=width, zorder=3 + place, solid_joinstyle="miter")
+    if drawn:
+        _numbers(ax, found)
+    else:
+        ax.text(0.5, 0.5, _lacking(list(found.values())), ha="center", va="center", fontsize=SMALL, color=GREY)
+    ax.set(xlim=(-0.04, _RIGHT), ylim=(-0.04, 1.04))
+    ax.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
+    ax.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])
+    ax.spines["bottom"].set_bounds(-0.04, 1)
+    ax.tick_params(pad=2)
+
+
+def _numbers(ax: Axes, found: Mapping[str, Curve]) -> None:
+    """The AUROC of the coloured detectors, one below the other, to the right of the curves."""
+    told = [detector for detector in SHOWN if detector in found]
+    for place, detector in enumerate(reversed(told)):
+        curve = found[detector]
+        text = f"{auroc(curve.honest, curve.vicious):.2f}" if curve.drawn else "failed"
+        text += "*" if curve.failed and curve.drawn else ""
+        ax.text(1.06, _LINE * place, text, va="bottom", fontsize=SMALL, color=SHOWN[detector])
+
+
+def _lacking(found: Sequence[Curve]) -> str:
+    """Why a panel has no curve."""
+    kinds = {
+        "honest": any(len(curve.honest) for curve in found),
+        "vicious": any(len(curve.vicious) for curve in found),
+    }
+    lacking = [kind for kind, there in kinds.items() if not there]
+    return f"no {' or '.join(lacking)}\nmodel has a score" if lacking else "no detector has\nscores of both kinds"
+
+
+def _legend(found: Mapping[tuple[str, int, str], Curve]) -> list[Line2D]:
+    there = {detector for *_, detector in found}
+    shown = [detector for detector in SHOWN if detector in there]
+    handles = [Line2D([], [], color=SHOWN[name], linewidth=1.6, label=words(name)) for name in shown]
+    if there - set(SHOWN):
+        handles.append(Line2D([], [], color=PALE, linewidth=0.6, label="other detectors"))
+    return [*handles, Line2D([], [], color=GREY, linewidth=0.6, linestyle=(0, (4, 2)), label="guessing")]
+
+
+def _models(scores: pd.DataFrame, dataset: str) -> str:
+    """How many models were judged: ``5 + 10``."""
+    models = scores.loc[standard(scores) & (scores["dataset"] == dataset), list(MODEL)].drop_duplicates()
+    return " + ".join(str(int((models["role"] == role).sum())) for role in ("honest", "vicious"))
+
+
+def _failed(found: Mapping[tuple[str, int, str], Curve]) -> str:
+    """A sentence, after a space, on models without a score; "" without any."""
+    lost: dict[str, dict[str, int]] = {}
+    for (dataset, _, detector), curve in found.items():
+        if curve.failed:
+            of_detector = lost.setdefault(words(detector), {})
+            of_detector[frames.title(dataset)] = max(of_detector.get(frames.title(dataset), 0), curve.failed)
+    told = [f"{name}: {', '.join(f'{count} ({title})' for title, count in of.items())}" for name, of in lost.items()]
+    note = " *: not all models have a score. Most models without one at any n, by detector:"
+    return f"{note} {'; '.join(told)}." if told else ""

@@ -1,0 +1,373 @@
+"""Figure 14: what it costs a server to go undetected: verdicts against what is reconstructed."""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator, ScalarFormatter
+
+from vicious.defense.combined import NAME as COMBINED
+from vicious.defense.thresholds import SPREADS
+from vicious.report import adaptive, frames
+from vicious.report.adaptive import Block, Server
+from vicious.report.frames import Cell
+from vicious.report.judged import SHOWN, words
+from vicious.report.style import (
+    ALL_SYNTHETIC,
+    COLOURS,
+    DOUBLE,
+    GREY,
+    NOTE_LINE,
+    PALE,
+    RISK95,
+    SMALL,
+    failure_lines,
+    new_figure,
+    note_failures,
+    plain,
+    style,
+    write_figure,
+)
+
+DETECTORS = tuple(name for name in SHOWN if name != COMBINED)
+_PANELS = {"psnr": "PSNR of the server's own attack (dB)", "risk95": f"{RISK95} of the server's own attack"}
+_ROW = 1.35
+"""Height, in inches, of a row of panels."""
+_MARKERS = {"shuffled": "D", "folded": "s"}
+"""Of hidden codes; others get a cross."""
+_ORDERS = 30.0
+"""Values beyond this have an axis that is logarithmic beyond the threshold."""
+_LEAST = {"psnr": 0.1, "risk95": 0.01}
+"""Least width of an axis, in its units: smaller differences mean nothing."""
+_APART = 0.075
+"""Least distance of two weights above a panel, as a share of its width."""
+_DASHED = (0, (4, 2))
+
+
+@dataclass(frozen=True)
+class Point:
+    """The verdicts of one detector on one server.
+
+    Attributes:
+        server: whose.
+        height: standard deviations of the verdicts on honest models by which its models' scores, means over samples, lie above
+            the mean of those verdicts; over models, those without a score counted as failed.
+    """
+
+    server: Server
+    height: Cell
+
+
+def points(block: Block, detector: str, n: int) -> list[Point]:
+    """The points of all vicious servers, by growing penalty, hidden codes last; none where verdicts on honest models do not vary.
+
+    Args:
+        block: the servers of a dataset.
+        detector: whose verdicts.
+        n: number of user images.
+    """
+    honest = _scores(block.honest, detector, n)["score"].dropna().to_numpy(dtype=float)
+    spread = float(honest.std(ddof=1)) if len(honest) > 1 else 0.0
+    if not spread > 0:
+        return []
+    found = []
+    for server in block.vicious:
+        models = _scores(server, detector, n).groupby("seed", sort=True)["score"].mean().to_numpy(dtype=float)
+        found.append(Point(server, frames.cell((models - honest.mean()) / spread, len(models))))
+    return found
+
+
+def figure14(summary: pd.DataFrame, scores: pd.DataFrame) -> Figure:
+    """Draw verdicts against PSNR (left) and R95 (right) of the joint attack, a row for each dataset and kind of outputs.
+
+    Args:
+        summary: rows of the experiment's summary.
+        scores: rows of detection.csv.
+
+    Raises:
+        DataError: there is no post-hoc and no joint attack.
+        MixedResultsError: the summary lacks a dataset, or adaptive servers of one have several weights.
+    """
+    found, n = adaptive.blocks(summary, scores), adaptive.largest(scores)
+    source = {block.dataset: block.source for block in found}
+    once = frames.all_synthetic(source)
+    with style():
+        handles = _legend(found)
+        lines = math.ceil(len(handles) / 4)
+        failed = failure_lines(_told(found, n))
+        titles = [*([ALL_SYNTHETIC] if once else []), *([_ABOVE] if _evading(found) else [])]
+        height = 0.55 + 0.17 * (lines + bool(titles)) + _ROW * len(found) + NOTE_LINE * len(failed)
+        figure = new_figure(DOUBLE, height)
+        axes = np.asarray(figure.subplots(len(found), len(_PANELS), sharey="row", squeeze=False))
+        for row, block in zip(axes, found, strict=True):
+            for ax, measure in zip(row, _PANELS, strict=True):
+                _draw(ax, block, measure, n)
+            _scale(row[0], _heights(block, n))
+            row[0].set_ylabel(_name(block, found, once), fontsize=SMALL)
+        for ax, text in zip(axes[-1], _PANELS.values(), strict=True):
+            ax.set_xlabel(text, labelpad=2)
+        figure.supylabel(f"standard deviations above honest verdicts, n = {n:,}", fontsize=8)
+        figure.legend(
+            handles=handles,
+            title="; ".join(titles) or None,
+            loc="outside upper center",
+            ncols=math.ceil(len(handles) / lines),
+        )
+        note_failures(figure, failed)
+    return figure
+
+
+def caption(summary: pd.DataFrame, scores: pd.DataFrame) -> str:
+    """The caption, with the models behind the points, the settings used and what failed."""
+    found, n = adaptive.blocks(summary, scores), adaptive.largest(scores)
+    attacks = [server.attack for block in found for server in block.servers if not server.hidden]
+    failed = [*adaptive.failures(found, DETECTORS), *_unscaled(found, n)]
+    note = f" Without a result: {'; '.join(failed)}." if failed else ""
+    codes = _codes(found)
+    evading = (
+        " Joined from the vicious server that knows nothing (0) by growing weight, above the panels, of its penalty against "
+        "linear decodability."
+        if _evading(found)
+        else ""
+    )
+    hidden = (
+        f" Hidden codes ({', '.join(codes)}) stand at the PSNR and R95 of the models whose outputs they hide, of the same seeds: hiding changes "
+        "neither accuracy nor reconstruction."
+        if codes
+        else ""
+    )
+    return (
+        "What it costs a server to go undetected: how far its models look vicious to detectors, against what its attack "
+        f"reconstructs. Height: a model's mean score over samples of n = {n:,} of the user's own images, less the mean of the verdicts on "
+        "honest models of the same dataset, in standard deviations of these verdicts. Dashed: the threshold of a user who has honest models "
+        f"only, {SPREADS:g}. Vertical line: the post-hoc attack on honest models, what an honest model gives away anyway; "
+        f"further right is worse for privacy.{evading}{hidden} Points: {frames.spread(attacks)}; bars: standard deviation, none for a single seed. "
+        f"{_models(found)}{_axis(found, n)} {adaptive.settings(summary, found)}{note}"
+    )
+
+
+def write(summary: Path, detection: Path, out: Path) -> tuple[Path, ...]:
+    """Write figure14.pdf, figure14.png and figure14.md below ``out``, and return their paths.
+
+    Args:
+        summary: the experiment's summary.
+        detection: detection.csv.
+        out: folder.
+
+    Raises:
+        DataError: an input is damaged or lacks a column.
+        MixedResultsError: an input mixes configurations, or the summary lacks a dataset of the scores.
+        StorageError: a file cannot be written.
+    """
+    rows, scores = frames.read_summary(Path(summary)), adaptive.read_scores(Path(detection))
+    return write_figure(14, figure14(rows, scores), caption(rows, scores), Path(out))
+
+
+_ABOVE = "numbers above the panels: weight of the penalty"
+
+
+def _scores(server: Server, detector: str, n: int) -> pd.DataFrame:
+    return server.scores.loc[(server.scores["detector"] == detector) & (server.scores["n_user"] == n)]
+
+
+def _judged(block: Block) -> list[str]:
+    """The detectors of the figure that judged."""
+    there = set(block.scores["detector"])
+    return [name for name in DETECTORS if name in there]
+
+
+def _heights(block: Block, n: int) -> list[float]:
+    found = [point.height.mean for detector in _judged(block) for point in points(block, detector, n)]
+    return [height for height in found if math.isfinite(height)]
+
+
+def _draw(ax: Axes, block: Block, measure: str, n: int) -> None:
+    ax.axhline(0, color=PALE, linewidth=0.6, zorder=0)
+    ax.axhline(SPREADS, color=GREY, linewidth=0.8, linestyle=_DASHED, zorder=1)
+    honest = block.honest.attack.cell(measure)
+    if math.isfinite(honest.mean):
+        ax.axvline(honest.mean, color=COLOURS["honest"], linewidth=1.0, zorder=1)
+    drawn = False
+    for place, detector in enumerate(_judged(block)):
+        look = {"color": SHOWN[detector], "zorder": 3 + place}
+        known = [point for point in points(block, detector, n) if _known(point, measure)]
+        _bars(
+            ax, [point for point in known if not point.server.hidden], measure, look | {"marker": "o", "linestyle": "-"}
+        )
+        for point in known:
+            if point.server.hidden:
+                _bars(ax, [point], measure, look | _hollow(point.server.hidden))
+        drawn = drawn or bool(known)
+    ax.margins(x=0.08)
+    _widen(ax, _LEAST[measure])
+    ax.xaxis.set_major_locator(MaxNLocator(5))
+    ax.xaxis.set_major_formatter(ScalarFormatter(useOffset=False))
+    ax.tick_params(pad=2)
+    if drawn:
+        _weights(ax, block, measure)
+    else:
+        ax.text(
+            0.5, 0.5, "nothing to compare", transform=ax.transAxes, ha="center", va="center", fontsize=SMALL, color=GREY
+        )
+
+
+def _widen(ax: Axes, least: float) -> None:
+    low, high = ax.get_xlim()
+    if ax.has_data() and high - low < least:
+        middle = (low + high) / 2
+        ax.set_xlim(middle - least / 2, middle + least / 2)
+
+
+def _known(point: Point, measure: str) -> bool:
+    return math.isfinite(point.height.mean) and math.isfinite(point.server.attack.cell(measure).mean)
+
+
+def _bars(ax: Axes, shown: Sequence[Point], measure: str, look: dict[str, Any]) -> None:
+    """Points with thin bars of one standard deviation, where there is one."""
+    places, heights = [point.server.attack.cell(measure) for point in shown], [point.height for point in shown]
+    x, y = ([cell.mean for cell in cells] for cells in (places, heights))
+    across, up = (_spread(cells) for cells in (places, heights))
+    ax.errorbar(x, y, xerr=across, yerr=up, linewidth=0.9, elinewidth=0.5, **({"markersize": 3.5} | look))
+
+
+def _spread(cells: Sequence[Cell]) -> list[float] | None:
+    spreads = [0.0 if math.isnan(cell.sd) else cell.sd for cell in cells]
+    return spreads if any(spreads) else None
+
+
+def _hollow(hidden: str) -> dict[str, Any]:
+    return {
+        "marker": _MARKERS.get(hidden, "x"),
+        "linestyle": "none",
+        "markerfacecolor": "none",
+        "markersize": 5,
+        "markeredgewidth": 0.9,
+    }
+
+
+def _weights(ax: Axes, block: Block, measure: str) -> None:
+    """The weights above the panel, apart from each other, each with a line to where its points stand."""
+    at = {}
+    for server in block.vicious:
+        place = server.attack.cell(measure).mean
+        if not server.hidden and math.isfinite(place) and server.models:
+            at[f"{server.attack.evasion:g}"] = place
+    if len(at) < 2:
+        return
+    low, high = ax.get_xlim()
+    ax.set_xlim(low, high)
+    shares = {text: (place - low) / (high - low) for text, place in at.items()}
+    thin = {"arrowstyle": "-", "color": GREY, "linewidth": 0.4, "shrinkA": 0, "shrinkB": 0}
+    for text, share in apart(shares).items():
+        ax.annotate(
+            text,
+            (shares[text], 0.97),
+            (share, 1.06),
+            xycoords="axes fraction",
+            textcoords="axes fraction",
+            ha="center",
+            va="bottom",
+            fontsize=SMALL,
+            color=GREY,
+            arrowprops=thin,
+        )
+
+
+def apart(shares: dict[str, float], least: float = _APART) -> dict[str, float]:
+    """Places in [0, 1] in the same order, moved as little as it takes for any two to be ``least`` apart."""
+    names = sorted(shares, key=lambda name: shares[name])
+    places = [shares[name] for name in names]
+    for _ in range(100):
+        for index in range(len(places) - 1):
+            lack = least - (places[index + 1] - places[index])
+            if lack > 0:
+                places[index] -= lack / 2
+                places[index + 1] += lack / 2
+    return dict(zip(names, places, strict=True))
+
+
+def _scale(ax: Axes, heights: Sequence[float]) -> None:
+    """An axis with the threshold on it; logarithmic beyond it where values differ by orders."""
+    low, high = min([0.0, *heights]), max([SPREADS, *heights])
+    if not _logarithmic(heights):
+        edge = 0.12 * (high - low)
+        ax.set_ylim(low - edge, high + edge)
+        ax.yaxis.set_major_locator(MaxNLocator(4))
+        return
+    ax.set_yscale("symlog", linthresh=SPREADS)
+    ax.set_ylim(low * 2 - 1, high * 2)
+    top = math.ceil(math.log10(max(-low, high)))
+    ticks = [sign * 10.0**power for sign in (-1, 1) for power in range(1, top + 1, max(1, top // 2))]
+    ax.yaxis.set_major_locator(FixedLocator([0.0, *(tick for tick in ticks if low * 2 - 1 <= tick <= high * 2)]))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}".replace("-", "−")))
+    ax.yaxis.set_minor_locator(NullLocator())
+
+
+def _logarithmic(heights: Iterable[float]) -> bool:
+    return max(map(abs, heights), default=0.0) > _ORDERS
+
+
+def _name(block: Block, found: Sequence[Block], once: bool) -> str:
+    """The title beside a row of panels, in short lines."""
+    mark = frames.STAND_IN.split() if block.source == "synthetic" and not once else []
+    outputs = [block.outputs] if len({each.outputs for each in found}) > 1 else []
+    return "\n".join([plain(frames.title(block.dataset)), *outputs, *mark])
+
+
+def _legend(found: Sequence[Block]) -> list[Line2D]:
+    judged = {name for block in found for name in _judged(block)}
+    look: dict[str, Any] = {"marker": "o", "markersize": 3.5, "linewidth": 0.9}
+    handles = [Line2D([], [], color=SHOWN[name], label=words(name), **look) for name in DETECTORS if name in judged]
+    handles += [Line2D([], [], color=GREY, label=f"code {code}", **_hollow(code)) for code in _codes(found)]
+    threshold = f"user's threshold ({SPREADS:g})"
+    return [
+        *handles,
+        Line2D([], [], color=GREY, linewidth=0.8, linestyle=_DASHED, label=threshold),
+        Line2D([], [], color=COLOURS["honest"], linewidth=1.0, label="honest, post-hoc attack"),
+    ]
+
+
+def _codes(found: Iterable[Block]) -> list[str]:
+    """The hidden codes that there are."""
+    return sorted({server.hidden for block in found for server in block.servers} - {""})
+
+
+def _evading(found: Iterable[Block]) -> bool:
+    return any(server.attack.evasion for block in found for server in block.servers)
+
+
+def _told(found: list[Block], n: int) -> list[str]:
+    """What is not drawn, in few words."""
+    attacks = [server.attack for block in found for server in block.servers if not server.hidden]
+    return [*frames.failed_seeds(attacks), *adaptive.without_score(found, DETECTORS), *_unscaled(found, n)]
+
+
+def _unscaled(found: Iterable[Block], n: int) -> Iterator[str]:
+    for block in found:
+        names = [words(name) for name in _judged(block) if not points(block, name, n)]
+        if names:
+            yield f"{frames.title(block.dataset)}: honest verdicts by {', '.join(names)} do not vary"
+
+
+def _models(found: Iterable[Block]) -> str:
+    """How many models of each server were judged."""
+    counts = (
+        (
+            block.dataset,
+            ", ".join(f"{server.models} {server.name.removeprefix('vicious, ')}" for server in block.servers),
+        )
+        for block in found
+    )
+    return frames.listed("Models judged", counts)
+
+
+def _axis(found: Iterable[Block], n: int) -> str:
+    names = [frames.title(block.dataset) for block in found if _logarithmic(_heights(block, n))]
+    return f" Vertical axis logarithmic beyond {SPREADS:g}: {', '.join(names)}." if names else ""

@@ -1,0 +1,91 @@
+"""Figure 13: ROC curves over models."""
+
+import numpy as np
+import pytest
+from matplotlib.text import Text
+from PIL import Image
+
+from vicious.defense.collect import auroc
+from vicious.errors import DataError, MixedResultsError
+from vicious.report import figure13, style
+
+
+def _words(figure):
+    return " ".join(text.get_text() for text in figure.findobj(Text))
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_the_area_under_a_curve_is_the_auroc(ties):
+    generator = np.random.default_rng(0)
+    honest, vicious = generator.normal(0, 1, 7), generator.normal(0.7, 1, 9)
+    if ties:
+        honest, vicious = honest.round(), vicious.round()
+    x, y = figure13.roc(honest, vicious)
+    assert (x[0], y[0], x[-1], y[-1]) == (0, 0, 1, 1)
+    assert np.trapezoid(y, x) == pytest.approx(auroc(honest, vicious))
+
+
+def test_a_point_is_a_model_trained_in_the_studys_own_way(servers):
+    scores = servers.detection(("mnist",))
+    curve = figure13.curves(scores)["mnist", 200, "own_decoder"]
+    assert (len(curve.honest), len(curve.vicious), curve.failed) == (3, 6, 0)
+    here = scores.loc[(scores["detector"] == "own_decoder") & (scores["n_user"] == 200)]
+    one = here.loc[(here["role"] == "honest") & (here["recipe"] == "") & (here["seed"] == 1), "score"]
+    assert curve.honest[1] == pytest.approx(one.mean())
+
+
+def test_all_text_is_legible_and_inside(made_up, servers):
+    summary = servers.summary(made_up, made_up.ALL, synthetic=("cifar100", "celeba"))
+    drawn = figure13.figure13(summary, servers.detection(made_up.ALL, numbers=(10, 50, 200)))
+    drawn.draw_without_rendering()
+    used = drawn.get_tightbbox()
+    assert min(used.x0, used.y0) >= 0
+    assert (used.size <= drawn.get_size_inches()).all()
+    assert min(text.get_fontsize() for text in drawn.findobj(Text) if text.get_text()) >= style.SMALL
+    assert len(drawn.axes) == 18
+
+
+def test_numbers_beside_the_curves_are_those_of_the_shown_detectors(made_up, servers):
+    scores = servers.detection(("mnist",), numbers=(200,), detectors=("own_decoder", "entropy"))
+    drawn = figure13.figure13(servers.summary(made_up, ("mnist",)), scores)
+    curve = figure13.curves(scores)["mnist", 200, "own_decoder"]
+    assert [text.get_text() for text in drawn.axes[0].texts] == [f"{auroc(curve.honest, curve.vicious):.2f}"]
+    assert "other detectors" in _words(drawn)
+
+
+def test_a_panel_without_both_kinds_says_so(made_up, servers):
+    scores = servers.detection(("mnist", "cifar10"), numbers=(200,))
+    scores = scores.loc[~((scores["dataset"] == "mnist") & (scores["role"] == "vicious"))]
+    words = _words(figure13.figure13(servers.summary(made_up, ("mnist", "cifar10")), scores))
+    assert "no vicious\nmodel has a score" in words
+    assert "no honest" not in words
+
+
+def test_models_without_a_score_are_told(made_up, servers):
+    lost = [("mnist", "own_decoder", "honest", 0), *(("mnist", "effective_rank", "honest", seed) for seed in range(3))]
+    scores, summary = servers.detection(("mnist",), failed=lost), servers.summary(made_up, ("mnist",))
+    numbers = [text.get_text() for text in figure13.figure13(summary, scores).axes[0].texts]
+    assert "failed" in numbers
+    assert sum(text.endswith("*") for text in numbers) == 1
+    told = figure13.caption(summary, scores)
+    assert "own decoder: 1 (MNIST); effective rank: 3 (MNIST)" in told
+    assert "Models, honest + vicious: 3 + 6." in told
+
+
+def test_files_have_the_same_bytes_twice(made_up, servers, tmp_path):
+    servers.summary(made_up, ("mnist",), 1).to_csv(tmp_path / "defense.csv", index=False)
+    servers.detection(("mnist",), 1, numbers=(200,)).to_csv(tmp_path / "detection.csv", index=False)
+    inputs = tmp_path / "defense.csv", tmp_path / "detection.csv"
+    one, two = (figure13.write(*inputs, tmp_path / name) for name in ("a", "b"))
+    assert [path.name for path in one] == [f"figure13{end}" for end in (".pdf", ".png", ".md")]
+    assert [path.read_bytes() for path in one] == [path.read_bytes() for path in two]
+    with Image.open(one[1]) as image:
+        assert image.width == round(style.SINGLE * style.DPI)
+
+
+def test_odd_inputs_are_refused(made_up, servers):
+    scores = servers.detection(("mnist",))
+    with pytest.raises(MixedResultsError, match="the summary has no mnist"):
+        figure13.figure13(servers.summary(made_up, ("cifar10",)), scores)
+    with pytest.raises(DataError, match="no scores of honest or vicious models"):
+        figure13.figure13(servers.summary(made_up, ("mnist",)), scores.loc[scores["recipe"] != ""])

@@ -1,0 +1,107 @@
+"""Table 11: what it prints of servers that know of detectors."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from vicious.defense.collect import separation
+from vicious.report import table11
+
+
+@pytest.fixture
+def inputs(made_up, servers, tmp_path):
+    def write(datasets=("mnist", "celeba"), scores=None, **options):
+        servers.summary(made_up, datasets, **options).to_csv(tmp_path / "defense.csv", index=False)
+        scores = servers.detection(datasets) if scores is None else scores
+        scores.to_csv(tmp_path / "detection.csv", index=False)
+        return tmp_path / "defense.csv", tmp_path / "detection.csv"
+
+    return write
+
+
+def cells(text, server):
+    """The cells of the first line of a server, by heading."""
+    head, _, *lines = (line[2:-2].split(" | ") for line in text.splitlines() if line.startswith("|"))
+    return next(cells for line in lines if (cells := dict(zip(head, line, strict=True)))["Server"] == server)
+
+
+def test_a_line_for_each_server(inputs, tmp_path):
+    csv, text, latex = table11.write(*inputs(synthetic=("mnist",)), tmp_path / "out")
+    words = text.read_text(encoding="utf-8")
+    lines = [line for line in words.splitlines() if line.startswith("|")][2:]
+    servers = [line.split(" | ")[1] for line in lines]
+    assert servers == ["honest", "vicious", "evasion 0.1", "evasion 1", "folded", "shuffled"] * 2
+    assert lines[0].startswith("| MNIST (synthetic stand-in) | honest | 3 |")
+    assert [line.split(" | ")[0] for line in lines[6:8]] == ["| CelebA", "| "]
+    assert "n = 200" in words
+    assert latex.read_text(encoding="utf-8").count(r"\toprule") == 1
+    assert set(pd.read_csv(csv)["n_user"]) == {50, 200}
+
+
+def test_numbers_are_those_of_the_results(inputs, made_up, servers, tmp_path):
+    csv, *_ = table11.write(*inputs(("mnist",)), tmp_path / "out")
+    table = pd.read_csv(csv).set_index(["server", "detector", "n_user"])
+    summary = servers.summary(made_up, ("mnist",))
+    honest = summary.loc[summary["role"] == "honest"].set_index("seed")["psnr"]
+    evading = summary.loc[summary["evasion"] == 1.0].iloc[0]
+    row = table.loc[("vicious, evasion 1", "own_decoder", 200)]
+    assert row["psnr_mean"] == pytest.approx(evading["psnr"])
+    assert row["gain_mean"] == pytest.approx(evading["psnr"] - honest[0])
+    assert row["accuracy_mean"] == pytest.approx(100 * evading["accuracy"])
+    scores = servers.detection(("mnist",))
+    expected = separation(scores.loc[scores["beta_r"] != 0.3]).set_index(["server", "detector", "n_user"])["auroc"]
+    for key, auroc in expected.items():
+        assert table.loc[key, "auroc"] == pytest.approx(auroc)
+    vicious = summary.loc[(summary["beta_r"] == 1.0) & (summary["evasion"] == 0)].set_index("seed")["psnr"]
+    row = table.loc[("vicious", "entropy", 50)]
+    assert (row["psnr_n"], row["vicious_models"], row["models"]) == (3, 3, 3)
+    assert row["gain_sd"] == pytest.approx((vicious - honest).std())
+
+
+def test_hidden_codes_print_the_measures_of_the_model_hidden(inputs, tmp_path):
+    _, text, _ = table11.write(*inputs(("mnist",), seeds=1), tmp_path / "out")
+    words = text.read_text(encoding="utf-8")
+    hidden, plain = cells(words, "shuffled"), cells(words, "vicious")
+    for name in ("Accuracy (%)", "PSNR (dB)", "PSNR gain (dB)", "R95"):
+        assert hidden[name] == plain[name]
+
+
+def test_honest_models_have_no_auroc_and_the_share_of_those_held_out(inputs, servers, tmp_path):
+    _, text, _ = table11.write(*inputs(("mnist",)), tmp_path / "out")
+    honest = cells(text.read_text(encoding="utf-8"), "honest")
+    assert honest["PSNR gain (dB)"] == honest["AUROC, own decoder"] == "–"
+    assert float(honest["Called vicious (%)"].split()[0]) < 50
+
+
+def test_the_detector_that_calls_most_is_named():
+    rows = [{"detector": name, "called": share} for name, share in (("own_decoder", 40.0), ("effective_rank", 75.0))]
+    assert table11._called(rows) == "75.0 (effective)"
+    assert table11._called([{"detector": "own_decoder", "called": 0.0}]) == "0.0"
+    assert table11._called([{"detector": "own_decoder", "called": np.nan}]) is None
+
+
+def test_failures_are_shown(inputs, servers, made_up, tmp_path):
+    failed = [("mnist", "own_decoder", "vicious, evasion 1", 0), ("mnist", "own_decoder", "vicious", 2)]
+    paths = inputs(("mnist",), servers.detection(("mnist",), failed=failed), failed=(("mnist", "vicious", 0),))
+    _, text, _ = table11.write(*paths, tmp_path / "out")
+    words = text.read_text(encoding="utf-8")
+    assert cells(words, "evasion 1")["AUROC, own decoder"] == "failed"
+    assert cells(words, "vicious")["AUROC, own decoder"].endswith("(1 failed)")
+    assert cells(words, "evasion 1")["PSNR (dB)"] == "failed (1 of 1 seeds)"
+    assert "(1/3 failed)" in cells(words, "vicious")["PSNR (dB)"]
+    assert "evasion 1), seed 0: loss is not finite, step 12 & 50% of grad_norm" in words
+
+
+def test_servers_that_were_not_judged_keep_their_line(inputs, servers, tmp_path):
+    scores = servers.detection(("mnist",), evasion=(0.1,))
+    csv, text, _ = table11.write(*inputs(("mnist",), scores), tmp_path / "out")
+    line = cells(text.read_text(encoding="utf-8"), "evasion 1")
+    assert line["Models"] == "0"
+    assert line["AUROC, linear decodability"] == "–"
+    assert pd.read_csv(csv).loc[lambda frame: frame["server"] == "vicious, evasion 1", "detector"].isna().all()
+
+
+def test_the_same_inputs_give_the_same_bytes(inputs, tmp_path):
+    given = inputs(("mnist",))
+    one, two = (table11.write(*given, tmp_path / name) for name in ("a", "b"))
+    assert [path.read_bytes() for path in one] == [path.read_bytes() for path in two]
