@@ -75,9 +75,9 @@ def test_honest_models_have_no_auroc_and_the_share_of_those_held_out(inputs, ser
 
 def test_the_detector_that_calls_most_is_named():
     rows = [{"detector": name, "called": share} for name, share in (("own_decoder", 40.0), ("effective_rank", 75.0))]
-    assert table11._called(rows) == "75.0 (effective)"
-    assert table11._called([{"detector": "own_decoder", "called": 0.0}]) == "0.0"
-    assert table11._called([{"detector": "own_decoder", "called": np.nan}]) is None
+    assert table11._called(rows, "called") == "75.0 (effective)"
+    assert table11._called([{"detector": "own_decoder", "called": 0.0}], "called") == "0.0"
+    assert table11._called([{"detector": "own_decoder", "called": np.nan}], "called") is None
 
 
 def test_failures_are_shown(inputs, servers, made_up, tmp_path):

@@ -146,8 +146,8 @@ def caption(summary: pd.DataFrame, scores: pd.DataFrame) -> str:
     return (
         "What it costs a server to go undetected: how far its models look vicious to detectors, against what its attack "
         f"reconstructs. Height: a model's mean score over samples of n = {n:,} of the user's own images, less the mean of the verdicts on "
-        "honest models of the same dataset, in standard deviations of these verdicts. Dashed: the threshold of a user who has honest models "
-        f"only, {SPREADS:g}. Vertical line: the post-hoc attack on honest models, what an honest model gives away anyway; "
+        "honest models of the same dataset, in standard deviations of these verdicts. Dashed: the thresholds of a user who has honest models "
+        f"only, {SPREADS:g} and -{SPREADS:g}, beyond which a model is vicious, or odd. Vertical line: the post-hoc attack on honest models, what an honest model gives away anyway; "
         f"further right is worse for privacy.{evading}{hidden} Points: {frames.spread(attacks)}; bars: standard deviation, none for a single seed. "
         f"{_models(found)}{_axis(found, n)} {adaptive.settings(summary, found)}{note}"
     )
@@ -190,7 +190,8 @@ def _heights(block: Block, n: int) -> list[float]:
 
 def _draw(ax: Axes, block: Block, measure: str, n: int) -> None:
     ax.axhline(0, color=PALE, linewidth=0.6, zorder=0)
-    ax.axhline(SPREADS, color=GREY, linewidth=0.8, linestyle=_DASHED, zorder=1)
+    for threshold in (SPREADS, -SPREADS):
+        ax.axhline(threshold, color=GREY, linewidth=0.8, linestyle=_DASHED, zorder=1)
     honest = block.honest.attack.cell(measure)
     if math.isfinite(honest.mean):
         ax.axvline(honest.mean, color=COLOURS["honest"], linewidth=1.0, zorder=1)
@@ -294,8 +295,8 @@ def apart(shares: dict[str, float], least: float = _APART) -> dict[str, float]:
 
 
 def _scale(ax: Axes, heights: Sequence[float]) -> None:
-    """An axis with the threshold on it; logarithmic beyond it where values differ by orders."""
-    low, high = min([0.0, *heights]), max([SPREADS, *heights])
+    """An axis with the thresholds on it; logarithmic beyond them where values differ by orders."""
+    low, high = min([-SPREADS, *heights]), max([SPREADS, *heights])
     if not _logarithmic(heights):
         edge = 0.12 * (high - low)
         ax.set_ylim(low - edge, high + edge)
@@ -326,7 +327,7 @@ def _legend(found: Sequence[Block]) -> list[Line2D]:
     look: dict[str, Any] = {"marker": "o", "markersize": 3.5, "linewidth": 0.9}
     handles = [Line2D([], [], color=SHOWN[name], label=words(name), **look) for name in DETECTORS if name in judged]
     handles += [Line2D([], [], color=GREY, label=f"code {code}", **_hollow(code)) for code in _codes(found)]
-    threshold = f"user's threshold ({SPREADS:g})"
+    threshold = f"user's thresholds (±{SPREADS:g})"
     return [
         *handles,
         Line2D([], [], color=GREY, linewidth=0.8, linestyle=_DASHED, label=threshold),

@@ -25,7 +25,7 @@ _SEPARATED = ("honest_models", "vicious_models", "failed", "auroc", "auroc_low",
 _COLUMNS = (
     *("dataset", "title", "source", "outputs", "server", "beta_r", "models", "seeds"),
     *(f"{name}_{end}" for name in _MEASURES for end in ("mean", "sd", "n")),
-    *("detector", "n_user", *_SEPARATED, "called", "called_models", "references"),
+    *("detector", "n_user", *_SEPARATED, "called", "outside", "called_models", "references"),
 )
 
 
@@ -57,7 +57,7 @@ def table11(found: Sequence[Block]) -> pd.DataFrame:
     accuracy in percent, ``psnr`` and ``gain``, its difference from the post-hoc attack on the honest models of the same
     seeds, in dB. ``models`` counts the models judged. ``called`` is the percentage of verdicts above a threshold from the
     honest models of the dataset (:func:`vicious.defense.thresholds.called`), for honest models each by the threshold from
-    the others. A server that was not judged has one row without a detector.
+    the others; ``outside`` of those above it or as far below the honest ones. A server that was not judged has one row without a detector.
     """
     rows = [row for block in found for row in _rows(block)]
     return pd.DataFrame(rows, columns=list(_COLUMNS))
@@ -80,6 +80,7 @@ def columns(table: pd.DataFrame) -> list[Column]:
             for name in _printed(table)
         ),
         Column("called", "Called vicious (%)", r"\shortstack{Called\\vicious (\%)}", text=True),
+        Column("odd", "Called odd (%)", r"\shortstack{Called\\odd (\%)}", text=True),
     ]
 
 
@@ -99,7 +100,8 @@ def lines(table: pd.DataFrame) -> list[dict[str, Value]]:
                     "models": int(first["models"]),
                     **{name: _cell(first, name) for name in _MEASURES if name != "gain" or server != HONEST},
                     **{name: _auroc(at.get(name)) for name in shown},
-                    "called": _called([at[name] for name in shown if name in at]),
+                    "called": _called([at[name] for name in shown if name in at], "called"),
+                    "odd": _called([at[name] for name in shown if name in at], "outside"),
                 }
             )
     return printed
@@ -128,7 +130,7 @@ def caption(table: pd.DataFrame, summary: pd.DataFrame, found: Sequence[Block]) 
         f"{evading}{hiding} Columns of detectors: AUROC at n = {n:,.0f} of the user's own images, over models, each by its mean score over samples; 0.5 is guessing, so an honest "
         "server has none; failed: models, honest ones included, without a score. Called vicious: share of verdicts above a threshold from the honest models of the same dataset alone, "
         f"{SPREADS:g} standard deviations above their mean, by that of the detectors beside it that calls the most, named by its first word, as no user could "
-        "know beforehand; honest: each model by the threshold from the others. Models: those judged. An en dash: no such detector, too few references, or nothing to "
+        "know beforehand. Called odd: the same for verdicts above it or as far below the honest mean, which tell of outputs that say less than honest ones do; honest: each model by the threshold from the others. Models: those judged. An en dash: no such detector, too few references, or nothing to "
         f"compare. {adaptive.settings(summary, found, accuracy=True)}"
     )
 
@@ -148,6 +150,7 @@ def _rows(block: Block) -> Iterator[dict[str, Any]]:
             yield told | {
                 **{"detector": detector, "n_user": n, **{key: of.get(key) for key in _SEPARATED}},
                 "called": _PERCENT * calls["share"] if calls else None,
+                "outside": _PERCENT * calls["outside"] if calls else None,
                 **{"called_models": calls.get("models"), "references": calls.get("references")},
             }
 
@@ -203,10 +206,10 @@ def _auroc(row: Mapping[Any, Any] | None) -> str | None:
     return f"{row['auroc']:.2f}" + (f" ({row['failed']:g} failed)" if row["failed"] else "")
 
 
-def _called(rows: Sequence[Mapping[Any, Any]]) -> str | None:
+def _called(rows: Sequence[Mapping[Any, Any]], share: str) -> str | None:
     """The largest share, and whose it is; no detector is named where none calls anything vicious."""
-    known = [row for row in rows if not pd.isna(row["called"])]
+    known = [row for row in rows if not pd.isna(row[share])]
     if not known:
         return None
-    best = max(known, key=lambda row: float(row["called"]))
-    return f"{best['called']:.1f}" + (f" ({words(best['detector']).split()[0]})" if best["called"] else "")
+    best = max(known, key=lambda row: float(row[share]))
+    return f"{best[share]:.1f}" + (f" ({words(best['detector']).split()[0]})" if best[share] else "")
