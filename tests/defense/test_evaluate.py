@@ -9,6 +9,7 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from vicious.config import DetectorName
+from vicious.defense import groups
 from vicious.defense.collect import auroc, collect_detection, separation, tpr_at_fpr
 from vicious.defense.detectors import BY_NAME
 from vicious.defense.evaluate import evaluate_defense
@@ -107,3 +108,43 @@ def test_failed_models_are_counted(tmp_path):
     row = pd.read_csv(tmp_path / "summary.csv").iloc[0]
     assert (row["vicious_models"], row["failed"]) == (1, 1)
     assert len(pd.read_csv(tmp_path / "all.csv")) == 12
+
+
+def test_adaptive_servers_and_other_recipes_stand_apart():
+    frame = scores([0.1, 0.2, 0.3], [0.25, 0.5, 0.6])
+    odd = [
+        frame.loc[frame["role"] == "vicious"].assign(evasion=0.3, score=0.15),
+        frame.loc[frame["role"] == "vicious"].assign(hidden="shuffled", score=9.0),
+        frame.loc[frame["role"] == "honest"].assign(recipe="plain", score=9.0),
+    ]
+    found = separation(pd.concat([frame, *odd], ignore_index=True)).set_index("server")
+    assert found.index.tolist() == ["vicious", "vicious, evasion 0.3", "vicious, shuffled"]
+    assert found["auroc"].tolist() == pytest.approx([8 / 9, 1 / 3, 1.0])
+    assert found["honest_models"].eq(3).all()
+
+
+def test_each_way_a_model_came_about_has_a_name():
+    frame = scores([0.1], [0.5], draws=1).loc[[0, 1, 1, 1, 0]].reset_index(drop=True)
+    frame["evasion"] = [0.0, 0.0, 0.5, 0.0, 0.0]
+    frame["hidden"] = ["", "", "", "folded", ""]
+    frame["recipe"] = ["", "", "", "", "wider"]
+    assert groups.names(frame).tolist() == [
+        "honest", "vicious", "vicious, evasion 0.5", "vicious, folded", "honest, wider",
+    ]  # fmt: skip
+    assert groups.standard(frame).tolist() == [True, True, False, False, False]
+
+
+@pytest.mark.parametrize("code", ["shuffled", "folded"])
+def test_a_hidden_code_is_judged_as_the_user_sees_it(prepared, target, tmp_path, code):
+    outs = {None: tmp_path / "plain.csv", code: tmp_path / "hidden.csv"}
+    names = [LINEAR, "own_decoder", "jacobian_spectrum", "finetuning", "calibration"]
+    for hidden, out in outs.items():
+        evaluate_defense(
+            prepared.folder, target, out, detectors=names, user_images=[30], draws=1, device=CPU, hidden=hidden
+        )
+    plain, hidden = (pd.read_csv(out, keep_default_na=False).set_index("detector") for out in outs.values())
+    assert set(plain["hidden"]) == {""}
+    assert set(hidden["hidden"]) == {code}
+    assert (hidden["status"] == "ok").all()
+    changed = hidden["score"].astype(float) != plain["score"].astype(float)
+    assert changed[[LINEAR, "own_decoder", "jacobian_spectrum"]].all(), "outputs, queries and weights are all hidden"

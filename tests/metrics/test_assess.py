@@ -11,6 +11,7 @@ from sklearn.metrics import balanced_accuracy_score
 from vicious.data.batches import as_batch
 from vicious.errors import CheckpointError, MixedResultsError
 from vicious.files import read_json
+from vicious.metrics.answers import calibration_error
 from vicious.metrics.assess import ESTIMATOR_COLUMNS, assess_risk, guess_by_label
 from vicious.metrics.assessments import read_assessments
 from vicious.metrics.moments import fit
@@ -265,3 +266,35 @@ def test_bootstrap_interval_covers_the_standard_error():
     assert low < values.mean() < high
     assert interval(values) == (low, high)
     assert interval(np.ones(5)) == (1.0, 1.0)
+
+
+def test_answers_are_measured_as_they_are_sent(study, prepared):
+    target = study / "h/target.safetensors"
+    schedule = Schedule(1, 16, 0.002, 0)
+    for outputs in ("label", "noise0.9"):
+        train_attack(prepared.folder, target, study / f"h/posthoc-{outputs}.safetensors", 10, 1, outputs, schedule, CPU)
+    told, _ = assess(study, prepared, "h", "posthoc")
+    label, frame = assess(study, prepared, "h", "posthoc-label")
+    noisy, noisy_frame = assess(study, prepared, "h", "posthoc-noise0.9")
+    assert label["outputs"] == "label"
+    assert label["accuracy"] == told["accuracy"]
+    assert label["calibration_error"] == pytest.approx(1 - label["accuracy"], abs=1e-6), "labels are told as certain"
+    assert frame["mse"].nunique() > 1
+    model = load_model(target, "target")[0]
+    images = torch.from_numpy(np.asarray(prepared.images("test")) / 255).float()
+    labels = torch.from_numpy(np.asarray(prepared.labels("test")))
+    with torch.no_grad():
+        probabilities = model(images).softmax(1)
+    assert told["calibration_error"] == pytest.approx(calibration_error(probabilities, labels), abs=1e-6)
+    assert noisy["accuracy"] < 0.9
+    pd.testing.assert_frame_equal(assess(study, prepared, "h", "posthoc-noise0.9")[1], noisy_frame)
+
+
+def test_a_gallery_shows_what_was_measured_noise_and_all(study, prepared):
+    target = study / "h/target.safetensors"
+    attack = study / "h/posthoc-noise0.5.safetensors"
+    train_attack(prepared.folder, target, attack, 10, 1, "noise0.5", Schedule(1, 16, 0.002, 0), CPU)
+    _, frame = assess(study, prepared, "h", "posthoc-noise0.5", gallery_images=40)
+    shown = np.load(study / "h/gallery-posthoc-noise0.5.npz", allow_pickle=False)
+    error = ((shown["originals"] / 255.0 - shown["reconstructions"] / 255.0) ** 2).mean((1, 2, 3))
+    np.testing.assert_allclose(error, frame["mse"], atol=2e-4)

@@ -70,7 +70,7 @@ def test_datasets_and_seeds_may_be_chosen_on_the_command_line(project):
     choice = ["datasets=[mnist,cifar10]", "scales={smoke: {seeds: [3, 4, 5]}}"]
     result = snakemake(project, "-n", "--cores", "1", "--config", "scale=smoke", *choice)
     assert result.returncode == 0, result.stderr
-    assert counts(result)["train_honest"] == 2 * 3 * 2, "in the study's own way, and by one other recipe"
+    assert counts(result)["train_honest"] == 2 * 3 + 2, "those, and the defence's own seed on MNIST, by two recipes"
 
 
 def test_tables_of_classes_and_of_attributes_are_planned_where_there_are_any(project):
@@ -84,10 +84,12 @@ def test_a_dataset_may_have_seeds_of_its_own(project):
     choice = ["datasets=[mnist,cifar10]", "scales={smoke: {overrides: {mnist: {seeds: [0, 1, 2]}}}}"]
     result = snakemake(project, "-n", "--cores", "1", "--config", "scale=smoke", *choice)
     assert result.returncode == 0, result.stderr
-    assert counts(result)["train_honest"] == (3 + 1) * 2
+    assert counts(result)["train_honest"] == 3 + 1 + 1, "and one by another recipe"
 
 
-@pytest.mark.parametrize("target", ["main", "tradeoff", "attribute_sets", "class_counts", "table2", "figure8"])
+@pytest.mark.parametrize(
+    "target", ["main", "tradeoff", "attribute_sets", "class_counts", "defense", "mitigations", "table2", "figure8"]
+)
 def test_experiments_tables_and_figures_are_targets(project, target):
     result = snakemake(project, "-n", "--cores", "1", "--config", "scale=smoke", "--", target)
     assert result.returncode == 0, result.stderr
@@ -153,7 +155,7 @@ def test_smoke_study_builds_everything_and_is_stable(built):
     assert len(summary) == 9
     assert summary["source"].eq("synthetic").all()
     assert summary[["mse", "psnr", "ssim", "risk", "risk95"]].notna().all().all()
-    for number in range(1, 11):
+    for number in range(1, 13):
         assert "synthetic stand-in" in (figures / f"table{number}.md").read_text(encoding="utf-8"), number
         assert json.loads((figures / f"table{number}.json").read_text())["inputs"]
 
@@ -169,24 +171,30 @@ BEFORE_RESULTS = ("fetch", "prepare", "fit_covariance", *TRAINING_RULES)
 @pytest.mark.parametrize(
     ("change", "named", "added"),
     [
-        # honest: 3 datasets, 2 class counts, 1 attribute set, an attack and an assessment of it for each; and 3 of another
-        # recipe, which are judged alone
+        # honest: 3 datasets, 2 class counts, 1 attribute set, an attack and an assessment of it for each
         (
             ["scales={smoke: {seeds: [0, 1]}}"],
             "seed 1",
-            {"train_honest": 9, "train_vicious": 10, "train_attack": 6, "assess_risk": 16, "evaluate_defense": 9},
+            {"train_honest": 6, "train_vicious": 10, "train_attack": 6, "assess_risk": 16},
         ),
+        (["scales={smoke: {beta_r: [1.0, 2.0]}}"], "vicious-logits-beta2", {"train_vicious": 3, "assess_risk": 3}),
         (
-            ["scales={smoke: {beta_r: [1.0, 2.0]}}"],
-            "vicious-logits-beta2",
-            {"train_vicious": 3, "assess_risk": 3, "evaluate_defense": 3},
+            ["scales={smoke: {defense: {evasion: [1.0, 2.0]}}}"],
+            "vicious-logits-beta1-evasion2",
+            {"train_vicious": 2, "assess_risk": 2, "evaluate_defense": 2},
+        ),
+        (["scales={smoke: {defense: {hidden: [shuffled, folded]}}}"], "folded", {"evaluate_defense": 2}),
+        (
+            ["scales={smoke: {mitigations: {outputs: [logits, top1, noise0.1, label]}}}"],
+            "label",
+            {"train_attack": 4, "assess_risk": 4},
         ),
         (
             ["datasets=[mnist,cifar100,celeba,fashion_mnist]"],
             "fashion_mnist",
             {
                 **{"fetch": 1, "prepare": 1, "fit_covariance": 1},
-                **{"train_honest": 2, "train_vicious": 2, "train_attack": 1, "assess_risk": 3, "evaluate_defense": 3},
+                **{"train_honest": 1, "train_vicious": 2, "train_attack": 1, "assess_risk": 3},
             },
         ),
     ],
@@ -223,7 +231,9 @@ def test_other_cores_and_fewer_datasets_give_the_same_bytes(built, tmp_path):
 @pytest.mark.slow
 def test_a_failed_training_is_a_failed_cell_everywhere_and_an_error_at_the_end(tmp_path):
     project = copy_project(tmp_path / "fails")
-    diverges = "scales={smoke: {overrides: {fashion_mnist: {learning_rate: 1.0e+30}}}}"
+    both = "{datasets: [fashion_mnist, mnist]}"
+    rate = "overrides: {fashion_mnist: {learning_rate: 1.0e+30}}"
+    diverges = f"scales={{smoke: {{defense: {both}, mitigations: {both}, {rate}}}}}"
     choice = ("scale=smoke", "datasets=[fashion_mnist,mnist]", diverges)
     result = snakemake(project, "--cores", "2", "--config", *choice)
     assert result.returncode != 0
@@ -238,8 +248,11 @@ def test_a_failed_training_is_a_failed_cell_everywhere_and_an_error_at_the_end(t
     assert rows.loc[rows["task"] == "fashion_mnist", "psnr_mean"].isna().all()
     assert rows.loc[rows["task"] == "mnist", "psnr_mean"].notna().all()
     left = counts(snakemake(project, "-n", "--cores", "1", "--config", *choice))
-    assert left == {"check_complete": 1, "all": 1, "total": 2}, "all else is built, failed cells and all"
-    assert not (project / "results/smoke/complete/main.txt").exists()
+    assert left == {"check_complete": 3, "all": 1, "total": 4}, "all else is built, failed cells and all"
+    for experiment in ("main", "defense", "mitigations"):
+        assert not (project / f"results/smoke/complete/{experiment}.txt").exists()
+    for name in ("table9", "table11", "table12", "figure13", "figure14", "figure15"):
+        assert "failed" in (figures / f"{name}.md").read_text(encoding="utf-8"), name
 
 
 def test_the_budget_counts_the_jobs_of_the_dag(project):
