@@ -1,7 +1,5 @@
 """Table 12 and figure 15: kinds of outputs in their order, what is compared with what, and the frontier."""
 
-import itertools
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -104,15 +102,6 @@ def test_frontier_holds_what_nothing_beats():
     points = [(90.0, 12.0), (90.0, 15.0), (85.0, 11.0), (80.0, 11.0), (80.0, 10.0), (95.0, 18.0), (90.0, 12.0)]
     assert figure15.frontier(points) == [(80.0, 10.0), (85.0, 11.0), (90.0, 12.0), (95.0, 18.0)]
     assert figure15.frontier([]) == []
-
-
-def test_markers_are_moved_no_more_than_needed():
-    generator = np.random.default_rng(0)
-    centres = [(float(x), float(y)) for x, y in generator.integers(0, 4, (30, 2))]
-    moves = figure15.aside(centres, 1.5)
-    placed = [(x + move, y) for (x, y), move in zip(centres, moves, strict=True)]
-    assert all(np.hypot(a[0] - b[0], a[1] - b[1]) >= 1.5 - 1e-6 for a, b in itertools.combinations(placed, 2))
-    assert figure15.aside([(0, 0), (0, 0), (0, 0), (0, 2), (9, 9)], 2.0) == [0, 2, -2, 0, 0]
 
 
 def test_figure_has_the_same_bytes_twice(made_up, written):

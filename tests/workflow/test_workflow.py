@@ -251,7 +251,7 @@ def test_a_failed_training_is_a_failed_cell_everywhere_and_an_error_at_the_end(t
     assert left == {"check_complete": 3, "all": 1, "total": 4}, "all else is built, failed cells and all"
     for experiment in ("main", "defense", "mitigations"):
         assert not (project / f"results/smoke/complete/{experiment}.txt").exists()
-    for name in ("table9", "table11", "table12", "figure13", "figure14", "figure15"):
+    for name in ("table9", "table11", "table12", "figure13", "figure14", "figure15", "figure16"):
         assert "failed" in (figures / f"{name}.md").read_text(encoding="utf-8"), name
 
 

@@ -11,13 +11,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator, ScalarFormatter
+from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
 from vicious.defense.combined import NAME as COMBINED
 from vicious.defense.thresholds import SPREADS
-from vicious.report import adaptive, frames
+from vicious.report import adaptive, frames, heights
 from vicious.report.adaptive import Block, Server
 from vicious.report.frames import Cell
+from vicious.report.heights import Ruler
 from vicious.report.judged import SHOWN, words
 from vicious.report.style import (
     ALL_SYNTHETIC,
@@ -25,7 +26,6 @@ from vicious.report.style import (
     DOUBLE,
     GREY,
     NOTE_LINE,
-    PALE,
     RISK95,
     SMALL,
     failure_lines,
@@ -42,13 +42,10 @@ _ROW = 1.35
 """Height, in inches, of a row of panels."""
 _MARKERS = {"shuffled": "D", "folded": "s"}
 """Of hidden codes; others get a cross."""
-_ORDERS = 30.0
-"""Values beyond this have an axis that is logarithmic beyond the threshold."""
 _LEAST = {"psnr": 0.1, "risk95": 0.01}
 """Least width of an axis, in its units: smaller differences mean nothing."""
 _APART = 0.075
 """Least distance of two weights above a panel, as a share of its width."""
-_DASHED = (0, (4, 2))
 
 
 @dataclass(frozen=True)
@@ -73,14 +70,13 @@ def points(block: Block, detector: str, n: int) -> list[Point]:
         detector: whose verdicts.
         n: number of user images.
     """
-    honest = _scores(block.honest, detector, n)["score"].dropna().to_numpy(dtype=float)
-    spread = float(honest.std(ddof=1)) if len(honest) > 1 else 0.0
-    if not spread > 0:
+    ruler = Ruler.of(_scores(block.honest, detector, n)["score"])
+    if ruler is None:
         return []
     found = []
     for server in block.vicious:
-        models = _scores(server, detector, n).groupby("seed", sort=True)["score"].mean().to_numpy(dtype=float)
-        found.append(Point(server, frames.cell((models - honest.mean()) / spread, len(models))))
+        models = ruler.heights(_scores(server, detector, n)).to_numpy(dtype=float)
+        found.append(Point(server, frames.cell(models, len(models))))
     return found
 
 
@@ -109,11 +105,11 @@ def figure14(summary: pd.DataFrame, scores: pd.DataFrame) -> Figure:
         for row, block in zip(axes, found, strict=True):
             for ax, measure in zip(row, _PANELS, strict=True):
                 _draw(ax, block, measure, n)
-            _scale(row[0], _heights(block, n))
+            heights.scale(row[0], _heights(block, n))
             row[0].set_ylabel(_name(block, found, once), fontsize=SMALL)
         for ax, text in zip(axes[-1], _PANELS.values(), strict=True):
             ax.set_xlabel(text, labelpad=2)
-        figure.supylabel(f"standard deviations above honest verdicts, n = {n:,}", fontsize=8)
+        figure.supylabel(heights.label(n, len(found)), fontsize=8)
         figure.legend(
             handles=handles,
             title="; ".join(titles) or None,
@@ -131,6 +127,7 @@ def caption(summary: pd.DataFrame, scores: pd.DataFrame) -> str:
     failed = [*adaptive.failures(found, DETECTORS), *_unscaled(found, n)]
     note = f" Without a result: {'; '.join(failed)}." if failed else ""
     codes = _codes(found)
+    axes = ((block.dataset, _heights(block, n)) for block in found)
     evading = (
         " Joined from the vicious server that knows nothing (0) by growing weight, above the panels, of its penalty against "
         "linear decodability."
@@ -149,7 +146,7 @@ def caption(summary: pd.DataFrame, scores: pd.DataFrame) -> str:
         "honest models of the same dataset, in standard deviations of these verdicts. Dashed: the thresholds of a user who has honest models "
         f"only, {SPREADS:g} and -{SPREADS:g}, beyond which a model is vicious, or odd. Vertical line: the post-hoc attack on honest models, what an honest model gives away anyway; "
         f"further right is worse for privacy.{evading}{hidden} Points: {frames.spread(attacks)}; bars: standard deviation, none for a single seed. "
-        f"{_models(found)}{_axis(found, n)} {adaptive.settings(summary, found)}{note}"
+        f"{_models(found)}{heights.axis_words(axes)} {adaptive.settings(summary, found)}{note}"
     )
 
 
@@ -189,9 +186,7 @@ def _heights(block: Block, n: int) -> list[float]:
 
 
 def _draw(ax: Axes, block: Block, measure: str, n: int) -> None:
-    ax.axhline(0, color=PALE, linewidth=0.6, zorder=0)
-    for threshold in (SPREADS, -SPREADS):
-        ax.axhline(threshold, color=GREY, linewidth=0.8, linestyle=_DASHED, zorder=1)
+    heights.draw_thresholds(ax)
     honest = block.honest.attack.cell(measure)
     if math.isfinite(honest.mean):
         ax.axvline(honest.mean, color=COLOURS["honest"], linewidth=1.0, zorder=1)
@@ -232,9 +227,9 @@ def _known(point: Point, measure: str) -> bool:
 
 def _bars(ax: Axes, shown: Sequence[Point], measure: str, look: dict[str, Any]) -> None:
     """Points with thin bars of one standard deviation, where there is one."""
-    places, heights = [point.server.attack.cell(measure) for point in shown], [point.height for point in shown]
-    x, y = ([cell.mean for cell in cells] for cells in (places, heights))
-    across, up = (_spread(cells) for cells in (places, heights))
+    places, verdicts = [point.server.attack.cell(measure) for point in shown], [point.height for point in shown]
+    x, y = ([cell.mean for cell in cells] for cells in (places, verdicts))
+    across, up = (_spread(cells) for cells in (places, verdicts))
     ax.errorbar(x, y, xerr=across, yerr=up, linewidth=0.9, elinewidth=0.5, **({"markersize": 3.5} | look))
 
 
@@ -294,27 +289,6 @@ def apart(shares: dict[str, float], least: float = _APART) -> dict[str, float]:
     return dict(zip(names, places, strict=True))
 
 
-def _scale(ax: Axes, heights: Sequence[float]) -> None:
-    """An axis with the thresholds on it; logarithmic beyond them where values differ by orders."""
-    low, high = min([-SPREADS, *heights]), max([SPREADS, *heights])
-    if not _logarithmic(heights):
-        edge = 0.12 * (high - low)
-        ax.set_ylim(low - edge, high + edge)
-        ax.yaxis.set_major_locator(MaxNLocator(4))
-        return
-    ax.set_yscale("symlog", linthresh=SPREADS)
-    ax.set_ylim(low * 2 - 1, high * 2)
-    top = math.ceil(math.log10(max(-low, high)))
-    ticks = [sign * 10.0**power for sign in (-1, 1) for power in range(1, top + 1, max(1, top // 2))]
-    ax.yaxis.set_major_locator(FixedLocator([0.0, *(tick for tick in ticks if low * 2 - 1 <= tick <= high * 2)]))
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}".replace("-", "−")))
-    ax.yaxis.set_minor_locator(NullLocator())
-
-
-def _logarithmic(heights: Iterable[float]) -> bool:
-    return max(map(abs, heights), default=0.0) > _ORDERS
-
-
 def _name(block: Block, found: Sequence[Block], once: bool) -> str:
     """The title beside a row of panels, in short lines."""
     mark = frames.STAND_IN.split() if block.source == "synthetic" and not once else []
@@ -327,10 +301,9 @@ def _legend(found: Sequence[Block]) -> list[Line2D]:
     look: dict[str, Any] = {"marker": "o", "markersize": 3.5, "linewidth": 0.9}
     handles = [Line2D([], [], color=SHOWN[name], label=words(name), **look) for name in DETECTORS if name in judged]
     handles += [Line2D([], [], color=GREY, label=f"code {code}", **_hollow(code)) for code in _codes(found)]
-    threshold = f"user's thresholds (±{SPREADS:g})"
     return [
         *handles,
-        Line2D([], [], color=GREY, linewidth=0.8, linestyle=_DASHED, label=threshold),
+        heights.thresholds_handle(),
         Line2D([], [], color=COLOURS["honest"], linewidth=1.0, label="honest, post-hoc attack"),
     ]
 
@@ -367,8 +340,3 @@ def _models(found: Iterable[Block]) -> str:
         for block in found
     )
     return frames.listed("Models judged", counts)
-
-
-def _axis(found: Iterable[Block], n: int) -> str:
-    names = [frames.title(block.dataset) for block in found if _logarithmic(_heights(block, n))]
-    return f" Vertical axis logarithmic beyond {SPREADS:g}: {', '.join(names)}." if names else ""

@@ -72,4 +72,5 @@ PRODUCTS: dict[str, Product] = {
     "figure13": Product("ROC curves of the detectors", "defense", ("summary", "detection")),
     "figure14": Product("what it costs a server to go undetected", "defense", ("summary", "detection")),
     "figure15": Product("accuracy against reconstruction under mitigations", "mitigations", ("summary",)),
+    "figure16": Product("score distributions of every detector", "defense", ("summary", "detection")),
 }

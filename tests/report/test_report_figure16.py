@@ -1,0 +1,178 @@
+"""Figure 16: every detector's verdict on every model."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.text import Text
+
+from vicious.defense.combined import combined
+from vicious.errors import MixedResultsError
+from vicious.report import figure16, style
+
+
+@pytest.fixture
+def many(servers):
+    """Scores as many as those of the pilot."""
+
+    def scores(datasets, detectors, seeds, evasion, recipes):
+        found = servers.detection(
+            datasets, seeds, numbers=(1000,), detectors=detectors, evasion=evasion, recipes=recipes
+        )
+        return pd.concat([found, combined(found)], ignore_index=True)
+
+    return scores
+
+
+def _words(figure):
+    return " ".join(text.get_text() for text in figure.findobj(Text))
+
+
+def _dots(ax):
+    """Places (m, 2) of all dots by group, in data coordinates."""
+    found = {}
+    for line in ax.lines:
+        if line.get_linestyle() == "None":
+            (group,) = [name for name in figure16.GROUPS if _is(line, name)]
+            found.setdefault(group, []).append(line.get_xydata())
+    return {group: np.vstack(parts) for group, parts in found.items()}
+
+
+def _is(line, group):
+    look = figure16.GROUPS[group]
+    face = look.get("markerfacecolor", look["color"])
+    return (line.get_color(), line.get_marker(), line.get_markerfacecolor()) == (look["color"], look["marker"], face)
+
+
+def test_each_model_has_a_height_for_each_detector(servers):
+    scores = servers.detection(("mnist",))
+    found = figure16.models(scores, 200)
+    counts = found.loc[found["detector"] == "entropy", "group"].value_counts().to_dict()
+    assert counts == {"honest": 3, "other honest recipe": 1, "vicious": 6, "evading": 2, "hiding": 2}
+    here = scores.loc[(scores["detector"] == "entropy") & (scores["n_user"] == 200)]
+    honest = here.loc[(here["role"] == "honest") & (here["recipe"] == ""), "score"]
+    plain = here.loc[here["recipe"] == "plain", "score"]
+    (height,) = found.loc[(found["detector"] == "entropy") & (found["recipe"] == "plain"), "height"]
+    assert height == pytest.approx((plain.mean() - honest.mean()) / honest.std())
+
+
+def test_a_code_that_is_hidden_and_evades_hides(servers):
+    scores = servers.detection(("mnist",))
+    scores.loc[scores["hidden"] == "folded", "evasion"] = 1.0
+    found = figure16.models(scores, 200)
+    assert set(found.loc[found["hidden"] == "folded", "group"]) == {"hiding"}
+
+
+def test_every_model_is_a_dot_of_its_group(made_up, servers):
+    names = ("celeba", "mnist")
+    drawn = figure16.figure16(servers.summary(made_up, names), servers.detection(names))
+    found = figure16.models(servers.detection(names), 200)
+    assert [ax.get_ylabel() for ax in drawn.axes] == ["MNIST", "CelebA"]
+    for ax, dataset in zip(drawn.axes, ("mnist", "celeba"), strict=True):
+        here = found.loc[found["dataset"] == dataset]
+        for group, places in _dots(ax).items():
+            assert sorted(places[:, 1]) == pytest.approx(sorted(here.loc[here["group"] == group, "height"]))
+
+
+def test_groups_stand_side_by_side_within_their_column(made_up, many):
+    detectors = [f"detector_{number}" for number in range(11)]
+    scores = many(("mnist", "cifar10"), detectors, 5, (0.1, 0.3, 1.0), ("plain", "wider", "deeper"))
+    drawn = figure16.figure16(made_up.summary(), scores)
+    slot = figure16._COLUMN / len(figure16.GROUPS)
+    for ax in drawn.axes:
+        for index, group in enumerate(figure16.GROUPS):
+            x = _dots(ax)[group][:, 0]
+            inside = x - np.round(x) + figure16._COLUMN / 2
+            assert (inside >= index * slot).all()
+            assert (inside <= (index + 1) * slot).all()
+
+
+@pytest.mark.parametrize(
+    ("datasets", "detectors", "seeds", "evasion"),
+    [(3, 11, 5, (0.1, 0.3, 1.0)), (6, 7, 1, (1.0,)), (1, 3, 1, ())],
+)
+def test_all_text_is_legible_and_inside(made_up, servers, many, datasets, detectors, seeds, evasion):
+    names = made_up.ALL[:datasets]
+    scores = many(names, [f"detector_of_name_{number}" for number in range(detectors)], seeds, evasion, ("plain",))
+    drawn = figure16.figure16(servers.summary(made_up, names, synthetic=names[1:]), scores)
+    drawn.draw_without_rendering()
+    used = drawn.get_tightbbox()
+    assert min(used.x0, used.y0) >= 0
+    assert (used.size <= drawn.get_size_inches()).all()
+    assert min(text.get_fontsize() for text in drawn.findobj(Text) if text.get_text()) >= style.SMALL
+    ticks = [text for text in drawn.axes[-1].get_xticklabels() if text.get_visible()]
+    assert len(ticks) == detectors + (datasets > 1)
+    boxes = [text.get_window_extent() for text in drawn.axes[0].texts]
+    assert not any(a.overlaps(b) for place, a in enumerate(boxes) for b in boxes[:place])
+
+
+def test_caption_tells_what_a_dot_is(made_up, servers):
+    names = ("mnist", "celeba")
+    scores = servers.detection(names)
+    told = figure16.caption(servers.summary(made_up, names, synthetic=("celeba",)), scores)
+    for part in (
+        "its mean score over 4 samples of n = 200 of the user's own images",
+        "Other recipes: plain.",
+        "weight of the penalty against linear decodability: 0.1, 1.",
+        "Hidden codes: folded, shuffled.",
+        "Models judged: 3 honest, 1 other honest recipe, 6 vicious, 2 evading, 2 hiding.",
+        "Data: official (MNIST); synthetic stand-in (CelebA).",
+        "beta_R = 0.3, 1.",
+    ):
+        assert part in told
+    assert "ailed" not in told
+    assert "n/a" not in told
+
+
+def test_without_adaptive_servers_nothing_is_said_of_them(made_up, servers):
+    summary = servers.summary(made_up, ("mnist",), 1, evasion=())
+    scores = servers.detection(("mnist",), 1, evasion=(), hidden=(), recipes=())
+    words = _words(figure16.figure16(summary, scores)) + figure16.caption(summary, scores)
+    for part in ("evading", "Evading", "hiding", "Hidden", "recipe"):
+        assert part not in words
+
+
+def test_what_failed_is_told(made_up, servers):
+    failed = [("mnist", "own_decoder", "vicious, folded", 0), ("mnist", "own_decoder", "vicious", 1)]
+    scores = servers.detection(("mnist",), failed=failed)
+    scores.loc[(scores["detector"] == "effective_rank") & (scores["role"] == "honest"), "score"] = 0.1
+    scores.loc[scores["detector"] == "entropy", ["score", "status"]] = [np.nan, "failed"]
+    summary = servers.summary(made_up, ("mnist",), failed=(("mnist", "honest", 1),))
+    drawn = [text.get_text() for text in figure16.figure16(summary, scores).axes[0].texts]
+    assert drawn == ["3 failed", "n/a", "failed"]
+    told = figure16.caption(summary, scores)
+    for part in (
+        "n/a: MNIST: honest verdicts by effective rank do not vary",
+        "MNIST, vicious: no score by own decoder for 2 of 6 models",
+        "MNIST, vicious: no score by entropy for 6 of 6 models",
+        "MNIST, hiding: no score by own decoder for 1 of 2 models",
+        "MNIST, honest (logits), seed 1: loss is not finite",
+    ):
+        assert part in told
+
+
+def test_a_detector_of_other_datasets_only_says_so(made_up, servers):
+    scores = servers.detection(("mnist", "cifar10"))
+    scores = scores.loc[(scores["dataset"] == "mnist") | (scores["detector"] != "entropy")]
+    drawn = figure16.figure16(servers.summary(made_up, ("mnist", "cifar10")), scores)
+    assert [[text.get_text() for text in ax.texts] for ax in drawn.axes] == [[], ["not run"]]
+
+
+def test_without_honest_models_there_is_no_measure(made_up, servers):
+    scores = servers.detection(("mnist",))
+    scores = scores.loc[scores["role"] == "vicious"]
+    drawn = figure16.figure16(servers.summary(made_up, ("mnist",)), scores)
+    assert [text.get_text() for text in drawn.axes[0].texts] == ["n/a"] * 4
+
+
+def test_scores_of_other_studies_are_refused(made_up, servers):
+    with pytest.raises(MixedResultsError, match="the summary has no cifar10"):
+        figure16.figure16(servers.summary(made_up, ("mnist",)), servers.detection(("mnist", "cifar10")))
+
+
+def test_files_have_the_same_bytes_twice(made_up, servers, tmp_path):
+    servers.summary(made_up, ("mnist",)).to_csv(tmp_path / "defense.csv", index=False)
+    servers.detection(("mnist",)).to_csv(tmp_path / "detection.csv", index=False)
+    inputs = tmp_path / "defense.csv", tmp_path / "detection.csv"
+    one, two = (figure16.write(*inputs, tmp_path / name) for name in ("a", "b"))
+    assert [path.name for path in one] == [f"figure16{end}" for end in (".pdf", ".png", ".md")]
+    assert [path.read_bytes() for path in one] == [path.read_bytes() for path in two]
