@@ -34,6 +34,14 @@ def test_all_text_is_legible_and_inside(made_up, servers):
     assert [text.get_text() for text in drawn.axes[0].texts] == ["1", "0.1", "0"]
 
 
+def test_a_single_dataset_leaves_room_for_the_vertical_title(made_up, servers):
+    drawn = figure14.figure14(servers.summary(made_up, ("mnist",)), servers.detection(("mnist",), numbers=(1000,)))
+    drawn.draw_without_rendering()
+    used = drawn.get_tightbbox()
+    assert used.y0 >= 0
+    assert used.y1 <= drawn.get_size_inches()[1]
+
+
 def test_weights_stand_apart_in_their_order():
     places = figure14.apart({"0": 0.8, "0.1": 0.8, "0.3": 0.79, "1": 0.2}, least=0.1)
     assert list(places) == ["1", "0.3", "0", "0.1"]
