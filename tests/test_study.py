@@ -33,7 +33,7 @@ def test_every_scale_has_every_experiment(params, scale):
         assert cells, experiment
         assert len(set(cells)) == len(cells)
         joint = {cell.attack for cell in cells if cell.model.role != "honest"} == {"joint"}
-        assert joint == (experiment != "mitigations")
+        assert joint == (experiment not in ("defense", "mitigations"))
 
 
 def test_paper_scale_is_the_whole_grid(params):
@@ -92,8 +92,17 @@ def test_detectors_judge_models_that_are_trained(params):
 def test_a_hidden_code_is_no_training_of_its_own(params):
     smoke = at(params, "smoke")
     hidden = [one for one in study.judged(smoke) if one.model.hidden]
-    assert {str(one.model) for one in hidden} == {"vicious-logits-beta1-shuffled"}
-    assert {str(one.model.trained) for one in hidden} == {"vicious-logits-beta1"}
+    names = {"vicious-logits-beta1", "vicious-logits-beta1-evasion1"}
+    assert {str(one.model) for one in hidden} == {f"{name}-shuffled" for name in names}
+    assert {str(one.model.trained) for one in hidden} == names
+
+
+def test_adaptive_servers_are_attacked_as_they_train_and_afterwards(params):
+    pilot = at(params, "pilot")
+    attacks = {
+        (cell.model.evasion, cell.attack) for cell in study.cells(pilot, "defense") if cell.model.role == "vicious"
+    }
+    assert attacks == {(weight, attack) for weight in (0.0, 0.1, 0.3, 1.0) for attack in ("joint", "posthoc-logits")}
 
 
 def test_names_of_models_differ_and_tell_how_they_came_about(params):

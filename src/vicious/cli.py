@@ -226,7 +226,12 @@ def _check_complete(a: Arguments) -> None:
     from vicious.files import write_text
     from vicious.metrics.summary import check_complete
 
-    write_text(a.out, f"{check_complete(a.summary)} cells, none failed\n")
+    verdicts = []
+    if a.scores is not None:
+        from vicious.defense.collect import failed_verdicts
+
+        verdicts = failed_verdicts(a.scores)
+    write_text(a.out, f"{check_complete(a.summary, verdicts)} cells, none failed\n")
 
 
 def _summarize_defense(a: Arguments) -> None:
@@ -359,6 +364,7 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = command("check-complete", _check_complete, "exit with an error if a cell of a summary failed")
     sub.add_argument("summary", type=Path, help="CSV written by summarize")
+    sub.add_argument("--scores", type=Path, help="CSV written by summarize-defense, whose verdicts count too")
     sub.add_argument("--out", type=Path, required=True, help="text file to write if none failed")
 
     sub = command("summarize-defense", _summarize_defense, "join all detector scores, and how they separate", "scores")

@@ -118,9 +118,11 @@ def judged(params: Params) -> list[Training]:
     found = [Training(cell.task, cell.model, cell.seed) for cell in cells(params, "defense")]
     for task in _tasks(params, block.datasets):
         others = [replace(HONEST, recipe=recipe) for recipe in block.recipes]
-        others += [
-            replace(_adaptive(params, task, outputs), hidden=code) for outputs in block.outputs for code in block.hidden
-        ]
+        for outputs in block.outputs:
+            adaptive = [
+                replace(_adaptive(params, task, outputs), evasion=weight) for weight in (0.0, *block.evasion[-1:])
+            ]
+            others += [replace(model, hidden=code) for model in adaptive for code in block.hidden]
         found += [Training(task, model, seed) for model in others for seed in block.variant_seeds]
     return list(dict.fromkeys(found))
 
@@ -171,9 +173,11 @@ def _defense(params: Params) -> Iterator[Cell]:
     for task in _tasks(params, block.datasets):
         for outputs in block.outputs:
             yield from _block(task, outputs, params.cell(task.dataset).beta_c, block.beta_r, block.seeds)
-            for weight in block.evasion:
+            # The joint attack runs after a target model that changes; one trained afterwards may read more.
+            for weight in (0.0, *block.evasion):
                 model = replace(_adaptive(params, task, outputs), evasion=weight)
-                yield from (Cell(task, model, "joint", seed) for seed in block.variant_seeds)
+                for attack in ("joint", f"posthoc-{outputs}"):
+                    yield from (Cell(task, model, attack, seed) for seed in block.variant_seeds)
 
 
 def _mitigations(params: Params) -> Iterator[Cell]:

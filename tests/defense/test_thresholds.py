@@ -27,7 +27,7 @@ def scores(rows):
     )
 
 
-HONEST = [("mnist", "honest", "", seed, (0.1 + 0.01 * seed, 0.12 + 0.01 * seed)) for seed in range(4)]
+HONEST = [("mnist", "honest", "", seed, tuple(0.1 + 0.01 * seed + np.array([0, 0.001, 0.002]))) for seed in range(4)]
 
 
 def test_the_thresholds_are_three_deviations_from_the_mean():
@@ -82,9 +82,22 @@ def test_thresholds_carry_over_between_datasets():
 def test_one_honest_model_holds_nothing_out_and_none_gives_no_threshold():
     found = called(scores([HONEST[0], ("mnist", "vicious", "", 0, (0.9, 0.9))]))
     assert found["group"].tolist() == ["vicious"]
+    one_sample = [(*model[:-1], model[-1][:1]) for model in HONEST]
+    assert called(scores(one_sample)).empty, "the only references are verdicts on the same images"
     assert called(scores([("mnist", "vicious", "", 0, (0.9, 0.9))])).empty
 
 
-def test_failed_verdicts_are_left_out():
-    frame = scores([*HONEST, ("mnist", "vicious", "", 0, (0.9, np.nan))])
-    assert called(frame).set_index("group").loc["vicious", "share"] == 1
+def test_a_verdict_is_not_judged_by_one_on_the_same_images():
+    # The second sample of images looks odd under every model: a threshold from the other samples calls it vicious.
+    honest = [("mnist", "honest", "", seed, (0.1 + 0.01 * seed, 0.9, 0.1, 0.12)) for seed in range(4)]
+    assert called(scores(honest)).set_index("group").loc[HELD_OUT, "share"] == pytest.approx(1 / 4)
+
+
+def test_failed_verdicts_call_nothing_and_are_counted():
+    frame = scores(
+        [*HONEST, ("mnist", "vicious", "", 0, (0.9, np.nan)), ("mnist", "honest", "plain", 0, (np.nan,) * 3)]
+    )
+    found = called(frame).set_index("group")
+    assert found.loc["vicious", ["verdicts", "failed", "share", "outside"]].tolist() == [2, 1, 0.5, 0.5]
+    assert found.loc["honest, plain", ["verdicts", "failed"]].tolist() == [3, 3]
+    assert np.isnan(found.loc["honest, plain", "share"])

@@ -82,7 +82,10 @@ def test_the_attack_model_reads_as_much_as_it_is_built_for(outputs, multilabel):
 def test_an_attacker_who_is_told_probabilities_reads_their_logarithms_too():
     p = torch.from_numpy(sent("probabilities"))
     np.testing.assert_allclose(readable(p, "probabilities")[:, 7:], np.log(p.numpy()))
-    assert readable(torch.zeros(1, 1), "label")[0, 1].item() == pytest.approx(np.log(LEAST))
+    assert readable(torch.zeros(1, 1), "temperature0.1")[0, 1].item() == pytest.approx(np.log(LEAST))
+    cut = torch.tensor([[0.0, 1e-30, 0.5]])
+    np.testing.assert_allclose(readable(cut, "top2"), [[0, 1e-30, 0.5, 0, np.log(1e-30), np.log(0.5)]], rtol=1e-5)
+    np.testing.assert_allclose(readable(cut, "noise0.1")[:, 3:], np.log(cut.numpy() + 0.1), rtol=1e-5)
     assert readable(p, "softmax") is p
 
 
@@ -109,6 +112,8 @@ def test_names(name, expected):
         ("top1.5", "whole number"),
         ("round17", "at most 16 bits"),
         ("noise-1", "names no outputs"),
+        ("noise0.10", "write the number as 0.1"),
+        ("top03", "write the number as 3"),
     ],
 )
 def test_what_is_no_kind_of_outputs_is_refused(name, words):

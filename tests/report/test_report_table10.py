@@ -14,6 +14,7 @@ def called(datasets=("mnist", "celeba"), numbers=(50, 200)):
         [
             {"dataset": dataset, "detector": detector, "n_user": n, "reference": reference, "group": group}
             | {"models": 3, "references": 5, "share": share if dataset == reference else share / 2, "outside": share}
+            | {"verdicts": 15, "failed": 0}
             for dataset in datasets
             for detector in ("linear_decodability", "entropy")
             for n in numbers

@@ -118,14 +118,18 @@ rule per_class:
 
 rule check_complete:
     input:
-        rules.summarize.output.summary,
+        unpack(scores_too),
+        summary=rules.summarize.output.summary,
     output:
         COMPLETE,
     log:
         f"{LOGS}/check_complete-{{experiment}}.log",
     params:
-        code=code_hash("vicious.metrics.summary"),
+        scores=lambda wildcards, input: (
+            f"--scores {input.scores}" if "scores" in input.keys() else ""
+        ),
+        code=code_hash("vicious.metrics.summary", "vicious.defense.collect"),
     message:
         "Look for failed cells in {wildcards.experiment}"
     shell:
-        "vicious check-complete {input:q} --out {output:q} 2> {log:q}"
+        "vicious check-complete {input.summary:q} {params.scores} --out {output:q} 2> {log:q}"

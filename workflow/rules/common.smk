@@ -138,6 +138,13 @@ def judged(file):
     )
 
 
+def scores_too(wildcards):
+    """The detectors' scores, where an experiment has them: a verdict may fail too."""
+    if wildcards.experiment != "defense":
+        return {}
+    return {"scores": f"{SUMMARIES}/detection.csv"}
+
+
 def fetch_options(wildcards):
     """Command-line options of a fetch: what to verify, or how much to draw."""
     if STUDY.source == "synthetic":

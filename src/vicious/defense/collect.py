@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from vicious.defense.combined import NAME as COMBINED
 from vicious.defense.combined import combined
 from vicious.defense.groups import HONEST, MODEL, VICIOUS, names
 from vicious.defense.thresholds import called
@@ -31,9 +32,11 @@ def tpr_at_fpr(honest: NDArray[Any], vicious: NDArray[Any], fpr: float = 0.05) -
 def separation(scores: pd.DataFrame, resamples: int = 1000, seed: int = 0) -> pd.DataFrame:
     """AUROC and TPR at 5% FPR per dataset, detector, number of user images and kind of vicious server, with 95% intervals.
 
-    Honest models of another recipe are left out. A model's score is its mean over draws; the interval resamples models,
-    never draws of one model. With fewer than two models of a kind there is no interval. ``server`` is the group of the
-    vicious models (:mod:`vicious.defense.groups`): ``vicious``, and those of adaptive servers.
+    Both are over verdicts: a verdict is the score of one sample of user images, since a user has no more than one. The interval
+    resamples models, each with all its verdicts, never verdicts of one model; with fewer than two models of a kind there is
+    none. Honest models of another recipe are left out. ``server`` is the group of the vicious models
+    (:mod:`vicious.defense.groups`): ``vicious``, and those of adaptive servers. ``failed`` counts models of which a verdict has no
+    score; the others count those with one.
 
     Args:
         scores: rows as written by :func:`evaluate_defense`, of several models.
@@ -41,32 +44,60 @@ def separation(scores: pd.DataFrame, resamples: int = 1000, seed: int = 0) -> pd
     rows: list[dict[str, Any]] = []
     named = scores.assign(group=names(scores))
     for key, block in named.groupby(["dataset", "detector", "n_user"], sort=False):
-        models = block.groupby(["group", *MODEL], dropna=False, sort=False)["score"].mean().reset_index()
-        honest = models.loc[models["group"] == HONEST]
-        for server in dict.fromkeys([VICIOUS, *models.loc[models["role"] == "vicious", "group"]]):
+        honest = block.loc[block["group"] == HONEST]
+        for server in dict.fromkeys([VICIOUS, *block.loc[block["role"] == "vicious", "group"]]):
             row = dict(zip(("dataset", "detector", "n_user"), key, strict=True)) | {"server": server}
-            # The same honest models are drawn for every server.
-            generator = np.random.default_rng(seed)
-            rows.append(row | _separation(honest, models.loc[models["group"] == server], resamples, generator))
+            rows.append(row | _separation(honest, block.loc[block["group"] == server], resamples, seed))
     columns = ["dataset", "detector", "n_user", "server", "honest_models", "vicious_models", "failed"]
     return pd.DataFrame(rows, columns=[*columns, "auroc", "auroc_low", "auroc_high", "tpr_at_5fpr"])
 
 
-def _separation(
-    honest_models: pd.DataFrame, vicious_models: pd.DataFrame, resamples: int, generator: np.random.Generator
-) -> dict[str, Any]:
-    honest, vicious = (models["score"].dropna().to_numpy() for models in (honest_models, vicious_models))
-    failed = len(honest_models) + len(vicious_models) - len(honest) - len(vicious)
-    row: dict[str, Any] = {"honest_models": len(honest), "vicious_models": len(vicious), "failed": failed}
-    if len(honest) and len(vicious):
-        row |= {"auroc": auroc(honest, vicious), "tpr_at_5fpr": tpr_at_fpr(honest, vicious)}
+def _separation(honest_scores: pd.DataFrame, vicious_scores: pd.DataFrame, resamples: int, seed: int) -> dict[str, Any]:
+    honest, vicious = (_verdicts(scores) for scores in (honest_scores, vicious_scores))
+    failed = pd.concat([honest_scores, vicious_scores]).groupby(list(MODEL), dropna=False)["score"].apply(_lacks)
+    row: dict[str, Any] = {"honest_models": len(honest), "vicious_models": len(vicious), "failed": int(failed.sum())}
+    if not honest or not vicious:
+        return row
+    each = np.array([[auroc(one, other) for other in vicious] for one in honest])
+    row |= {"auroc": each.mean(), "tpr_at_5fpr": tpr_at_fpr(np.concatenate(honest), np.concatenate(vicious))}
     if len(honest) > 1 and len(vicious) > 1:
-        samples = [
-            auroc(generator.choice(honest, len(honest)), generator.choice(vicious, len(vicious)))
-            for _ in range(resamples)
-        ]
-        row["auroc_low"], row["auroc_high"] = np.quantile(samples, [0.025, 0.975])
+        generator = np.random.default_rng(seed)
+        drawn = ([generator.integers(size, size=size) for size in each.shape] for _ in range(resamples))
+        means = [each[np.ix_(*models)].mean() for models in drawn]
+        row["auroc_low"], row["auroc_high"] = np.quantile(means, [0.025, 0.975])
     return row
+
+
+def _verdicts(scores: pd.DataFrame) -> list[NDArray[np.float64]]:
+    """The scores of each model's verdicts; a model without any is left out."""
+    models = scores.dropna(subset=["score"]).groupby(list(MODEL), dropna=False, sort=False)["score"]
+    return [verdicts.to_numpy(dtype=np.float64) for _, verdicts in models]
+
+
+def _lacks(scores: "pd.Series[float]") -> bool:
+    return bool(scores.isna().any())
+
+
+def failed_verdicts(file: Path) -> list[str]:
+    """A line for each model and reason why verdicts in a detection.csv have no score.
+
+    Raises:
+        DataError: the file is damaged.
+    """
+    scores = _read(file)
+    try:
+        failed = scores.loc[scores["score"].isna() & (scores["detector"] != COMBINED)]
+        failed = failed.assign(group=names(failed))
+        counts = (
+            failed.groupby(["task", "group", "beta_r", "seed", "reason"], sort=False).size().reset_index(name="count")
+        )
+    except KeyError as error:
+        raise DataError(f"{file} lacks the column {error}: delete it and run `snakemake` again") from None
+    return [
+        f"{row['task']}, {row['group']} (beta_R {row['beta_r']:g}), seed {row['seed']}: {row['count']} verdicts without a "
+        f"score: {row['reason']}"
+        for row in counts.to_dict("records")
+    ]
 
 
 def collect_detection(files: Iterable[Path], scores_out: Path, separation_out: Path, called_out: Path) -> None:

@@ -1,8 +1,9 @@
 """Distance correlation: whether images of one class that look alike have logits alike.
 
-Reasoning: a code need not be linear for the server's decoder, but close codes must mean close images, or no decoder learns it. So
-within each predicted class the distances between logits are compared with those between images. A server that lets the
-logits of each class change places, which blinds any linear decoder, does not change them.
+Reasoning: a code need not be linear for the server's decoder, but a network that learns to write and to read it will give like images
+like codes. So within each predicted class the distances between logits are compared with those between images. A server that
+lets the logits of each class change places, which blinds a linear decoder for all classes, does not change these distances; one that
+bends them after training does.
 
 The score is the bias-corrected squared distance correlation of Szekely and Rizzo, "Partial distance correlation with methods for
 dissimilarities" (Annals of Statistics 42, 2014), with numerator and denominator summed over predicted classes: 0 where there is no

@@ -6,7 +6,6 @@ honest ones do may hide something.
 """
 
 from collections.abc import Iterator
-from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -15,7 +14,10 @@ from numpy.typing import NDArray
 from vicious.defense.groups import HONEST, names
 
 SPREADS = 3.0
-COLUMNS = ("dataset", "detector", "n_user", "reference", "group", "models", "references", "share", "outside")
+COLUMNS = (
+    *("dataset", "detector", "n_user", "reference", "group", "models", "references"),
+    *("verdicts", "failed", "share", "outside"),
+)
 HELD_OUT = "honest, held out"
 
 
@@ -32,59 +34,54 @@ def limits(scores: NDArray[np.float64]) -> Limits:
 def called(scores: pd.DataFrame) -> pd.DataFrame:
     """Share of verdicts that call a model vicious, a row for each dataset, detector, number of images, reference and group.
 
-    Groups: ``honest, held out``, each model by the threshold from the other ones (with a threshold of another dataset from all of
+    Groups: ``honest, held out``, each model by the thresholds from the other ones (with thresholds of another dataset from all of
     them); ``honest, plain`` and so on, honest models of another recipe; ``vicious``; ``vicious, evasion 1``, ``vicious, shuffled``
-    and so on, those of adaptive servers. ``reference`` is the dataset whose
-    honest models give the threshold, ``references`` their number, ``models`` how many models the share is over: the mean of
-    each model's share of its verdicts above the upper threshold; ``outside`` is the same for those above it or below the lower one.
-    Without two verdicts on reference models there is no row.
+    and so on, those of adaptive servers. ``reference`` is the dataset whose honest models give the thresholds, ``references`` their
+    number. A verdict on the same dataset is never judged by one on the same sample of images. ``models`` counts the models,
+    ``verdicts`` their verdicts and ``failed`` those without a score, which count as not called; ``share`` is the mean of
+    each model's share above the upper threshold, ``outside`` the same for those above it or below the lower one; both are empty where no
+    verdict has a score. Without two verdicts to take thresholds from there is no row.
 
     Args:
         scores: rows as written by ``evaluate_defense``, of several models.
     """
-    usable = scores.dropna(subset=["score"])
-    rows = [row for _, group in usable.groupby(["detector", "n_user"], sort=False) for row in _rows(group)]
+    rows = [row for _, group in scores.groupby(["detector", "n_user"], sort=False) for row in _rows(group)]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def _rows(scores: pd.DataFrame) -> Iterator[dict[str, object]]:
     """The rows of one detector and number of user images."""
-    for dataset, here in scores.groupby("dataset", sort=False):
-        for reference, there in scores.groupby("dataset", sort=False):
-            honest = there.loc[names(there) == HONEST]
-            if len(honest) < 2:
-                continue
-            told = {
-                **{"dataset": dataset, "detector": here["detector"].iloc[0], "n_user": here["n_user"].iloc[0]},
-                **{"reference": reference, "references": honest["seed"].nunique()},
-            }
-            shared = limits(honest["score"].to_numpy())
-            for group, models in _groups(here):
-                own = [
-                    _held_out(honest, seed) if group == HELD_OUT and dataset == reference else shared
-                    for (_, _, seed), _ in models
-                ]
-                shares = [
-                    ((verdicts > known[1]).mean(), ((verdicts < known[0]) | (verdicts > known[1])).mean())
-                    for known, (_, verdicts) in zip(own, models, strict=True)
-                    if known is not None
-                ]
-                if shares:
-                    above, outside = (float(share) for share in np.mean(shares, axis=0))
-                    yield told | {"group": group, "models": len(shares), "share": above, "outside": outside}
+    named = scores.assign(group=names(scores))
+    for dataset, here in named.groupby("dataset", sort=False):
+        for reference, there in named.groupby("dataset", sort=False):
+            honest = there.loc[(there["group"] == HONEST) & there["score"].notna()]
+            for group, verdicts in here.groupby("group", sort=False):
+                found = _shares(verdicts, honest, own=dataset == reference, held_out=group == HONEST)
+                if found:
+                    yield {
+                        **{"dataset": dataset, "detector": here["detector"].iloc[0], "n_user": here["n_user"].iloc[0]},
+                        **{"reference": reference, "references": honest["seed"].nunique()},
+                        **{"group": HELD_OUT if group == HONEST else group, **found},
+                    }
 
 
-def _held_out(honest: pd.DataFrame, seed: int) -> Limits | None:
-    """The thresholds for a held out model, from the others; None where these have no two verdicts."""
-    others = honest.loc[honest["seed"] != seed, "score"].to_numpy()
-    return limits(others) if len(others) > 1 else None
-
-
-def _groups(
-    here: pd.DataFrame,
-) -> Iterator[tuple[str, list[tuple[tuple[str, float, int], NDArray[np.float64]]]]]:
-    """The models of a dataset by group, each with the scores of its verdicts."""
-    named = names(here).replace({HONEST: HELD_OUT})
-    for name in dict.fromkeys(named):
-        models = here.loc[named == name].groupby(["outputs", "beta_r", "seed"], sort=False)["score"]
-        yield str(name), [(cast(tuple[str, float, int], key), verdicts.to_numpy()) for key, verdicts in models]
+def _shares(verdicts: pd.DataFrame, honest: pd.DataFrame, *, own: bool, held_out: bool) -> dict[str, object]:
+    """What thresholds call of the verdicts of one group; empty where there are none to take."""
+    rows = []
+    for (_, _, _, seed), model in verdicts.groupby(["outputs", "beta_r", "recipe", "seed"], sort=False):
+        for draw, score in zip(model["draw"], model["score"], strict=True):
+            apart = (honest["draw"] != draw) if own else np.ones(len(honest), bool)
+            if own and held_out:
+                apart &= honest["seed"] != seed
+            references = honest.loc[apart, "score"].to_numpy()
+            if len(references) > 1:
+                low, high = limits(references)
+                rows.append((model.index[0], score > high, score > high or score < low, np.isnan(score)))
+    if not rows:
+        return {}
+    found = pd.DataFrame(rows, columns=["model", "share", "outside", "failed"])
+    means = found.groupby("model")[["share", "outside"]].mean().mean()
+    if found["failed"].all():
+        means[:] = np.nan
+    counts = {"models": found["model"].nunique(), "verdicts": len(found), "failed": int(found["failed"].sum())}
+    return counts | {name: float(means[name]) for name in ("share", "outside")}

@@ -79,8 +79,16 @@ def write_summary(files: Iterable[Path], out: Path) -> None:
     write_csv(collect(read_assessments(files)), out)
 
 
-def check_complete(summary: Path) -> int:
+def _evasion(weight: Any) -> str:
+    return f", evasion {weight:g}" if weight else ""
+
+
+def check_complete(summary: Path, verdicts: Sequence[str] = ()) -> int:
     """The number of cells in a summary, if none failed.
+
+    Args:
+        summary: CSV written by :func:`write_summary`.
+        verdicts: what failed elsewhere in the same experiment, a line each.
 
     Raises:
         DataError: the summary is damaged.
@@ -91,11 +99,12 @@ def check_complete(summary: Path) -> int:
         failed = frame.loc[frame["status"] != "ok"]
     except (KeyError, ValueError) as error:
         raise DataError(f"{summary} is damaged ({error}): delete it and run `snakemake` again") from None
-    if len(failed):
-        cells = "\n".join(
-            f"  {row.task}, {row.role} ({row.outputs}, beta_R {row.beta_r:g}), {row.attack} attack, seed {row.seed}: {row.reason}"
+    if len(failed) or verdicts:
+        lines = [
+            f"  {row.task}, {row.role} ({row.outputs}, beta_R {row.beta_r:g}{_evasion(row.evasion)}), {row.attack} attack, seed {row.seed}: {row.reason}"
             for row in failed.itertuples()
-        )
+        ]
+        cells = "\n".join([*lines, *(f"  {line}" for line in verdicts)])
         raise IncompleteStudyError(
             f"{len(failed)} of {len(frame)} cells of {summary.stem} failed; tables and figures mark them:\n{cells}\n"
             "change what the reason names in params.yaml, for instance by an override for the dataset, and run again; where "

@@ -5,7 +5,7 @@ reconstructs what it would have reconstructed anyway: hiding costs neither train
 the *gaps*: how far each other logit is below the largest, or the size of each attribute's logit.
 
 - ``shuffled``: the gaps change places, in an order that depends on the predicted label. No linear map that is the same for
-  all labels finds the code.
+  all labels finds the code; one for each predicted label would.
 - ``folded``: one half of the gaps' logarithms is shifted by a sine of the other half, then the other way round (the additive
   coupling of Dinh et al., "NICE: non-linear independent components estimation", 2015). The code is no longer linear in the
   outputs, whatever the label.
@@ -62,7 +62,7 @@ def _mapped(logits: Tensor, code: Code, multilabel: bool, inverse: bool) -> Tens
         sign = torch.where(logits >= 0, 1.0, -1.0).to(logits)
         bits = (logits >= 0).long()
         keys = np.random.default_rng(derive_seed(0, "hidden code", "keys")).integers(1 << 40, size=logits.shape[1])
-        chosen = (bits @ torch.from_numpy(keys).to(bits)).remainder(ORDERS)
+        chosen = (bits * torch.from_numpy(keys).to(bits)).sum(1).remainder(ORDERS)
         return sign * _map_gaps(logits.abs(), chosen, ORDERS, code, inverse)
     top = logits.argmax(1, keepdim=True)
     others = torch.ones_like(logits, dtype=torch.bool).scatter_(1, top, False)

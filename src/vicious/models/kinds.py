@@ -63,6 +63,8 @@ def parse_outputs(name: str) -> Outputs:
             f"{name!r}: {kind} needs a number, as in {kind}2" if amount is None else f"{name!r}: {kind} takes no number"
         )
     value = float(amount or 0)
+    if amount is not None and amount != f"{value:g}":
+        raise ValueError(f"{name!r}: write the number as {value:g}")
     if kind in _NUMBERED and value <= 0:
         raise ValueError(f"{name!r}: the number must be above 0")
     if kind in _WHOLE and not value.is_integer():

@@ -5,8 +5,8 @@ from torch import Generator, Tensor
 
 from vicious.models.kinds import parse_outputs
 
-LEAST = 1e-12
-"""Probabilities are no smaller where their logarithm is taken."""
+LEAST = float(torch.finfo(torch.float32).tiny)
+"""Probabilities are no smaller where their logarithm is taken: what a float32 holds."""
 
 
 def transmit(logits: Tensor, outputs: str, multilabel: bool = False, generator: Generator | None = None) -> Tensor:
@@ -39,11 +39,20 @@ def readable(sent: Tensor, outputs: str) -> Tensor:
     """What the attack model reads of what was sent, (N, K) -> (N, :meth:`vicious.models.kinds.Outputs.width`).
 
     Logits and softmax as they are, as in the study. Of all else p and log p: an attacker who is told probabilities can take
-    logarithms, which hold what the logits held up to a constant; a network that only sees p hardly finds the small ones.
+    logarithms, which hold what the logits held up to a constant; a network that only sees p hardly finds the small ones. Where the
+    user cuts probabilities to 0 their logarithm is read as 0, which p = 0 tells apart from 1; where noise of some size was
+    added, that size is added before the logarithm.
     """
-    if parse_outputs(outputs).plain:
+    kind = parse_outputs(outputs)
+    if kind.plain:
         return sent
-    return torch.cat([sent, sent.clamp_min(LEAST).log()], dim=1)
+    if kind.kind == "noise":
+        logarithm = (sent + kind.amount).log()
+    elif kind.kind in ("top", "round", "label"):
+        logarithm = torch.where(sent > 0, sent.clamp_min(LEAST).log(), 0.0)
+    else:
+        logarithm = sent.clamp_min(LEAST).log()
+    return torch.cat([sent, logarithm], dim=1)
 
 
 def probabilities_of(sent: Tensor, outputs: str, multilabel: bool = False) -> Tensor:

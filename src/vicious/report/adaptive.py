@@ -26,7 +26,8 @@ class Server:
     Attributes:
         name: its group (:mod:`vicious.defense.groups`): "honest", "vicious", "vicious, evasion 0.1", "vicious, shuffled".
         hidden: how it hides its code; "": not at all.
-        attack: post-hoc on honest models, joint on others; that of the models whose outputs are hidden.
+        attack: the one of each seed that reconstructs best by PSNR: the post-hoc one on honest models, of vicious ones the joint
+            one or one trained afterwards; that of the models whose outputs are hidden.
         scores: detectors' scores of its models; empty where none was judged.
     """
 
@@ -146,8 +147,9 @@ def _servers(
     dataset: str, outputs: str, beta_r: float, attacks: pd.DataFrame, scores: pd.DataFrame
 ) -> Iterator[Server]:
     def attack(role: Role, weight: float, evasion: float) -> Group:
-        of_role = (attacks["role"] == role) & (attacks["attack"] == frames.ATTACK_OF[role])
+        of_role = attacks["role"] == role
         rows = attacks.loc[of_role & (attacks["beta_r"] == weight) & (attacks["evasion"] == evasion)]
+        rows = rows.sort_values("psnr", ascending=False, kind="stable", na_position="last").drop_duplicates("seed")
         return Group(dataset, dataset, role, outputs, weight, rows.sort_values("seed"), evasion)
 
     yield Server(HONEST, "", attack("honest", 0.0, 0.0), scores.loc[scores["group"] == HONEST])

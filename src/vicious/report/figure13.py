@@ -1,4 +1,4 @@
-"""Figure 13: ROC curves of the detectors over models."""
+"""Figure 13: ROC curves of the detectors over verdicts."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -47,8 +47,8 @@ class Curve:
     """One detector on the models of one dataset at one number of user images.
 
     Attributes:
-        honest, vicious: scores of the models that have one, each the mean over draws.
-        failed: number of models without a score.
+        honest, vicious: scores of their verdicts, one for each sample of user images.
+        failed: number of models of which a verdict has no score.
     """
 
     honest: Array
@@ -62,9 +62,9 @@ class Curve:
 
 
 def roc(honest: Array, vicious: Array) -> tuple[Array, Array]:
-    """Shares in [0, 1] of honest and of vicious models at or above each threshold, falling from above all scores to the least.
+    """Shares in [0, 1] of verdicts on honest and on vicious models at or above each threshold, from above all scores to the least.
 
-    Models of one score pass the threshold together, so ties are a slope, and the area is the AUROC with ties half.
+    Verdicts of one score pass the threshold together, so ties are a slope, and the area is the AUROC with ties half.
 
     Args:
         honest, vicious: scores (n,) and (m,), neither empty.
@@ -80,13 +80,13 @@ def curves(scores: pd.DataFrame) -> dict[tuple[str, int, str], Curve]:
     Args:
         scores: rows of detection.csv.
     """
-    means = scores.loc[standard(scores)].groupby([*MODEL, "n_user", "detector"], dropna=False, sort=False)["score"]
     found = {}
-    for key, models in means.mean().reset_index().groupby(["dataset", "n_user", "detector"], sort=False):
+    for key, verdicts in scores.loc[standard(scores)].groupby(["dataset", "n_user", "detector"], sort=False):
         dataset, number, detector = cast(tuple[str, int, str], key)
-        known = models.dropna(subset=["score"])
+        known = verdicts.dropna(subset=["score"])
         honest, vicious = (known.loc[known["role"] == role, "score"].to_numpy() for role in ("honest", "vicious"))
-        found[dataset, int(number), detector] = Curve(honest, vicious, len(models) - len(known))
+        lacking = verdicts.loc[verdicts["score"].isna(), list(MODEL)].drop_duplicates()
+        found[dataset, int(number), detector] = Curve(honest, vicious, len(lacking))
     return found
 
 
@@ -119,8 +119,8 @@ def figure13(summary: pd.DataFrame, scores: pd.DataFrame) -> Figure:
             row[0].set_ylabel("\n".join([plain(frames.title(dataset)), *mark]), fontsize=SMALL)
         for ax, number in zip(axes[0], numbers, strict=True):
             ax.set_title(f"n = {number:,} user images", loc="left", pad=4)
-        figure.supxlabel("share of honest models called vicious", fontsize=8)
-        figure.supylabel("share of vicious models called vicious", fontsize=8)
+        figure.supxlabel("share of verdicts on honest models: vicious", fontsize=8)
+        figure.supylabel("share of verdicts on vicious models: vicious", fontsize=8)
         title = ALL_SYNTHETIC if once else None
         figure.legend(handles=handles, title=title, loc="outside upper center", ncols=math.ceil(len(handles) / lines))
     return figure
@@ -134,8 +134,8 @@ def caption(summary: pd.DataFrame, scores: pd.DataFrame) -> str:
     others = list(dict.fromkeys(words(detector) for *_, detector in found if detector not in SHOWN))
     grey = f" Thin grey: {', '.join(others)}." if others else ""
     return (
-        "ROC curves of the detectors: share of vicious models called vicious against that of honest models called so, "
-        "over all thresholds. A model's score is its mean over samples of n of the user's own images; only models trained in the study's "
+        "ROC curves of the detectors: share of verdicts on vicious models that call them vicious against that of verdicts on honest "
+        "models, over all thresholds; a verdict is the score of one sample of n of the user's own images. Only models trained in the study's "
         "own way, by servers that do not know of detectors. Dashed: guessing. Numbers: AUROC of the coloured detectors, in the "
         "order of the legend, ties half; curves that lie on each other are drawn thinner one upon another."
         f"{grey} {counts} With few models a curve has few steps: read an order, not a rate. "

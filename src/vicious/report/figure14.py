@@ -37,7 +37,7 @@ from vicious.report.style import (
 )
 
 DETECTORS = tuple(name for name in SHOWN if name != COMBINED)
-_PANELS = {"psnr": "PSNR of the server's own attack (dB)", "risk95": f"{RISK95} of the server's own attack"}
+_PANELS = {"psnr": "PSNR of the server's best attack (dB)", "risk95": f"{RISK95} of the server's best attack"}
 _ROW = 1.35
 """Height, in inches, of a row of panels."""
 _MARKERS = {"shuffled": "D", "folded": "s"}
@@ -81,7 +81,7 @@ def points(block: Block, detector: str, n: int) -> list[Point]:
 
 
 def figure14(summary: pd.DataFrame, scores: pd.DataFrame) -> Figure:
-    """Draw verdicts against PSNR (left) and R95 (right) of the joint attack, a row for each dataset and kind of outputs.
+    """Draw verdicts against PSNR (left) and R95 (right) of the best attack, a row for each dataset and kind of outputs.
 
     Args:
         summary: rows of the experiment's summary.
@@ -142,7 +142,7 @@ def caption(summary: pd.DataFrame, scores: pd.DataFrame) -> str:
     )
     return (
         "What it costs a server to go undetected: how far its models look vicious to detectors, against what its attack "
-        f"reconstructs. Height: a model's mean score over samples of n = {n:,} of the user's own images, less the mean of the verdicts on "
+        f"reconstructs: the better, by PSNR, of the one trained together with the model and, where there is one, of another trained afterwards. Height: a model's mean score over samples of n = {n:,} of the user's own images, less the mean of the verdicts on "
         "honest models of the same dataset, in standard deviations of these verdicts. Dashed: the thresholds of a user who has honest models "
         f"only, {SPREADS:g} and -{SPREADS:g}, beyond which a model is vicious, or odd. Vertical line: the post-hoc attack on honest models, what an honest model gives away anyway; "
         f"further right is worse for privacy.{evading}{hidden} Points: {frames.spread(attacks)}; bars: standard deviation, none for a single seed. "

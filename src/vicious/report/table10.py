@@ -10,7 +10,7 @@ from vicious.defense.thresholds import COLUMNS, HELD_OUT, SPREADS
 from vicious.report import frames, judged, tables
 from vicious.report.tables import Column, Value
 
-_NUMBERS = ("n_user", "models", "references", "share", "outside")
+_NUMBERS = ("n_user", "models", "references", "verdicts", "failed", "share", "outside")
 _TEXT = tuple(name for name in COLUMNS if name not in _NUMBERS)
 _COLUMNS = ("dataset", "title", "source", *COLUMNS[1:])
 PERCENT = 100.0
@@ -33,7 +33,8 @@ def write(summary: Path, called: Path, out: Path) -> tuple[Path, ...]:
     frame = frames.read_table(Path(called), _TEXT, _NUMBERS, empty=True)
     frames.unique(frame, ("dataset", "detector", "n_user", "reference", "group"), str(called))
     table = table10(rows, frame)
-    return tables.write(10, table, PRINTED, lines(table), caption(table, rows), Path(out), judged.failures(rows))
+    failed = [*judged.failures(rows), *failures(table)]
+    return tables.write(10, table, PRINTED, lines(table), caption(table, rows), Path(out), failed)
 
 
 def table10(summary: pd.DataFrame, called: pd.DataFrame) -> pd.DataFrame:
@@ -96,12 +97,23 @@ def caption(table: pd.DataFrame, summary: pd.DataFrame) -> str:
     return (
         "What a threshold that needs no vicious example calls vicious: share of verdicts, a verdict being one sample of n of the "
         f"user's own images. The threshold lies {SPREADS:g} standard deviations above the mean score of verdicts on honest "
-        "reference models. Honest, held out: each model by the threshold from the others. Honest, other recipes: models of "
+        "reference models, by verdicts on other samples of images. Honest, held out: each model by the threshold from the others. Honest, other recipes: models of "
         "the same data trained otherwise; a detector that calls them vicious dislikes a recipe. Vicious: the more the better. "
         "From elsewhere: thresholds from the honest models of every other dataset, mean over these. References: honest models "
         f"behind the threshold. An en dash: no such model, or too few references.{told} {judged.settings(summary)}"
     )
 
 
+def failures(table: pd.DataFrame) -> list[str]:
+    """A line for each group of models of which verdicts have no score."""
+    own = table.loc[(table["reference"] == table["dataset"]) & (table["failed"] > 0)]
+    counts = own.groupby(["dataset", "group"], sort=False)[["failed", "verdicts"]].sum()
+    return [
+        f"{frames.title(str(dataset))}, {group}: {row.failed:g} of {row.verdicts:g} verdicts have no score"
+        for (dataset, group), row in zip(counts.index, counts.itertuples(), strict=True)
+    ]
+
+
 def _mean(shares: "pd.Series[float]") -> float | None:
-    return float(np.mean(shares)) if len(shares) else None
+    known = shares.dropna()
+    return float(np.mean(known)) if len(known) else None

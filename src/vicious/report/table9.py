@@ -70,8 +70,9 @@ def read_seconds(files: Iterable[Path]) -> pd.DataFrame:
 def table9(summary: pd.DataFrame, separation: pd.DataFrame, seconds: pd.DataFrame) -> pd.DataFrame:
     """The numbers of table 9, a row for each dataset, detector and number of user images.
 
-    ``auroc`` (0.5 is chance) has its 95% interval over models; ``tpr_at_5fpr`` is the share of vicious models above the
-    lowest threshold that calls at most 5% of the honest ones vicious; ``failed`` counts models without a score;
+    ``auroc`` (0.5 is chance) has its 95% interval over models; ``tpr_at_5fpr`` is the share of verdicts on vicious models above
+    the lowest threshold that calls at most 5% of those on honest ones vicious; ``failed`` counts models of which a verdict has
+    no score;
     ``seconds`` is the mean time of a verdict, empty where none was taken.
     """
     table = separation.merge(seconds, how="left", on=["dataset", "detector", "n_user"])
@@ -123,10 +124,9 @@ def caption(table: pd.DataFrame, summary: pd.DataFrame) -> str:
     warning = f" With as few as {few:g} models of a kind, read an AUROC as an order, not as a rate." if few < 10 else ""
     return (
         "How well each detector tells vicious from honest models by n of the user's own labelled images. AUROC: chance that a "
-        "vicious model scores above an honest one, ties half; 0.5 is guessing, below it the detector points the other way; "
-        "in brackets the 95% interval over models, where there are at least two of each kind. TPR: share of vicious models "
-        "above the lowest threshold that calls at most 5% of the honest ones vicious. A model's score is its mean over "
-        "samples of user images. combined: log-odds of a logistic regression over the other detectors, fitted on other "
+        "verdict on a vicious model lies above one on an honest model, ties half, a verdict being the score of one sample of user images; 0.5 is guessing, below it the detector points the other way; "
+        "in brackets the 95% interval over models, where there are at least two of each kind. TPR: share of verdicts on vicious models "
+        "above the lowest threshold that calls at most 5% of those on honest ones vicious. combined: log-odds of a logistic regression over the other detectors, fitted on other "
         "datasets only. Seconds: mean time of one verdict on this machine."
         f"{warning} {judged.settings(summary)}"
     )

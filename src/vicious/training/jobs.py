@@ -110,7 +110,7 @@ def train_vicious(
 
     def begin(epoch: int) -> None:
         nonlocal decodability, penalty
-        decodability, penalty = Decodability(), evasion * epoch / max(1, schedule.epochs - 1)
+        decodability, penalty = Decodability(), evasion * (epoch / (schedule.epochs - 1) if schedule.epochs > 1 else 1)
 
     def loss(images: Tensor, labels: Tensor) -> tuple[Tensor, Row]:
         logits = target(images)
