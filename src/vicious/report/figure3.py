@@ -260,7 +260,9 @@ def _words(detector: str) -> str:
 
 
 _MODELS: dict[Role, str] = {"honest": "honest model", "vicious": "vicious model", "autoencoder": "autoencoder"}
-_UNITS = {"linear_decodability": "share of pixel variance explained\nbeyond the predicted class's mean image"}
+_UNITS = {
+    "linear_decodability": "share of the variance of the leading components\nexplained beyond the predicted label"
+}
 
 
 def _count(found: Sequence[Row]) -> str:
