@@ -88,3 +88,19 @@ def test_failures_name_the_server_and_the_detectors(made_up, servers):
     assert "MNIST, vicious, folded: no score by own decoder for 1 of 1 models" in adaptive.failures(
         found, ("own_decoder",)
     )
+
+
+def test_the_best_attack_counts_and_only_seeds_that_were_attacked_alike(made_up, servers):
+    summary = servers.summary(made_up, ("mnist",))
+    plain = (summary["role"] == "vicious") & (summary["evasion"] == 0)
+    weight = summary.loc[summary["evasion"] != 0, "beta_r"].iloc[0]
+    one = summary.loc[plain & (summary["beta_r"] == weight) & (summary["seed"] == 0)]
+    afterwards = one.assign(attack="posthoc", psnr=one["psnr"] + 2.0)
+    (block,) = adaptive.blocks(pd.concat([summary, afterwards], ignore_index=True), servers.detection(("mnist",)))
+    attack = next(server for server in block.servers if server.name == "vicious").attack
+    assert attack.rows["seed"].tolist() == [0]
+    assert attack.rows["attack"].tolist() == ["posthoc"]
+    worse = one.assign(attack="posthoc", psnr=one["psnr"] - 2.0)
+    (block,) = adaptive.blocks(pd.concat([summary, worse], ignore_index=True), servers.detection(("mnist",)))
+    attack = next(server for server in block.servers if server.name == "vicious").attack
+    assert attack.rows["attack"].tolist() == ["joint"]

@@ -26,7 +26,7 @@ class Server:
     Attributes:
         name: its group (:mod:`vicious.defense.groups`): "honest", "vicious", "vicious, evasion 0.1", "vicious, shuffled".
         hidden: how it hides its code; "": not at all.
-        attack: the one of each seed that reconstructs best by PSNR: the post-hoc one on honest models, of vicious ones the joint
+        attack: the one of each seed that reconstructs best by PSNR, of the seeds that were attacked in most ways: the post-hoc one on honest models, of vicious ones the joint
             one or one trained afterwards; that of the models whose outputs are hidden.
         scores: detectors' scores of its models; empty where none was judged.
     """
@@ -149,8 +149,7 @@ def _servers(
     def attack(role: Role, weight: float, evasion: float) -> Group:
         of_role = attacks["role"] == role
         rows = attacks.loc[of_role & (attacks["beta_r"] == weight) & (attacks["evasion"] == evasion)]
-        rows = rows.sort_values("psnr", ascending=False, kind="stable", na_position="last").drop_duplicates("seed")
-        return Group(dataset, dataset, role, outputs, weight, rows.sort_values("seed"), evasion)
+        return Group(dataset, dataset, role, outputs, weight, _best(rows), evasion)
 
     yield Server(HONEST, "", attack("honest", 0.0, 0.0), scores.loc[scores["group"] == HONEST])
     vicious = scores.loc[(scores["role"] == "vicious") & (scores["beta_r"] == beta_r)]
@@ -163,6 +162,16 @@ def _servers(
             group = _of_seeds(group, set(here["seed"]))
         told = [VICIOUS, f"evasion {evasion:g}" if evasion else "", hidden]
         yield Server(", ".join(filter(None, told)), hidden, group, here)
+
+
+def _best(rows: pd.DataFrame) -> pd.DataFrame:
+    """The attack of each seed that reconstructs best by PSNR.
+
+    Where some seeds were attacked in more ways than others, of those alone: a best of fewer attacks would not compare.
+    """
+    ways = rows.groupby("seed")["seed"].transform("size")
+    ordered = rows.loc[ways == ways.max()].sort_values("psnr", ascending=False, kind="stable", na_position="last")
+    return ordered.drop_duplicates("seed").sort_values("seed")
 
 
 def _of_seeds(group: Group, seeds: set[float]) -> Group:

@@ -142,7 +142,7 @@ def caption(summary: pd.DataFrame, scores: pd.DataFrame) -> str:
     )
     return (
         "What it costs a server to go undetected: how far its models look vicious to detectors, against what its attack "
-        f"reconstructs: the better, by PSNR, of the one trained together with the model and, where there is one, of another trained afterwards. Height: a model's mean score over samples of n = {n:,} of the user's own images, less the mean of the verdicts on "
+        f"reconstructs: the better, by PSNR, of the one trained together with the model and, where there is one, of another trained afterwards, over the seeds that have both. Height: a model's mean score over samples of n = {n:,} of the user's own images, less the mean of the verdicts on "
         "honest models of the same dataset, in standard deviations of these verdicts. Dashed: the thresholds of a user who has honest models "
         f"only, {SPREADS:g} and -{SPREADS:g}, beyond which a model is vicious, or odd. Vertical line: the post-hoc attack on honest models, what an honest model gives away anyway; "
         f"further right is worse for privacy.{evading}{hidden} Points: {frames.spread(attacks)}; bars: standard deviation, none for a single seed. "
