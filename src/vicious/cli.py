@@ -35,6 +35,7 @@ log = logging.getLogger("vicious")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0, 1 for an error that is explained, 130 when interrupted."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s: %(message)s", stream=sys.stderr)
+    logging.getLogger("fontTools").setLevel(logging.WARNING)  # matplotlib's PDFs; it tells every table of a font
     arguments = _parser().parse_args(argv)
     start = time.monotonic()
     try:

@@ -127,7 +127,7 @@ def caption(table: pd.DataFrame, summary: pd.DataFrame, found: Sequence[Block]) 
         "Vicious servers that know of detectors, beside the honest one and the vicious one that does not, all of one weight beta_R. "
         "PSNR and R95: the post-hoc attack on honest models, on vicious ones the better, by PSNR, of the attack trained together with them and, where there is one, of another trained afterwards, over the seeds that have both; gain: PSNR less "
         "that of the post-hoc attack on honest models of the same seeds; larger is worse for privacy. Mean ± standard deviation over seeds, none for a single seed."
-        f"{evading}{hiding} Columns of detectors: AUROC at n = {n:,.0f} of the user's own images, over models, each by its mean score over samples; 0.5 is guessing, so an honest "
+        f"{evading}{hiding} Columns of detectors: AUROC at n = {n:,.0f} of the user's own images, over verdicts, a verdict being the score of one sample; 0.5 is guessing, so an honest "
         "server has none; failed: models, honest ones included, without a score. Called vicious: share of verdicts above a threshold from the honest models of the same dataset alone, "
         f"{SPREADS:g} standard deviations above their mean, by that of the detectors beside it that calls the most, named by its first word, as no user could "
         "know beforehand. Called odd: the same for verdicts above it or as far below the honest mean, which tell of outputs that say less than honest ones do; honest: each model by the threshold from the others. Models: those judged. An en dash: no such detector, too few references, or nothing to "
