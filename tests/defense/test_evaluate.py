@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from vicious.config import DetectorName
 from vicious.defense import groups
-from vicious.defense.collect import auroc, collect_detection, separation, tpr_at_fpr
+from vicious.defense.collect import auroc, collect_detection, failed_verdicts, separation, tpr_at_fpr
 from vicious.defense.detectors import BY_NAME
 from vicious.defense.evaluate import evaluate_defense
 from vicious.training.jobs import train_honest
@@ -148,3 +148,15 @@ def test_a_hidden_code_is_judged_as_the_user_sees_it(prepared, target, tmp_path,
     assert (hidden["status"] == "ok").all()
     changed = hidden["score"].astype(float) != plain["score"].astype(float)
     assert changed[[LINEAR, "own_decoder", "jacobian_spectrum"]].all(), "outputs, queries and weights are all hidden"
+
+
+def test_verdicts_that_failed_are_told_by_model_and_reason(tmp_path):
+    frame = scores([0.1, 0.2], [0.5])
+    frame.to_csv(tmp_path / "all.csv", index=False)
+    assert failed_verdicts(tmp_path / "all.csv") == []
+    lost = frame["role"].eq("vicious")
+    frame.loc[lost, "score"], frame.loc[lost, "status"] = np.nan, "failed"
+    frame.loc[lost, "reason"] = "the training failed"
+    frame.to_csv(tmp_path / "all.csv", index=False)
+    (line,) = failed_verdicts(tmp_path / "all.csv")
+    assert "mnist, vicious (beta_R 1), seed 0: 3 verdicts without a score: the training failed" in line

@@ -16,9 +16,9 @@ def names(scores: pd.DataFrame) -> "pd.Series[str]":
         scores: with the columns ``role``, ``recipe``, ``evasion`` and ``hidden``.
     """
     evasion = scores["evasion"].map(lambda weight: f"evasion {weight:g}" if weight else "")
-    parts = [scores["recipe"], evasion, scores["hidden"]]
     name = scores["role"].astype(str)
-    for part in parts:
+    for part in (scores["recipe"], evasion, scores["hidden"]):
+        part = part.astype(str)  # of no rows pandas makes numbers
         name = name.where(part == "", name + ", " + part)
     return name
 
