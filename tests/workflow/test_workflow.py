@@ -181,9 +181,9 @@ BEFORE_RESULTS = ("fetch", "prepare", "fit_covariance", *TRAINING_RULES)
         (
             ["scales={smoke: {defense: {evasion: [1.0, 2.0]}}}"],
             "vicious-logits-beta1-evasion2",
-            {"train_vicious": 2, "assess_risk": 2, "evaluate_defense": 2},
+            {"train_vicious": 2, "train_attack": 2, "assess_risk": 4, "evaluate_defense": 4},
         ),
-        (["scales={smoke: {defense: {hidden: [shuffled, folded]}}}"], "folded", {"evaluate_defense": 2}),
+        (["scales={smoke: {defense: {hidden: [shuffled, folded]}}}"], "folded", {"evaluate_defense": 4}),
         (
             ["scales={smoke: {mitigations: {outputs: [logits, top1, noise0.1, label]}}}"],
             "label",

@@ -236,5 +236,5 @@ def _failed(found: Mapping[tuple[str, int, str], Curve]) -> str:
             of_detector = lost.setdefault(words(detector), {})
             of_detector[frames.title(dataset)] = max(of_detector.get(frames.title(dataset), 0), curve.failed)
     told = [f"{name}: {', '.join(f'{count} ({title})' for title, count in of.items())}" for name, of in lost.items()]
-    note = " *: not all models have a score. Most models without one at any n, by detector:"
+    note = " *: verdicts on some models failed. Most models with failed verdicts at any n, by detector:"
     return f"{note} {'; '.join(told)}." if told else ""
