@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from vicious import __version__
-from vicious.config import PARAMS_FILE, DetectorName, HiddenCode, RecipeName, json_schema, load_params
+from vicious.config import PARAMS_FILE, DetectorName, RecipeName, json_schema, load_params
 from vicious.data.catalog import CATALOG
 from vicious.data.tasks import CELEBA_SETS
 from vicious.errors import ViciousError
-from vicious.models.kinds import parse_outputs
+from vicious.models.kinds import Code, parse_outputs
 from vicious.report.products import INPUTS, PRODUCTS, SEVERAL
 from vicious.runtime import limit_threads, use_device
 from vicious.study import EXPERIMENTS
@@ -342,7 +342,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--detectors", choices=get_args(DetectorName), nargs="+", required=True)
     sub.add_argument("--user-images", type=_count, nargs="+", required=True)
     sub.add_argument("--draws", type=_count, required=True)
-    sub.add_argument("--hide", choices=get_args(HiddenCode), help="hide the code in the model's outputs first")
+    sub.add_argument("--hide", choices=get_args(Code), help="hide the code in the model's outputs first")
     _compute(sub)
 
     sub = command("summarize", _summarize, "join all assessments into one CSV", "results")

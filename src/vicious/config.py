@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from vicious.data.catalog import CATALOG
 from vicious.data.tasks import CELEBA_SETS
 from vicious.errors import ConfigError
-from vicious.models.kinds import parse_outputs
+from vicious.models.kinds import Code, parse_outputs
 
 PARAMS_FILE = Path("params.yaml")
 
@@ -36,7 +36,6 @@ DetectorName = Literal[
     "finetuning",
 ]
 RecipeName = Literal["deeper", "wider", "longer", "plain", "smoothed", "decayed"]
-HiddenCode = Literal["shuffled", "folded"]
 AttributeSet = Literal["k1", "k2", "k3", "k4", "k5", "k6", "k7", "k8", "k9", "k10", "k15", "k20", "k30", "k40"]
 
 OFFICIAL_NAMES = sorted(
@@ -180,7 +179,7 @@ class Defense(Strict):
     evasion: Annotated[list[Positive], Distinct] = Field(
         description="adaptive servers: weights of a penalty against linear decodability in vicious training"
     )
-    hidden: Annotated[list[HiddenCode], Distinct] = Field(
+    hidden: Annotated[list[Code], Distinct] = Field(
         description="adaptive servers: ways to hide the code in the outputs of a vicious model once it is trained"
     )
     detectors: Annotated[list[DetectorName], Field(min_length=1), Distinct] = Field(

@@ -17,7 +17,8 @@ from vicious.defense.detectors import BY_NAME
 from vicious.errors import MetricError
 from vicious.files import write_csv
 from vicious.models.checkpoint import check_fits, failure, load_model, load_record, load_task
-from vicious.models.hidden import Code, Hiding
+from vicious.models.hidden import Hiding
+from vicious.models.kinds import Code
 from vicious.randomness import derive_seed
 
 

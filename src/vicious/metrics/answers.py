@@ -22,7 +22,8 @@ def calibration_error(probabilities: Tensor, labels: Tensor) -> float:
     """Expected calibration error, in [0, 1]: mean over decisions of |accuracy - confidence| of their bin.
 
     Of Guo et al., "On calibration of modern neural networks" (2017), with 15 bins of equal width. A class is one decision,
-    whose confidence is the largest probability; each attribute is one, whose confidence is that of its more likely value.
+    whose confidence is the largest probability; each attribute is one, whose confidence is that of its more likely value. The
+    detector of that name has few images, and so bins of equally many decisions.
 
     Args:
         probabilities: (N, K) in [0, 1].

@@ -11,15 +11,13 @@ the *gaps*: how far each other logit is below the largest, or the size of each a
   outputs, whatever the label.
 """
 
-from typing import Literal
-
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from vicious.models.kinds import Code
 from vicious.randomness import derive_seed
 
-Code = Literal["shuffled", "folded"]
 ORDERS = 64
 """Orders of an attribute code; the predicted attributes choose one."""
 FREQUENCY = 3.0

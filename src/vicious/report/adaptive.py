@@ -1,4 +1,4 @@
-"""What figure 14 and table 11 share: servers that know of detectors, beside the honest one and the vicious one that does not.
+"""What figures 13, 14 and 16 and table 11 share: writing figures of scores, and servers that know of detectors, beside the honest one and the vicious one that does not.
 
 Adaptive servers all have one weight of the reconstruction loss, the study's first, so the vicious server beside them is that
 of the same weight. One that hides its code sends the same outputs in another guise: its accuracy and its reconstructions are
@@ -6,17 +6,22 @@ those of the model that it hides.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+from matplotlib.figure import Figure
 
 from vicious.defense.groups import HONEST, MODEL, VICIOUS, names
 from vicious.errors import MixedResultsError
 from vicious.report import frames, judged
 from vicious.report.frames import Group
+from vicious.report.style import write_figure
 from vicious.study import Role
+
+Drawer = Callable[[pd.DataFrame, pd.DataFrame], Figure]
+Teller = Callable[[pd.DataFrame, pd.DataFrame], str]
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,25 @@ def read_scores(path: Path) -> pd.DataFrame:
     scores = frames.read_detection(path)
     frames.require(scores, MODEL, str(path))
     return scores
+
+
+def write(number: int, draw: Drawer, tell: Teller, summary: Path, detection: Path, out: Path) -> tuple[Path, ...]:
+    """Write a figure of detectors' scores as .pdf and .png with its caption as .md below ``out``, and return their paths.
+
+    Args:
+        number: of the figure.
+        draw, tell: make the figure and its caption from the summary and the scores.
+        summary: the experiment's summary.
+        detection: detection.csv.
+        out: folder.
+
+    Raises:
+        DataError: an input is damaged or lacks a column, or there are no scores to show.
+        MixedResultsError: an input mixes configurations, or the summary lacks a dataset of the scores.
+        StorageError: a file cannot be written.
+    """
+    rows, scores = frames.read_summary(Path(summary)), read_scores(Path(detection))
+    return write_figure(number, draw(rows, scores), tell(rows, scores), Path(out))
 
 
 def blocks(summary: pd.DataFrame, scores: pd.DataFrame) -> list[Block]:

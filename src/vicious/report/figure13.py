@@ -28,7 +28,6 @@ from vicious.report.style import (
     new_figure,
     plain,
     style,
-    write_figure,
 )
 
 Array = NDArray[np.float64]
@@ -144,20 +143,8 @@ def caption(summary: pd.DataFrame, scores: pd.DataFrame) -> str:
 
 
 def write(summary: Path, detection: Path, out: Path) -> tuple[Path, ...]:
-    """Write figure13.pdf, figure13.png and figure13.md below ``out``, and return their paths.
-
-    Args:
-        summary: the experiment's summary.
-        detection: detection.csv.
-        out: folder.
-
-    Raises:
-        DataError: an input is damaged or lacks a column, or there are no scores of honest or vicious models.
-        MixedResultsError: an input mixes configurations, or the summary lacks a dataset of the scores.
-        StorageError: a file cannot be written.
-    """
-    rows, scores = frames.read_summary(Path(summary)), adaptive.read_scores(Path(detection))
-    return write_figure(13, figure13(rows, scores), caption(rows, scores), Path(out))
+    """Write figure13.pdf, figure13.png and figure13.md; see :func:`vicious.report.adaptive.write`."""
+    return adaptive.write(13, figure13, caption, summary, detection, out)
 
 
 def _curves(scores: pd.DataFrame) -> dict[tuple[str, int, str], Curve]:

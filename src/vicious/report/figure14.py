@@ -33,7 +33,6 @@ from vicious.report.style import (
     note_failures,
     plain,
     style,
-    write_figure,
 )
 
 DETECTORS = tuple(name for name in SHOWN if name != COMBINED)
@@ -151,20 +150,8 @@ def caption(summary: pd.DataFrame, scores: pd.DataFrame) -> str:
 
 
 def write(summary: Path, detection: Path, out: Path) -> tuple[Path, ...]:
-    """Write figure14.pdf, figure14.png and figure14.md below ``out``, and return their paths.
-
-    Args:
-        summary: the experiment's summary.
-        detection: detection.csv.
-        out: folder.
-
-    Raises:
-        DataError: an input is damaged or lacks a column.
-        MixedResultsError: an input mixes configurations, or the summary lacks a dataset of the scores.
-        StorageError: a file cannot be written.
-    """
-    rows, scores = frames.read_summary(Path(summary)), adaptive.read_scores(Path(detection))
-    return write_figure(14, figure14(rows, scores), caption(rows, scores), Path(out))
+    """Write figure14.pdf, figure14.png and figure14.md; see :func:`vicious.report.adaptive.write`."""
+    return adaptive.write(14, figure14, caption, summary, detection, out)
 
 
 _ABOVE = "numbers above the panels: weight of the penalty"

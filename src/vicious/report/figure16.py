@@ -23,7 +23,6 @@ from vicious.report.style import (
     new_figure,
     plain,
     style,
-    write_figure,
 )
 from vicious.report.swarm import aside
 
@@ -135,20 +134,8 @@ def caption(summary: pd.DataFrame, scores: pd.DataFrame) -> str:
 
 
 def write(summary: Path, detection: Path, out: Path) -> tuple[Path, ...]:
-    """Write figure16.pdf, figure16.png and figure16.md below ``out``, and return their paths.
-
-    Args:
-        summary: the experiment's summary.
-        detection: detection.csv.
-        out: folder.
-
-    Raises:
-        DataError: an input is damaged or lacks a column.
-        MixedResultsError: an input mixes configurations, or the summary lacks a dataset of the scores.
-        StorageError: a file cannot be written.
-    """
-    rows, scores = frames.read_summary(Path(summary)), adaptive.read_scores(Path(detection))
-    return write_figure(16, figure16(rows, scores), caption(rows, scores), Path(out))
+    """Write figure16.pdf, figure16.png and figure16.md; see :func:`vicious.report.adaptive.write`."""
+    return adaptive.write(16, figure16, caption, summary, detection, out)
 
 
 def _group(rows: pd.DataFrame) -> "pd.Series[str]":
