@@ -88,6 +88,8 @@ def test_overrides_apply_to_their_dataset_alone(raw):
         ("data.checksums", {"cifar-10.tar.gz": "md5:" + "0" * 32}, ["did you mean 'cifar-10-python.tar.gz'"]),
         ("risk.cutoff", -1.0, ["risk.cutoff:"]),
         ("scales.demo.autoencoder", ["softmax"], ["scales.demo:", "autoencoder asks for softmax"]),
+        ("scales.smoke.mitigations.trained_for", ["label"], ["mitigations.trained_for.0", "no gradient"]),
+        ("scales.smoke.mitigations.trained_for", ["top3"], ["mitigations:", "trained_for asks for top3"]),
         ("risk", [1], ["risk:"]),
     ],
 )

@@ -114,12 +114,15 @@ def test_names_of_models_differ_and_tell_how_they_came_about(params):
     assert len({str(model) for model in models}) == len(models)
 
 
-def test_every_treatment_meets_the_same_honest_and_vicious_models(params):
+def test_every_treatment_meets_the_same_models_and_some_a_server_that_trains_for_them(params):
     pilot = at(params, "pilot")
     block, cells = pilot.study.mitigations, study.cells(pilot, "mitigations")
-    assert len(cells) == 2 * len(block.datasets) * len(block.outputs) * len(block.seeds)
+    count = 2 * len(block.outputs) + len(block.trained_for)
+    assert len(cells) == len(block.datasets) * count * len(block.seeds)
     for outputs in block.outputs:
-        assert {cell.model.role for cell in cells if cell.attack == f"posthoc-{outputs}"} == {"honest", "vicious"}
+        models = {str(cell.model) for cell in cells if cell.attack == f"posthoc-{outputs}"}
+        aware = {f"vicious-{outputs}-beta1"} if outputs in block.trained_for else set()
+        assert models == {"honest", "vicious-logits-beta1", *aware}
 
 
 def test_one_more_weight_adds_one_model_for_each_dataset_and_outputs(params):

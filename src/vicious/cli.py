@@ -17,7 +17,7 @@ from vicious.config import PARAMS_FILE, DetectorName, RecipeName, json_schema, l
 from vicious.data.catalog import CATALOG
 from vicious.data.tasks import CELEBA_SETS
 from vicious.errors import ViciousError
-from vicious.models.kinds import Code, parse_outputs
+from vicious.models.kinds import Code, parse_outputs, parse_trainable
 from vicious.report.products import INPUTS, PRODUCTS, SEVERAL
 from vicious.runtime import limit_threads, use_device
 from vicious.study import EXPERIMENTS
@@ -308,7 +308,9 @@ def _parser() -> argparse.ArgumentParser:
     _task(sub)
     _training(sub)
     sub.add_argument("--attack-out", type=Path, required=True, help="weights of the attack model, safetensors")
-    sub.add_argument("--outputs", required=True, choices=("logits", "softmax"), help="what the user sends back")
+    sub.add_argument(
+        "--outputs", type=_trainable, required=True, help="what the user sends back: see vicious.models.kinds"
+    )
     sub.add_argument(
         "--beta-c", type=_not_negative, required=True, help="weight of the classification loss; 0: autoencoder"
     )
@@ -428,12 +430,16 @@ def _depth(text: str) -> int:
     return value
 
 
-def _outputs(text: str) -> str:
+def _outputs(text: str, parse: Callable[[str], object] = parse_outputs) -> str:
     try:
-        parse_outputs(text)
+        parse(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
     return text
+
+
+def _trainable(text: str) -> str:
+    return _outputs(text, parse_trainable)
 
 
 def _seed(text: str) -> int:

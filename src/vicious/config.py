@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from vicious.data.catalog import CATALOG
 from vicious.data.tasks import CELEBA_SETS
 from vicious.errors import ConfigError
-from vicious.models.kinds import Code, parse_outputs
+from vicious.models.kinds import Code, parse_outputs, parse_trainable
 
 PARAMS_FILE = Path("params.yaml")
 
@@ -159,6 +159,11 @@ def _outputs_name(value: str) -> str:
     return value
 
 
+def _trainable_name(value: str) -> str:
+    parse_trainable(value)
+    return value
+
+
 class Defense(Strict):
     """Detectors that tell vicious from honest models, and servers that know them."""
 
@@ -211,6 +216,16 @@ class Mitigations(Strict):
     outputs: Annotated[list[Annotated[str, AfterValidator(_outputs_name)]], Field(min_length=1), Distinct] = Field(
         description="what the user sends back: logits, softmax, probabilities, temperature<T>, top<k>, round<bits>, noise<sd>, label"
     )
+    trained_for: Annotated[list[Annotated[str, AfterValidator(_trainable_name)]], Distinct] = Field(
+        description="out of outputs: those that a vicious server expects and trains a model of its own for"
+    )
+
+    @model_validator(mode="after")
+    def _attacked_alike(self) -> Self:
+        unknown = [outputs for outputs in self.trained_for if outputs not in self.outputs]
+        if unknown:
+            raise ValueError(f"trained_for asks for {unknown[0]}, which outputs does not list")
+        return self
 
 
 class ScaleParams(Strict):

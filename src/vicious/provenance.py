@@ -6,6 +6,7 @@ import importlib.metadata
 import os
 import platform
 import subprocess
+import sys
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cache
@@ -71,9 +72,13 @@ def _imports(file: Path) -> list[str]:
 
 
 def hardware() -> dict[str, Any]:
-    """The machine in words: processor, cores that may be used, system."""
+    """The machine in words: processor, cores that may be used, system, and the GPU if this process has used one."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return {"processor": _processor(), "cores": cores, "system": platform.platform(terse=True)}
+    machine: dict[str, Any] = {"processor": _processor(), "cores": cores, "system": platform.platform(terse=True)}
+    torch = sys.modules.get("torch")  # not imported for this: most commands need none
+    if torch is not None and torch.cuda.is_initialized():
+        machine["gpu"] = torch.cuda.get_device_name()
+    return machine
 
 
 def _processor() -> str:

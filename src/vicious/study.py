@@ -183,10 +183,14 @@ def _defense(params: Params) -> Iterator[Cell]:
 def _mitigations(params: Params) -> Iterator[Cell]:
     block = params.study.mitigations
     for task in _tasks(params, block.datasets):
-        vicious = Model("vicious", "logits", params.cell(task.dataset).beta_c, block.beta_r)
-        for model in (HONEST, vicious):
-            for outputs in block.outputs:
-                yield from (Cell(task, model, f"posthoc-{outputs}", seed) for seed in block.seeds)
+
+        def vicious(outputs: str, task: Task = task) -> Model:
+            return Model("vicious", outputs, params.cell(task.dataset).beta_c, block.beta_r)
+
+        pairs = [(model, outputs) for model in (HONEST, vicious("logits")) for outputs in block.outputs]
+        pairs += [(vicious(outputs), outputs) for outputs in block.trained_for]
+        for model, outputs in dict.fromkeys(pairs):
+            yield from (Cell(task, model, f"posthoc-{outputs}", seed) for seed in block.seeds)
 
 
 def _tasks(params: Params, datasets: Iterable[str]) -> list[Task]:

@@ -31,6 +31,7 @@ class _Writer:
         record = {
             **{"dataset": task.split("-")[0], "task": task, "k": k, "source": "official"},
             **{"role": role, "attack": attack, "outputs": outputs, "beta_r": beta_r, "evasion": 0.0, "seed": seed},
+            "trained_for": "" if role == "honest" else outputs,
             **{"status": "failed" if reason else "ok", "reason": reason, "label_names": list(names)},
             **{"data": "fingerprint", "images": {"test": IMAGES}},
             "target": {

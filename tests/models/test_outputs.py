@@ -9,7 +9,7 @@ from torch import Generator
 from vicious.models.attack import AttackModel
 from vicious.models.checkpoint import Architecture
 from vicious.models.hidden import Hiding, hide, reveal
-from vicious.models.kinds import Outputs, parse_outputs
+from vicious.models.kinds import Outputs, parse_outputs, parse_trainable
 from vicious.models.outputs import LEAST, probabilities_of, readable, transmit
 
 LOGITS = torch.from_numpy(np.random.default_rng(0).normal(scale=3, size=(50, 7)))
@@ -49,6 +49,34 @@ def test_rounding_leaves_that_many_values(bits):
     found, levels = sent(f"round{bits}"), 2**bits - 1
     np.testing.assert_allclose(found, np.round(softmax(LOGITS.numpy(), axis=1) * levels) / levels)
     assert len(np.unique(found)) <= 2**bits
+
+
+def test_a_server_that_trains_for_rounding_has_the_gradient_of_what_was_rounded():
+    weights = torch.from_numpy(np.random.default_rng(1).normal(size=(7,)))
+    gradients = []
+    for outputs in ("round2", "probabilities"):
+        logits = LOGITS.clone().requires_grad_()
+        (transmit(logits, outputs) * weights).sum().backward()
+        gradients.append(logits.grad)
+    torch.testing.assert_close(gradients[0], gradients[1])
+    assert gradients[0].abs().max() > 0.01
+
+
+@pytest.mark.parametrize("outputs", [name for name in ALL if name != "label"])
+@pytest.mark.parametrize("multilabel", [False, True])
+def test_what_can_be_trained_for_has_a_finite_gradient(outputs, multilabel):
+    assert parse_trainable(outputs) == parse_outputs(outputs)
+    extreme = torch.cat([LOGITS, torch.tensor([[300.0, -300.0, 0, 0, 0, 0, 0]], dtype=LOGITS.dtype)]).float()
+    logits = extreme.requires_grad_()
+    sent = transmit(logits, outputs, multilabel, Generator().manual_seed(0))
+    readable(sent, outputs).square().mean().backward()
+    assert torch.isfinite(logits.grad).all()
+    assert (logits.grad != 0).any()
+
+
+def test_nobody_trains_for_labels():
+    with pytest.raises(ValueError, match="no gradient"):
+        parse_trainable("label")
 
 
 def test_noise_has_its_size_is_drawn_anew_and_stays_in_range():

@@ -54,6 +54,7 @@ def summary(
                         "role": role,
                         "attack": "posthoc" if role == "honest" else "joint",
                         "outputs": kind,
+                        "trained_for": "" if role == "honest" else kind,
                         "beta_r": beta,
                         "evasion": 0.0,
                         "seed": seed,
@@ -74,10 +75,11 @@ def mitigations(
     seeds: int = 3,
     failed: tuple[tuple[str, str, str, int], ...] = (),
     synthetic: tuple[str, ...] = (),
+    trained_for: tuple[str, ...] = (),
 ) -> pd.DataFrame:
     """A summary of attacks on treated outputs, the less to read the later they stand in ``outputs``; noise costs accuracy.
 
-    ``failed`` holds (task, role, outputs, seed).
+    ``failed`` holds (task, role, outputs, seed). The server that trains for outputs reads half a dB more of them.
     """
     frame = summary(tasks, seeds, (1.0,), outputs, synthetic=synthetic).assign(attack="posthoc", calibration_error=0.05)
     # Whatever is sent, the model is the same.
@@ -87,6 +89,11 @@ def mitigations(
     frame["accuracy"] = answers - 0.03 * frame["outputs"].str.startswith("noise")
     frame["psnr"] += strength * (1 - place)
     frame["risk95"] += 0.05 * strength * (1 - place)
+    vicious = frame["role"] == "vicious"
+    frame.loc[vicious, "trained_for"] = "logits"
+    aware = frame.loc[vicious & frame["outputs"].isin(trained_for)]
+    aware = aware.assign(trained_for=aware["outputs"], psnr=aware["psnr"] + 0.5, risk95=aware["risk95"] + 0.02)
+    frame = pd.concat([frame, aware], ignore_index=True)
     keys = list(zip(frame["task"], frame["role"], frame["outputs"], frame["seed"], strict=True))
     bad = [key in failed for key in keys]
     frame.loc[bad, [*_EMPTY, "calibration_error"]] = np.nan

@@ -90,6 +90,7 @@ def _record(made_up, task, role, kind, beta, seed, synthetic, bad):
             "k": 10,
             "role": role,
             "outputs": kind,
+            "trained_for": "" if role == "honest" else kind,
             "beta_r": beta,
             "evasion": 0.0,
             "seed": seed,

@@ -83,6 +83,7 @@ class _Study:
         record = {
             **{"dataset": task.split("-")[0], "task": task, "k": 10, "label_names": None, "source": source},
             **{"role": role, "attack": attack, "outputs": outputs, "beta_r": beta_r, "evasion": 0.0, "seed": seed},
+            "trained_for": "" if role == "honest" else outputs,
             **{"status": "failed" if reason else "ok", "reason": reason},
             **{"data": "fingerprint", "images": {"test": images}},
             "beta_c": 1.0,

@@ -41,7 +41,40 @@ def test_only_attacks_trained_on_treated_outputs_are_shown(made_up):
     joint = made_up.summary(("mnist",)).query("role == 'vicious'").assign(psnr=99.0)
     found = mitigations.treated(pd.concat([frame, joint]))
     assert max(one.vicious.cell("psnr").mean for one in found) < 30
-    assert {group.role for one in found for group in one.groups} == {"honest", "vicious"}
+    assert {server for one in found for server in one.groups} == {"honest", "vicious"}
+
+
+def test_a_server_that_trains_for_what_is_sent_stands_beside_the_other(made_up, written):
+    frame = made_up.mitigations(("mnist",), trained_for=("top3", "noise0.1"))
+    found = {one.outputs: one for one in mitigations.treated(frame)}
+    assert [list(found[name].groups) for name in ("softmax", "top3")] == [
+        ["honest", "vicious"],
+        list(mitigations.SERVERS),
+    ]
+    top = found["top3"]
+    assert top.aware.cell("psnr").mean == pytest.approx(top.vicious.cell("psnr").mean + 0.5)
+    assert top.worst("psnr") is top.aware
+    assert found["softmax"].worst("psnr") is found["softmax"].vicious
+    csv, text, _ = written(table12, frame)
+    table = pd.read_csv(csv).set_index(["server", "outputs"])
+    assert table.loc[("aware", "top3"), "beyond_label_mean"] == pytest.approx(
+        table.loc[("vicious", "top3"), "beyond_label_mean"] + 0.5
+    )
+    words = text.read_text(encoding="utf-8")
+    assert words.count("| vicious, trained for it |") == 2
+    assert "expected what the user does" in words
+
+
+def test_the_frontier_is_against_the_server_that_reads_more(made_up):
+    frame = made_up.mitigations(("mnist",), ("logits", "top3", "label"), seeds=1, trained_for=("top3",))
+    found = mitigations.treated(frame)
+    expected = [found[0].vicious, found[1].aware, found[2].vicious]
+    assert figure15._worst(found, "psnr") == [
+        (100 * group.cell("accuracy").mean, group.cell("psnr").mean) for group in expected
+    ]
+    assert "half: vicious, trained for it" in _words(figure15.figure15(frame))
+    without = made_up.mitigations(("mnist",), ("logits", "label"), seeds=1)
+    assert "half" not in _words(figure15.figure15(without))
 
 
 def test_mixed_or_unknown_results_are_refused(made_up, written):
@@ -53,7 +86,7 @@ def test_mixed_or_unknown_results_are_refused(made_up, written):
         written(table12, frame.replace({"outputs": {"top3": "blurred"}}))
     with pytest.raises(DataError, match="calibration_error"):
         written(table12, frame.drop(columns="calibration_error"))
-    with pytest.raises(DataError, match="posthoc on vicious"):
+    with pytest.raises(DataError, match="no attack posthoc"):
         written(figure15, frame.assign(attack="joint"))
 
 
@@ -77,9 +110,9 @@ def test_table_compares_the_vicious_model_with_its_labels(made_up, written):
 
 def test_table_without_labels_has_a_dash(made_up, written):
     _, text, _ = written(table12, made_up.mitigations(("mnist",), ("logits", "top1"), seeds=1))
-    lines = [line for line in text.read_text(encoding="utf-8").splitlines() if "| top 1 |" in line]
-    assert len(lines) == 1
-    assert lines[0].endswith("| – |")
+    lines = [line for line in text.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
+    assert [line.split(" | ")[1:3] for line in lines[-2:]] == [["top 1", "honest"], ["", "vicious"]]
+    assert all(line.endswith("| – |") for line in lines[-2:])
 
 
 def test_table_keeps_what_failed(made_up, written):
@@ -88,13 +121,16 @@ def test_table_keeps_what_failed(made_up, written):
     frame = frame.loc[(frame["outputs"] != "softmax") | (frame["role"] != "honest")]
     _, text, tex = written(table12, frame)
     words = text.read_text(encoding="utf-8")
-    (logits,) = [line for line in words.splitlines() if "| logits |" in line]
-    (top,) = [line for line in words.splitlines() if "| top 3 |" in line]
-    (softmax,) = [line for line in words.splitlines() if "| softmax |" in line]
+    lines = words.splitlines()
+    (logits,) = [lines[place + 1] for place, line in enumerate(lines) if "| logits | honest |" in line]
+    (top,) = [line for line in lines if "| top 3 | honest |" in line]
+    (softmax,) = [line for line in lines if "| softmax | honest |" in line]
     assert "(1/3 failed)" in logits.split("|")[-2]
-    assert top.count("failed (3 of 3 seeds)") == 5
-    assert softmax.count("not run") == 5
-    assert "MNIST, vicious (label, beta" in tex.read_text(encoding="utf-8").replace("$", "").replace("\\", "")
+    assert top.count("failed (3 of 3 seeds)") == 7
+    assert softmax.count("not run") == 7
+    assert "MNIST, vicious (label, trained for logits, beta" in tex.read_text(encoding="utf-8").replace(
+        "$", ""
+    ).replace("\\", "")
     assert "seed 1: loss is not finite" in words
 
 
@@ -114,7 +150,8 @@ def test_figure_has_the_same_bytes_twice(made_up, written):
 
 @pytest.mark.parametrize("kinds", [("logits", "probabilities", "label"), KINDS])
 def test_all_text_of_the_figure_is_legible_and_inside(made_up, kinds):
-    drawn = figure15.figure15(made_up.mitigations(made_up.ALL, kinds, synthetic=("celeba",)))
+    frame = made_up.mitigations(made_up.ALL, kinds, synthetic=("celeba",), trained_for=kinds[1:-1])
+    drawn = figure15.figure15(frame)
     drawn.draw_without_rendering()
     used = drawn.get_tightbbox()
     assert min(used.x0, used.y0) >= 0

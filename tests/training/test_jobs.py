@@ -200,15 +200,20 @@ def test_a_batch_is_each_image_and_one_augmented_copy(prepared, monkeypatch, tmp
     assert sorted(originals.flatten(1).sum(1).tolist()) == pytest.approx(sorted(expected.flatten(1).sum(1).tolist()))
 
 
-def test_an_attack_on_noisy_outputs_is_the_same_in_one_go_or_resumed(prepared, tmp_path, monkeypatch):
-    target = tmp_path / "target.safetensors"
-    jobs.train_honest(prepared, target, 10, 1, Schedule(1, 16, 0.002, 0), CPU)
+@pytest.mark.parametrize("role", ["posthoc", "joint"])
+def test_an_attack_on_noisy_outputs_is_the_same_in_one_go_or_resumed(prepared, tmp_path, monkeypatch, role):
+    frozen = tmp_path / "frozen.safetensors"
+    jobs.train_honest(prepared, frozen, 10, 1, Schedule(1, 16, 0.002, 0), CPU)
 
     def attack(out):
-        jobs.train_attack(prepared.folder, target, out, 10, 1, "noise0.2", SCHEDULE, CPU)
+        if role == "joint":
+            target = out.with_name("target.safetensors")
+            jobs.train_vicious(prepared, target, out, 10, 1, "noise0.2", 1.0, 1.0, SCHEDULE, CPU)
+        else:
+            jobs.train_attack(prepared.folder, frozen, out, 10, 1, "noise0.2", SCHEDULE, CPU)
         return out.read_bytes()
 
-    expected, save = attack(tmp_path / "posthoc-noise0.2.safetensors"), loop._Run.save
+    expected, save = attack(tmp_path / "attack.safetensors"), loop._Run.save
 
     def killed(self, path):
         save(self, path)
@@ -216,9 +221,9 @@ def test_an_attack_on_noisy_outputs_is_the_same_in_one_go_or_resumed(prepared, t
 
     monkeypatch.setattr(loop._Run, "save", killed)
     with pytest.raises(KeyboardInterrupt):
-        attack(tmp_path / "again" / "posthoc-noise0.2.safetensors")
+        attack(tmp_path / "again" / "attack.safetensors")
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)
-    assert attack(tmp_path / "again" / "posthoc-noise0.2.safetensors") == expected
-    record = json.loads((tmp_path / "posthoc-noise0.2.json").read_text())
+    assert attack(tmp_path / "again" / "attack.safetensors") == expected
+    record = json.loads((tmp_path / "attack.json").read_text())
     assert record["architecture"]["reads"] == record["outputs"] == "noise0.2"

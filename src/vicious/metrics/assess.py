@@ -307,6 +307,7 @@ def _facts(data: PreparedDataset, target_weights: Path, attack_weights: Path) ->
         "role": target["role"],
         "attack": "posthoc" if attack["role"] == "posthoc" else "joint",
         "outputs": attack["outputs"],
+        "trained_for": target["outputs"] or "",
         "beta_c": target["beta_c"],
         "beta_r": target["beta_r"],
         "evasion": target.get("evasion", 0.0),

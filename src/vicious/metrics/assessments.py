@@ -11,7 +11,7 @@ import pandas as pd
 from vicious.errors import DataError, MixedResultsError
 from vicious.files import read_json
 
-KEY = ("task", "role", "attack", "outputs", "beta_r", "evasion", "seed")
+KEY = ("task", "role", "attack", "outputs", "trained_for", "beta_r", "evasion", "seed")
 """What tells two assessments of a study apart."""
 CELL = ("dataset", "task", "role", "attack", "outputs", "beta_r")
 """What all seeds of one model and attack have in common."""
@@ -20,7 +20,20 @@ MEASURES = ("accuracy", "psnr", "ssim", "risk", "risk95")
 ATTACK_OF = {"honest": "posthoc", "vicious": "joint", "autoencoder": "joint"}
 """The attack that is compared and reported, by the target model's role; other attacks are left alone."""
 AGAIN = "delete it and run `snakemake` again"
-_NEEDED = (*CELL, "evasion", "beta_c", "k", "seed", "status", "reason", "source", "label_names", "data", "images")
+_NEEDED = (
+    *CELL,
+    "trained_for",
+    "evasion",
+    "beta_c",
+    "k",
+    "seed",
+    "status",
+    "reason",
+    "source",
+    "label_names",
+    "data",
+    "images",
+)
 _MEASURED = ("n", "risk_estimator", "risk95_estimator")
 
 

@@ -83,6 +83,10 @@ def _evasion(weight: Any) -> str:
     return f", evasion {weight:g}" if weight else ""
 
 
+def _otherwise(row: Any) -> str:
+    return "" if row.trained_for in ("", row.outputs) else f", trained for {row.trained_for}"
+
+
 def check_complete(summary: Path, verdicts: Sequence[str] = ()) -> int:
     """The number of cells in a summary, if none failed.
 
@@ -101,7 +105,7 @@ def check_complete(summary: Path, verdicts: Sequence[str] = ()) -> int:
         raise DataError(f"{summary} is damaged ({error}): delete it and run `snakemake` again") from None
     if len(failed) or verdicts:
         lines = [
-            f"  {row.task}, {row.role} ({row.outputs}, beta_R {row.beta_r:g}{_evasion(row.evasion)}), {row.attack} attack, seed {row.seed}: {row.reason}"
+            f"  {row.task}, {row.role} ({row.outputs}{_otherwise(row)}, beta_R {row.beta_r:g}{_evasion(row.evasion)}), {row.attack} attack, seed {row.seed}: {row.reason}"
             for row in failed.itertuples()
         ]
         cells = "\n".join([*lines, *(f"  {line}" for line in verdicts)])

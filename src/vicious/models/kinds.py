@@ -43,6 +43,11 @@ class Outputs:
         """Whether it is one of the study's own, which the attack model reads as they are sent."""
         return self.kind in ("logits", "softmax")
 
+    @property
+    def trainable(self) -> bool:
+        """Whether a server can train a target model for it: labels have no gradient."""
+        return self.kind != "label"
+
     def width(self, outputs: int) -> int:
         """How many numbers the attack model reads of K ``outputs``: p, or p and log p."""
         return outputs if self.plain else 2 * outputs
@@ -74,3 +79,15 @@ def parse_outputs(name: str) -> Outputs:
     if kind == "round" and value > MOST_BITS:
         raise ValueError(f"{name!r}: at most {MOST_BITS} bits, which no longer change what is read")
     return Outputs(cast(Kind, kind), value)
+
+
+def parse_trainable(name: str) -> Outputs:
+    """As :func:`parse_outputs`, of kinds that a server can train a target model for.
+
+    Raises:
+        ValueError: it names none of these.
+    """
+    found = parse_outputs(name)
+    if not found.trainable:
+        raise ValueError(f"{name!r}: labels have no gradient, so no server can train for them")
+    return found

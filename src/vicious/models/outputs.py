@@ -12,6 +12,9 @@ LEAST = float(torch.finfo(torch.float32).tiny)
 def transmit(logits: Tensor, outputs: str, multilabel: bool = False, generator: Generator | None = None) -> Tensor:
     """What the user sends back, (N, K) -> (N, K): logits, or something in [0, 1] made of probabilities.
 
+    Its gradient is what a server has that trains for it: through rounding as if there were none (the straight-through estimator of
+    Bengio et al., "Estimating or propagating gradients through stochastic neurons", 2013), and none through labels.
+
     Args:
         logits: of classes, or of attributes where ``multilabel``.
         outputs: a name out of :mod:`vicious.models.kinds`.
@@ -26,7 +29,7 @@ def transmit(logits: Tensor, outputs: str, multilabel: bool = False, generator: 
         return _top(probabilities, int(kind.amount), multilabel)
     if kind.kind == "round":
         levels = 2 ** int(kind.amount) - 1
-        return (probabilities * levels).round() / levels
+        return (probabilities.detach() * levels).round() / levels + (probabilities - probabilities.detach())
     if kind.kind == "noise":
         noise = torch.randn(probabilities.shape, generator=generator).to(probabilities)
         return (probabilities + kind.amount * noise).clamp(0, 1)

@@ -17,7 +17,7 @@ from matplotlib.lines import Line2D
 from vicious.models.kinds import Kind, parse_outputs
 from vicious.report import frames, mitigations
 from vicious.report.frames import Group
-from vicious.report.mitigations import PERCENT, Treated
+from vicious.report.mitigations import PERCENT, SERVERS, Treated
 from vicious.report.style import (
     ALL_SYNTHETIC,
     DOUBLE,
@@ -46,6 +46,12 @@ _LOOKS: dict[Kind, tuple[str, str]] = {
     "label": ("#E69F00", "*"),
 }
 """Colour of each kind, and markers for its amounts, in turn."""
+_FILLS: dict[str, dict[str, Any]] = {
+    "vicious": {},
+    "aware": {"fillstyle": "left", "markerfacecoloralt": "white"},
+    "honest": {"markerfacecolor": "white"},
+}
+_FILLED = {"vicious": "filled: vicious", "aware": "half: vicious, trained for it", "honest": "hollow: honest"}
 _SIZE = 5.5
 """Markers' side in typographic points; stars look smaller than they are."""
 _APART = 1.1
@@ -64,6 +70,7 @@ class _Mark:
     """One attack in a panel: accuracy (%) and reconstruction with their standard deviations, 0 where there is none."""
 
     group: Group
+    server: str
     place: Point
     spread: Point
 
@@ -71,8 +78,9 @@ class _Mark:
 def figure15(summary: pd.DataFrame) -> Figure:
     """Draw accuracy (%) against PSNR and R95 for each dataset, means over seeds with standard deviations as bars.
 
-    A marker for each kind of outputs, filled for the vicious models and hollow for the honest ones. Markers that would cover
-    each other are moved apart sideways. The line is the vicious models' :func:`frontier`.
+    A marker for each kind of outputs, filled for the vicious models, half filled for those trained for these outputs, and hollow
+    for the honest ones. Markers that would cover each other are moved apart sideways. The line is the :func:`frontier`
+    against the vicious server that reconstructs more.
 
     Raises:
         DataError: a column is missing, a kind is unknown, or there is no post-hoc attack.
@@ -93,11 +101,13 @@ def figure15(summary: pd.DataFrame) -> Figure:
         axes = np.asarray(figure.subplots(len(tasks), len(_PANELS), sharex="row", squeeze=False))
         panels = []
         for line, task in zip(axes, tasks, strict=True):
-            here = [group for group in shown if group.task == task]
-            panels += [(ax, _marks(here, measure)) for ax, measure in zip(line, _PANELS, strict=True)]
+            here = [one for one in found if one.task == task]
+            panels += [
+                (ax, _marks(here, measure), _worst(here, measure)) for ax, measure in zip(line, _PANELS, strict=True)
+            ]
             title = frames.title(task) if once else frames.marked_title(task, source[task])
             line[0].set_title(plain(title), loc="left", pad=4)
-        for ax, marks in panels:
+        for ax, marks, _ in panels:
             _prepare(ax, marks)
         for line in axes:
             for ax, words in zip(line, _PANELS.values(), strict=True):
@@ -116,8 +126,8 @@ def figure15(summary: pd.DataFrame) -> Figure:
         note_failures(figure, failed)
         # The layout must be final before it is known which markers would cover each other.
         figure.draw_without_rendering()
-        for ax, marks in panels:
-            _draw(ax, marks, looks)
+        for ax, marks, worst in panels:
+            _draw(ax, marks, worst, looks)
     return figure
 
 
@@ -129,11 +139,13 @@ def caption(summary: pd.DataFrame) -> str:
     return (
         "Accuracy of the answers as sent (a tie counts as chance) against reconstruction by an attack model trained from scratch "
         "on outputs treated alike, by what the user does to them. Left: PSNR; right: R95, on the leading components that "
-        "explain 95% of the variance; higher is worse for privacy. Filled: vicious models; hollow: honest ones. Means "
+        "explain 95% of the variance; higher is worse for privacy. Filled: vicious models; half filled: vicious ones trained "
+        f"for what is sent; hollow: honest ones. {mitigations.servers(found)}Means "
         "over seeds; bars: standard deviation, none for a single seed. Many kinds have the same accuracy: markers that "
         "would cover each other are moved apart sideways, and a thin line leads back to where they belong. Stepped line: the "
-        "frontier of the vicious models, through the kinds that no other beats in accuracy and reconstruction at once, "
-        "an equal value counting as no loss; what lies above or left of it is beaten. Each panel has its own scale. "
+        "frontier of what a user can choose, each kind against the vicious server that reconstructs more of it, through the "
+        "kinds that no other beats in accuracy and reconstruction at once, an equal value counting as no loss; what lies "
+        "above or left of it is beaten. Each panel has its own scale. "
         f"{mitigations.meanings(found)} {mitigations.settings(summary, found)}{note}"
     )
 
@@ -180,15 +192,21 @@ def _looks(names: Iterable[str]) -> dict[str, dict[str, Any]]:
     return looks
 
 
-def _marks(found: Sequence[Group], measure: str) -> list[_Mark]:
+def _marks(found: Sequence[Treated], measure: str) -> list[_Mark]:
     """What there is to draw in a panel."""
     marks = []
-    for group in found:
+    for server, group in ((server, group) for one in found for server, group in one.groups.items()):
         across, up = group.cell("accuracy", PERCENT), group.cell(measure)
         if math.isfinite(across.mean) and math.isfinite(up.mean):
             spread = (_or_zero(across.sd), _or_zero(up.sd))
-            marks.append(_Mark(group, (across.mean, up.mean), spread))
+            marks.append(_Mark(group, server, (across.mean, up.mean), spread))
     return marks
+
+
+def _worst(found: Sequence[Treated], measure: str) -> list[Point]:
+    """Accuracy (%) and reconstruction of each kind, against the vicious server that reconstructs more."""
+    against = [group for group in (one.worst(measure) for one in found) if group is not None]
+    return [(group.cell("accuracy", PERCENT).mean, group.cell(measure).mean) for group in against]
 
 
 def _or_zero(sd: float) -> float:
@@ -210,9 +228,9 @@ def _prepare(ax: Axes, marks: Sequence[_Mark]) -> None:
     ax.autoscale_view()
 
 
-def _draw(ax: Axes, marks: Sequence[_Mark], looks: Mapping[str, dict[str, Any]]) -> None:
+def _draw(ax: Axes, marks: Sequence[_Mark], worst: Sequence[Point], looks: Mapping[str, dict[str, Any]]) -> None:
     ax.set(xlim=ax.get_xlim(), ylim=ax.get_ylim())
-    _draw_frontier(ax, [mark.place for mark in marks if mark.group.role == "vicious"])
+    _draw_frontier(ax, worst)
     figure = ax.get_figure(root=True)
     assert figure is not None
     pixels = ax.transData.transform(np.array([mark.place for mark in marks]).reshape(-1, 2))
@@ -229,8 +247,7 @@ def _draw_mark(ax: Axes, mark: _Mark, x: float, look: dict[str, Any]) -> None:
     pale = to_rgba(look["color"], 0.6)
     ax.plot([true_x, x], [y, y], color=pale, linewidth=0.5, zorder=2)
     ax.errorbar(x, y, xerr=across, yerr=up, fmt="none", ecolor=pale, elinewidth=0.6, zorder=2)
-    face = look["color"] if mark.group.role == "vicious" else "white"
-    ax.plot(x, y, linestyle="none", markerfacecolor=face, markeredgewidth=0.9, zorder=3, **look)
+    ax.plot(x, y, linestyle="none", markeredgewidth=0.9, zorder=3, **look, **_FILLS[mark.server])
 
 
 def _draw_frontier(ax: Axes, points: Sequence[Point]) -> None:
@@ -246,10 +263,10 @@ def _draw_frontier(ax: Axes, points: Sequence[Point]) -> None:
 
 def _legend(looks: Mapping[str, dict[str, Any]], found: Sequence[Treated]) -> list[Line2D]:
     handles = [Line2D([], [], linestyle="none", label=mitigations.title(name), **look) for name, look in looks.items()]
-    hollow: dict[str, Any] = {"linestyle": "none", "marker": "o", "markersize": _SIZE, "color": GREY}
+    servers = {server for one in found for server, group in one.groups.items() if group.planned}
+    grey: dict[str, Any] = {"linestyle": "none", "marker": "o", "markersize": _SIZE, "color": GREY}
     return [
         *handles,
-        Line2D([], [], label="filled: vicious", **hollow),
-        Line2D([], [], label="hollow: honest", markerfacecolor="white", **hollow),
+        *(Line2D([], [], label=_FILLED[name], **grey, **_FILLS[name]) for name in SERVERS[::-1] if name in servers),
         Line2D([], [], color=GREY, linewidth=0.7, label="frontier, vicious"),
     ]

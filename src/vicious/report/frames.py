@@ -35,14 +35,16 @@ PUBLISHED = "truncated 1.2e-07"
 
 _ESTIMATORS = {"ledoit_wolf": "Ledoit-Wolf"}
 """Estimators whose name in results is none for readers."""
-_KEY = ("task", "role", "attack", "outputs", "beta_r", "evasion", "seed")
+_KEY = ("task", "role", "attack", "outputs", "trained_for", "beta_r", "evasion", "seed")
 _MEASURES = (
     *("accuracy", "mse", "psnr", "ssim", "risk", "risk95"),
     *("risk_class_mean", "risk95_class_mean", "psnr_class_mean"),
 )
 _OF_LABELS = ("accuracy", "risk_class_mean", "risk95_class_mean", "psnr_class_mean")
 """Measures of the predicted labels, which an autoencoder was never asked for."""
-_SUMMARY_TEXT = ("dataset", "task", "role", "attack", "outputs", "status", "reason", "source", "estimator")
+_SUMMARY_TEXT = (
+    *("dataset", "task", "role", "attack", "outputs", "trained_for", "status", "reason", "source", "estimator"),
+)
 _SUMMARY_NUMBERS = ("k", "beta_r", "evasion", "seed", "n", *_MEASURES, "pixels", "covariance_images")
 _DETECTION_KEY = (
     "dataset",
@@ -469,7 +471,13 @@ def _label(groups: Sequence[Group]) -> str:
     one = groups[0]
     beta = f", beta_R = {_numbers(group.beta_r for group in groups)}" if one.role == "vicious" else ""
     evasion = f", evasion {one.evasion:g}" if one.evasion else ""
-    return f"{title(one.task)}, {one.role} ({one.outputs}{beta}{evasion})"
+    return f"{title(one.task)}, {one.role} ({one.outputs}{_otherwise(one)}{beta}{evasion})"
+
+
+def _otherwise(group: Group) -> str:
+    """That a vicious model was trained for other outputs than the attacked ones."""
+    trained = {str(name) for name in group.rows.get("trained_for", ())} - {"", group.outputs}
+    return f", trained for {', '.join(sorted(trained))}" if trained else ""
 
 
 def _numbers(values: Iterable[float]) -> str:

@@ -16,12 +16,17 @@ from vicious.study import Role
 
 ATTACK = "posthoc"
 """The attack on models of either role: a decoder trained together with the model never saw treated outputs."""
-ROLES: tuple[Role, ...] = ("honest", "vicious")
+SERVERS = ("honest", "vicious", "aware")
+"""Those whose models are attacked: ``aware`` is a vicious server that expects what the user does to the outputs, and trained for it;
+the other one trained for logits."""
+NAMES = {"aware": "vicious, trained for it"}
+"""Servers whose name is none for readers."""
+UNTREATED = "logits"
+"""What a vicious server trains for that expects no treatment."""
 LABEL = "label"
 """The kind that tells the predicted label and nothing else."""
 PERCENT = 100.0
 
-_ATTACKS: dict[Role, str] = dict.fromkeys(ROLES, ATTACK)
 _KINDS: tuple[Kind, ...] = get_args(Kind)
 _GROWING = ("noise",)
 """Kinds that a larger amount changes more; of the others, a smaller one."""
@@ -29,17 +34,25 @@ _GROWING = ("noise",)
 
 @dataclass(frozen=True)
 class Treated:
-    """One kind of outputs of a task: the attacks on the honest and on the vicious models, each possibly not run."""
+    """One kind of outputs of a task: the attacks on the models of each server (:data:`SERVERS`), each possibly not run."""
 
     task: str
     outputs: str
     honest: Group
     vicious: Group
+    aware: Group
 
     @property
-    def groups(self) -> tuple[Group, Group]:
-        """The honest and the vicious models."""
-        return self.honest, self.vicious
+    def groups(self) -> dict[str, Group]:
+        """By server; without the one that trains for it where none does."""
+        found: dict[str, Group] = {name: getattr(self, name) for name in SERVERS}
+        return {name: group for name, group in found.items() if group.planned or name != "aware"}
+
+    def worst(self, measure: str) -> Group | None:
+        """The vicious server whose attack reconstructs best, by the mean of a measure; None without any result."""
+        means = {name: self.groups[name].cell(measure).mean for name in SERVERS[1:] if name in self.groups}
+        known = {name: mean for name, mean in means.items() if math.isfinite(mean)}
+        return self.groups[max(known, key=lambda name: known[name])] if known else None
 
 
 def read(path: Path) -> pd.DataFrame:
@@ -61,23 +74,29 @@ def treated(summary: pd.DataFrame) -> list[Treated]:
     """
     frames.check_summary(summary)
     shown = summary.loc[(summary["attack"] == ATTACK) & (summary["evasion"] == 0)]
-    frames.unique(shown, ("task", "role", "outputs", "seed"), "summary")
-    found = {(group.task, group.outputs, group.role): group for group in frames.groups(shown, _ATTACKS)}
+    for_it = (shown["trained_for"] == shown["outputs"]) & (shown["outputs"] != UNTREATED)
+    shown = shown.assign(server=shown["role"].mask(for_it, "aware"))
+    shown = shown.loc[for_it | shown["trained_for"].isin(("", UNTREATED))]
+    frames.unique(shown, ("task", "server", "outputs", "seed"), "summary")
+    groups = {(group.task, group.outputs, server): group for server in SERVERS for group in _of_server(shown, server)}
+    if not groups:
+        raise DataError(f"the summary holds no attack {ATTACK}: run the steps that assess them, then the summary again")
     try:
-        names = sorted({key[:2] for key in found}, key=lambda name: (*frames.order(name[0]), *rank(name[1])))
+        names = sorted({key[:2] for key in groups}, key=lambda name: (*frames.order(name[0]), *rank(name[1])))
     except ValueError as error:
         raise DataError(f"summary: {error}: run the step that writes it again") from None
     nothing = summary.iloc[:0]
 
-    def of_role(task: str, outputs: str, role: Role) -> Group:
-        return found.get((task, outputs, role), Group(task, task, role, outputs, math.nan, nothing))
+    def of_server(task: str, outputs: str, server: str) -> Group:
+        none = Group(task, task, _role(server), outputs, math.nan, nothing)
+        return groups.get((task, outputs, server), none)
 
-    return [Treated(*name, of_role(*name, "honest"), of_role(*name, "vicious")) for name in names]
+    return [Treated(*name, *(of_server(*name, server) for server in SERVERS)) for name in names]
 
 
 def groups(found: Sequence[Treated]) -> list[Group]:
     """All groups that were run, in order."""
-    return [group for one in found for group in one.groups if group.planned]
+    return [group for one in found for group in one.groups.values() if group.planned]
 
 
 def rank(outputs: str) -> tuple[int, float]:
@@ -102,8 +121,10 @@ def beyond(group: Group, label: Group | None) -> Cell | None:
 
 
 def labels(found: Sequence[Treated], role: Role) -> dict[str, Group]:
-    """The groups of a role whose user sends nothing but labels, by task."""
-    return {one.task: group for one in found if one.outputs == LABEL for group in one.groups if group.role == role}
+    """The groups of a role whose user sends nothing but labels, by task; a server that trains for labels there is none."""
+    return {
+        one.task: group for one in found if one.outputs == LABEL for group in one.groups.values() if group.role == role
+    }
 
 
 def title(outputs: str) -> str:
@@ -124,6 +145,16 @@ def meanings(found: Sequence[Treated]) -> str:
     )
 
 
+def servers(found: Sequence[Treated]) -> str:
+    """A sentence for a caption, with a space after it: what a vicious model is trained for; "" where none is for treated outputs."""
+    if not any(one.aware.planned for one in found):
+        return "The vicious server trained for logits. "
+    return (
+        f"Vicious: the server trained for logits. {NAMES['aware'].capitalize()}: it expected what the user does, and trained F and G "
+        "jointly for these outputs (through rounding by a straight-through gradient; nobody can train for labels). "
+    )
+
+
 def settings(summary: pd.DataFrame, found: Sequence[Treated]) -> str:
     """Sentences for a caption: data, test images, seeds, outputs and beta_R."""
     return frames.settings(summary, accuracy=True, risk=True, found=groups(found))
@@ -139,6 +170,16 @@ _MEANINGS: dict[Kind, str] = {
     "noise": "noise s: probabilities with Gaussian noise of standard deviation s, clipped to [0, 1]",
     "label": "label: the predicted class or attributes alone",
 }
+
+
+def _role(server: str) -> Role:
+    return "honest" if server == "honest" else "vicious"
+
+
+def _of_server(shown: pd.DataFrame, server: str) -> list[Group]:
+    """The groups of one server, by outputs and beta_R; none where it was not run."""
+    rows = shown.loc[shown["server"] == server]
+    return frames.groups(rows, {_role(server): ATTACK}) if len(rows) else []
 
 
 def _psnr(group: Group) -> "pd.Series[float]":

@@ -1,6 +1,6 @@
 """Table 12: what a user can do to the outputs, what it costs in accuracy, and what an attack still reads."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +8,7 @@ import pandas as pd
 
 from vicious.report import frames, mitigations, tables
 from vicious.report.frames import Cell, Group
-from vicious.report.mitigations import PERCENT, ROLES, Treated
+from vicious.report.mitigations import PERCENT, Treated
 from vicious.report.tables import Column, Value
 
 _SCALES = {"accuracy": PERCENT, "calibration_error": PERCENT, "psnr": 1.0, "ssim": 1.0, "risk": 1.0, "risk95": 1.0}
@@ -34,20 +34,23 @@ def write(summary: Path, out: Path) -> tuple[Path, ...]:
 
 
 def table12(found: Sequence[Treated]) -> pd.DataFrame:
-    """The numbers of table 12, a row for each task, kind of outputs and role that was run.
+    """The numbers of table 12, a row for each task, kind of outputs and server (:data:`mitigations.SERVERS`) that was run.
 
     Accuracies and calibration errors are percentages, PSNR is in dB. Each measure has columns ``_mean``, ``_sd`` (ddof 1,
     over seeds) and ``_n`` (seeds that succeeded). ``beyond_label``: PSNR minus that of the attack on labels alone, over
     the seeds that both have; empty for these, or where there are none. ``failures`` names each seed without a result.
     """
     rows: list[dict[str, Any]] = []
-    for one, group in ((each, group) for each in found for group in each.groups if group.planned):
+    for one, server, group in _groups(found):
+        if not group.planned:
+            continue
         row = {
             "dataset": group.dataset,
             "title": frames.title(one.task),
             "source": group.rows["source"].iloc[0],
             "outputs": one.outputs,
             "role": group.role,
+            "server": server,
             "beta_r": group.beta_r,
             "n_images": group.images,
             "seeds": group.planned,
@@ -60,44 +63,34 @@ def table12(found: Sequence[Treated]) -> pd.DataFrame:
     return frame.astype({name: "Int64" for name in frame if str(name).endswith("_n") or name == "n_images"})
 
 
-def _pair(key: str, head: str, latex: str, decimals: int) -> Iterator[Column]:
-    """The columns of one measure, of the honest and of the vicious models."""
-    for role in ROLES:
-        yield Column(f"{role}_{key}", f"{head}, {role}", rf"\shortstack{{{latex}\\{role}}}", decimals)
-
-
 PRINTED = (
     Column("title", "Dataset", text=True),
     Column("outputs", "Outputs", text=True),
-    *_pair("accuracy", "Accuracy (%)", r"Acc. (\%)", 1),
-    *_pair("calibration_error", "Calibration error (%)", r"Cal. (\%)", 1),
-    *_pair("psnr", "PSNR (dB)", "PSNR (dB)", 2),
-    *_pair("risk", "R", "$R$", 2),
-    *_pair("risk95", "R95", "$R_{95}$", 2),
-    Column(
-        "beyond",
-        "PSNR beyond the label (dB), vicious",
-        r"\shortstack{Beyond\\label (dB)\\vicious}",
-        decimals=2,
-    ),
+    Column("model", "Model", text=True),
+    Column("accuracy", "Accuracy (%)", r"Acc. (\%)", 1),
+    Column("calibration_error", "Calibration error (%)", r"Cal. (\%)", 1),
+    Column("psnr", "PSNR (dB)", decimals=2),
+    Column("ssim", "SSIM", decimals=3),
+    Column("risk", "R", "$R$", 2),
+    Column("risk95", "R95", "$R_{95}$", 2),
+    Column("beyond", "PSNR beyond the label (dB)", r"\shortstack{Beyond\\label (dB)}", decimals=2),
 )
 
 
 def lines(found: Sequence[Treated]) -> list[dict[str, Value]]:
     """The lines to print, by the keys of :data:`PRINTED`."""
     printed: list[dict[str, Value]] = []
-    before = ""
-    for one in found:
-        source = next(str(group.rows["source"].iloc[0]) for group in one.groups if group.planned)
-        printed.append(
-            {
-                "title": "" if one.task == before else frames.marked_title(one.task, source),
-                "outputs": mitigations.title(one.outputs),
-                **{f"{group.role}_{name}": cell for group in one.groups for name, cell in _cells(group).items()},
-                "beyond": _beyond(found, one, one.vicious),
-            }
-        )
-        before = one.task
+    before = ("", "")
+    for one, server, group in _groups(found):
+        source = next(str(other.rows["source"].iloc[0]) for other in one.groups.values() if other.planned)
+        title = frames.marked_title(one.task, source)
+        line = {
+            "title": "" if one.task == before[0] else title,
+            "outputs": "" if (one.task, one.outputs) == before else mitigations.title(one.outputs),
+            "model": mitigations.NAMES.get(server, server),
+        }
+        printed.append({**line, **_cells(group), "beyond": _beyond(found, one, group)})
+        before = (one.task, one.outputs)
     return printed
 
 
@@ -105,14 +98,19 @@ def caption(summary: pd.DataFrame, found: Sequence[Treated]) -> str:
     """The caption, with the settings used and how to read the cells."""
     return (
         "What a user can do to the outputs. On honest and on vicious models alike, an attack model is trained from scratch on "
-        f"outputs treated alike. {mitigations.meanings(found)} Accuracy: of the answers as sent, where a tie counts as "
+        f"outputs treated alike. {mitigations.servers(found)}{mitigations.meanings(found)} Accuracy: of the answers as sent, where a tie counts as "
         "chance. Calibration error (Cal.): the expected one of the probabilities sent; of logits, that of their softmax. "
         f"PSNR, {frames.risk_words(summary)}, and R95, on the leading components that explain 95% of the variance: of the "
-        "attack; larger is worse for privacy. Beyond the label: what the vicious model gives away beyond its predicted "
-        "label, PSNR minus that of the attack on labels alone, mean over the seeds that both have; an en dash where there "
-        "is no such attack to compare with. Mean ± standard deviation over seeds, none for a single seed; seeds without "
+        "attack; larger is worse for privacy. Beyond the label: what a model gives away beyond its predicted "
+        "label, PSNR minus that of the attack on labels alone (of the server that trained for it: on the labels of the "
+        "other vicious one), mean over the seeds that both have; an en dash where there is no such attack to compare with. Mean ± standard deviation over seeds, none for a single seed; seeds without "
         f"a result are counted as failed and left out of the mean. {mitigations.settings(summary, found)}"
     )
+
+
+def _groups(found: Sequence[Treated]) -> list[tuple[Treated, str, Group]]:
+    """All groups in order, with their servers."""
+    return [(one, server, group) for one in found for server, group in one.groups.items()]
 
 
 def _cells(group: Group) -> dict[str, Cell]:

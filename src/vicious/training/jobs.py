@@ -96,7 +96,7 @@ def train_vicious(
         data: a prepared dataset, as the task uses it.
         as_many_as: how it was restricted; recorded.
         out, attack_out: weights of F and of G; a record and a curve stand beside each.
-        outputs: what the user sends back, hence what G reads.
+        outputs: what the user sends back, hence what G reads; a name out of :mod:`vicious.models.kinds`, other than labels.
         evasion: weight of the penalty against a detector (:mod:`vicious.training.evasion`), reached in the last epoch, whose
             weights are then selected; 0: none.
     """
@@ -106,16 +106,21 @@ def train_vicious(
     attack = fresh(attack_architecture.build, schedule.seed, "attack", device)
     weight = _positive_weight(data, device)
     multilabel = data.info.multilabel
+    noise = Generator()
     decodability, penalty = Decodability(), evasion
 
     def begin(epoch: int) -> None:
         nonlocal decodability, penalty
+        noise.manual_seed(derive_seed(schedule.seed, "noise", epoch))
         decodability, penalty = Decodability(), evasion * (epoch / (schedule.epochs - 1) if schedule.epochs > 1 else 1)
+
+    def steal(logits: Tensor) -> Tensor:
+        return attack(readable(transmit(logits, outputs, multilabel, noise), outputs))
 
     def loss(images: Tensor, labels: Tensor) -> tuple[Tensor, Row]:
         logits = target(images)
         task = classification_loss(logits, labels, weight)
-        theft = reconstruction_loss(attack(transmit(logits, outputs, multilabel)), images)
+        theft = reconstruction_loss(steal(logits), images)
         total = beta_r * theft if beta_c == 0 else beta_c * task + beta_r * theft
         terms = {"classification": task.item(), "reconstruction": theft.item()}
         if evasion == 0:
@@ -125,7 +130,7 @@ def train_vicious(
 
     def validate(images: Tensor, labels: Tensor) -> dict[str, Tensor]:
         logits = target(images)
-        stolen = attack(transmit(logits, outputs, multilabel))
+        stolen = steal(logits)
         quality = {"ssim": ssim(stolen, images), "mse": mse(stolen, images)}
         return quality | ({"accuracy": accuracy(logits, labels)} if beta_c > 0 else {})
 

@@ -1,0 +1,96 @@
+"""The same jobs on a GPU: the same bits each time, in one go or resumed, and nearly what the CPU finds. Skipped without one."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from vicious.defense.detectors import BY_NAME
+from vicious.defense.evaluate import evaluate_defense
+from vicious.files import read_json
+from vicious.metrics.assess import assess_risk
+from vicious.metrics.moments import fit
+from vicious.metrics.risk import save_covariance
+from vicious.models.checkpoint import failure
+from vicious.runtime import limit_threads, use_device
+from vicious.training import jobs, loop
+from vicious.training.loop import Schedule
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU here")
+SCHEDULE = Schedule(epochs=2, batch_images=16, learning_rate=0.002, seed=0)
+OUTPUTS = ("logits", "softmax", "probabilities", "temperature4", "top2", "round2", "noise0.1")
+
+
+@pytest.fixture
+def cuda(tmp_path, monkeypatch):
+    """The device as jobs set it up, in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    limit_threads(1)
+    return use_device("cuda", 1)
+
+
+def train(data, out, device, outputs="logits", **options):
+    """A vicious pair below ``out``; its files' bytes."""
+    files = out / "target.safetensors", out / "joint.safetensors"
+    jobs.train_vicious(data, *files, 10, 1, outputs, 1.0, 1.0, SCHEDULE, device, **options)
+    assert [failure(file) for file in files] == [None, None]
+    return [file.read_bytes() for file in files]
+
+
+@pytest.mark.parametrize("outputs", OUTPUTS)
+def test_training_gives_the_same_bits_again(prepared, tmp_path, cuda, outputs):
+    assert train(prepared, tmp_path / "a", cuda, outputs) == train(prepared, tmp_path / "b", cuda, outputs)
+
+
+def test_attributes_and_a_penalty_give_the_same_bits_again(prepared_attributes, tmp_path, cuda):
+    first = train(prepared_attributes, tmp_path / "a", cuda, evasion=0.5)
+    assert train(prepared_attributes, tmp_path / "b", cuda, evasion=0.5) == first
+
+
+def test_a_resumed_training_ends_like_an_uninterrupted_one(prepared, tmp_path, cuda, monkeypatch):
+    expected, save = train(prepared, tmp_path / "whole", cuda, "noise0.1"), loop._Run.save
+
+    def killed(self, path):
+        save(self, path)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(loop._Run, "save", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train(prepared, tmp_path / "resumed", cuda, "noise0.1")
+    monkeypatch.setattr(loop._Run, "save", save)
+    assert train(prepared, tmp_path / "resumed", cuda, "noise0.1") == expected
+
+
+@pytest.mark.parametrize("outputs", [*OUTPUTS, "label"])
+def test_an_assessment_finds_what_the_cpu_finds(prepared, tmp_path, cuda, outputs):
+    target = tmp_path / "target.safetensors"
+    jobs.train_honest(prepared, target, 10, 1, SCHEDULE, cuda)
+    jobs.train_attack(prepared.folder, target, tmp_path / "posthoc.safetensors", 10, 1, outputs, SCHEDULE, cuda)
+    save_covariance(fit(prepared), tmp_path / "covariance.safetensors")
+    found = []
+    for device in (cuda, torch.device("cpu")):
+        out = tmp_path / device.type
+        weights = (tmp_path / "covariance.safetensors", target, tmp_path / "posthoc.safetensors")
+        settings = {"estimator": "truncated", "cutoff": 1.2e-7, "gallery_images": 3, "device": device}
+        assess_risk(prepared.folder, *weights, out, **settings)
+        found.append(read_json(out / "risk-posthoc.json"))
+    for name in ("accuracy", "psnr", "ssim", "risk", "risk95", "calibration_error"):
+        assert found[0][name] == pytest.approx(found[1][name], rel=2e-3, abs=1e-3)
+
+
+@pytest.mark.parametrize("hidden", [None, "shuffled", "folded"])
+@pytest.mark.parametrize("kind", ["classes", "attributes"])
+def test_detectors_find_what_they_find_on_the_cpu(prepared, prepared_attributes, tmp_path, cuda, hidden, kind):
+    data = prepared if kind == "classes" else prepared_attributes
+    train(data, tmp_path, cuda)
+    scores = []
+    for name, device in (("a", cuda), ("b", cuda), ("cpu", torch.device("cpu"))):
+        settings = {"detectors": list(BY_NAME), "user_images": [20], "draws": 2, "device": device, "hidden": hidden}
+        evaluate_defense(data.folder, tmp_path / "target.safetensors", tmp_path / f"{name}.csv", **settings)
+        scores.append(pd.read_csv(tmp_path / f"{name}.csv", keep_default_na=False))
+    pd.testing.assert_frame_equal(scores[0], scores[1])
+    assert (scores[0]["status"] == scores[2]["status"]).all()
+    quick = ~scores[0]["detector"].isin(["own_decoder", "finetuning"])  # those train, and rounding grows
+    ours, theirs = (frame.loc[quick & (frame["status"] == "ok"), "score"].astype(float) for frame in scores[::2])
+    assert len(ours) > 0
+    np.testing.assert_allclose(ours, theirs, rtol=0.05, atol=0.01)
