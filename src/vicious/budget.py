@@ -57,7 +57,7 @@ class Device:
 
 
 CPU = Device("2 CPU cores (measured: AMD EPYC, one job a core)", 31e9, 6.0, 2)
-GPU = Device("1 NVIDIA A100 (assumed: 30% of 19.5 TFLOP/s float32)", 0.3 * 19.5e12, 15.0, 1)
+GPU = Device("1 NVIDIA H100 (measured: depth 28, width 5, batches of 125)", 31e12, 13.0, 1)
 
 
 @dataclass(frozen=True)
