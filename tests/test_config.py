@@ -69,6 +69,13 @@ def test_overrides_apply_to_their_dataset_alone(raw):
         ("datasets", [], ["datasets:"]),
         ("datasets", ["mnist", "mnist"], ["datasets:", "differ"]),
         ("scales.demo.epoch", 3, ["scales.demo.epoch: unknown key", "did you mean 'epochs'"]),
+        (
+            "scales.demo.defense.evasion",
+            {"distance_corelation": [1.0]},
+            ["defense.evasion.distance_corelation:", "did you mean 'distance_correlation'", "linear_decodability"],
+        ),
+        ("scales.demo.defense.evasion", {"entropy": [1.0]}, ["evasion.entropy:", "valid: linear_decodability"]),
+        ("scales.demo.defense.evasion", [1.0], ["defense.evasion:", "dictionary"]),
         ("scales.demo.epochs", 0, ["scales.demo.epochs:", "greater than or equal to 1"]),
         ("scales.demo.epochs", "3", ["scales.demo.epochs:", "integer", "without quotes"]),
         ("scales.demo.epochs", True, ["scales.demo.epochs:", "integer"]),

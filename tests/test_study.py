@@ -85,7 +85,8 @@ def test_detectors_judge_models_that_are_trained(params):
             own = [one for one in judged if one.task == task]
             assert len([one for one in own if one.model == study.HONEST]) == len(block.seeds)
             assert {one.model.recipe for one in own} == {None, *block.recipes}
-            assert {one.model.evasion for one in own} == {0.0, *block.evasion}
+            penalties = {(name, weight) for name, weights in block.evasion.items() for weight in weights}
+            assert {(one.model.evades, one.model.evasion) for one in own} == {(None, 0.0), *penalties}
             assert {one.model.hidden for one in own} == {None, *block.hidden}
 
 
@@ -100,14 +101,26 @@ def test_a_hidden_code_is_no_training_of_its_own(params):
 def test_adaptive_servers_are_attacked_as_they_train_and_afterwards(params):
     pilot = at(params, "pilot")
     attacks = {
-        (cell.model.evasion, cell.attack) for cell in study.cells(pilot, "defense") if cell.model.role == "vicious"
+        (cell.model.evades, cell.model.evasion, cell.attack)
+        for cell in study.cells(pilot, "defense")
+        if cell.model.role == "vicious"
     }
-    assert attacks == {(weight, attack) for weight in (0.0, 0.1, 0.3, 1.0) for attack in ("joint", "posthoc-logits")}
+    penalties = {(name, weight) for name, weights in pilot.study.defense.evasion.items() for weight in weights}
+    assert {name for name, _ in penalties} == {"linear_decodability", "distance_correlation", "both"}
+    both = ("joint", "posthoc-logits")
+    assert attacks == {(*penalty, attack) for penalty in {(None, 0.0), *penalties} for attack in both}
+
+
+def test_no_weights_and_no_detectors_mean_no_server_that_evades(params):
+    for evasion in ({}, {"linear_decodability": [], "distance_correlation": []}):
+        block = params.scales.smoke.defense.model_copy(update={"evasion": evasion})
+        assert {one.model.evades for one in study.judged(at(params, "smoke", defense=block))} == {None}
 
 
 def test_names_of_models_differ_and_tell_how_they_came_about(params):
     names = {str(one.model) for one in study.judged(at(params, "pilot"))}
     assert {"honest", "honest-wider", "vicious-logits-beta0.3", "vicious-logits-beta1-evasion0.1"} <= names
+    assert "vicious-logits-beta1-evasion1-distance_correlation" in names
     models = {
         one.model for scale in SCALES for one in [*study.trainings(at(params, scale)), *study.judged(at(params, scale))]
     }

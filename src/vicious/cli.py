@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from vicious import __version__
-from vicious.config import PARAMS_FILE, DetectorName, RecipeName, json_schema, load_params
+from vicious.config import PARAMS_FILE, DetectorName, EvadedName, RecipeName, json_schema, load_params
 from vicious.data.catalog import CATALOG
 from vicious.data.tasks import CELEBA_SETS
 from vicious.errors import ViciousError
@@ -159,6 +159,7 @@ def _train_vicious(a: Arguments) -> None:
         _device(a),
         a.as_many_as,
         a.evasion,
+        a.evades,
     )
 
 
@@ -316,6 +317,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("--beta-r", type=_positive, required=True, help="weight of the reconstruction loss")
     sub.add_argument("--evasion", type=_not_negative, default=0.0, help="weight of a penalty against a detector")
+    sub.add_argument("--evades", choices=get_args(EvadedName), default="linear_decodability", help="that detector")
 
     sub = command("train-attack", _train_attack, "train an attack model on a frozen target model", "data", "target")
     _training(sub)

@@ -35,6 +35,7 @@ DetectorName = Literal[
     "gradient_norm",
     "finetuning",
 ]
+EvadedName = Literal["linear_decodability", "distance_correlation", "both"]
 RecipeName = Literal["deeper", "wider", "longer", "plain", "smoothed", "decayed"]
 AttributeSet = Literal["k1", "k2", "k3", "k4", "k5", "k6", "k7", "k8", "k9", "k10", "k15", "k20", "k30", "k40"]
 
@@ -181,8 +182,8 @@ class Defense(Strict):
     recipes: Annotated[list[RecipeName], Distinct] = Field(
         description="other ways to train honest models, which detectors should not call vicious"
     )
-    evasion: Annotated[list[Positive], Distinct] = Field(
-        description="adaptive servers: weights of a penalty against linear decodability in vicious training"
+    evasion: dict[EvadedName, Annotated[list[Positive], Distinct]] = Field(
+        description="adaptive servers: detector -> weights of a penalty against it in vicious training; none: no such server"
     )
     hidden: Annotated[list[Code], Distinct] = Field(
         description="adaptive servers: ways to hide the code in the outputs of a vicious model once it is trained"

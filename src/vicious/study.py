@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
-from vicious.config import Params, ScaleParams
+from vicious.config import EvadedName, Params, ScaleParams
 from vicious.data.catalog import CATALOG
 from vicious.data.tasks import CELEBA_SETS, Task, parse_task
 
@@ -18,6 +18,8 @@ EXPERIMENTS: tuple[Experiment, ...] = get_args(Experiment)
 ALL_ATTRIBUTES = "k40"
 AUTOENCODER_BETA_R = 1.0
 """Weight of the reconstruction loss of an autoencoder, whose beta_C is 0: Adam does not feel its size."""
+_UNNAMED: EvadedName = "linear_decodability"
+"""The detector evaded that names of models leave out, and that hidden codes blind."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class Model:
         beta_c, beta_r: weights of the classification and the reconstruction loss.
         recipe: how an honest model is trained otherwise (:mod:`vicious.training.recipes`); None for the study's own way.
         evasion: weight of a vicious server's penalty against a detector (:mod:`vicious.training.evasion`); 0: none.
+        evades: that detector; None: none.
         hidden: how a vicious server hides the code in its outputs (:mod:`vicious.models.hidden`); None: not at all.
     """
 
@@ -39,14 +42,17 @@ class Model:
     beta_r: float
     recipe: str | None = None
     evasion: float = 0.0
+    evades: EvadedName | None = None
     hidden: str | None = None
 
     def __str__(self) -> str:
         """The model's name in paths: ``honest``, ``honest-wider``, ``vicious-logits-beta1``, ``autoencoder-softmax``,
-        ``vicious-logits-beta1-evasion10``, ``vicious-logits-beta1-shuffled``."""
+        ``vicious-logits-beta1-evasion10`` (of linear decodability), ``vicious-logits-beta1-evasion10-distance_correlation``,
+        ``vicious-logits-beta1-shuffled``."""
         beta = f"beta{_short(self.beta_r)}" if self.role == "vicious" else None
         evasion = f"evasion{_short(self.evasion)}" if self.evasion else None
-        return "-".join(filter(None, [self.role, self.outputs, beta, self.recipe, evasion, self.hidden]))
+        evades = self.evades if self.evades != _UNNAMED else None
+        return "-".join(filter(None, [self.role, self.outputs, beta, self.recipe, evasion, evades, self.hidden]))
 
     @property
     def trained(self) -> "Model":
@@ -119,10 +125,9 @@ def judged(params: Params) -> list[Training]:
     for task in _tasks(params, block.datasets):
         others = [replace(HONEST, recipe=recipe) for recipe in block.recipes]
         for outputs in block.outputs:
-            adaptive = [
-                replace(_adaptive(params, task, outputs), evasion=weight) for weight in (0.0, *block.evasion[-1:])
-            ]
-            others += [replace(model, hidden=code) for model in adaptive for code in block.hidden]
+            start = _adaptive(params, task, outputs)
+            strongest = [_evading(start, _UNNAMED, weight) for weight in block.evasion.get(_UNNAMED, [])[-1:]]
+            others += [replace(model, hidden=code) for model in (start, *strongest) for code in block.hidden]
         found += [Training(task, model, seed) for model in others for seed in block.variant_seeds]
     return list(dict.fromkeys(found))
 
@@ -174,8 +179,9 @@ def _defense(params: Params) -> Iterator[Cell]:
         for outputs in block.outputs:
             yield from _block(task, outputs, params.cell(task.dataset).beta_c, block.beta_r, block.seeds)
             # The joint attack runs after a target model that changes; one trained afterwards may read more.
-            for weight in (0.0, *block.evasion):
-                model = replace(_adaptive(params, task, outputs), evasion=weight)
+            start = _adaptive(params, task, outputs)
+            evading = [_evading(start, name, weight) for name, weights in block.evasion.items() for weight in weights]
+            for model in (start, *evading):
                 for attack in ("joint", f"posthoc-{outputs}"):
                     yield from (Cell(task, model, attack, seed) for seed in block.variant_seeds)
 
@@ -201,6 +207,10 @@ def _tasks(params: Params, datasets: Iterable[str]) -> list[Task]:
 def _adaptive(params: Params, task: Task, outputs: str) -> Model:
     """The vicious model that an adaptive server starts from: that of the first weight."""
     return Model("vicious", outputs, params.cell(task.dataset).beta_c, params.study.defense.beta_r[0])
+
+
+def _evading(model: Model, detector: EvadedName, weight: float) -> Model:
+    return replace(model, evasion=weight, evades=detector)
 
 
 def _block(task: Task, outputs: str, beta_c: float, betas: list[float], seeds: list[int]) -> Iterator[Cell]:

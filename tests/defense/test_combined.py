@@ -21,6 +21,7 @@ def scores(datasets=("mnist", "cifar10", "celeba"), models=6, draws=2, seed=0, g
                             {"dataset": dataset, "task": dataset, "role": role, "outputs": "logits" if beta else ""}
                             | {
                                 "beta_r": beta,
+                                "evades": "",
                                 "evasion": 0.0,
                                 "hidden": "",
                                 "recipe": "",

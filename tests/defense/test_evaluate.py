@@ -78,7 +78,7 @@ def test_tpr_at_fpr_calls_at_most_that_share_of_honest_models_vicious():
 def scores(honest, vicious, draws=3):
     rows = [
         {
-            "dataset": "mnist", "role": role, "outputs": "logits" if beta else "", "beta_r": beta, "recipe": "", "evasion": 0.0, "hidden": "", "task": "mnist", "seed": seed,
+            "dataset": "mnist", "role": role, "outputs": "logits" if beta else "", "beta_r": beta, "recipe": "", "evades": "", "evasion": 0.0, "hidden": "", "task": "mnist", "seed": seed,
             "detector": "d", "n_user": 50, "draw": draw, "score": value + 0.01 * (draw - 1), "status": "ok", "reason": "",
         }
         for role, beta, values in (("honest", 0.0, honest), ("vicious", 1.0, vicious))
@@ -110,15 +110,23 @@ def test_failed_models_are_counted(tmp_path):
     assert len(pd.read_csv(tmp_path / "all.csv")) == 12
 
 
+def test_scores_that_name_no_detector_evaded_are_of_linear_decodability(tmp_path):
+    frame = scores([0.1, 0.2], [0.5, 0.6]).drop(columns="evades")
+    frame.loc[frame["role"].eq("vicious") & frame["seed"].eq(1), "evasion"] = 0.3
+    frame.to_csv(tmp_path / "in.csv", index=False)
+    collect_detection([tmp_path / "in.csv"], *(tmp_path / name for name in ("all.csv", "summary.csv", "called.csv")))
+    assert pd.read_csv(tmp_path / "summary.csv")["server"].tolist()[:2] == ["vicious", "vicious, linear evasion 0.3"]
+
+
 def test_adaptive_servers_and_other_recipes_stand_apart():
     frame = scores([0.1, 0.2, 0.3], [0.25, 0.5, 0.6])
     odd = [
-        frame.loc[frame["role"] == "vicious"].assign(evasion=0.3, score=0.15),
+        frame.loc[frame["role"] == "vicious"].assign(evades="linear_decodability", evasion=0.3, score=0.15),
         frame.loc[frame["role"] == "vicious"].assign(hidden="shuffled", score=9.0),
         frame.loc[frame["role"] == "honest"].assign(recipe="plain", score=9.0),
     ]
     found = separation(pd.concat([frame, *odd], ignore_index=True)).set_index("server")
-    assert found.index.tolist() == ["vicious", "vicious, evasion 0.3", "vicious, shuffled"]
+    assert found.index.tolist() == ["vicious", "vicious, linear evasion 0.3", "vicious, shuffled"]
     assert found["auroc"].tolist() == pytest.approx([8 / 9, 1 / 3, 1.0])
     assert found["honest_models"].eq(3).all()
 
@@ -126,10 +134,11 @@ def test_adaptive_servers_and_other_recipes_stand_apart():
 def test_each_way_a_model_came_about_has_a_name():
     frame = scores([0.1], [0.5], draws=1).loc[[0, 1, 1, 1, 0]].reset_index(drop=True)
     frame["evasion"] = [0.0, 0.0, 0.5, 0.0, 0.0]
+    frame["evades"] = ["", "", "linear_decodability", "", ""]
     frame["hidden"] = ["", "", "", "folded", ""]
     frame["recipe"] = ["", "", "", "", "wider"]
     assert groups.names(frame).tolist() == [
-        "honest", "vicious", "vicious, evasion 0.5", "vicious, folded", "honest, wider",
+        "honest", "vicious", "vicious, linear evasion 0.5", "vicious, folded", "honest, wider",
     ]  # fmt: skip
     assert groups.standard(frame).tolist() == [True, True, False, False, False]
 

@@ -15,6 +15,7 @@ def scores(rows):
             | {
                 "beta_r": float(role == "vicious"),
                 "recipe": recipe,
+                "evades": "",
                 "evasion": 0.0,
                 "hidden": "",
                 "seed": seed,

@@ -41,8 +41,16 @@ class _Writer:
         frame.insert(0, "image", np.arange(len(frame)))
         record = {
             **{"dataset": task.split("-")[0], "task": task, "k": 10, "label_names": None, "source": "official"},
-            **{"role": role, "attack": attack, "outputs": outputs, "beta_r": beta_r, "evasion": 0.0, "seed": seed},
-            "trained_for": "" if role == "honest" else outputs,
+            **{
+                "role": role,
+                "attack": attack,
+                "outputs": outputs,
+                "trained_for": "" if role == "honest" else outputs,
+                "beta_r": beta_r,
+                "evades": "",
+                "evasion": 0.0,
+                "seed": seed,
+            },
             **{"status": "failed" if reason else "ok", "reason": reason},
             **{"data": "fingerprint", "images": {"test": 3}},
             "beta_c": 1.0,

@@ -32,8 +32,16 @@ class _Writer:
         role, attack, outputs, beta_r = model
         record = {
             **{"dataset": task.split("-")[0], "task": task, "k": 10, "label_names": None, "source": "official"},
-            **{"role": role, "attack": attack, "outputs": outputs, "beta_r": beta_r, "evasion": 0.0, "seed": seed},
-            "trained_for": "" if role == "honest" else outputs,
+            **{
+                "role": role,
+                "attack": attack,
+                "outputs": outputs,
+                "trained_for": "" if role == "honest" else outputs,
+                "beta_r": beta_r,
+                "evades": "",
+                "evasion": 0.0,
+                "seed": seed,
+            },
             **{"status": "failed" if reason else "ok", "reason": reason},
             **{"data": "fingerprint", "images": {"test": n}},
             "beta_c": 1.0,

@@ -30,8 +30,16 @@ class _Writer:
         role, attack, outputs, beta_r = model
         record = {
             **{"dataset": task.split("-")[0], "task": task, "k": k, "source": "official"},
-            **{"role": role, "attack": attack, "outputs": outputs, "beta_r": beta_r, "evasion": 0.0, "seed": seed},
-            "trained_for": "" if role == "honest" else outputs,
+            **{
+                "role": role,
+                "attack": attack,
+                "outputs": outputs,
+                "trained_for": "" if role == "honest" else outputs,
+                "beta_r": beta_r,
+                "evades": "",
+                "evasion": 0.0,
+                "seed": seed,
+            },
             **{"status": "failed" if reason else "ok", "reason": reason, "label_names": list(names)},
             **{"data": "fingerprint", "images": {"test": IMAGES}},
             "target": {

@@ -56,6 +56,7 @@ def summary(
                         "outputs": kind,
                         "trained_for": "" if role == "honest" else kind,
                         "beta_r": beta,
+                        "evades": "",
                         "evasion": 0.0,
                         "seed": seed,
                         "source": "synthetic" if parsed.dataset in synthetic else "official",
@@ -105,7 +106,7 @@ def comparisons(frame: pd.DataFrame) -> pd.DataFrame:
     """The comparisons of a summary: differences over the seeds that both have, made-up intervals and p."""
     rows: list[dict[str, Any]] = []
     ok = frame.loc[frame["status"] == "ok"].set_index("seed")
-    keys = ["dataset", "task", "role", "outputs", "beta_r", "evasion"]
+    keys = ["dataset", "task", "role", "outputs", "beta_r", "evades", "evasion"]
     for key, group in frame.loc[frame["role"] != "honest"].groupby(keys, sort=False):
         named = dict(zip(keys, key, strict=True))
         here = ok.loc[(ok["task"] == named["task"]) & (ok["outputs"] == named["outputs"])]
@@ -177,6 +178,7 @@ def detection(
                                     "outputs": kind,
                                     "beta_r": beta,
                                     "recipe": "",
+                                    "evades": "",
                                     "evasion": 0.0,
                                     "hidden": "",
                                     "seed": seed,

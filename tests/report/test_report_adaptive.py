@@ -19,9 +19,27 @@ def test_each_dataset_has_its_servers_in_order(made_up, servers):
     names = ("celeba", "mnist")
     found = adaptive.blocks(servers.summary(made_up, names), servers.detection(names))
     assert [block.dataset for block in found] == ["mnist", "celeba"]
-    evading, hiding = ["vicious, evasion 0.1", "vicious, evasion 1"], ["vicious, folded", "vicious, shuffled"]
+    evading, hiding = (
+        ["vicious, linear evasion 0.1", "vicious, linear evasion 1"],
+        ["vicious, folded", "vicious, shuffled"],
+    )
     assert [server.name for server in found[0].servers] == ["honest", "vicious", *evading, *hiding]
     assert [server.models for server in found[0].servers] == [3, 3, 1, 1, 1, 1]
+
+
+def test_servers_that_evade_one_detector_after_the_other(made_up, servers):
+    weights = {"distance": (0.3, 1.0)}
+    (found,) = adaptive.blocks(
+        servers.summary(made_up, ("mnist",), **weights), servers.detection(("mnist",), hidden=(), **weights)
+    )
+    linear, distance = (
+        [f"{kind} evasion {weight}" for weight in ws]
+        for kind, ws in (("linear", ("0.1", "1")), ("distance", ("0.3", "1")))
+    )
+    assert [server.name for server in found.vicious] == ["vicious", *(f"vicious, {name}" for name in linear + distance)]
+    assert [server.models for server in found.vicious] == [3, 1, 1, 1, 1]
+    assert [len(server.attack.rows) for server in found.vicious] == [3, 1, 1, 1, 1]
+    assert adaptive.evaded([found]) == ["linear_decodability", "distance_correlation"]
 
 
 def test_all_vicious_servers_have_the_weight_of_the_adaptive_ones(block):
@@ -82,7 +100,7 @@ def test_failures_name_the_server_and_the_detectors(made_up, servers):
     failed = [("mnist", name, "vicious, folded", 0) for name in ("own_decoder", "entropy")]
     found = adaptive.blocks(summary, servers.detection(("mnist",), failed=failed))
     lines = adaptive.failures(found)
-    assert "MNIST, vicious (logits, beta_R = 1, evasion 1), seed 0: loss is not finite" in lines
+    assert "MNIST, vicious (logits, beta_R = 1, linear evasion 1), seed 0: loss is not finite" in lines
     assert any(line.startswith("MNIST, honest (logits), seed 1:") for line in lines)
     assert "MNIST, vicious, folded: no score by own decoder, entropy for 1 of 1 models" in lines
     assert "MNIST, vicious, folded: no score by own decoder for 1 of 1 models" in adaptive.failures(

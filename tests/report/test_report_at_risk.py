@@ -92,6 +92,7 @@ def _record(made_up, task, role, kind, beta, seed, synthetic, bad):
             "outputs": kind,
             "trained_for": "" if role == "honest" else kind,
             "beta_r": beta,
+            "evades": "",
             "evasion": 0.0,
             "seed": seed,
         },

@@ -20,7 +20,7 @@ def test_heights_are_in_standard_deviations_of_honest_verdicts(made_up, servers)
     folded = here.loc[here["hidden"] == "folded", "score"]
     found = {point.server.name: point.height for point in figure14.points(block, "own_decoder", 200)}
     assert found["vicious, folded"].mean == pytest.approx((folded.mean() - honest.mean()) / honest.std())
-    assert (found["vicious"].ok, found["vicious, evasion 1"].ok) == (3, 1)
+    assert (found["vicious"].ok, found["vicious, linear evasion 1"].ok) == (3, 1)
 
 
 def test_all_text_is_legible_and_inside(made_up, servers):
@@ -32,6 +32,23 @@ def test_all_text_is_legible_and_inside(made_up, servers):
     assert (used.size <= drawn.get_size_inches()).all()
     assert min(text.get_fontsize() for text in drawn.findobj(Text) if text.get_text()) >= style.SMALL
     assert [text.get_text() for text in drawn.axes[0].texts] == ["1", "0.1", "0"]
+
+
+def test_each_detector_evaded_has_a_line_of_its_own(made_up, servers):
+    weights = {"distance": (1.0, 3.0), "both": (1.0,)}
+    summary, scores = servers.summary(made_up, ("mnist",), **weights), servers.detection(("mnist",), **weights)
+    drawn = figure14.figure14(summary, scores)
+    assert {text.get_text() for text in drawn.axes[0].texts} == {"0", "0.1○", "1○", "1△", "3△", "1▽"}
+    lines = [line for line in drawn.axes[0].lines if line.get_linestyle() in ("-", ":") and len(line.get_xdata()) == 3]
+    judged = 3
+    assert [line.get_linestyle() for line in lines] == ["-", ":"] * judged
+    for first, second in zip(lines[::2], lines[1::2], strict=True):
+        assert first.get_xydata()[0].tolist() == second.get_xydata()[0].tolist()
+        assert first.get_color() == second.get_color()
+    assert "evading distance correlation (△)" in _words(drawn)
+    told = figure14.caption(summary, scores)
+    assert "its penalty against linear decodability or distance correlation or both, a line for each." in told
+    assert "1 linear evasion 1, 1 distance evasion 1, 1 distance evasion 3, 1 both evasion 1" in told
 
 
 def test_a_single_dataset_leaves_room_for_the_vertical_title(made_up, servers):
@@ -64,7 +81,7 @@ def test_caption_tells_what_stands_where(made_up, servers):
     )
     assert "Hidden codes (folded, shuffled) stand at the PSNR and R95 of the models whose outputs they hide" in told
     assert "hiding changes neither accuracy nor reconstruction" in told
-    assert "Models judged: 3 honest, 3 vicious, 1 evasion 0.1, 1 evasion 1, 1 folded, 1 shuffled." in told
+    assert "Models judged: 3 honest, 3 vicious, 1 linear evasion 0.1, 1 linear evasion 1, 1 folded, 1 shuffled." in told
     assert "synthetic stand-in" in told
     assert "beta_R = 1." in told
 
@@ -86,8 +103,8 @@ def test_what_failed_is_told(made_up, servers):
     for text in (words, told):
         assert "MNIST, vicious, folded: no score by own decoder for 1 of 1 models" in text.replace("\n", " ")
         assert "MNIST: honest verdicts by effective rank do not vary" in text.replace("\n", " ")
-    assert "evasion 1): 1 of 1 seeds" in words
-    assert "evasion 1), seed 0: loss is not finite" in told
+    assert "linear evasion 1): 1 of 1 seeds" in words
+    assert "linear evasion 1), seed 0: loss is not finite" in told
 
 
 def test_a_panel_without_points_says_so(made_up, servers):

@@ -15,9 +15,8 @@ def many(servers):
     """Scores as many as those of the pilot."""
 
     def scores(datasets, detectors, seeds, evasion, recipes):
-        found = servers.detection(
-            datasets, seeds, numbers=(1000,), detectors=detectors, evasion=evasion, recipes=recipes
-        )
+        weights = {"evasion": evasion, "distance": evasion, "both": evasion}
+        found = servers.detection(datasets, seeds, numbers=(1000,), detectors=detectors, recipes=recipes, **weights)
         return pd.concat([found, combined(found)], ignore_index=True)
 
     return scores
@@ -44,10 +43,18 @@ def _is(line, group):
 
 
 def test_each_model_has_a_height_for_each_detector(servers):
-    scores = servers.detection(("mnist",))
+    scores = servers.detection(("mnist",), distance=(1.0,), both=(1.0,))
     found = figure16.models(scores, 200)
     counts = found.loc[found["detector"] == "entropy", "group"].value_counts().to_dict()
-    assert counts == {"honest": 3, "other honest recipe": 1, "vicious": 6, "evading": 2, "hiding": 2}
+    assert counts == {
+        "honest": 3,
+        "other honest recipe": 1,
+        "vicious": 6,
+        "evading linear": 2,
+        "evading distance": 1,
+        "evading both": 1,
+        "hiding": 2,
+    }
     here = scores.loc[(scores["detector"] == "entropy") & (scores["n_user"] == 200)]
     honest = here.loc[(here["role"] == "honest") & (here["recipe"] == ""), "score"]
     plain = here.loc[here["recipe"] == "plain", "score"]
@@ -57,7 +64,7 @@ def test_each_model_has_a_height_for_each_detector(servers):
 
 def test_a_code_that_is_hidden_and_evades_hides(servers):
     scores = servers.detection(("mnist",))
-    scores.loc[scores["hidden"] == "folded", "evasion"] = 1.0
+    scores.loc[scores["hidden"] == "folded", ["evades", "evasion"]] = ["linear_decodability", 1.0]
     found = figure16.models(scores, 200)
     assert set(found.loc[found["hidden"] == "folded", "group"]) == {"hiding"}
 
@@ -112,9 +119,9 @@ def test_caption_tells_what_a_dot_is(made_up, servers):
     for part in (
         "its mean score over 4 samples of n = 200 of the user's own images",
         "Other recipes: plain.",
-        "weight of the penalty against linear decodability: 0.1, 1.",
+        "weight of the penalty against it: 0.1, 1.",
         "Hidden codes: folded, shuffled.",
-        "Models judged: 3 honest, 1 other honest recipe, 6 vicious, 2 evading, 2 hiding.",
+        "Models judged: 3 honest, 1 other honest recipe, 6 vicious, 2 evading linear, 2 hiding.",
         "Data: official (MNIST); synthetic stand-in (CelebA).",
         "beta_R = 0.3, 1.",
     ):

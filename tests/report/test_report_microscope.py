@@ -82,8 +82,16 @@ class _Study:
         frame = _images(task, GAINS[*model[:2], "logits", beta_r], seed, 0 if reason else images)
         record = {
             **{"dataset": task.split("-")[0], "task": task, "k": 10, "label_names": None, "source": source},
-            **{"role": role, "attack": attack, "outputs": outputs, "beta_r": beta_r, "evasion": 0.0, "seed": seed},
-            "trained_for": "" if role == "honest" else outputs,
+            **{
+                "role": role,
+                "attack": attack,
+                "outputs": outputs,
+                "trained_for": "" if role == "honest" else outputs,
+                "beta_r": beta_r,
+                "evades": "",
+                "evasion": 0.0,
+                "seed": seed,
+            },
             **{"status": "failed" if reason else "ok", "reason": reason},
             **{"data": "fingerprint", "images": {"test": images}},
             "beta_c": 1.0,

@@ -30,7 +30,7 @@ def test_a_line_for_each_server(inputs, tmp_path):
     words = text.read_text(encoding="utf-8")
     lines = [line for line in words.splitlines() if line.startswith("|")][2:]
     servers = [line.split(" | ")[1] for line in lines]
-    assert servers == ["honest", "vicious", "evasion 0.1", "evasion 1", "folded", "shuffled"] * 2
+    assert servers == ["honest", "vicious", "linear evasion 0.1", "linear evasion 1", "folded", "shuffled"] * 2
     assert lines[0].startswith("| MNIST (synthetic stand-in) | honest | 3 |")
     assert [line.split(" | ")[0] for line in lines[6:8]] == ["| CelebA", "| "]
     assert "n = 200" in words
@@ -44,7 +44,7 @@ def test_numbers_are_those_of_the_results(inputs, made_up, servers, tmp_path):
     summary = servers.summary(made_up, ("mnist",))
     honest = summary.loc[summary["role"] == "honest"].set_index("seed")["psnr"]
     evading = summary.loc[summary["evasion"] == 1.0].iloc[0]
-    row = table.loc[("vicious, evasion 1", "own_decoder", 200)]
+    row = table.loc[("vicious, linear evasion 1", "own_decoder", 200)]
     assert row["psnr_mean"] == pytest.approx(evading["psnr"])
     assert row["gain_mean"] == pytest.approx(evading["psnr"] - honest[0])
     assert row["accuracy_mean"] == pytest.approx(100 * evading["accuracy"])
@@ -81,24 +81,24 @@ def test_the_detector_that_calls_most_is_named():
 
 
 def test_failures_are_shown(inputs, servers, made_up, tmp_path):
-    failed = [("mnist", "own_decoder", "vicious, evasion 1", 0), ("mnist", "own_decoder", "vicious", 2)]
+    failed = [("mnist", "own_decoder", "vicious, linear evasion 1", 0), ("mnist", "own_decoder", "vicious", 2)]
     paths = inputs(("mnist",), servers.detection(("mnist",), failed=failed), failed=(("mnist", "vicious", 0),))
     _, text, _ = table11.write(*paths, tmp_path / "out")
     words = text.read_text(encoding="utf-8")
-    assert cells(words, "evasion 1")["AUROC, own decoder"] == "failed"
+    assert cells(words, "linear evasion 1")["AUROC, own decoder"] == "failed"
     assert cells(words, "vicious")["AUROC, own decoder"].endswith("(1 failed)")
-    assert cells(words, "evasion 1")["PSNR (dB)"] == "failed (1 of 1 seeds)"
+    assert cells(words, "linear evasion 1")["PSNR (dB)"] == "failed (1 of 1 seeds)"
     assert "(1/3 failed)" in cells(words, "vicious")["PSNR (dB)"]
-    assert "evasion 1), seed 0: loss is not finite, step 12 & 50% of grad_norm" in words
+    assert "linear evasion 1), seed 0: loss is not finite, step 12 & 50% of grad_norm" in words
 
 
 def test_servers_that_were_not_judged_keep_their_line(inputs, servers, tmp_path):
     scores = servers.detection(("mnist",), evasion=(0.1,))
     csv, text, _ = table11.write(*inputs(("mnist",), scores), tmp_path / "out")
-    line = cells(text.read_text(encoding="utf-8"), "evasion 1")
+    line = cells(text.read_text(encoding="utf-8"), "linear evasion 1")
     assert line["Models"] == "0"
     assert line["AUROC, linear decodability"] == "–"
-    assert pd.read_csv(csv).loc[lambda frame: frame["server"] == "vicious, evasion 1", "detector"].isna().all()
+    assert pd.read_csv(csv).loc[lambda frame: frame["server"] == "vicious, linear evasion 1", "detector"].isna().all()
 
 
 def test_the_same_inputs_give_the_same_bytes(inputs, tmp_path):

@@ -1,15 +1,19 @@
-"""The adaptive server: its penalty against a plain regression, and what training with it does."""
+"""The adaptive server: its penalties against a plain regression and the detector itself, and what training with them does."""
 
 import csv
 import json
+from typing import get_args
 
 import numpy as np
 import pytest
 import torch
 from sklearn.linear_model import LinearRegression
 
+from vicious.config import EvadedName
+from vicious.defense import distance_correlation
+from vicious.defense.detector import Evidence
 from vicious.training import jobs, loop
-from vicious.training.evasion import SIDE, Decodability
+from vicious.training.evasion import PENALTIES, RECENT, SIDE, Decodability, DistanceCorrelation
 from vicious.training.loop import Schedule
 
 CPU = torch.device("cpu")
@@ -82,10 +86,113 @@ def test_attributes_are_labels_too():
     assert 0 <= share.item() <= 1
 
 
-def _train(data, out, evasion, epochs=3):
+def similar(n, seed, classes=1, outputs=4):
+    """Labels, logits that follow hidden factors of the images and some noise, and images that are even within averaged blocks."""
+    generator = np.random.default_rng(seed)
+    blocks = generator.random((n, 1, SIDE, SIDE))
+    labels = generator.integers(classes, size=n)
+    logits = (
+        blocks.reshape(n, -1)[:, :outputs] + 0.2 * generator.normal(size=(n, outputs)) + 5 * np.eye(outputs)[labels]
+    )
+    images = np.kron(blocks, np.ones((32 // SIDE, 32 // SIDE)))
+    return torch.from_numpy(logits).float(), torch.from_numpy(labels), torch.from_numpy(images).float()
+
+
+def judged(logits, labels, images):
+    """The detector's score, by which no row may be of another class than predicted."""
+    assert logits.argmax(1).equal(labels)
+    return distance_correlation.measure(Evidence(images.numpy(), labels.numpy(), logits.double().numpy()))
+
+
+def twice(*tensors):
+    """Rows with copies of theirs."""
+    return [torch.cat([each, each]) for each in tensors]
+
+
+@pytest.mark.parametrize("classes", [1, 3])
+def test_it_is_what_the_detector_finds_within_classes(classes):
+    rows = similar(90, 0, classes)
+    found = DistanceCorrelation()(*twice(*rows))
+    assert found.item() == pytest.approx(judged(*rows), abs=1e-6)
+    assert found.item() > 0.1
+
+
+def test_an_image_does_not_meet_its_own_copy():
+    generator = torch.Generator().manual_seed(0)
+    logits, labels, images = torch.randn(60, 4, generator=generator), torch.zeros(60).long(), similar(60, 0)[2]
+    assert abs(DistanceCorrelation()(*twice(logits, labels, images)).item()) < 0.1
+
+
+def test_small_batches_add_up_to_what_the_detector_finds():
+    rows = similar(400, 0, classes=2)
+    penalty, found = DistanceCorrelation(), []
+    for start in range(0, 400, 8):
+        found.append(penalty(*twice(*(each[start : start + 8] for each in rows))).item())
+    assert np.mean(found[10:]) == pytest.approx(judged(*rows), abs=0.05)
+
+
+def test_its_memory_is_bounded_and_holds_the_newest_of_each_class():
+    penalty = DistanceCorrelation()
+    for seed in range(12):
+        logits, labels, images = similar(40, seed, classes=4)
+        penalty(logits.requires_grad_(), labels, images)
+    newest, *_, group = penalty._recent
+    assert torch.bincount(group).tolist() == [RECENT] * 8
+    assert newest[:40].equal(logits.double())
+    assert not newest.requires_grad
+
+
+def test_attributes_are_one_group_of_what_they_leave_of_the_logits():
+    generator = np.random.default_rng(0)
+    logits, _, images = similar(200, 0)
+    bits = torch.from_numpy(generator.integers(2, size=(200, 4)))
+    rows = logits + 0.1 * bits, bits, images
+    told = Evidence(
+        images.numpy(), bits.numpy(), (rows[0] + 100 * (bits - 0.5)).double().numpy()
+    )  # predicted as they are
+    found = DistanceCorrelation()(*twice(*rows))
+    assert found.item() == pytest.approx(distance_correlation.measure(told), abs=1e-3)
+
+
+@pytest.mark.parametrize("penalty", PENALTIES.values(), ids=str)
+@pytest.mark.parametrize("kind", ["alike", "few", "constant output", "attributes", "grey"])
+def test_its_gradient_is_finite_whatever_the_rows(penalty, kind):
+    logits, labels, images = similar(40, 0, classes=4)
+    if kind == "alike":
+        logits, images = logits[:1].repeat(40, 1), images[:1].repeat(40, 1, 1, 1)
+    elif kind == "few":
+        logits, labels, images = logits[:3], labels[:3], images[:3]
+    elif kind == "constant output":
+        logits[:, 1] = 0
+    elif kind == "attributes":
+        labels = torch.ones_like(logits).long()
+    else:
+        images = torch.zeros_like(images)
+    made, rows = penalty(), logits.requires_grad_()
+    for _ in range(3):
+        found = made(rows, labels, images)
+        assert torch.isfinite(found)
+        (gradient,) = torch.autograd.grad(found, rows) if found.requires_grad else (torch.zeros(1),)
+        assert torch.isfinite(gradient).all()
+    if kind == "few" and penalty is DistanceCorrelation:
+        assert DistanceCorrelation()(rows, labels, images) == 0
+
+
+def test_both_is_the_sum_of_the_two():
+    both, parts = PENALTIES["both"](), (Decodability(), DistanceCorrelation())
+    for seed in range(3):
+        rows = twice(*similar(40, seed, classes=4))
+        assert both(*rows).item() == pytest.approx(sum(part(*rows).item() for part in parts), rel=1e-5)
+
+
+def test_every_detector_that_can_be_evaded_has_its_penalty():
+    assert tuple(PENALTIES) == get_args(EvadedName)
+
+
+def _train(data, out, evasion, epochs=3, evades="linear_decodability"):
     schedule = Schedule(epochs, 16, 0.002, 0)
     weights = [out / "target.safetensors", out / "joint.safetensors"]
-    jobs.train_vicious(data, *weights, 10, 1, "logits", 1.0, 1.0, schedule, CPU, evasion=evasion)
+    jobs.train_vicious(data, *weights, 10, 1, "logits", 1.0, 1.0, schedule, CPU, evasion=evasion, evades=evades)
     with weights[0].with_suffix(".csv").open() as file:
         return json.loads(weights[0].with_suffix(".json").read_text()), list(csv.DictReader(file)), weights[0]
 
@@ -98,25 +205,35 @@ def _in_a_folder_of_its_own(tmp_path, monkeypatch):
 
 def test_the_record_tells_the_penalty_and_the_last_epoch_is_selected(prepared, tmp_path):
     record, curve, _ = _train(prepared, tmp_path / "a", 0.5)
-    assert record["evasion"] == 0.5
+    assert (record["evasion"], record["evades"]) == (0.5, "linear_decodability")
     assert record["selected_epoch"] == 3
-    assert all(0 <= float(row["train_decodability"]) <= 1 for row in curve)
+    assert all(0 <= float(row["train_linear_decodability"]) <= 1 for row in curve)
     total, parts = (
         [float(row["train_loss"]) for row in curve],
         [float(row["train_classification"]) + float(row["train_reconstruction"]) for row in curve],
     )
-    penalties = [float(row["train_decodability"]) * weight for row, weight in zip(curve, (0, 0.25, 0.5), strict=True)]
+    penalties = [
+        float(row["train_linear_decodability"]) * weight for row, weight in zip(curve, (0, 0.25, 0.5), strict=True)
+    ]
     np.testing.assert_allclose(total, np.add(parts, penalties), atol=1e-5)  # the weight grows to its full size
 
 
 def test_without_a_penalty_nothing_changes(prepared, tmp_path):
     record, curve, _ = _train(prepared, tmp_path / "a", 0.0)
-    assert record["evasion"] == 0
-    assert "train_decodability" not in curve[0]
+    assert (record["evasion"], record["evades"]) == (0, "")
+    assert "train_linear_decodability" not in curve[0]
 
 
-def test_a_penalised_training_that_is_resumed_ends_alike(prepared, tmp_path, monkeypatch):
-    expected = _train(prepared, tmp_path / "whole", 0.5)[2].read_bytes()
+def test_training_with_it_lowers_what_is_found(prepared, tmp_path):
+    evades = "distance_correlation"
+    curves = [_train(prepared, tmp_path / f"{weight}", weight, epochs=20, evades=evades)[1] for weight in (1e-6, 10.0)]
+    without, penalised = (np.mean([float(row[f"train_{evades}"]) for row in curve[-4:]]) for curve in curves)
+    assert penalised < without - 0.1
+
+
+@pytest.mark.parametrize("evades", PENALTIES)
+def test_a_penalised_training_that_is_resumed_ends_alike(prepared, tmp_path, monkeypatch, evades):
+    expected = _train(prepared, tmp_path / "whole", 0.5, evades=evades)[2].read_bytes()
     save, saved = loop._Run.save, []
 
     def killed(self, path):
@@ -127,7 +244,7 @@ def test_a_penalised_training_that_is_resumed_ends_alike(prepared, tmp_path, mon
 
     monkeypatch.setattr(loop._Run, "save", killed)
     with pytest.raises(KeyboardInterrupt):
-        _train(prepared, tmp_path / "again", 0.5)
+        _train(prepared, tmp_path / "again", 0.5, evades=evades)
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)
-    assert _train(prepared, tmp_path / "again", 0.5)[2].read_bytes() == expected
+    assert _train(prepared, tmp_path / "again", 0.5, evades=evades)[2].read_bytes() == expected

@@ -179,9 +179,9 @@ BEFORE_RESULTS = ("fetch", "prepare", "fit_covariance", *TRAINING_RULES)
         ),
         (["scales={smoke: {beta_r: [1.0, 2.0]}}"], "vicious-logits-beta2", {"train_vicious": 3, "assess_risk": 3}),
         (
-            ["scales={smoke: {defense: {evasion: [1.0, 2.0]}}}"],
-            "vicious-logits-beta1-evasion2",
-            {"train_vicious": 2, "train_attack": 2, "assess_risk": 4, "evaluate_defense": 4},
+            ["scales={smoke: {defense: {evasion: {distance_correlation: [1.0, 2.0]}}}}"],
+            "vicious-logits-beta1-evasion2-distance_correlation",
+            {"train_vicious": 2, "train_attack": 2, "assess_risk": 4, "evaluate_defense": 2},
         ),
         (["scales={smoke: {defense: {hidden: [shuffled, folded]}}}"], "folded", {"evaluate_defense": 4}),
         (

@@ -95,6 +95,16 @@ def recipe_option(wildcards):
     return "" if recipe is None else f"--recipe {recipe}"
 
 
+def evasion_options(wildcards):
+    """The command-line options for a penalty against a detector, or nothing."""
+    model = MODEL_OF[wildcards.model]
+    return (
+        ""
+        if model.evades is None
+        else f"--evasion {model.evasion} --evades {model.evades}"
+    )
+
+
 def trained(suffix):
     """A file of the target model behind a job's model: that before a code was hidden in its outputs."""
 

@@ -62,7 +62,7 @@ rule train_vicious:
         outputs=lambda wildcards: MODEL_OF[wildcards.model].outputs,
         beta_c=lambda wildcards: MODEL_OF[wildcards.model].beta_c,
         beta_r=lambda wildcards: MODEL_OF[wildcards.model].beta_r,
-        evasion=lambda wildcards: MODEL_OF[wildcards.model].evasion,
+        evasion=evasion_options,
         depth=cell("depth"),
         width=cell("width"),
         epochs=cell("epochs"),
@@ -75,7 +75,7 @@ rule train_vicious:
         "Train {wildcards.model} on {wildcards.task}, seed {wildcards.seed}"
     shell:
         "vicious train-vicious --out {output.target:q} --attack-out {output.attack:q} --outputs {params.outputs}"
-        " --beta-c {params.beta_c} --beta-r {params.beta_r} --evasion {params.evasion}"
+        " --beta-c {params.beta_c} --beta-r {params.beta_r} {params.evasion}"
         " --data {params.data:q} {params.task} --depth {params.depth} --width {params.width} --epochs {params.epochs}"
         " --batch-images {params.batch_images} --learning-rate {params.learning_rate} --seed {wildcards.seed}"
         " --threads {params.threads} --device {params.device} --provenance {output.provenance:q} 2> {log:q}"

@@ -14,6 +14,7 @@ from vicious.defense.groups import HONEST, MODEL, VICIOUS, names
 from vicious.defense.thresholds import called
 from vicious.errors import DataError
 from vicious.files import write_csv
+from vicious.models.evaded import evasion_of
 
 
 def auroc(honest: NDArray[Any], vicious: NDArray[Any]) -> float:
@@ -118,9 +119,15 @@ def collect_detection(files: Iterable[Path], scores_out: Path, separation_out: P
 def _read(file: Path) -> pd.DataFrame:
     """The scores of one model: text stays text, and an empty score is NaN."""
     text = dict.fromkeys(
-        ("dataset", "task", "role", "outputs", "recipe", "hidden", "detector", "status", "reason"), str
+        ("dataset", "task", "role", "outputs", "recipe", "evades", "hidden", "detector", "status", "reason"), str
     )
     try:
-        return pd.read_csv(file, dtype=text, keep_default_na=False, na_values={"score": [""]})
+        frame = pd.read_csv(file, dtype=text, keep_default_na=False, na_values={"score": [""]})
     except (OSError, ValueError) as error:
         raise DataError(f"cannot read the scores {file} ({error}): delete it and run `snakemake` again") from error
+    return frame if "evades" in frame else _with_evades(frame)
+
+
+def _with_evades(scores: pd.DataFrame) -> pd.DataFrame:
+    """Scores that name no detector evaded, with it, as :func:`vicious.models.evaded.evasion_of` tells it."""
+    return scores.assign(evades=[evasion_of({"evasion": weight})["evades"] for weight in scores["evasion"]])

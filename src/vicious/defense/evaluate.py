@@ -17,6 +17,7 @@ from vicious.defense.detectors import BY_NAME
 from vicious.errors import MetricError
 from vicious.files import write_csv
 from vicious.models.checkpoint import check_fits, failure, load_model, load_record, load_task
+from vicious.models.evaded import evasion_of
 from vicious.models.hidden import Hiding
 from vicious.models.kinds import Code
 from vicious.randomness import derive_seed
@@ -76,7 +77,7 @@ def evaluate_defense(
                         "outputs": record["outputs"] or "",
                         "beta_r": record["beta_r"],
                         "recipe": record.get("recipe") or "",
-                        "evasion": record.get("evasion", 0.0),
+                        **evasion_of(record),
                         "hidden": hidden or "",
                         "seed": record["schedule"]["seed"],
                         "detector": detector.name,

@@ -2,22 +2,27 @@
 
 import pandas as pd
 
-MODEL = ("dataset", "task", "role", "outputs", "beta_r", "recipe", "evasion", "hidden", "seed")
+MODEL = ("dataset", "task", "role", "outputs", "beta_r", "recipe", "evades", "evasion", "hidden", "seed")
 """Columns of the scores that tell one judged model from another."""
 HONEST = "honest"
 VICIOUS = "vicious"
 
 
+def evasion(evades: str, weight: float) -> str:
+    """A penalty of that weight against a detector, in short: ``linear evasion 0.3``, ``distance evasion 1``; "" for none."""
+    return f"{evades.split('_')[0]} evasion {weight:g}" if weight else ""
+
+
 def names(scores: pd.DataFrame) -> "pd.Series[str]":
-    """The group of each row: ``honest``, ``honest, plain`` (another recipe), ``vicious``, ``vicious, evasion 0.3`` (a penalty
-    against a detector), ``vicious, shuffled`` (a hidden code).
+    """The group of each row: ``honest``, ``honest, plain`` (another recipe), ``vicious``, ``vicious, linear evasion 0.3``
+    (see :func:`evasion`), ``vicious, shuffled`` (a hidden code).
 
     Args:
-        scores: with the columns ``role``, ``recipe``, ``evasion`` and ``hidden``.
+        scores: with the columns ``role``, ``recipe``, ``evades``, ``evasion`` and ``hidden``.
     """
-    evasion = scores["evasion"].map(lambda weight: f"evasion {weight:g}" if weight else "")
+    penalty = pd.Series(map(evasion, scores["evades"], scores["evasion"]), scores.index, dtype=object)
     name = scores["role"].astype(str)
-    for part in (scores["recipe"], evasion, scores["hidden"]):
+    for part in (scores["recipe"], penalty, scores["hidden"]):
         part = part.astype(str)  # of no rows pandas makes numbers
         name = name.where(part == "", name + ", " + part)
     return name

@@ -35,7 +35,7 @@ def called(scores: pd.DataFrame) -> pd.DataFrame:
     """Share of verdicts that call a model vicious, a row for each dataset, detector, number of images, reference and group.
 
     Groups: ``honest, held out``, each model by the thresholds from the other ones (with thresholds of another dataset from all of
-    them); ``honest, plain`` and so on, honest models of another recipe; ``vicious``; ``vicious, evasion 1``, ``vicious, shuffled``
+    them); ``honest, plain`` and so on, honest models of another recipe; ``vicious``; ``vicious, linear evasion 1``, ``vicious, shuffled``
     and so on, those of adaptive servers. ``reference`` is the dataset whose honest models give the thresholds, ``references`` their
     number. A verdict on the same dataset is never judged by one on the same sample of images. ``models`` counts the models,
     ``verdicts`` their verdicts and ``failed`` those without a score, which count as not called; ``share`` is the mean of

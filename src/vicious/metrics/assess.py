@@ -32,6 +32,7 @@ from vicious.metrics.risk import (
 )
 from vicious.metrics.summary import interval
 from vicious.models.checkpoint import check_fits, failure, load_model, load_record, load_task, weights_hash
+from vicious.models.evaded import evasion_of
 from vicious.models.kinds import parse_outputs
 from vicious.models.outputs import probabilities_of, readable, transmit
 from vicious.randomness import derive_seed
@@ -310,7 +311,7 @@ def _facts(data: PreparedDataset, target_weights: Path, attack_weights: Path) ->
         "trained_for": target["outputs"] or "",
         "beta_c": target["beta_c"],
         "beta_r": target["beta_r"],
-        "evasion": target.get("evasion", 0.0),
+        **evasion_of(target),
         "seed": target["schedule"]["seed"],
         "label_names": list(data.info.label_names),
         "data": data.info.fingerprint,

@@ -10,8 +10,9 @@ import pandas as pd
 
 from vicious.errors import DataError, MixedResultsError
 from vicious.files import read_json
+from vicious.models.evaded import evasion_of
 
-KEY = ("task", "role", "attack", "outputs", "trained_for", "beta_r", "evasion", "seed")
+KEY = ("task", "role", "attack", "outputs", "trained_for", "beta_r", "evades", "evasion", "seed")
 """What tells two assessments of a study apart."""
 CELL = ("dataset", "task", "role", "attack", "outputs", "beta_r")
 """What all seeds of one model and attack have in common."""
@@ -166,7 +167,7 @@ def _read(file: Path) -> dict[str, Any]:
     names = record["label_names"]
     if names and len(names) != record["k"]:
         raise DataError(f"{file} has {len(names)} label names for {record['k']} outputs: {AGAIN}")
-    return record
+    return record | evasion_of(record)
 
 
 def _check_comparable(records: Sequence[Mapping[str, Any]]) -> None:

@@ -18,11 +18,11 @@ from vicious.metrics.assessments import MEASURES, Assessment, in_order, read_ass
 
 COMPARED = (*MEASURES, "identity")
 """Columns of the Parquet that are compared; ``identity`` is R without whitening."""
-CELL = ("task", "outputs", "role", "beta_r", "evasion")
+CELL = ("task", "outputs", "role", "beta_r", "evades", "evasion")
 """What all seeds of one attack that is compared have in common."""
 COLUMNS = (
     "dataset",
-    *("task", "role", "outputs", "beta_r", "evasion"),
+    *("task", "role", "outputs", "beta_r", "evades", "evasion"),
     *("measure", "difference", "low", "high", "p", "n_images", "seeds"),
     *("failed", "reason"),
 )
@@ -57,7 +57,7 @@ def write_comparisons(json_files: Iterable[Path], out: Path) -> None:
 
 
 def compare(cells: Sequence[Assessment]) -> pd.DataFrame:
-    """A row per task, outputs, role, beta_R, weight of a penalty against detectors and measure: that attack minus the post-hoc one on the honest model.
+    """A row per task, outputs, role, beta_R, detector evaded, weight of the penalty against it and measure: that attack minus the post-hoc one on the honest model.
 
     Tasks come in the order given, then by role, outputs and beta_R. ``difference`` is the mean over images and seeds,
     ``low`` and ``high`` are its 95% interval and ``p`` its two-sided p-value, see :func:`paired_bootstrap`.
@@ -84,7 +84,7 @@ def compare(cells: Sequence[Assessment]) -> pd.DataFrame:
         ]
         rows += _rows(pairs)
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
-    ordered = in_order(frame, (one.record["task"] for one in cells), ("role", "outputs", "beta_r", "evasion"))
+    ordered = in_order(frame, (one.record["task"] for one in cells), ("role", "outputs", "beta_r", "evades", "evasion"))
     return ordered.astype({"n_images": "Int64"})
 
 

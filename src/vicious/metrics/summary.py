@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from vicious.defense.groups import evasion
 from vicious.errors import DataError, IncompleteStudyError
 from vicious.files import write_csv
 from vicious.metrics.assessments import KEY, Assessment, in_order, read_assessments
@@ -79,12 +80,10 @@ def write_summary(files: Iterable[Path], out: Path) -> None:
     write_csv(collect(read_assessments(files)), out)
 
 
-def _evasion(weight: Any) -> str:
-    return f", evasion {weight:g}" if weight else ""
-
-
-def _otherwise(row: Any) -> str:
-    return "" if row.trained_for in ("", row.outputs) else f", trained for {row.trained_for}"
+def _model(row: Any) -> str:
+    other = "" if row.trained_for in ("", row.outputs) else f"trained for {row.trained_for}"
+    told = [row.outputs, other, f"beta_R {row.beta_r:g}", evasion(row.evades, row.evasion)]
+    return ", ".join(filter(None, told))
 
 
 def check_complete(summary: Path, verdicts: Sequence[str] = ()) -> int:
@@ -105,7 +104,7 @@ def check_complete(summary: Path, verdicts: Sequence[str] = ()) -> int:
         raise DataError(f"{summary} is damaged ({error}): delete it and run `snakemake` again") from None
     if len(failed) or verdicts:
         lines = [
-            f"  {row.task}, {row.role} ({row.outputs}{_otherwise(row)}, beta_R {row.beta_r:g}{_evasion(row.evasion)}), {row.attack} attack, seed {row.seed}: {row.reason}"
+            f"  {row.task}, {row.role} ({_model(row)}), {row.attack} attack, seed {row.seed}: {row.reason}"
             for row in failed.itertuples()
         ]
         cells = "\n".join([*lines, *(f"  {line}" for line in verdicts)])

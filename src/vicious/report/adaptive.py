@@ -6,14 +6,16 @@ those of the model that it hides.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from vicious.defense.groups import HONEST, MODEL, VICIOUS, names
+from vicious.config import EvadedName
+from vicious.defense.groups import HONEST, MODEL, VICIOUS, evasion, names
 from vicious.errors import MixedResultsError
 from vicious.report import frames, judged
 from vicious.report.frames import Group
@@ -22,6 +24,8 @@ from vicious.study import Role
 
 Drawer = Callable[[pd.DataFrame, pd.DataFrame], Figure]
 Teller = Callable[[pd.DataFrame, pd.DataFrame], str]
+EVADED: tuple[str, ...] = get_args(EvadedName)
+"""Detectors that servers evade, in the order of tables and figures."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,7 @@ class Server:
     """All seeds of one server.
 
     Attributes:
-        name: its group (:mod:`vicious.defense.groups`): "honest", "vicious", "vicious, evasion 0.1", "vicious, shuffled".
+        name: its group (:mod:`vicious.defense.groups`): "honest", "vicious", "vicious, linear evasion 0.1", "vicious, shuffled".
         hidden: how it hides its code; "": not at all.
         attack: the one of each seed that reconstructs best by PSNR, of the seeds that were attacked in most ways: the post-hoc one on honest models, of vicious ones the joint
             one or one trained afterwards; that of the models whose outputs are hidden.
@@ -49,7 +53,8 @@ class Server:
 
 @dataclass(frozen=True)
 class Block:
-    """The servers of one dataset and kind of outputs: honest, vicious, evading by growing weight, hiding.
+    """The servers of one dataset and kind of outputs: honest, vicious, evading one detector after the other by growing
+    weight, hiding.
 
     Attributes:
         source: of the data.
@@ -128,6 +133,12 @@ def blocks(summary: pd.DataFrame, scores: pd.DataFrame) -> list[Block]:
     return found
 
 
+def evaded(found: Iterable[Block]) -> list[str]:
+    """The detectors that some server evades."""
+    there = {server.attack.evades for block in found for server in block.servers}
+    return [name for name in EVADED if name in there]
+
+
 def largest(scores: pd.DataFrame) -> int:
     """The largest number of user images."""
     return int(scores["n_user"].max())
@@ -170,22 +181,32 @@ def _weight(dataset: str, attacks: pd.DataFrame, scores: pd.DataFrame) -> float:
 def _servers(
     dataset: str, outputs: str, beta_r: float, attacks: pd.DataFrame, scores: pd.DataFrame
 ) -> Iterator[Server]:
-    def attack(role: Role, weight: float, evasion: float) -> Group:
-        of_role = attacks["role"] == role
-        rows = attacks.loc[of_role & (attacks["beta_r"] == weight) & (attacks["evasion"] == evasion)]
-        return Group(dataset, dataset, role, outputs, weight, _best(rows), evasion)
+    def attack(role: Role, weight: float, evades: str = "", penalty: float = 0.0) -> Group:
+        chosen = (attacks["role"] == role) & (attacks["beta_r"] == weight) & _evades(attacks, evades, penalty)
+        return Group(dataset, dataset, role, outputs, weight, _best(attacks.loc[chosen]), evades, penalty)
 
-    yield Server(HONEST, "", attack("honest", 0.0, 0.0), scores.loc[scores["group"] == HONEST])
+    yield Server(HONEST, "", attack("honest", 0.0), scores.loc[scores["group"] == HONEST])
     vicious = scores.loc[(scores["role"] == "vicious") & (scores["beta_r"] == beta_r)]
-    weights = {0.0, *attacks.loc[attacks["role"] == "vicious", "evasion"]}
-    kinds = {("", weight) for weight in weights} | set(zip(vicious["hidden"], vicious["evasion"], strict=True))
-    for hidden, evasion in sorted(kinds):
-        here = vicious.loc[(vicious["hidden"] == hidden) & (vicious["evasion"] == evasion)]
-        group = attack("vicious", beta_r, evasion)
+    trained = attacks.loc[attacks["role"] == "vicious"]
+    kinds = {("", "", 0.0), *(("", *kind) for kind in zip(trained["evades"], trained["evasion"], strict=True))}
+    kinds |= set(zip(vicious["hidden"], vicious["evades"], vicious["evasion"], strict=True))
+    for hidden, evades, penalty in sorted(kinds, key=_place):
+        here = vicious.loc[(vicious["hidden"] == hidden) & _evades(vicious, evades, penalty)]
+        group = attack("vicious", beta_r, evades, penalty)
         if hidden:
             group = _of_seeds(group, set(here["seed"]))
-        told = [VICIOUS, f"evasion {evasion:g}" if evasion else "", hidden]
+        told = [VICIOUS, evasion(evades, penalty), hidden]
         yield Server(", ".join(filter(None, told)), hidden, group, here)
+
+
+def _evades(rows: pd.DataFrame, detector: str, weight: float) -> "pd.Series[bool]":
+    return (rows["evades"] == detector) & (rows["evasion"] == weight)
+
+
+def _place(kind: tuple[str, str, float]) -> tuple[str, int, float]:
+    """Where a hidden code, the detector evaded and the weight of the penalty stand among servers."""
+    hidden, evades, weight = kind
+    return hidden, EVADED.index(evades) if evades in EVADED else -1, weight
 
 
 def _best(rows: pd.DataFrame) -> pd.DataFrame:
@@ -200,7 +221,7 @@ def _best(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _of_seeds(group: Group, seeds: set[float]) -> Group:
     rows = group.rows.loc[group.rows["seed"].isin(seeds)]
-    return Group(group.task, group.dataset, group.role, group.outputs, group.beta_r, rows, group.evasion)
+    return Group(group.task, group.dataset, group.role, group.outputs, group.beta_r, rows, group.evades, group.evasion)
 
 
 def _without_score(block: Block, server: Server, detectors: Sequence[str] | None) -> Iterator[str]:

@@ -41,10 +41,18 @@ _ROW = 1.35
 """Height, in inches, of a row of panels."""
 _MARKERS = {"shuffled": "D", "folded": "s"}
 """Of hidden codes; others get a cross."""
+_EVADING = {"": "o", "linear_decodability": "o", "distance_correlation": "^", "both": "v"}
+"""Markers of servers that hide nothing, by the detector evaded."""
+_LINES = {"linear_decodability": "-", "distance_correlation": ":", "both": "--"}
+"""Lines through servers that evade a detector."""
+_SIGNS = {"linear_decodability": "\u25cb", "distance_correlation": "\u25b3", "both": "\u25bd"}
+"""Beside weights, where servers evade several detectors."""
 _LEAST = {"psnr": 0.1, "risk95": 0.01}
 """Least width of an axis, in its units: smaller differences mean nothing."""
 _APART = 0.075
 """Least distance of two weights above a panel, as a share of its width."""
+_SIGNED_APART = 0.1
+"""The same of weights with a sign."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +105,7 @@ def figure14(summary: pd.DataFrame, scores: pd.DataFrame) -> Figure:
         handles = _legend(found)
         lines = math.ceil(len(handles) / 4)
         failed = failure_lines(_told(found, n))
-        titles = [*([ALL_SYNTHETIC] if once else []), *([_ABOVE] if _evading(found) else [])]
+        titles = [*([ALL_SYNTHETIC] if once else []), *([_ABOVE] if adaptive.evaded(found) else [])]
         height = 0.55 + 0.17 * (lines + bool(titles)) + _ROW * len(found) + NOTE_LINE * len(failed)
         figure = new_figure(DOUBLE, height)
         axes = np.asarray(figure.subplots(len(found), len(_PANELS), sharey="row", squeeze=False))
@@ -127,10 +135,11 @@ def caption(summary: pd.DataFrame, scores: pd.DataFrame) -> str:
     note = f" Without a result: {'; '.join(failed)}." if failed else ""
     codes = _codes(found)
     axes = ((block.dataset, _heights(block, n)) for block in found)
+    evaded = [words(name) for name in adaptive.evaded(found)]
     evading = (
         " Joined from the vicious server that knows nothing (0) by growing weight, above the panels, of its penalty against "
-        "linear decodability."
-        if _evading(found)
+        f"{' or '.join(evaded)}{', a line for each' if len(evaded) > 1 else ''}."
+        if evaded
         else ""
     )
     hidden = (
@@ -181,9 +190,7 @@ def _draw(ax: Axes, block: Block, measure: str, n: int) -> None:
     for place, detector in enumerate(_judged(block)):
         look = {"color": SHOWN[detector], "zorder": 3 + place}
         known = [point for point in points(block, detector, n) if _known(point, measure)]
-        _bars(
-            ax, [point for point in known if not point.server.hidden], measure, look | {"marker": "o", "linestyle": "-"}
-        )
+        _join(ax, [point for point in known if not point.server.hidden], measure, look)
         for point in known:
             if point.server.hidden:
                 _bars(ax, [point], measure, look | _hollow(point.server.hidden))
@@ -199,6 +206,18 @@ def _draw(ax: Axes, block: Block, measure: str, n: int) -> None:
         ax.text(
             0.5, 0.5, "nothing to compare", transform=ax.transAxes, ha="center", va="center", fontsize=SMALL, color=GREY
         )
+
+
+def _join(ax: Axes, shown: Sequence[Point], measure: str, look: dict[str, Any]) -> None:
+    """The servers that hide nothing, with a line through those that evade one detector, from the one that knows nothing."""
+    for evades, line in _LINES.items():
+        joined = [point for point in shown if point.server.attack.evades in ("", evades)]
+        x = [point.server.attack.cell(measure).mean for point in joined]
+        ax.plot(x, [point.height.mean for point in joined], linestyle=line, linewidth=0.9, **look)
+    for evades, marker in _EVADING.items():
+        alike = [point for point in shown if point.server.attack.evades == evades]
+        if alike:
+            _bars(ax, alike, measure, look | {"marker": marker, "linestyle": "none"})
 
 
 def _widen(ax: Axes, least: float) -> None:
@@ -236,19 +255,24 @@ def _hollow(hidden: str) -> dict[str, Any]:
 
 
 def _weights(ax: Axes, block: Block, measure: str) -> None:
-    """The weights above the panel, apart from each other, each with a line to where its points stand."""
+    """The weights above the panel, apart from each other, each with a line to where its points stand.
+
+    Where servers evade several detectors, each weight has the sign of its detector.
+    """
+    several = len(adaptive.evaded([block])) > 1
     at = {}
     for server in block.vicious:
         place = server.attack.cell(measure).mean
         if not server.hidden and math.isfinite(place) and server.models:
-            at[f"{server.attack.evasion:g}"] = place
+            sign = _SIGNS.get(server.attack.evades, "") if several else ""
+            at[f"{server.attack.evasion:g}{sign}"] = place
     if len(at) < 2:
         return
     low, high = ax.get_xlim()
     ax.set_xlim(low, high)
     shares = {text: (place - low) / (high - low) for text, place in at.items()}
     thin = {"arrowstyle": "-", "color": GREY, "linewidth": 0.4, "shrinkA": 0, "shrinkB": 0}
-    for text, share in apart(shares).items():
+    for text, share in apart(shares, _SIGNED_APART if several else _APART).items():
         ax.annotate(
             text,
             (shares[text], 0.97),
@@ -287,6 +311,12 @@ def _legend(found: Sequence[Block]) -> list[Line2D]:
     judged = {name for block in found for name in _judged(block)}
     look: dict[str, Any] = {"marker": "o", "markersize": 3.5, "linewidth": 0.9}
     handles = [Line2D([], [], color=SHOWN[name], label=words(name), **look) for name in DETECTORS if name in judged]
+    evaded = adaptive.evaded(found)
+    if len(evaded) > 1:
+        handles += [
+            Line2D([], [], color=GREY, label=f"evading {words(name)} ({_SIGNS[name]})", **_evading(name))
+            for name in evaded
+        ]
     handles += [Line2D([], [], color=GREY, label=f"code {code}", **_hollow(code)) for code in _codes(found)]
     return [
         *handles,
@@ -295,13 +325,13 @@ def _legend(found: Sequence[Block]) -> list[Line2D]:
     ]
 
 
+def _evading(name: str) -> dict[str, Any]:
+    return {"marker": _EVADING[name], "linestyle": _LINES[name], "markersize": 3.5, "linewidth": 0.9}
+
+
 def _codes(found: Iterable[Block]) -> list[str]:
     """The hidden codes that there are."""
     return sorted({server.hidden for block in found for server in block.servers} - {""})
-
-
-def _evading(found: Iterable[Block]) -> bool:
-    return any(server.attack.evasion for block in found for server in block.servers)
 
 
 def _told(found: list[Block], n: int) -> list[str]:

@@ -1,5 +1,6 @@
 """Figure 16: the whole defence at a glance: every detector's verdict on every model."""
 
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,9 @@ GROUPS: dict[str, dict[str, Any]] = {
     "honest": {"color": COLOURS["honest"], "marker": "o"},
     "other honest recipe": {"color": COLOURS["honest"], "marker": "o", "markerfacecolor": "white"},
     "vicious": {"color": COLOURS["vicious"], "marker": "^"},
-    "evading": {"color": "#CC79A7", "marker": "v"},
+    "evading linear": {"color": "#CC79A7", "marker": "v"},
+    "evading distance": {"color": "#CC79A7", "marker": "v", "markerfacecolor": "white"},
+    "evading both": {"color": "#CC79A7", "marker": "<"},
     "hiding": {"color": "#000000", "marker": "s"},
 }
 """Groups of models as they stand in a column, from left to right, with their looks."""
@@ -38,6 +41,8 @@ _SIZE = 3.0
 """Side of a marker, in typographic points."""
 _COLUMN = 0.92
 """Width of a column's groups, in units of the horizontal axis; the rest parts columns."""
+_ACROSS = 7
+"""Legend entries side by side."""
 _SHADE = "#F2F2F2"
 _PAGE = 7.0
 """Height, in inches, that rows share where they are many."""
@@ -80,9 +85,11 @@ def figure16(summary: pd.DataFrame, scores: pd.DataFrame) -> Figure:
     datasets, detectors, groups = _datasets(found), _detectors(found), _groups(found)
     source = {name: each for name, each in judged.sources(summary, datasets).items() if name in datasets}
     once = frames.all_synthetic(source)
+    handles = _legend(groups)
+    lines = math.ceil(len(handles) / _ACROSS)
     with style():
         row = min(_ROW, _PAGE / len(datasets))
-        figure = new_figure(DOUBLE, 1.25 + 0.16 * once + row * len(datasets))
+        figure = new_figure(DOUBLE, 1.25 + 0.16 * (once + lines - 1) + row * len(datasets))
         axes = list(np.asarray(figure.subplots(len(datasets), 1, sharex=True, squeeze=False)).flat)
         for ax, dataset in zip(axes, datasets, strict=True):
             _prepare(ax, found.loc[found["dataset"] == dataset], detectors)
@@ -96,9 +103,11 @@ def figure16(summary: pd.DataFrame, scores: pd.DataFrame) -> Figure:
             rotation_mode="anchor",
         )
         figure.supylabel(heights.label(n, len(datasets)), fontsize=8)
-        handles = _legend(groups)
         title = ALL_SYNTHETIC if once else None
-        figure.legend(handles=handles, title=title, loc="outside upper center", ncols=len(handles), handletextpad=0.3)
+        close = {"handletextpad": 0.3, "columnspacing": 1.0}
+        figure.legend(
+            handles=handles, title=title, loc="outside upper center", ncols=math.ceil(len(handles) / lines), **close
+        )
         # The layout must be final before it is known which dots would cover each other.
         figure.draw_without_rendering()
         for ax, dataset in zip(axes, datasets, strict=True):
@@ -142,7 +151,7 @@ def _group(rows: pd.DataFrame) -> "pd.Series[str]":
     """The group of each row, a key of GROUPS."""
     group = rows["role"].astype(str)
     group = group.where(rows["recipe"] == "", "other honest recipe")
-    group = group.where(rows["evasion"] == 0, "evading")
+    group = group.where(rows["evades"] == "", "evading " + rows["evades"].str.split("_").str[0])
     return group.where(rows["hidden"] == "", "hiding")
 
 
@@ -233,12 +242,18 @@ def _meanings(found: pd.DataFrame) -> str:
     rows = {group: found.loc[found["group"] == group] for group in GROUPS}
     told = {
         "Other recipes": sorted(set(rows["other honest recipe"]["recipe"])),
-        "Evading, by weight of the penalty against linear decodability": [
-            f"{weight:g}" for weight in sorted(set(rows["evading"]["evasion"]))
-        ],
+        **{
+            f"Evading {judged.words(name)}, by weight of the penalty against it": _weights(found, name)
+            for name in adaptive.EVADED
+        },
         "Hidden codes": sorted(set(rows["hiding"]["hidden"])),
     }
     return "".join(f"{name}: {', '.join(kinds)}. " for name, kinds in told.items() if kinds)
+
+
+def _weights(found: pd.DataFrame, evaded: str) -> list[str]:
+    rows = found.loc[(found["evades"] == evaded) & (found["hidden"] == "")]
+    return [f"{weight:g}" for weight in sorted(set(rows["evasion"]))]
 
 
 def _counts(found: pd.DataFrame) -> Iterator[tuple[str, str]]:

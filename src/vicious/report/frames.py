@@ -17,6 +17,7 @@ import pandas as pd
 
 from vicious.data.catalog import CATALOG
 from vicious.data.tasks import parse_task
+from vicious.defense.groups import evasion
 from vicious.errors import DataError, MixedResultsError
 from vicious.study import Role, task_outputs, task_title
 
@@ -35,7 +36,7 @@ PUBLISHED = "truncated 1.2e-07"
 
 _ESTIMATORS = {"ledoit_wolf": "Ledoit-Wolf"}
 """Estimators whose name in results is none for readers."""
-_KEY = ("task", "role", "attack", "outputs", "trained_for", "beta_r", "evasion", "seed")
+_KEY = ("task", "role", "attack", "outputs", "trained_for", "beta_r", "evades", "evasion", "seed")
 _MEASURES = (
     *("accuracy", "mse", "psnr", "ssim", "risk", "risk95"),
     *("risk_class_mean", "risk95_class_mean", "psnr_class_mean"),
@@ -43,7 +44,8 @@ _MEASURES = (
 _OF_LABELS = ("accuracy", "risk_class_mean", "risk95_class_mean", "psnr_class_mean")
 """Measures of the predicted labels, which an autoencoder was never asked for."""
 _SUMMARY_TEXT = (
-    *("dataset", "task", "role", "attack", "outputs", "trained_for", "status", "reason", "source", "estimator"),
+    *("dataset", "task", "role", "attack", "outputs", "trained_for", "evades"),
+    *("status", "reason", "source", "estimator"),
 )
 _SUMMARY_NUMBERS = ("k", "beta_r", "evasion", "seed", "n", *_MEASURES, "pixels", "covariance_images")
 _DETECTION_KEY = (
@@ -52,6 +54,7 @@ _DETECTION_KEY = (
     "outputs",
     "beta_r",
     "recipe",
+    "evades",
     "evasion",
     "hidden",
     "seed",
@@ -59,11 +62,11 @@ _DETECTION_KEY = (
     "n_user",
     "draw",
 )
-_DETECTION_TEXT = ("dataset", "role", "outputs", "recipe", "hidden", "detector", "status")
+_DETECTION_TEXT = ("dataset", "role", "outputs", "recipe", "evades", "hidden", "detector", "status")
 _DETECTION_NUMBERS = ("beta_r", "evasion", "seed", "n_user", "draw", "score")
 _COMPARED = ("accuracy", "psnr", "ssim", "risk", "risk95", "identity")
-_COMPARISON_KEY = ("task", "role", "outputs", "beta_r", "evasion", "measure")
-_COMPARISON_TEXT = ("dataset", "task", "role", "outputs", "measure")
+_COMPARISON_KEY = ("task", "role", "outputs", "beta_r", "evades", "evasion", "measure")
+_COMPARISON_TEXT = ("dataset", "task", "role", "outputs", "evades", "measure")
 _COMPARISON_NUMBERS = ("beta_r", "evasion", "difference", "low", "high", "p", "n_images", "seeds")
 
 
@@ -94,7 +97,7 @@ class Group:
     """All seeds of one model and attack; ``rows`` is a slice of the summary, empty where nothing was run.
 
     ``beta_r`` is 0 for honest models, NaN for a vicious group that was not run. ``evasion`` is the weight of a vicious
-    server's penalty against a detector, 0 in :func:`groups`.
+    server's penalty against the detector ``evades``; 0 and "" in :func:`groups`.
     """
 
     task: str
@@ -103,6 +106,7 @@ class Group:
     outputs: str
     beta_r: float
     rows: pd.DataFrame
+    evades: str = ""
     evasion: float = 0.0
 
     @property
@@ -264,11 +268,11 @@ def failed_seeds(found: Iterable[Group]) -> list[str]:
 
     Groups that differ in beta_R only, and failed alike, share a line.
     """
-    alike: dict[tuple[str, Role, str, float, int, int], list[Group]] = {}
+    alike: dict[tuple[str, Role, str, str, float, int, int], list[Group]] = {}
     for group in found:
         risk = group.cell("risk")
         if risk.failed:
-            key = (group.task, group.role, group.outputs, group.evasion, risk.failed, risk.total)
+            key = (group.task, group.role, group.outputs, group.evades, group.evasion, risk.failed, risk.total)
             alike.setdefault(key, []).append(group)
     return [f"{_label(same)}: {failed} of {total} seeds" for (*_, failed, total), same in alike.items()]
 
@@ -470,8 +474,8 @@ def _label(groups: Sequence[Group]) -> str:
     """A name for groups that differ in beta_R only."""
     one = groups[0]
     beta = f", beta_R = {_numbers(group.beta_r for group in groups)}" if one.role == "vicious" else ""
-    evasion = f", evasion {one.evasion:g}" if one.evasion else ""
-    return f"{title(one.task)}, {one.role} ({one.outputs}{_otherwise(one)}{beta}{evasion})"
+    told = [f"{one.outputs}{_otherwise(one)}{beta}", evasion(one.evades, one.evasion)]
+    return f"{title(one.task)}, {one.role} ({', '.join(filter(None, told))})"
 
 
 def _otherwise(group: Group) -> str:

@@ -110,10 +110,10 @@ def lines(table: pd.DataFrame) -> list[dict[str, Value]]:
 def caption(table: pd.DataFrame, summary: pd.DataFrame, found: Sequence[Block]) -> str:
     """The caption, with the settings used and how to read the cells."""
     n = table["n_user"].max()
-    servers = set(table["server"])
+    evaded = [words(name) for name in adaptive.evaded(found)]
     evading = (
-        " Evasion: trained with a penalty of that weight against linear decodability."
-        if any("evasion" in name for name in servers)
+        f" Evasion: trained with a penalty of that weight against {' or '.join(evaded)}, named by its first word."
+        if evaded
         else ""
     )
     hidden = sorted({server.hidden for block in found for server in block.servers} - {""})

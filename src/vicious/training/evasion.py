@@ -1,24 +1,41 @@
 """An adaptive vicious server: a penalty on what a user's detector would find.
 
-The detector is linear decodability (:mod:`vicious.defense.linear_decodability`): the share of the pixels' variance that the best linear
-decoder explains from the logits beyond the label: the true one, which the server knows, so that the penalty leaves the
-classification alone. The server plays against that decoder. In each step it is fitted
+It can be one of two detectors or both, :data:`PENALTIES`. Both penalties are the detector's own quantity beyond the true label, not
+beyond the predicted one as for the user: the server knows it, and so the penalty leaves the classification alone.
+
+Linear decodability (:mod:`vicious.defense.linear_decodability`) is the share of the pixels' variance that the best linear
+decoder explains from the logits beyond the label. The server plays against that decoder. In each step it is fitted
 anew, by ridge regression on exponentially weighted moments of earlier batches, so the penalty is what it explains of images that it
 was not fitted on, as for the detector. Since the decoder is optimal, the gradient through its fit vanishes (the envelope
 theorem), and only that through the logits is taken.
 
+Distance correlation (:mod:`vicious.defense.distance_correlation`) compares images of one class with each other, of which a
+batch has too few. So recent rows stand beside those of the batch, as constants: the gradient is that of the batch's rows
+alone. The memory is short, since rows of a network that has changed since lie elsewhere, whatever they show. The value is
+below the detector's: batches that are normalised by themselves add noise to logits, which a trained model does not have.
+
 The penalty's weight grows from 0 in the first epoch to its full size in the last: before the classes are apart, what tells
 them apart also tells images of one class apart, and the penalty would keep the model from learning them.
 """
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 SIDE = 8
-"""Images are averaged to this side: a linear decoder finds little that is finer."""
+"""Images are averaged to this side: a linear decoder finds little that is finer, and it hardly changes distances."""
 MEMORY = 0.99
 """How much of the moments of earlier batches is kept from one batch to the next."""
+RECENT = 16
+"""Most rows of a group that are remembered."""
+REMEMBERED = 2048
+"""Most rows that are remembered."""
+ROWS_PER_ATTRIBUTE = 4
+"""The same where labels are attributes, for each of these."""
+SMALLEST = 4
+"""Rows that a group must have to count: the correction for bias needs so many."""
 
 
 class Decodability:
@@ -74,6 +91,111 @@ class Decodability:
         self._sums, self._rows = (squares, products), MEMORY * self._rows + len(features)
 
 
+class DistanceCorrelation:
+    """The bias-corrected squared distance correlation of logits and images within classes; its memory begins anew with each object.
+
+    A group is a class among the images, or among their augmented copies. So an image never meets its own copy: the two lie close to
+    each other in any network, and a user has no such pairs. Numerator and denominator are summed over groups, as by the
+    detector over classes.
+
+    Attributes are, as for the detector, one group (and one of copies) of what they leave of the logits, by least squares on a
+    constant and the attributes. That takes more rows than there are attributes, so more are remembered.
+    """
+
+    def __init__(self) -> None:
+        self._recent: tuple[Tensor, ...] | None = None
+
+    def __call__(self, logits: Tensor, labels: Tensor, images: Tensor) -> Tensor:
+        """The correlation, a scalar of at most 1 with a gradient, negative by chance; 0 where no group has enough rows, or they
+        do not differ.
+
+        Shapes: logits (N, K), labels (N,) or (N, K), images (N, C, H, W). The latter half are the copies; where there are none, a
+        class is two groups, which is as sound.
+        """
+        copies = 2 * torch.arange(len(logits), device=logits.device) >= len(logits)
+        group = copies + (2 * labels if labels.ndim == 1 else 0)
+        pixels = functional.adaptive_avg_pool2d(images, SIDE).flatten(1)
+        now = (logits.double(), labels, pixels.double(), group)
+        rows = now if self._recent is None else tuple(map(torch.cat, zip(now, self._recent, strict=True)))
+        self._remember(rows)
+        return _correlation(*(each[torch.isin(rows[-1], group)] for each in rows))
+
+    def _remember(self, rows: tuple[Tensor, ...]) -> None:
+        """Keep the newest rows, which come first, of each group."""
+        labels, group = rows[1], rows[-1]
+        most = RECENT if labels.ndim == 1 else max(RECENT, ROWS_PER_ATTRIBUTE * labels.shape[1])
+        ordered, order = group.sort(stable=True)
+        place = torch.empty_like(order)
+        place[order] = torch.arange(len(order), device=order.device) - torch.searchsorted(ordered, ordered)
+        kept = (place < most).nonzero().flatten()[:REMEMBERED]
+        self._recent = tuple(each[kept].detach() for each in rows)
+
+
+def _correlation(logits: Tensor, labels: Tensor, pixels: Tensor, group: Tensor) -> Tensor:
+    """The correlation of rows that are compared within groups (N,)."""
+    if labels.ndim == 1:
+        x = logits - logits.mean(1, keepdim=True)  # a shift of all logits tells no class
+    else:
+        x = _left(logits, torch.cat([group[:, None] == group.unique(), labels], dim=1).double())
+    enough = (group[:, None] == group).sum(1) >= SMALLEST
+    x, pixels, group = x[enough], pixels[enough], group[enough]
+    same = (group[:, None] == group).double()
+    a, b = _centred(_standardised(x, same), same), _centred(pixels, same)
+    size = ((a * a).sum() * (b * b).sum()).clamp_min(1e-24).sqrt()
+    return ((a * b).sum() / size).float()
+
+
+def _left(x: Tensor, features: Tensor) -> Tensor:
+    """What least squares on features (N, F) leaves of x (N, K)."""
+    told = torch.linalg.solve(_regular(features.T @ features), features.T @ x)
+    return x - features @ told
+
+
+def _standardised(x: Tensor, same: Tensor) -> Tensor:
+    """Zero mean and unit variance per output within groups, as ``same`` (N, N) tells them; a constant output becomes 0."""
+    count = same.sum(1, keepdim=True)
+    apart = x - same @ x / count
+    variance = same @ apart.square() / count
+    varies = variance > (1e-6 * (1 + x.detach().abs().amax() if len(x) else 1)) ** 2
+    return torch.where(varies, apart / torch.where(varies, variance, 1).sqrt(), 0)
+
+
+def _centred(rows: Tensor, same: Tensor) -> Tensor:
+    """Distances (N, N), U-centred within groups of at least four: equation 2.4 of the detector's source; 0 between groups.
+
+    Where two rows are the same the gradient of their distance is taken as 0.
+    """
+    squares = rows.square().sum(1)
+    squared = squares[:, None] + squares - 2 * rows @ rows.T
+    differ = squared > 1e-12 * (squares[:, None] + squares)
+    distances = torch.where(differ, torch.where(differ, squared, 1).sqrt(), 0) * same
+    count, sums = same.sum(1), distances.sum(1)
+    means = sums / (count - 2)
+    mean = same @ sums / ((count - 1) * (count - 2))
+    others = same - torch.eye(len(rows), dtype=same.dtype, device=same.device)
+    return (distances - means[:, None] - means + mean[:, None]) * others
+
+
 def _regular(squares: Tensor) -> Tensor:
     """A matrix of squares that can be inverted even where a feature is constant, or the others tell it."""
     return squares + (1e-9 * squares.diagonal() + 1e-12).diag()
+
+
+class Both:
+    """The sum of both penalties."""
+
+    def __init__(self) -> None:
+        self._parts = Decodability(), DistanceCorrelation()
+
+    def __call__(self, logits: Tensor, labels: Tensor, images: Tensor) -> Tensor:
+        """A scalar of at most 2 with a gradient, from what each of the two takes."""
+        one, other = (part(logits, labels, images) for part in self._parts)
+        return one + other
+
+
+PENALTIES: dict[str, Callable[[], Callable[[Tensor, Tensor, Tensor], Tensor]]] = {
+    "linear_decodability": Decodability,
+    "distance_correlation": DistanceCorrelation,
+    "both": Both,
+}
+"""What a server can evade, by the detector's name: made anew for each epoch."""

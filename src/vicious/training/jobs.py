@@ -26,11 +26,12 @@ from vicious.models.checkpoint import (
     save_model,
     weights_hash,
 )
+from vicious.models.evaded import evasion_of
 from vicious.models.outputs import readable, transmit
 from vicious.models.target import TargetModel
 from vicious.provenance import code_hash
 from vicious.randomness import derive_seed
-from vicious.training.evasion import Decodability
+from vicious.training.evasion import PENALTIES
 from vicious.training.loop import Objective, Row, Schedule, fresh, train
 from vicious.training.losses import accuracy, classification_loss, positive_weights, reconstruction_loss
 from vicious.training.recipes import RECIPES, STANDARD
@@ -87,6 +88,7 @@ def train_vicious(
     device: torch.device,
     as_many_as: int | None = None,
     evasion: float = 0.0,
+    evades: str = "linear_decodability",
 ) -> None:
     """Train a target model jointly with an attack model that reads its outputs: beta_c L_C + beta_r L_R.
 
@@ -99,6 +101,7 @@ def train_vicious(
         outputs: what the user sends back, hence what G reads; a name out of :mod:`vicious.models.kinds`, other than labels.
         evasion: weight of the penalty against a detector (:mod:`vicious.training.evasion`), reached in the last epoch, whose
             weights are then selected; 0: none.
+        evades: that detector, out of :data:`~vicious.training.evasion.PENALTIES`.
     """
     architecture = _target_architecture(data, depth, width)
     attack_architecture = _attack_architecture(architecture, outputs)
@@ -107,12 +110,12 @@ def train_vicious(
     weight = _positive_weight(data, device)
     multilabel = data.info.multilabel
     noise = Generator()
-    decodability, penalty = Decodability(), evasion
+    penalty, strength = PENALTIES[evades](), evasion
 
     def begin(epoch: int) -> None:
-        nonlocal decodability, penalty
+        nonlocal penalty, strength
         noise.manual_seed(derive_seed(schedule.seed, "noise", epoch))
-        decodability, penalty = Decodability(), evasion * (epoch / (schedule.epochs - 1) if schedule.epochs > 1 else 1)
+        penalty, strength = PENALTIES[evades](), evasion * (epoch / (schedule.epochs - 1) if schedule.epochs > 1 else 1)
 
     def steal(logits: Tensor) -> Tensor:
         return attack(readable(transmit(logits, outputs, multilabel, noise), outputs))
@@ -125,8 +128,8 @@ def train_vicious(
         terms = {"classification": task.item(), "reconstruction": theft.item()}
         if evasion == 0:
             return total, terms
-        found = decodability(logits, labels, images)
-        return total + penalty * found, {**terms, "decodability": found.item()}
+        found = penalty(logits, labels, images)
+        return total + strength * found, {**terms, evades: found.item()}
 
     def validate(images: Tensor, labels: Tensor) -> dict[str, Tensor]:
         logits = target(images)
@@ -138,7 +141,7 @@ def train_vicious(
     job = {"role": role, "beta_c": beta_c, "beta_r": beta_r, "outputs": outputs, "as_many_as": as_many_as}
     products = {"target": (out, architecture), "attack": (attack_out, attack_architecture)}
     objective = Objective({"target": target, "attack": attack}, loss, validate, begin=begin, last=evasion > 0)
-    _run(objective, data, schedule, job | {"evasion": evasion}, products)
+    _run(objective, data, schedule, job | {"evasion": evasion, "evades": evades if evasion else ""}, products)
 
 
 def train_attack(
@@ -168,7 +171,7 @@ def train_attack(
         "target": weights_hash(target_weights),
         "target_role": victim["role"],
         "beta_r": victim["beta_r"],
-        "evasion": victim.get("evasion", 0.0),
+        **evasion_of(victim),
         "as_many_as": victim["as_many_as"],
     }
     attack_architecture = _attack_architecture(_target_architecture(data, depth, width), outputs)
