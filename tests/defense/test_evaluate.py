@@ -131,6 +131,17 @@ def test_adaptive_servers_and_other_recipes_stand_apart():
     assert found["honest_models"].eq(3).all()
 
 
+def test_vicious_models_of_several_weights_are_told_together_and_by_weight():
+    frame = scores([0.1, 0.2], [0.15, 0.6])
+    strong = frame["role"].eq("vicious") & frame["seed"].eq(1)
+    frame.loc[strong, "beta_r"] = 3.0
+    found = separation(frame).set_index("server")
+    weak = frame.loc[frame["role"].eq("vicious") & ~strong, "beta_r"].iloc[0]
+    assert found.index.tolist() == ["vicious", f"vicious, beta_R {weak:g}", "vicious, beta_R 3"]
+    assert found["auroc"].tolist() == pytest.approx([0.75, 0.5, 1.0])
+    assert found["vicious_models"].tolist() == [2, 1, 1]
+
+
 def test_each_way_a_model_came_about_has_a_name():
     frame = scores([0.1], [0.5], draws=1).loc[[0, 1, 1, 1, 0]].reset_index(drop=True)
     frame["evasion"] = [0.0, 0.0, 0.5, 0.0, 0.0]

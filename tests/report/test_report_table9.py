@@ -51,6 +51,15 @@ def inputs(made_up, tmp_path):
     return write
 
 
+def test_each_weight_has_its_auroc(inputs, tmp_path):
+    parts = [separation(), *(separation().assign(server=f"vicious, beta_R {beta}", auroc=beta) for beta in (0.3, 1))]
+    csv, text, _ = table9.write(*inputs(pd.concat(parts)), tmp_path / "out")
+    words = text.read_text(encoding="utf-8")
+    assert words.count("| 0.3: 0.30; 1: 1.00 | 3 + 4 |") == 4
+    assert "AUROC by β_R, n = 200 |" in words
+    assert set(pd.read_csv(csv)["server"]) == {"vicious", "vicious, beta_R 0.3", "vicious, beta_R 1"}
+
+
 def test_printed_values(inputs, tmp_path):
     csv, text, latex = table9.write(*inputs(synthetic=("mnist",)), tmp_path / "out")
     words = text.read_text(encoding="utf-8")

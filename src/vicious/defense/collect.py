@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from vicious.defense.combined import NAME as COMBINED
 from vicious.defense.combined import combined
-from vicious.defense.groups import HONEST, MODEL, VICIOUS, names
+from vicious.defense.groups import HONEST, MODEL, VICIOUS, names, of_weight
 from vicious.defense.thresholds import called
 from vicious.errors import DataError
 from vicious.files import write_csv
@@ -36,8 +36,8 @@ def separation(scores: pd.DataFrame, resamples: int = 1000, seed: int = 0) -> pd
     Both are over verdicts: a verdict is the score of one sample of user images, since a user has no more than one. The interval
     resamples models, each with all its verdicts, never verdicts of one model; with fewer than two models of a kind there is
     none. Honest models of another recipe are left out. ``server`` is the group of the vicious models
-    (:mod:`vicious.defense.groups`): ``vicious``, and those of adaptive servers. ``failed`` counts models of which a verdict has no
-    score; the others count those with one.
+    (:mod:`vicious.defense.groups`): ``vicious``, where they have several weights also each of these
+    (:func:`vicious.defense.groups.of_weight`), and those of adaptive servers. ``failed`` counts models of which a verdict has no score; the others count those with one.
 
     Args:
         scores: rows as written by :func:`evaluate_defense`, of several models.
@@ -46,11 +46,20 @@ def separation(scores: pd.DataFrame, resamples: int = 1000, seed: int = 0) -> pd
     named = scores.assign(group=names(scores))
     for key, block in named.groupby(["dataset", "detector", "n_user"], sort=False):
         honest = block.loc[block["group"] == HONEST]
-        for server in dict.fromkeys([VICIOUS, *block.loc[block["role"] == "vicious", "group"]]):
+        for server, vicious in _servers(block).items():
             row = dict(zip(("dataset", "detector", "n_user"), key, strict=True)) | {"server": server}
-            rows.append(row | _separation(honest, block.loc[block["group"] == server], resamples, seed))
+            rows.append(row | _separation(honest, vicious, resamples, seed))
     columns = ["dataset", "detector", "n_user", "server", "honest_models", "vicious_models", "failed"]
     return pd.DataFrame(rows, columns=[*columns, "auroc", "auroc_low", "auroc_high", "tpr_at_5fpr"])
+
+
+def _servers(block: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Scores of each kind of vicious server."""
+    vicious = block.loc[block["group"] == VICIOUS]
+    weights = sorted(set(vicious["beta_r"]))
+    alike = {of_weight(weight): vicious.loc[vicious["beta_r"] == weight] for weight in weights if len(weights) > 1}
+    others = dict.fromkeys(block.loc[(block["role"] == "vicious") & (block["group"] != VICIOUS), "group"])
+    return {VICIOUS: vicious, **alike, **{server: block.loc[block["group"] == server] for server in others}}
 
 
 def _separation(honest_scores: pd.DataFrame, vicious_scores: pd.DataFrame, resamples: int, seed: int) -> dict[str, Any]:

@@ -13,6 +13,11 @@ def evasion(evades: str, weight: float) -> str:
     return f"{evades.split('_')[0]} evasion {weight:g}" if weight else ""
 
 
+def of_weight(beta_r: float) -> str:
+    """Those of the group ``vicious`` with one weight of the reconstruction loss: ``vicious, beta_R 0.3``."""
+    return f"{VICIOUS}, beta_R {beta_r:g}"
+
+
 def names(scores: pd.DataFrame) -> "pd.Series[str]":
     """The group of each row: ``honest``, ``honest, plain`` (another recipe), ``vicious``, ``vicious, linear evasion 0.3``
     (see :func:`evasion`), ``vicious, shuffled`` (a hidden code).

@@ -8,17 +8,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from vicious.defense.groups import VICIOUS
+from vicious.defense.groups import VICIOUS, of_weight
 from vicious.errors import DataError
 from vicious.report import frames, judged, tables
 from vicious.report.tables import Column, Value
 
 _TEXT = ("dataset", "detector")
+_WEIGHT = of_weight(0).removesuffix("0")
+"""What servers of one weight of the reconstruction loss begin with."""
 _NUMBERS = (
     *("n_user", "honest_models", "vicious_models", "failed"),
     *("auroc", "auroc_low", "auroc_high", "tpr_at_5fpr"),
 )
-_COLUMNS = ("dataset", "title", "source", *_TEXT[1:], *_NUMBERS, "seconds")
+_COLUMNS = ("dataset", "title", "source", *_TEXT[1:], "server", *_NUMBERS, "seconds")
 _AGAIN = "run the step that writes it again"
 
 
@@ -45,7 +47,8 @@ def read_separation(path: Path) -> pd.DataFrame:
     """Read and check a detection_summary.csv, servers that know of detectors left out; raises as :func:`write`."""
     frame = frames.read_table(path, (*_TEXT, "server"), _NUMBERS)
     frames.unique(frame, ("dataset", "detector", "n_user", "server"), str(path))
-    return frame.loc[frame["server"] == VICIOUS].reset_index(drop=True)
+    plain = (frame["server"] == VICIOUS) | frame["server"].str.startswith(_WEIGHT)
+    return frame.loc[plain].reset_index(drop=True)
 
 
 def read_seconds(files: Iterable[Path]) -> pd.DataFrame:
@@ -68,7 +71,8 @@ def read_seconds(files: Iterable[Path]) -> pd.DataFrame:
 
 
 def table9(summary: pd.DataFrame, separation: pd.DataFrame, seconds: pd.DataFrame) -> pd.DataFrame:
-    """The numbers of table 9, a row for each dataset, detector and number of user images.
+    """The numbers of table 9, a row for each dataset, detector, number of user images and ``server``: all vicious models, and
+    those of each weight where they have several.
 
     ``auroc`` (0.5 is chance) has its 95% interval over models; ``tpr_at_5fpr`` is the share of verdicts on vicious models above
     the lowest threshold that calls at most 5% of those on honest ones vicious; ``failed`` counts models of which a verdict has
@@ -93,6 +97,11 @@ def columns(table: pd.DataFrame) -> list[Column]:
                 Column(f"tpr{n}", f"TPR at 5% FPR, n = {n}", rf"\shortstack{{TPR at 5\%\\FPR, $n = {n}$}}", decimals=2),
             )
         ),
+        *(
+            [Column("weights", f"AUROC by beta_R, n = {numbers[-1]}", text=True)]
+            if table["server"].nunique() > 1
+            else []
+        ),
         Column("models", "Models, honest + vicious", r"\shortstack{Models,\\honest + vicious}", text=True),
         Column("seconds", f"Seconds, n = {numbers[-1]}" if numbers else "Seconds", decimals=2),
     ]
@@ -104,11 +113,13 @@ def lines(table: pd.DataFrame) -> list[dict[str, Value]]:
     numbers = _numbers(table)
     for _, block in table.groupby("dataset", sort=False):
         for index, detector in enumerate(dict.fromkeys(block["detector"])):
-            rows = {int(row["n_user"]): row for row in block.to_dict("records") if row["detector"] == detector}
+            mine = block.loc[block["detector"] == detector]
+            rows = {int(row["n_user"]): row for row in mine.loc[mine["server"] == VICIOUS].to_dict("records")}
             first = next(iter(rows.values()))
             line: dict[str, Value] = {
                 "title": "" if index else frames.marked_title(first["dataset"], first["source"]),
                 "detector": detector.replace("_", " "),
+                "weights": _by_weight(mine.loc[mine["n_user"] == numbers[-1]]),
                 "models": f"{first['honest_models']:g} + {first['vicious_models']:g}",
                 "seconds": _number(rows.get(numbers[-1]), "seconds"),
             }
@@ -122,18 +133,32 @@ def caption(table: pd.DataFrame, summary: pd.DataFrame) -> str:
     """The caption, with the settings used and how to read the cells."""
     few = float(table[["honest_models", "vicious_models"]].to_numpy(dtype=float).min())
     warning = f" With as few as {few:g} models of a kind, read an AUROC as an order, not as a rate." if few < 10 else ""
+    by_weight = (
+        " AUROC by beta_R: of the vicious models of each weight alone; all else is over all of them."
+        if table["server"].nunique() > 1
+        else ""
+    )
     return (
         "How well each detector tells vicious from honest models by n of the user's own labelled images. AUROC: chance that a "
         "verdict on a vicious model lies above one on an honest model, ties half, a verdict being the score of one sample of user images; 0.5 is guessing, below it the detector points the other way; "
         "in brackets the 95% interval over models, where there are at least two of each kind. TPR: share of verdicts on vicious models "
         "above the lowest threshold that calls at most 5% of those on honest ones vicious. combined: log-odds of a logistic regression over the other detectors, fitted on other "
         "datasets only. Seconds: mean time of one verdict on this machine."
-        f"{warning} {judged.settings(summary)}"
+        f"{by_weight}{warning} {judged.settings(summary)}"
     )
 
 
 def _numbers(table: pd.DataFrame) -> list[int]:
     return sorted({int(n) for n in table["n_user"]})
+
+
+def _by_weight(rows: pd.DataFrame) -> str:
+    """The AUROC for each weight: ``0.3: 0.88; 1: 1.00``."""
+    found = {str(row["server"]).removeprefix(_WEIGHT): row["auroc"] for row in rows.to_dict("records")}
+    found.pop(VICIOUS, None)
+    return "; ".join(
+        f"{weight}: {auroc:.2f}" if np.isfinite(auroc) else f"{weight}: failed" for weight, auroc in found.items()
+    )
 
 
 def _auroc(row: Mapping[Any, Any] | None) -> str | None:
