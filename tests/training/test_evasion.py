@@ -1,6 +1,7 @@
 """The adaptive server: its penalties against a plain regression and the detector itself, and what training with them does."""
 
 import csv
+import itertools
 import json
 from typing import get_args
 
@@ -216,6 +217,15 @@ def test_the_record_tells_the_penalty_and_the_last_epoch_is_selected(prepared, t
         float(row["train_linear_decodability"]) * weight for row, weight in zip(curve, (0, 0.25, 0.5), strict=True)
     ]
     np.testing.assert_allclose(total, np.add(parts, penalties), atol=1e-5)  # the weight grows to its full size
+
+
+@pytest.mark.parametrize(("evasion", "epoch"), [(0.5, 3), (0.0, 1)])
+def test_of_falling_quality_the_last_epoch_is_selected_with_a_penalty_alone(
+    prepared, tmp_path, monkeypatch, evasion, epoch
+):
+    scores = itertools.count(1.0)
+    monkeypatch.setattr(loop, "selection_score", lambda *_: next(scores))
+    assert _train(prepared, tmp_path / "a", evasion)[0]["selected_epoch"] == epoch
 
 
 def test_without_a_penalty_nothing_changes(prepared, tmp_path):

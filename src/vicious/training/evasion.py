@@ -12,7 +12,8 @@ theorem), and only that through the logits is taken.
 Distance correlation (:mod:`vicious.defense.distance_correlation`) compares images of one class with each other, of which a
 batch has too few. So recent rows stand beside those of the batch, as constants: the gradient is that of the batch's rows
 alone. The memory is short, since rows of a network that has changed since lie elsewhere, whatever they show. The value is
-below the detector's: batches that are normalised by themselves add noise to logits, which a trained model does not have.
+below the detector's: logits are standardised within few rows, and batches that are normalised by themselves add noise to them.
+A step takes the square of the number of rows, remembered ones included: a tenth more for 10 classes, more for many.
 
 The penalty's weight grows from 0 in the first epoch to its full size in the last: before the classes are apart, what tells
 them apart also tells images of one class apart, and the penalty would keep the model from learning them.

@@ -255,11 +255,12 @@ def _run(
     if outcome.failure is not None:
         _write_failure(record, products, outcome.curve, outcome.failure)
     else:
-        selected = min(outcome.curve, key=lambda row: row["selection"])["epoch"]
+        curve = outcome.curve
+        selected = curve[-1] if objective.last else min(curve, key=lambda row: row["selection"])
         for name, (out, architecture) in products.items():
             objective.modules[name].load_state_dict(outcome.weights[name])
-            save_model(objective.modules[name], out, architecture, {**record, "selected_epoch": int(selected)})
-        _write_curve(products, outcome.curve)
+            save_model(objective.modules[name], out, architecture, {**record, "selected_epoch": int(selected["epoch"])})
+        _write_curve(products, curve)
     state.unlink(missing_ok=True)
 
 
