@@ -14,6 +14,7 @@ from vicious.metrics.risk import save_covariance
 from vicious.models.checkpoint import failure
 from vicious.runtime import limit_threads, use_device
 from vicious.training import jobs, loop
+from vicious.training.evasion import PENALTIES
 from vicious.training.loop import Schedule
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU here")
@@ -42,9 +43,12 @@ def test_training_gives_the_same_bits_again(prepared, tmp_path, cuda, outputs):
     assert train(prepared, tmp_path / "a", cuda, outputs) == train(prepared, tmp_path / "b", cuda, outputs)
 
 
-def test_attributes_and_a_penalty_give_the_same_bits_again(prepared_attributes, tmp_path, cuda):
-    first = train(prepared_attributes, tmp_path / "a", cuda, evasion=0.5)
-    assert train(prepared_attributes, tmp_path / "b", cuda, evasion=0.5) == first
+@pytest.mark.parametrize("evades", PENALTIES)
+@pytest.mark.parametrize("kind", ["classes", "attributes"])
+def test_a_penalty_gives_the_same_bits_again(prepared, prepared_attributes, tmp_path, cuda, evades, kind):
+    data = prepared if kind == "classes" else prepared_attributes
+    first = train(data, tmp_path / "a", cuda, evasion=0.5, evades=evades)
+    assert train(data, tmp_path / "b", cuda, evasion=0.5, evades=evades) == first
 
 
 def test_a_resumed_training_ends_like_an_uninterrupted_one(prepared, tmp_path, cuda, monkeypatch):

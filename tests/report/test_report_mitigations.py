@@ -53,8 +53,8 @@ def test_a_server_that_trains_for_what_is_sent_stands_beside_the_other(made_up, 
     ]
     top = found["top3"]
     assert top.aware.cell("psnr").mean == pytest.approx(top.vicious.cell("psnr").mean + 0.5)
-    assert top.worst("psnr") is top.aware
-    assert found["softmax"].worst("psnr") is found["softmax"].vicious
+    assert top.worst("psnr") == top.aware.cell("psnr").mean
+    assert found["softmax"].worst("psnr") == found["softmax"].vicious.cell("psnr").mean
     csv, text, _ = written(table12, frame)
     table = pd.read_csv(csv).set_index(["server", "outputs"])
     assert table.loc[("aware", "top3"), "beyond_label_mean"] == pytest.approx(
@@ -65,16 +65,34 @@ def test_a_server_that_trains_for_what_is_sent_stands_beside_the_other(made_up, 
     assert "expected what the user does" in words
 
 
-def test_the_frontier_is_against_the_server_that_reads_more(made_up):
+def test_choices_are_judged_by_one_models_accuracy_and_the_server_that_reads_more(made_up):
+    frame = made_up.mitigations(("mnist",), ("logits", "softmax", "probabilities", "top3", "label"), seeds=1)
+    top = (frame["role"] == "vicious") & (frame["outputs"] == "top3")
+    aware = frame.loc[top].assign(trained_for="top3", psnr=frame.loc[top, "psnr"] + 0.5, accuracy=0.99)
+    frame.loc[frame["outputs"] == "softmax", "psnr"] -= 3  # the same answers, read by a worse attacker
+    found = mitigations.treated(pd.concat([frame, aware]))
+    read = {one.outputs: one.vicious.cell("psnr").mean for one in found}
+    choices = mitigations.choices(found, "psnr")
+    assert {name: most for name, (_, most) in choices.items()} == pytest.approx(
+        {**{name: read[name] for name in ("logits", "probabilities", "label")}, "top3": read["top3"] + 0.5}
+    )
+    assert len({accuracy for accuracy, _ in choices.values()}) == 1
+
+
+def test_servers_that_train_for_it_are_drawn_where_there_are_some(made_up):
     frame = made_up.mitigations(("mnist",), ("logits", "top3", "label"), seeds=1, trained_for=("top3",))
-    found = mitigations.treated(frame)
-    expected = [found[0].vicious, found[1].aware, found[2].vicious]
-    assert figure15._worst(found, "psnr") == [
-        (100 * group.cell("accuracy").mean, group.cell("psnr").mean) for group in expected
-    ]
     assert "half: vicious, trained for it" in _words(figure15.figure15(frame))
-    without = made_up.mitigations(("mnist",), ("logits", "label"), seeds=1)
-    assert "half" not in _words(figure15.figure15(without))
+    assert "half" not in _words(figure15.figure15(frame.loc[frame["trained_for"] != "top3"]))
+
+
+def test_a_failed_server_is_told_from_the_other_one(made_up):
+    frame = made_up.mitigations(("mnist",), ("logits", "top3"), seeds=2, trained_for=("top3",))
+    bad = (frame["role"] == "vicious") & (frame["outputs"] == "top3") & (frame["seed"] == 1)
+    frame.loc[bad, ["status", "reason"]] = ["failed", "loss is not finite"]
+    frame.loc[bad, ["accuracy", "psnr", "risk", "risk95"]] = np.nan
+    drawn = " ".join(_words(figure15.figure15(frame)).split())
+    assert "MNIST, vicious (top3, trained for logits, " in drawn
+    assert drawn.count("1 of 2 seeds") == drawn.count("MNIST, vicious (top3, ") == 2
 
 
 def test_mixed_or_unknown_results_are_refused(made_up, written):

@@ -2,15 +2,12 @@
 
 import pandas as pd
 
+from vicious.models.evaded import evasion
+
 MODEL = ("dataset", "task", "role", "outputs", "beta_r", "recipe", "evades", "evasion", "hidden", "seed")
 """Columns of the scores that tell one judged model from another."""
 HONEST = "honest"
 VICIOUS = "vicious"
-
-
-def evasion(evades: str, weight: float) -> str:
-    """A penalty of that weight against a detector, in short: ``linear evasion 0.3``, ``distance evasion 1``; "" for none."""
-    return f"{evades.split('_')[0]} evasion {weight:g}" if weight else ""
 
 
 def of_weight(beta_r: float) -> str:

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vicious.defense.groups import evasion
 from vicious.errors import DataError, IncompleteStudyError
 from vicious.files import write_csv
 from vicious.metrics.assessments import KEY, Assessment, in_order, read_assessments
+from vicious.models.evaded import evasion
 
 RESAMPLES = 1000
 COLUMNS = (
@@ -99,7 +99,7 @@ def check_complete(summary: Path, verdicts: Sequence[str] = ()) -> int:
     """
     try:
         frame = pd.read_csv(summary, keep_default_na=False)
-        failed = frame.loc[frame["status"] != "ok"]
+        failed = frame.loc[frame["status"] != "ok", list(COLUMNS)]
     except (KeyError, ValueError) as error:
         raise DataError(f"{summary} is damaged ({error}): delete it and run `snakemake` again") from None
     if len(failed) or verdicts:

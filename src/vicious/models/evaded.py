@@ -11,3 +11,8 @@ def evasion_of(record: Mapping[str, Any]) -> dict[str, Any]:
     """
     weight = record.get("evasion", 0.0)
     return {"evasion": weight, "evades": record.get("evades", "linear_decodability" if weight else "")}
+
+
+def evasion(evades: str, weight: float) -> str:
+    """A penalty of that weight against a detector, in short: ``linear evasion 0.3``, ``distance evasion 1``; "" for none."""
+    return f"{evades.split('_')[0]} evasion {weight:g}" if weight else ""

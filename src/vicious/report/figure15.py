@@ -103,7 +103,8 @@ def figure15(summary: pd.DataFrame) -> Figure:
         for line, task in zip(axes, tasks, strict=True):
             here = [one for one in found if one.task == task]
             panels += [
-                (ax, _marks(here, measure), _worst(here, measure)) for ax, measure in zip(line, _PANELS, strict=True)
+                (ax, _marks(here, measure), list(mitigations.choices(here, measure).values()))
+                for ax, measure in zip(line, _PANELS, strict=True)
             ]
             title = frames.title(task) if once else frames.marked_title(task, source[task])
             line[0].set_title(plain(title), loc="left", pad=4)
@@ -143,9 +144,10 @@ def caption(summary: pd.DataFrame) -> str:
         f"for what is sent; hollow: honest ones. {mitigations.servers(found)}Means "
         "over seeds; bars: standard deviation, none for a single seed. Many kinds have the same accuracy: markers that "
         "would cover each other are moved apart sideways, and a thin line leads back to where they belong. Stepped line: the "
-        "frontier of what a user can choose, each kind against the vicious server that reconstructs more of it, through the "
-        "kinds that no other beats in accuracy and reconstruction at once, an equal value counting as no loss; what lies "
-        "above or left of it is beaten. Each panel has its own scale. "
+        "frontier of what a user can choose, at the accuracy of the server trained for logits, which is one model whatever is sent, "
+        "and against the vicious server that reconstructs more (softmax and probabilities, which only the attacker tells apart, "
+        "are one choice); through the choices that no other beats in accuracy and reconstruction at once, an equal value "
+        "counting as no loss; what lies above or left of it is beaten. Each panel has its own scale. "
         f"{mitigations.meanings(found)} {mitigations.settings(summary, found)}{note}"
     )
 
@@ -201,12 +203,6 @@ def _marks(found: Sequence[Treated], measure: str) -> list[_Mark]:
             spread = (_or_zero(across.sd), _or_zero(up.sd))
             marks.append(_Mark(group, server, (across.mean, up.mean), spread))
     return marks
-
-
-def _worst(found: Sequence[Treated], measure: str) -> list[Point]:
-    """Accuracy (%) and reconstruction of each kind, against the vicious server that reconstructs more."""
-    against = [group for group in (one.worst(measure) for one in found) if group is not None]
-    return [(group.cell("accuracy", PERCENT).mean, group.cell(measure).mean) for group in against]
 
 
 def _or_zero(sd: float) -> float:

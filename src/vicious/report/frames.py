@@ -17,8 +17,8 @@ import pandas as pd
 
 from vicious.data.catalog import CATALOG
 from vicious.data.tasks import parse_task
-from vicious.defense.groups import evasion
 from vicious.errors import DataError, MixedResultsError
+from vicious.models.evaded import evasion
 from vicious.study import Role, task_outputs, task_title
 
 ATTACK_OF: dict[Role, str] = {"honest": "posthoc", "vicious": "joint", "autoencoder": "joint"}
@@ -268,12 +268,12 @@ def failed_seeds(found: Iterable[Group]) -> list[str]:
 
     Groups that differ in beta_R only, and failed alike, share a line.
     """
-    alike: dict[tuple[str, Role, str, str, float, int, int], list[Group]] = {}
+    alike: dict[tuple[str, Role, str, str, str, float, int, int], list[Group]] = {}
     for group in found:
         risk = group.cell("risk")
         if risk.failed:
-            key = (group.task, group.role, group.outputs, group.evades, group.evasion, risk.failed, risk.total)
-            alike.setdefault(key, []).append(group)
+            model = (group.task, group.role, group.outputs, _otherwise(group), group.evades, group.evasion)
+            alike.setdefault((*model, risk.failed, risk.total), []).append(group)
     return [f"{_label(same)}: {failed} of {total} seeds" for (*_, failed, total), same in alike.items()]
 
 

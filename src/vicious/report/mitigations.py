@@ -23,6 +23,8 @@ NAMES = {"aware": "vicious, trained for it"}
 """Servers whose name is none for readers."""
 UNTREATED = "logits"
 """What a vicious server trains for that expects no treatment."""
+SAME = {"softmax": "probabilities"}
+"""Kinds that a user cannot tell from another one: the attacker reads them otherwise."""
 LABEL = "label"
 """The kind that tells the predicted label and nothing else."""
 PERCENT = 100.0
@@ -48,11 +50,10 @@ class Treated:
         found: dict[str, Group] = {name: getattr(self, name) for name in SERVERS}
         return {name: group for name, group in found.items() if group.planned or name != "aware"}
 
-    def worst(self, measure: str) -> Group | None:
-        """The vicious server whose attack reconstructs best, by the mean of a measure; None without any result."""
-        means = {name: self.groups[name].cell(measure).mean for name in SERVERS[1:] if name in self.groups}
-        known = {name: mean for name, mean in means.items() if math.isfinite(mean)}
-        return self.groups[max(known, key=lambda name: known[name])] if known else None
+    def worst(self, measure: str) -> float:
+        """Mean of a measure of the vicious server whose attack reconstructs best; NaN without any result."""
+        means = (group.cell(measure).mean for name, group in self.groups.items() if name != "honest")
+        return max((mean for mean in means if math.isfinite(mean)), default=math.nan)
 
 
 def read(path: Path) -> pd.DataFrame:
@@ -92,6 +93,22 @@ def treated(summary: pd.DataFrame) -> list[Treated]:
         return groups.get((task, outputs, server), none)
 
     return [Treated(*name, *(of_server(*name, server) for server in SERVERS)) for name in names]
+
+
+def choices(found: Sequence[Treated], measure: str) -> dict[str, tuple[float, float]]:
+    """What each choice of a user comes to against vicious servers: accuracy (%) of what is sent, and the most that is reconstructed.
+
+    Accuracy is that of the server trained for logits, the same model whatever is sent: servers that trained for it are other
+    trainings, whose accuracies differ by chance. Kinds that differ in how they are read alone are one choice (:data:`SAME`).
+    Choices without a result are left out.
+    """
+    points: dict[str, tuple[float, float]] = {}
+    for one in found:
+        name, accuracy = SAME.get(one.outputs, one.outputs), one.vicious.cell("accuracy", PERCENT).mean
+        most = max(one.worst(measure), points[name][1] if name in points else -math.inf)
+        if math.isfinite(accuracy) and math.isfinite(most):
+            points[name] = accuracy, most
+    return points
 
 
 def groups(found: Sequence[Treated]) -> list[Group]:
@@ -151,7 +168,8 @@ def servers(found: Sequence[Treated]) -> str:
         return "The vicious server trained for logits. "
     return (
         f"Vicious: the server trained for logits. {NAMES['aware'].capitalize()}: it expected what the user does, and trained F and G "
-        "jointly for these outputs (through rounding by a straight-through gradient; nobody can train for labels). "
+        "jointly for these outputs (through rounding by a straight-through gradient; nobody can train for labels). Where an answer "
+        "is sure, little gradient passes top k and rounding: a server with a better optimiser may read more. "
     )
 
 
