@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from vicious.errors import StorageError
-from vicious.files import atomic_path, read_json, write_json, write_text
+from vicious.files import atomic_path, noted_writes, read_json, write_json, write_text
 
 
 def names(folder):
@@ -29,6 +29,19 @@ def test_an_error_keeps_the_old_content_and_leaves_nothing(tmp_path):
         raise RuntimeError
     assert (tmp_path / "a.txt").read_text() == "old"
     assert names(tmp_path) == ["a.txt"]
+
+
+def test_what_was_written_is_noted_and_what_failed_is_not(tmp_path):
+    write_text(tmp_path / "before.txt", "x")
+    with noted_writes() as written:
+        write_json(tmp_path / "a.json", 1)
+        with pytest.raises(RuntimeError), atomic_path(tmp_path / "b.txt"):
+            raise RuntimeError
+        with noted_writes() as inner:
+            write_text(tmp_path / "c.txt", "x")
+    write_text(tmp_path / "after.txt", "x")
+    assert written == {tmp_path / "a.json", tmp_path / "c.txt"}
+    assert inner == {tmp_path / "c.txt"}
 
 
 def test_the_temporary_name_keeps_the_suffix(tmp_path):

@@ -69,11 +69,14 @@ def test_touching_changes_nothing(source):
     assert code_hash("vicious.training.jobs") == before
 
 
-def test_a_record_names_inputs_code_libraries_and_hardware(tmp_path):
+def test_a_record_names_inputs_outputs_code_libraries_and_hardware(tmp_path):
     (tmp_path / "in.txt").write_text("x")
-    write_provenance(tmp_path / "p.json", "table1", {"a": 1}, [tmp_path / "in.txt"], 1.5)
+    (tmp_path / "out.txt").write_text("y")
+    written = [tmp_path / "out.txt", tmp_path / "removed again.txt"]
+    write_provenance(tmp_path / "p.json", "table1", {"a": 1}, [tmp_path / "in.txt"], written, 1.5)
     record = read_json(tmp_path / "p.json")
     assert record["inputs"][(tmp_path / "in.txt").as_posix()].startswith("2d711642b726b044")
+    assert {Path(name).name: value[:16] for name, value in record["outputs"].items()} == {"out.txt": "a1fce4363854ff88"}
     assert record["code"]["package"]
     assert record["libraries"]["torch"]
     assert record["hardware"]["cores"] >= 1

@@ -8,7 +8,7 @@ import logging
 import math
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -17,6 +17,7 @@ from vicious.config import PARAMS_FILE, DetectorName, EvadedName, RecipeName, js
 from vicious.data.catalog import CATALOG
 from vicious.data.tasks import CELEBA_SETS
 from vicious.errors import ViciousError
+from vicious.files import noted_writes
 from vicious.models.kinds import Code, parse_outputs, parse_trainable
 from vicious.report.products import INPUTS, PRODUCTS, SEVERAL
 from vicious.runtime import limit_threads, use_device
@@ -40,9 +41,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     start = time.monotonic()
     try:
         limit_threads(getattr(arguments, "threads", 1))
-        measured = arguments.run(arguments)
+        with noted_writes() as written:
+            measured = arguments.run(arguments)
         if getattr(arguments, "provenance", None) is not None:
-            _write_provenance(arguments, time.monotonic() - start, measured)
+            _write_provenance(arguments, written, time.monotonic() - start, measured)
     except ViciousError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -242,6 +244,14 @@ def _summarize_defense(a: Arguments) -> None:
     collect_detection(a.scores, a.out, a.separation, a.called)
 
 
+def _verify(a: Arguments) -> None:
+    from vicious.verify import verify
+
+    report = verify(a.paths, load_params(a.file), a.file)
+    print(report)
+    report.raise_if_unsound()
+
+
 def _product(a: Arguments) -> None:
     import importlib
 
@@ -262,7 +272,9 @@ def _parser() -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
         sub.set_defaults(run=run, command=name, inputs=inputs)
         if inputs:
-            sub.add_argument("--provenance", type=Path, metavar="JSON", help="where to record inputs, code, hardware")
+            sub.add_argument(
+                "--provenance", type=Path, metavar="JSON", help="where to record inputs, outputs, code, hardware"
+            )
         return sub
 
     sub = command("check-config", _check_config, "validate params.yaml")
@@ -380,6 +392,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("--separation", type=Path, required=True, help="CSV of AUROC and TPR")
 
+    sub = command("verify", _verify, "say what of some results is missing, altered or of another configuration")
+    sub.description = (
+        "Read the provenance of results, tables or figures and of all that they were made from, hash every file again, and "
+        "say what is missing, altered, made from something that is no longer there, or of another configuration. Run it from "
+        "the project's root folder. Exits with 1 where it finds something."
+    )
+    sub.add_argument("paths", type=Path, nargs="+", metavar="PATH", help="folder of results, or a JSON of provenance")
+    sub.add_argument(
+        "--file", type=Path, default=PARAMS_FILE, help="configuration to compare with (default: %(default)s)"
+    )
+
     for name, product in PRODUCTS.items():
         kind, number = name.rstrip("0123456789").capitalize(), name.lstrip("abcdefghijklmnopqrstuvwxyz")
         sub = command(name, _product, f"{kind} {number}: {product.title}", *product.inputs)
@@ -488,12 +511,14 @@ def _device(a: Arguments) -> "torch.device":
     return use_device(a.device, a.threads)
 
 
-def _write_provenance(a: Arguments, seconds: float, measured: Mapping[str, Any] | None) -> None:
+def _write_provenance(
+    a: Arguments, written: Iterable[Path], seconds: float, measured: Mapping[str, Any] | None
+) -> None:
     from vicious.provenance import write_provenance
 
     hidden = ("run", "command", "inputs", "provenance")
     settings = {name: _plain(value) for name, value in vars(a).items() if name not in hidden}
-    write_provenance(a.provenance, a.command, settings, _input_files(a), seconds, measured)
+    write_provenance(a.provenance, a.command, settings, _input_files(a), written, seconds, measured)
 
 
 def _input_files(a: Arguments) -> list[Path]:

@@ -37,5 +37,9 @@ class IncompleteStudyError(ViciousError):
     """Some cells of an experiment failed."""
 
 
+class ProvenanceError(ViciousError):
+    """Results are not what their provenance says, or have none."""
+
+
 class StorageError(ViciousError):
     """The file system refused to take the results (full, read-only, no permission)."""

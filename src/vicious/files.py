@@ -23,6 +23,22 @@ _REASONS = {
     errno.EACCES: "permission was denied: choose a folder that can be written",
 }
 
+_NOTING: list[set[Path]] = []
+
+
+@contextmanager
+def noted_writes() -> Iterator[set[Path]]:
+    """Yield a set that takes the path of every file that :func:`atomic_path` puts in place meanwhile, as it was named.
+
+    No result depends on it: it tells provenance what a command wrote, so that no command can forget a file.
+    """
+    noted: set[Path] = set()
+    _NOTING.append(noted)
+    try:
+        yield noted
+    finally:
+        _NOTING.pop()
+
 
 @contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
@@ -72,6 +88,8 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
                 os.fsync(file.fileno())
             temporary.chmod(0o666 & ~_umask())
             temporary.replace(target)
+            for noted in _NOTING:
+                noted.add(target)
         finally:
             temporary.unlink(missing_ok=True)
 

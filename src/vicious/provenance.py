@@ -1,4 +1,4 @@
-"""Where a result comes from: code, libraries, hardware, time, inputs."""
+"""Where a result comes from: code, libraries, hardware, time, inputs and outputs."""
 
 import ast
 import hashlib
@@ -125,6 +125,7 @@ def write_provenance(
     command: str,
     settings: Mapping[str, Any],
     inputs: Iterable[Path],
+    outputs: Iterable[Path],
     seconds: float,
     measured: Mapping[str, Any] | None = None,
 ) -> None:
@@ -135,13 +136,15 @@ def write_provenance(
         command: the command that ran.
         settings: its settings.
         inputs: files it read; their hashes are recorded.
+        outputs: files it wrote, likewise; those that it removed again are left out.
         seconds: how long it took.
         measured: times of its parts, where it tells them.
     """
     content = {
         "command": command,
         "settings": dict(settings),
-        "inputs": {file.as_posix(): digest(file) for file in inputs if file.is_file()},
+        "inputs": _hashes(inputs),
+        "outputs": _hashes(outputs),
         "code": code_version(),
         "libraries": libraries(),
         "hardware": hardware(),
@@ -150,3 +153,7 @@ def write_provenance(
         **({} if measured is None else {"measured": measured}),
     }
     write_json(path, content)
+
+
+def _hashes(files: Iterable[Path]) -> dict[str, str]:
+    return {file.as_posix(): digest(file) for file in files if file.is_file()}

@@ -163,6 +163,33 @@ def test_smoke_study_builds_everything_and_is_stable(built):
     assert "Nothing to be done" in again.stdout + again.stderr
 
 
+@pytest.mark.slow
+def test_the_built_study_is_what_its_provenance_says_and_an_altered_byte_is_told(built, tmp_path):
+    copy = copy_project(tmp_path / "a copy")
+    for part in ("data/prepared", "data/source", "results", "paper_figures"):
+        shutil.copytree(built / part, copy / part)
+    verify = (sys.executable, "-m", "vicious", "verify", "results/smoke", "paper_figures/smoke")
+    sound = run(copy, *verify)
+    assert sound.returncode == 0, sound.stdout + sound.stderr
+    assert re.fullmatch(r"\d+ records, \d+ files verified", sound.stdout.strip().splitlines()[-1])
+    records = [*(copy / "results").rglob("*.provenance.json"), *(copy / "paper_figures/smoke").glob("*.json")]
+    written = {name for record in records for name in json.loads(record.read_text())["outputs"]}
+    everything = {path.relative_to(copy).as_posix() for path in study_files(copy)}
+    assert {name for name in everything - written if "/complete/" not in name} == set(), "every result has a record"
+
+    with (copy / "results/smoke/models/mnist/honest/seed0/target.safetensors").open("r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        last = file.read(1)
+        file.seek(-1, os.SEEK_END)
+        file.write(bytes([last[0] ^ 1]))
+    told = run(copy, *verify)
+    assert told.returncode == 1
+    (line,) = [line for line in told.stdout.splitlines() if ": " in line and not line.startswith("note: ")]
+    assert line.startswith(
+        "altered: results/smoke/models/mnist/honest/seed0/target.safetensors is not what train-honest"
+    )
+
+
 TRAINING_RULES = ("train_honest", "train_vicious", "train_attack", "assess_risk", "evaluate_defense")
 BEFORE_RESULTS = ("fetch", "prepare", "fit_covariance", *TRAINING_RULES)
 

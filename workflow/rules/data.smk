@@ -23,6 +23,7 @@ rule prepare:
         rules.fetch.output,
     output:
         ARRAYS,
+        provenance=f"{PREPARED}/prepare.provenance.json",
     log:
         f"{LOGS}/{{dataset}}/prepare.log",
     params:
@@ -36,14 +37,15 @@ rule prepare:
         "Prepare {wildcards.dataset}"
     shell:
         "vicious prepare --source {input:q} --out {params.out:q} {params.train} {params.validation} {params.test}"
-        " --split-seed {params.split_seed} 2> {log:q}"
+        " --split-seed {params.split_seed} --provenance {output.provenance:q} 2> {log:q}"
 
 
 rule fit_covariance:
     input:
         ARRAYS,
     output:
-        f"{PREPARED}/covariance.safetensors",
+        covariance=f"{PREPARED}/covariance.safetensors",
+        provenance=f"{PREPARED}/covariance.provenance.json",
     log:
         f"{LOGS}/{{dataset}}/fit_covariance.log",
     params:
@@ -52,7 +54,7 @@ rule fit_covariance:
     message:
         "Factorise the covariance of {wildcards.dataset}"
     shell:
-        "vicious fit-covariance --data {params.data:q} --out {output:q} 2> {log:q}"
+        "vicious fit-covariance --data {params.data:q} --out {output.covariance:q} --provenance {output.provenance:q} 2> {log:q}"
 
 
 rule data:

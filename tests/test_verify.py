@@ -1,0 +1,377 @@
+"""Verifying results: what a record says against what is there, record against record, and both against params.yaml."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from vicious import cli, paths, study
+from vicious.config import Params, load_params
+from vicious.errors import ProvenanceError
+from vicious.files import digest, read_json, write_json
+from vicious.verify import KINDS, Report, asked, verify
+
+ROOT = Path(__file__).resolve().parents[1]
+MODEL = "results/smoke/models/mnist/vicious-logits-beta1/seed0"
+
+
+@pytest.fixture(scope="module")
+def params() -> Params:
+    return load_params(ROOT / "params.yaml").model_copy(update={"scale": "smoke"})
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch) -> Path:
+    """An empty project in a folder with a space, which is the current folder."""
+    folder = tmp_path / "a project"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    shutil.copy(ROOT / "params.yaml", folder)
+    return folder
+
+
+def put(name: str, text: str) -> str:
+    Path(name).parent.mkdir(parents=True, exist_ok=True)
+    Path(name).write_text(text, encoding="utf-8")
+    return name
+
+
+def note(path: str, command: str, inputs=(), outputs=(), settings=None, commit: str | None = "a" * 40, **changes):
+    """A record of what is there now."""
+    record = {
+        "command": command,
+        "settings": settings or {},
+        "inputs": {name: digest(name) for name in inputs},
+        "outputs": {name: digest(name) for name in outputs},
+        "code": {"package": "0.1.0", "commit": commit, "dirty": False},
+        "finished": "2026-01-01T00:00:00+00:00",
+        **changes,
+    }
+    write_json(path, record)
+
+
+def chain() -> None:
+    """A summary made of an assessment, a table made of the summary; all have records."""
+    assessment = put("results/smoke/assessments/a model/risk-joint.json", "{}")
+    note("results/smoke/assessments/a model/risk-joint.provenance.json", "assess", [], [assessment])
+    summary = put("results/smoke/summaries/main.csv", "1")
+    note("results/smoke/summaries/main.provenance.json", "summarize", [assessment], [summary])
+    table = put("paper_figures/smoke/table1.md", "one")
+    note("paper_figures/smoke/table1.json", "table1", [summary], [table])
+
+
+def found(report: Report) -> list[tuple[str, str]]:
+    """Kind and file of each finding."""
+    return [(finding.kind, finding.what.split(",")[0].split(" is not")[0].split(":")[0]) for finding in report.findings]
+
+
+PLACES = [Path("results/smoke"), Path("paper_figures/smoke")]
+
+
+def test_sound_results_are_counted(project, params):
+    chain()
+    report = verify(PLACES, params)
+    assert (report.findings, report.notes, report.records, report.files) == ([], [], 3, 3)
+    assert str(report) == "3 records, 3 files verified"
+    report.raise_if_unsound()
+
+
+@pytest.mark.parametrize("place", ["paper_figures/smoke/table1.json", "paper_figures/smoke"])
+def test_one_table_leads_back_to_all_that_it_was_made_from(project, params, place):
+    chain()
+    put("results/smoke/assessments/a model/risk-joint.json", "{ }")
+    report = verify([Path(place)], params)
+    assert report.records == 3
+    assert found(report) == [("altered", "results/smoke/assessments/a model/risk-joint.json")]
+
+
+def test_a_record_that_wrote_nothing_that_was_read_is_not_followed(project, params):
+    chain()
+    other = put("results/smoke/summaries/tradeoff.csv", "1")
+    note("results/smoke/summaries/tradeoff.provenance.json", "summarize", [], [other])
+    Path(other).unlink()
+    assert verify([Path("paper_figures/smoke")], params).findings == []
+    assert found(verify(PLACES, params)) == [("missing", other)]
+
+
+@pytest.mark.parametrize("name", ["paper_figures/smoke/table1.md", "results/smoke/summaries/main.csv"])
+@pytest.mark.parametrize("kind", ["missing", "altered"])
+def test_a_file_that_is_gone_or_altered_is_told_once(project, params, kind, name):
+    chain()
+    put(name, "altered") if kind == "altered" else Path(name).unlink()
+    report = verify(PLACES, params)
+    assert found(report) == [(kind, name)]
+    assert "summarize (results" in str(report) or "table1 (paper_figures" in str(report)
+
+
+def test_a_file_made_again_after_it_was_read_is_told(project, params):
+    chain()
+    summary = put("results/smoke/summaries/main.csv", "2")
+    note("results/smoke/summaries/main.provenance.json", "summarize", [], [summary])
+    report = verify(PLACES, params)
+    assert found(report) == [("altered since", summary)]
+    assert report.findings[0].what.endswith("is not what table1 (paper_figures/smoke/table1.json) read")
+
+
+def test_an_input_without_a_record_is_held_against_the_file(project, params):
+    data = put("data/facts.json", "1")
+    for number in range(3):
+        note(f"results/smoke/{number}.provenance.json", "train", [data])
+    assert verify(PLACES[:1], params).findings == []
+    put(data, "2")
+    report = verify(PLACES[:1], params)
+    assert found(report) == [("altered since", data)]
+    assert "train (results/smoke/0.provenance.json and 2 more) read" in str(report)
+    Path(data).unlink()
+    assert found(verify(PLACES[:1], params)) == [("missing", data)]
+
+
+def test_of_two_that_wrote_a_file_the_last_counts(project, params):
+    file = put("results/smoke/a.csv", "old")
+    note("results/smoke/z.provenance.json", "first", [], [file])
+    put(file, "new")
+    note("results/smoke/a.provenance.json", "second", [], [file], finished="2026-01-02T00:00:00+00:00")
+    assert verify(PLACES[:1], params).findings == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[]", b"\xff\xfe", b"null", b"[" * 100_000, b'{"command": 1}', b'{"command": "a", "settings": []}'],
+)
+def test_a_damaged_record_is_told_and_the_others_are_verified(project, params, content):
+    chain()
+    damaged = Path("results/smoke/summaries/other.provenance.json")
+    damaged.write_bytes(content)
+    report = verify(PLACES, params)
+    assert found(report) == [("unreadable", damaged.as_posix())]
+    assert report.records == 3
+    assert "\n" not in report.findings[0].what
+
+
+def test_findings_are_grouped_and_sorted(project, params):
+    chain()
+    for name in ("b", "a"):
+        file = put(f"results/smoke/{name}.csv", "1")
+        note(f"results/smoke/{name}.provenance.json", "x", [], [file])
+        Path(file).unlink()
+    put("paper_figures/smoke/table1.md", "altered")
+    put("results/smoke/c.provenance.json", "")
+    report = verify(PLACES, params)
+    assert [kind for kind, _ in found(report)] == ["missing", "missing", "altered", "unreadable"]
+    assert [file for _, file in found(report)][:2] == ["results/smoke/a.csv", "results/smoke/b.csv"]
+    with pytest.raises(ProvenanceError, match=r"2 missing, 1 altered, 1 unreadable.*run `snakemake` again"):
+        report.raise_if_unsound()
+
+
+# --- configuration --------------------------------------------------------------------------------------------------
+
+
+def settings_of(params: Params, made: str, **changes):
+    """The settings that a step is asked for, and the file or folder that it writes."""
+    return {**asked(params)[made], "out": made, **changes}
+
+
+def trained(params: Params, folder: str = MODEL, **changes) -> None:
+    """A record of a training."""
+    settings = {**settings_of(params, f"{MODEL}/target.safetensors"), "out": f"{folder}/target.safetensors", **changes}
+    note(f"{folder}/train_vicious.provenance.json", "train-vicious", settings=settings)
+
+
+@pytest.mark.parametrize("scale", ["smoke", "demo", "pilot", "paper"])
+def test_every_training_attack_and_judgement_of_a_scale_is_asked_for(params, scale):
+    params = params.model_copy(update={"scale": scale})
+    made = asked(params)
+    attacks = study.attacks(params)
+    trainings = len(study.trainings(params)) + sum(cell.attack != "joint" for cell in attacks)
+    assert sum(name.endswith(".safetensors") for name in made) == trainings
+    assert len(made) == len(params.datasets) + trainings + len(attacks) + len(study.judged(params))
+    assert all(Path(name).is_relative_to(paths.results(scale)) or name.startswith("data/prepared/") for name in made)
+
+
+def test_a_training_as_params_ask_is_sound(project, params):
+    trained(params)
+    assert verify(PLACES[:1], params).findings == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(
+            ("epochs", 8),
+            ("depth", 16),
+            ("width", 2),
+            ("batch_images", 5),
+            ("learning_rate", 0.1),
+            ("outputs", "softmax"),
+        ),
+        *(("beta_r", 2.0), ("beta_c", 0.5), ("evasion", 1.0), ("seed", 3), ("threads", 2), ("classes", 10)),
+    ],
+)
+def test_a_setting_that_params_do_not_ask_for_is_told(project, params, name, value):
+    trained(params, **{name: value})
+    report = verify(PLACES[:1], params, Path("mine.yaml"))
+    (finding,) = report.findings
+    assert finding.kind == "another configuration"
+    due = settings_of(params, f"{MODEL}/target.safetensors")[name]
+    assert finding.what.endswith(f": {name} {value}, mine.yaml asks for {due}")
+
+
+def test_the_detector_that_a_server_evades_is_compared_where_it_evades_one(project, params):
+    trained(params, evades="both")
+    assert verify(PLACES[:1], params).findings == []
+    folder = f"{MODEL.removesuffix('/seed0')}-evasion1-distance_correlation/seed0"
+    due = settings_of(params, f"{folder}/target.safetensors", evades="both")
+    note(f"{folder}/train_vicious.provenance.json", "train-vicious", settings=due)
+    assert "evades both, params.yaml asks for distance_correlation" in str(verify(PLACES[:1], params))
+
+
+@pytest.mark.parametrize(
+    "folder", ["mnist/vicious-logits-beta1/seed7", "mnist/vicious-logits-beta9/seed0", "cifar11/honest/seed0"]
+)
+def test_a_model_that_params_do_not_ask_for_is_told(project, params, folder):
+    folder = f"results/smoke/models/{folder}"
+    trained(params, folder)
+    assert found(verify(PLACES[:1], params)) == [
+        ("not in this configuration", f"{folder}/target.safetensors ({folder}/train_vicious.provenance.json)")
+    ]
+
+
+def test_the_scale_is_that_of_the_path_and_other_places_are_not_judged(project, params):
+    trained(params)
+    assert verify(PLACES[:1], params.model_copy(update={"scale": "paper"})).findings == []
+    trained(params, "results/by hand/model", epochs=77)
+    assert verify([Path("results")], params).findings == []
+
+
+@pytest.mark.parametrize(
+    ("command", "made", "change"),
+    [
+        ("train-attack", "results/smoke/models/mnist/honest/seed0/posthoc-top1.safetensors", {"outputs": "logits"}),
+        ("train-honest", "results/smoke/models/cifar100-classes50/honest/seed0/target.safetensors", {"as_many_as": 10}),
+        ("train-honest", "results/smoke/models/mnist/honest-plain/seed0/target.safetensors", {"recipe": None}),
+        ("evaluate-defense", "results/smoke/assessments/mnist/honest/seed0/detection.csv", {"draws": 5}),
+        ("evaluate-defense", "results/smoke/assessments/mnist/vicious-logits-beta1-shuffled/seed0/detection.csv", {"hide": None}),
+        ("prepare", "data/prepared/smoke/mnist", {"train": 5}),
+        ("prepare", "data/prepared/smoke/mnist", {"split_seed": 5}),
+    ],
+)  # fmt: skip
+def test_other_steps_are_compared_too(project, params, command, made, change):
+    record = "results/smoke/x.provenance.json"
+    note(record, command, settings=settings_of(params, made))
+    assert verify(PLACES[:1], params).findings == []
+    note(record, command, settings=settings_of(params, made, **change))
+    assert found(verify(PLACES[:1], params)) == [("another configuration", f"{made} ({record})")]
+
+
+def test_an_assessment_is_compared_by_its_attack(project, params):
+    folder = "results/smoke/assessments/mnist/honest/seed0"
+    due = asked(params)[f"{folder}/risk-posthoc-noise0.1"]
+    settings = {**due, "out": folder, "attack": "models/posthoc-noise0.1.safetensors"}
+    note("results/smoke/x.provenance.json", "assess-risk", settings=settings)
+    assert verify(PLACES[:1], params).findings == []
+    note("results/smoke/x.provenance.json", "assess-risk", settings={**settings, "cutoff": 0.5})
+    assert "cutoff 0.5, params.yaml asks for 1.2e-07" in str(verify(PLACES[:1], params))
+
+
+def test_stand_ins_where_official_images_are_asked_for_are_told(project, params):
+    put("data/prepared/pilot/mnist/dataset.json", '{"source": "synthetic"}')
+    pilot = params.model_copy(update={"scale": "pilot"})
+    settings = settings_of(pilot, "data/prepared/pilot/mnist")
+    del settings["images"]
+    note("data/prepared/pilot/mnist/prepare.provenance.json", "prepare", settings=settings)
+    assert "images synthetic, params.yaml asks for official" in str(verify([Path("data")], params))
+
+
+def test_settings_of_any_kind_give_no_traceback(project, params):
+    for number, out in enumerate([None, 5, [], {"a": 1}, "", "results/smoke/", "results/smoke/\0"]):
+        for command in ("train-honest", "assess-risk", "prepare"):
+            path = f"results/smoke/{number}{command}.provenance.json"
+            note(path, command, settings={"out": out, "attack": out}, inputs=(), outputs=())
+    write_json("results/smoke/z.provenance.json", read_json(path) | {"inputs": {"": "x", "a\0b": "x", "results": "x"}})
+    assert {kind for kind, _ in found(verify(PLACES[:1], params))} == {"missing", "not in this configuration"}
+
+
+# --- notes ----------------------------------------------------------------------------------------------------------
+
+
+def test_versions_of_the_code_are_notes(project, params):
+    for number, commit in enumerate(["a" * 40, "b" * 40, "a" * 40, None]):
+        note(f"results/smoke/{number}.provenance.json", "x", commit=commit)
+    note("results/smoke/5.provenance.json", "x", code={"package": "0", "commit": "b" * 40, "dirty": True})
+    note("results/smoke/6.provenance.json", "x")
+    old = read_json("results/smoke/6.provenance.json")
+    del old["outputs"]
+    write_json("results/smoke/6.provenance.json", old)
+    report = verify(PLACES[:1], params)
+    assert report.findings == []
+    assert report.notes[0] == (
+        "made by 3 versions of the code: aaaaaaaaa (3 records), bbbbbbbbb (2 records), no commit (1 records)"
+    )
+    assert report.notes[1].startswith("1 records of code with changes")
+    assert report.notes[2].startswith("1 records are of a version that did not hash")
+
+
+# --- the command ----------------------------------------------------------------------------------------------------
+
+
+def test_a_folder_without_a_record_is_an_error(project, capsys):
+    Path("results").mkdir()
+    put("results/table1.csv", "")
+    assert cli.main(["verify", "results"]) == 1
+    assert "no record of provenance lies below results" in capsys.readouterr().err
+    for place in ("nothing", "results/table1.csv"):
+        assert cli.main(["verify", place]) == 1
+        assert f"{place} is neither a folder nor a record" in capsys.readouterr().err
+
+
+def test_commands_record_what_they_wrote_and_it_is_verified(project, capsys):
+    """Datasets, a training and an attack as the study runs them, from a folder with a space."""
+    assert cli.main(["fetch", "--dataset", "mnist", "--source", "synthetic", "--root", "data/raw", "--out", "data/source/smoke/mnist.json",
+                     "--counts", "96", "32", "32"]) == 0  # fmt: skip
+    data = "data/prepared/smoke/mnist"
+    prepare = f"prepare --source data/source/smoke/mnist.json --out {data} --train 96 --validation 32 --test 32 --split-seed 0"
+    assert cli.main([*prepare.split(), "--provenance", f"{data}/prepare.provenance.json"]) == 0
+    train = f"--data {data} --depth 10 --width 1 --epochs 1 --batch-images 24 --learning-rate 0.001 --seed 0"
+    vicious = f"train-vicious --out {MODEL}/target.safetensors --attack-out {MODEL}/joint.safetensors --outputs logits --beta-c 1 --beta-r 1"
+    assert cli.main([*f"{vicious} {train} --provenance {MODEL}/train_vicious.provenance.json".split()]) == 0
+    attack = (
+        f"train-attack --target {MODEL}/target.safetensors --out {MODEL}/posthoc-logits.safetensors --outputs logits"
+    )
+    assert cli.main([*f"{attack} {train} --provenance {MODEL}/posthoc-logits.provenance.json".split()]) == 0
+    names = {Path(name).name for name in read_json(f"{MODEL}/train_vicious.provenance.json")["outputs"]}
+    assert names == {"target.safetensors", "target.json", "target.csv", "joint.safetensors", "joint.json"}
+    assert len(read_json(f"{data}/prepare.provenance.json")["outputs"]) == 7
+
+    capsys.readouterr()
+    assert cli.main(["verify", "results"]) == 0
+    told = capsys.readouterr()
+    assert told.out.splitlines()[-1] == "3 records, 16 files verified"
+    with Path(f"{data}/train_images.npy").open("ab") as file:
+        file.write(b"x")
+    Path(f"{MODEL}/joint.json").unlink()
+    params = Path("params.yaml").read_text(encoding="utf-8").replace("learning_rate: 0.001 ", "learning_rate: 0.01 ")
+    put("mine.yaml", params)
+    assert cli.main(["verify", "results", "--file", "mine.yaml"]) == 1
+    told = capsys.readouterr()
+    lines = told.out.splitlines()
+    assert [line.split(":")[0] for line in lines[:4]] == ["missing", "altered", *["another configuration"] * 2]
+    assert "run `snakemake` again" in told.err
+    assert "Traceback" not in told.err
+
+
+def test_verifying_needs_no_torch():
+    code = "import sys, vicious.verify; print([name for name in ('torch', 'numpy', 'pandas') if name in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_help_says_what_it_does(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["verify", "--help"])
+    assert "hash every file again" in " ".join(capsys.readouterr().out.split())
+
+
+def test_kinds_of_findings_are_documented():
+    text = (ROOT / "docs/experiments.md").read_text(encoding="utf-8")
+    assert all(f"| `{kind}` |" in text for kind in KINDS)
