@@ -18,7 +18,6 @@ from torch.nn import functional
 
 from vicious.defense.detector import Array, Detector, Evidence, predicted
 from vicious.randomness import derive_seed
-from vicious.training.augment import augment
 
 FOLDS = 2
 COPIES = 3
@@ -44,6 +43,10 @@ def measure(evidence: Evidence) -> float:
 
 def _errors(evidence: Evidence, held: np.ndarray, index: int) -> Array:
     """Sums of squared errors on held-out images after each of :data:`STOPS`."""
+    from vicious.training.augment import (
+        augment,
+    )  # torchvision takes a second to load, which other detectors do not need
+
     assert evidence.query is not None
     own = torch.from_numpy(evidence.images[~held][:MOST])
     generator = Generator().manual_seed(derive_seed(evidence.seed, "own decoder", index))
