@@ -178,6 +178,6 @@ def test_titles():
 
 def test_class_counts_have_epochs_of_their_own(params):
     demo = at(params, "demo")
-    assert study.settings(demo, "celeba").epochs == params.scales.demo.epochs
+    assert study.settings(demo, "mnist").epochs == params.scales.demo.epochs
     assert study.settings(demo, "cifar100").epochs == demo.cell("cifar100").epochs
     assert study.settings(demo, "cifar100-classes20").epochs == params.scales.demo.class_counts.epochs
