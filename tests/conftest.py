@@ -55,3 +55,25 @@ def prepared(tmp_path) -> PreparedDataset:
 def prepared_attributes(tmp_path) -> PreparedDataset:
     """Four attributes, RGB."""
     return load_prepared(write_prepared(tmp_path / "attributes", channels=3, multilabel=True))
+
+
+def _assessment(task, model, seed, reason="", images=3, **changes):
+    """What the JSON of an assessment holds before its measures; ``model`` is its role, attack, outputs and beta_R."""
+    role, attack, outputs, beta_r = model
+    schedule = {"epochs": 1, "seed": seed}
+    return {
+        **{"dataset": task.split("-")[0], "task": task, "k": 10, "label_names": None, "source": "official"},
+        **{"role": role, "attack": attack, "outputs": outputs, "trained_for": "" if role == "honest" else outputs},
+        **{"beta_r": beta_r, "evades": "", "evasion": 0.0, "seed": seed},
+        **{"status": "failed" if reason else "ok", "reason": reason},
+        **{"data": "fingerprint", "images": {"test": images}, "beta_c": 1.0},
+        "target": {"architecture": {"depth": 10, "width": 1}, "schedule": schedule},
+        "attacker": {"schedule": schedule},
+        **changes,
+    }
+
+
+@pytest.fixture(scope="session")
+def assessment():
+    """Makes the record of an assessment."""
+    return _assessment

@@ -18,6 +18,7 @@ from vicious.data.catalog import CATALOG
 from vicious.data.tasks import CELEBA_SETS
 from vicious.errors import ViciousError
 from vicious.files import noted_writes
+from vicious.models.evaded import UNNAMED
 from vicious.models.kinds import Code, parse_outputs, parse_trainable
 from vicious.report.products import INPUTS, PRODUCTS, SEVERAL
 from vicious.runtime import limit_threads, use_device
@@ -329,7 +330,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("--beta-r", type=_positive, required=True, help="weight of the reconstruction loss")
     sub.add_argument("--evasion", type=_not_negative, default=0.0, help="weight of a penalty against a detector")
-    sub.add_argument("--evades", choices=get_args(EvadedName), default="linear_decodability", help="that detector")
+    sub.add_argument("--evades", choices=get_args(EvadedName), default=UNNAMED, help="that detector")
 
     sub = command("train-attack", _train_attack, "train an attack model on a frozen target model", "data", "target")
     _training(sub)

@@ -6,7 +6,7 @@ of range is one :class:`ConfigError` that names the key's path and, for names, t
 
 import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
@@ -155,14 +155,21 @@ class ClassCounts(Strict):
         return counts
 
 
-def _outputs_name(value: str) -> str:
-    parse_outputs(value)
-    return value
+def _named(parse: Callable[[str], object]) -> AfterValidator:
+    """The check of a name that ``parse`` understands, or refuses with a ValueError."""
+
+    def check(name: str) -> str:
+        parse(name)
+        return name
+
+    return AfterValidator(check)
 
 
-def _trainable_name(value: str) -> str:
-    parse_trainable(value)
-    return value
+def _out_of(chosen: Iterable[object], all_of_them: Collection[object], words: str) -> None:
+    """Refuse what another list does not hold, as a ValueError; ``words`` hold a {} for the first."""
+    unknown = [one for one in chosen if one not in all_of_them]
+    if unknown:
+        raise ValueError(words.format(unknown[0]))
 
 
 class Defense(Strict):
@@ -198,9 +205,7 @@ class Defense(Strict):
 
     @model_validator(mode="after")
     def _variants_exist(self) -> Self:
-        unknown = [seed for seed in self.variant_seeds if seed not in self.seeds]
-        if unknown:
-            raise ValueError(f"variant_seeds asks for seed {unknown[0]}, which seeds does not list")
+        _out_of(self.variant_seeds, self.seeds, "variant_seeds asks for seed {}, which seeds does not list")
         return self
 
 
@@ -214,18 +219,16 @@ class Mitigations(Strict):
         description="one honest and one vicious model, and an attack on each kind of outputs, per seed"
     )
     beta_r: Positive = Field(description="one weight of the reconstruction loss")
-    outputs: Annotated[list[Annotated[str, AfterValidator(_outputs_name)]], Field(min_length=1), Distinct] = Field(
+    outputs: Annotated[list[Annotated[str, _named(parse_outputs)]], Field(min_length=1), Distinct] = Field(
         description="what the user sends back: logits, softmax, probabilities, temperature<T>, top<k>, round<bits>, noise<sd>, label"
     )
-    trained_for: Annotated[list[Annotated[str, AfterValidator(_trainable_name)]], Distinct] = Field(
+    trained_for: Annotated[list[Annotated[str, _named(parse_trainable)]], Distinct] = Field(
         description="out of outputs: those that a vicious server expects and trains a model of its own for"
     )
 
     @model_validator(mode="after")
     def _attacked_alike(self) -> Self:
-        unknown = [outputs for outputs in self.trained_for if outputs not in self.outputs]
-        if unknown:
-            raise ValueError(f"trained_for asks for {unknown[0]}, which outputs does not list")
+        _out_of(self.trained_for, self.outputs, "trained_for asks for {}, which outputs does not list")
         return self
 
 
@@ -268,9 +271,7 @@ class ScaleParams(Strict):
             asked = max(self.defense.user_images)
             if name in (None, *self.defense.datasets) and cell.test is not None and asked > cell.test:
                 raise ValueError(f"user_images asks for {asked} of the user's images, but test is {cell.test}{where}")
-            unknown = [outputs for outputs in cell.autoencoder if outputs not in cell.outputs]
-            if unknown:
-                raise ValueError(f"autoencoder asks for {unknown[0]}, which outputs does not list{where}")
+            _out_of(cell.autoencoder, cell.outputs, f"autoencoder asks for {{}}, which outputs does not list{where}")
             if self.source == "synthetic" and None in (cell.train, cell.validation, cell.test):
                 raise ValueError(f"source synthetic needs numbers for train, validation and test, not null{where}")
         return self

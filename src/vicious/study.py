@@ -10,6 +10,7 @@ from typing import Literal, get_args
 from vicious.config import EvadedName, Params, ScaleParams
 from vicious.data.catalog import CATALOG
 from vicious.data.tasks import CELEBA_SETS, Task, parse_task
+from vicious.models.evaded import UNNAMED
 
 Role = Literal["honest", "vicious", "autoencoder"]
 Experiment = Literal["main", "tradeoff", "attribute_sets", "class_counts", "defense", "mitigations"]
@@ -18,8 +19,6 @@ EXPERIMENTS: tuple[Experiment, ...] = get_args(Experiment)
 ALL_ATTRIBUTES = "k40"
 AUTOENCODER_BETA_R = 1.0
 """Weight of the reconstruction loss of an autoencoder, whose beta_C is 0: Adam does not feel its size."""
-_UNNAMED: EvadedName = "linear_decodability"
-"""The detector evaded that names of models leave out, and that hidden codes blind."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ class Model:
         ``vicious-logits-beta1-shuffled``."""
         beta = f"beta{_short(self.beta_r)}" if self.role == "vicious" else None
         evasion = f"evasion{_short(self.evasion)}" if self.evasion else None
-        evades = self.evades if self.evades != _UNNAMED else None
+        evades = self.evades if self.evades != UNNAMED else None
         return "-".join(filter(None, [self.role, self.outputs, beta, self.recipe, evasion, evades, self.hidden]))
 
     @property
@@ -126,7 +125,8 @@ def judged(params: Params) -> list[Training]:
         others = [replace(HONEST, recipe=recipe) for recipe in block.recipes]
         for outputs in block.outputs:
             start = _adaptive(params, task, outputs)
-            strongest = [_evading(start, _UNNAMED, weight) for weight in block.evasion.get(_UNNAMED, [])[-1:]]
+            # Hidden codes blind linear decodability.
+            strongest = [_evading(start, UNNAMED, weight) for weight in block.evasion.get(UNNAMED, [])[-1:]]
             others += [replace(model, hidden=code) for model in (start, *strongest) for code in block.hidden]
         found += [Training(task, model, seed) for model in others for seed in block.variant_seeds]
     return list(dict.fromkeys(found))

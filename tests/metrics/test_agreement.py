@@ -25,38 +25,21 @@ NAMES = [name for name, *_ in SETTINGS]
 
 
 @pytest.fixture
-def written(tmp_path):
+def written(tmp_path, assessment):
     """Writes assessments from columns of numbers; ``written.out()`` gives both tables."""
-    return _Writer(tmp_path)
+    return _Writer(tmp_path, assessment)
 
 
 class _Writer:
-    def __init__(self, folder):
-        self.folder = folder
+    def __init__(self, folder, assessment):
+        self.folder, self.assessment = folder, assessment
         self.files = []
 
     def __call__(self, columns, model=VICIOUS, seed=0, task="mnist", reason="", settings=SETTINGS, **changes):
         role, attack, outputs, beta_r = model
         frame = pd.DataFrame(columns, dtype=np.float32)
         frame.insert(0, "image", np.arange(len(frame)))
-        record = {
-            **{"dataset": task.split("-")[0], "task": task, "k": 10, "label_names": None, "source": "official"},
-            **{
-                "role": role,
-                "attack": attack,
-                "outputs": outputs,
-                "trained_for": "" if role == "honest" else outputs,
-                "beta_r": beta_r,
-                "evades": "",
-                "evasion": 0.0,
-                "seed": seed,
-            },
-            **{"status": "failed" if reason else "ok", "reason": reason},
-            **{"data": "fingerprint", "images": {"test": 3}},
-            "beta_c": 1.0,
-            "target": {"architecture": {"depth": 10, "width": 1}, "schedule": {"epochs": 1, "seed": seed}},
-            "attacker": {"schedule": {"epochs": 1, "seed": seed}},
-        }
+        record = self.assessment(task, model, seed, reason)
         if not reason:
             record |= {"n": len(frame), "risk_estimator": "truncated", "risk95_estimator": "share 0.95"}
         file = self.folder / f"{task} {role} {outputs} {beta_r:g}" / f"seed{seed}" / f"risk-{attack}.json"

@@ -18,36 +18,19 @@ IMAGES = 200
 
 
 @pytest.fixture
-def written(tmp_path):
+def written(tmp_path, assessment):
     """Writes assessments; ``written(model, seed, ...)`` returns the per-image frame, ``written.out()`` the comparisons."""
-    return _Writer(tmp_path)
+    return _Writer(tmp_path, assessment)
 
 
 class _Writer:
-    def __init__(self, folder):
-        self.folder = folder
+    def __init__(self, folder, assessment):
+        self.folder, self.assessment = folder, assessment
         self.files = []
 
     def __call__(self, model=VICIOUS, seed=0, task="mnist", shift=0.0, reason="", n=IMAGES, **changes):
         role, attack, outputs, beta_r = model
-        record = {
-            **{"dataset": task.split("-")[0], "task": task, "k": 10, "label_names": None, "source": "official"},
-            **{
-                "role": role,
-                "attack": attack,
-                "outputs": outputs,
-                "trained_for": "" if role == "honest" else outputs,
-                "beta_r": beta_r,
-                "evades": "",
-                "evasion": 0.0,
-                "seed": seed,
-            },
-            **{"status": "failed" if reason else "ok", "reason": reason},
-            **{"data": "fingerprint", "images": {"test": n}},
-            "beta_c": 1.0,
-            "target": {"architecture": {"depth": 10, "width": 1}, "schedule": {"epochs": 1, "seed": seed}},
-            "attacker": {"schedule": {"epochs": 1, "seed": seed}},
-        }
+        record = self.assessment(task, model, seed, reason, n)
         rows = 0 if reason else n
         image = np.random.default_rng(1).normal(1, 0.5, (rows, 6))  # what all models find hard or easy alike
         own = np.random.default_rng([seed, len(role), len(outputs)]).normal(shift, 0.1, (rows, 6))

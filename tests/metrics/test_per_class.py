@@ -16,38 +16,20 @@ IMAGES = 60
 
 
 @pytest.fixture
-def written(tmp_path):
+def written(tmp_path, assessment):
     """Writes assessments; ``made(model, seed, ...)`` returns the summary's path, ``made.out()`` the two tables."""
-    return _Writer(tmp_path)
+    return _Writer(tmp_path, assessment)
 
 
 class _Writer:
-    def __init__(self, folder):
-        self.folder = folder
+    def __init__(self, folder, assessment):
+        self.folder, self.assessment = folder, assessment
         self.files = []
 
     def __call__(self, model=VICIOUS, seed=0, task="mnist", k=4, names=(), reason="", several=False, **changes):
         role, attack, outputs, beta_r = model
-        record = {
-            **{"dataset": task.split("-")[0], "task": task, "k": k, "source": "official"},
-            **{
-                "role": role,
-                "attack": attack,
-                "outputs": outputs,
-                "trained_for": "" if role == "honest" else outputs,
-                "beta_r": beta_r,
-                "evades": "",
-                "evasion": 0.0,
-                "seed": seed,
-            },
-            **{"status": "failed" if reason else "ok", "reason": reason, "label_names": list(names)},
-            **{"data": "fingerprint", "images": {"test": IMAGES}},
-            "target": {
-                "architecture": {"depth": 10, "width": 1, "multilabel": several},
-                "schedule": {"epochs": 1, "seed": seed},
-            },
-            **{"beta_c": 1.0, "attacker": {"schedule": {"epochs": 1, "seed": seed}}},
-        }
+        record = self.assessment(task, model, seed, reason, IMAGES, k=k, label_names=list(names))
+        record["target"]["architecture"]["multilabel"] = several
         generator = np.random.default_rng([seed, len(role)])
         rows = 0 if reason else IMAGES
         frame = pd.DataFrame({name: generator.random(rows).astype(np.float32) for name in MEASURES})

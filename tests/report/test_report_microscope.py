@@ -39,14 +39,14 @@ def position(kind, parameter, share):
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory):
+def study(tmp_path_factory, assessment):
     """``study(...)`` returns the files that a report reads, from assessments of tasks; equal ones are written once."""
     written = {}
 
     def write(**options):
         key = repr(sorted(options.items()))
         if key not in written or options.get("own"):
-            written[key] = _Study(tmp_path_factory.mktemp("study"), **options)
+            written[key] = _Study(tmp_path_factory.mktemp("study"), assessment, **options)
         return written[key]
 
     return write
@@ -56,6 +56,7 @@ class _Study:
     def __init__(
         self,
         folder,
+        assessment,
         tasks=("mnist", "cifar10"),
         models=(HONEST, VICIOUS, AUTOENCODER),
         seeds=3,
@@ -65,7 +66,7 @@ class _Study:
         own=False,
     ):
         """``own``: not shared with other tests, so that a test may damage it."""
-        self.folder, self.files = folder, []
+        self.folder, self.assessment, self.files = folder, assessment, []
         for task in tasks:
             for model in models:
                 for seed in range(seeds):
@@ -80,24 +81,7 @@ class _Study:
     def _add(self, task, model, seed, reason, source, images):
         role, attack, outputs, beta_r = model
         frame = _images(task, GAINS[*model[:2], "logits", beta_r], seed, 0 if reason else images)
-        record = {
-            **{"dataset": task.split("-")[0], "task": task, "k": 10, "label_names": None, "source": source},
-            **{
-                "role": role,
-                "attack": attack,
-                "outputs": outputs,
-                "trained_for": "" if role == "honest" else outputs,
-                "beta_r": beta_r,
-                "evades": "",
-                "evasion": 0.0,
-                "seed": seed,
-            },
-            **{"status": "failed" if reason else "ok", "reason": reason},
-            **{"data": "fingerprint", "images": {"test": images}},
-            "beta_c": 1.0,
-            "target": {"architecture": {"depth": 10, "width": 1}, "schedule": {"epochs": 1, "seed": seed}},
-            "attacker": {"schedule": {"epochs": 1, "seed": seed}},
-        }
+        record = self.assessment(task, model, seed, reason, images, source=source)
         if not reason:
             measures = ("accuracy", "mse", "psnr", "ssim", "risk", "risk95")
             record |= {name: float(frame[name].mean()) for name in measures}

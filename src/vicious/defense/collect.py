@@ -37,7 +37,8 @@ def separation(scores: pd.DataFrame, resamples: int = 1000, seed: int = 0) -> pd
     resamples models, each with all its verdicts, never verdicts of one model; with fewer than two models of a kind there is
     none. Honest models of another recipe are left out. ``server`` is the group of the vicious models
     (:mod:`vicious.defense.groups`): ``vicious``, where they have several weights also each of these
-    (:func:`vicious.defense.groups.of_weight`), and those of adaptive servers. ``failed`` counts models of which a verdict has no score; the others count those with one.
+    (:func:`vicious.defense.groups.of_weight`), and those of adaptive servers. ``failed`` counts models of which a verdict has no
+    score; the others count those with one.
 
     Args:
         scores: rows as written by :func:`evaluate_defense`, of several models.

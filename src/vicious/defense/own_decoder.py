@@ -43,9 +43,8 @@ def measure(evidence: Evidence) -> float:
 
 def _errors(evidence: Evidence, held: np.ndarray, index: int) -> Array:
     """Sums of squared errors on held-out images after each of :data:`STOPS`."""
-    from vicious.training.augment import (
-        augment,
-    )  # torchvision takes a second to load, which other detectors do not need
+    # Here, since torchvision takes a second to load, which other detectors do not need.
+    from vicious.training.augment import augment
 
     assert evidence.query is not None
     own = torch.from_numpy(evidence.images[~held][:MOST])

@@ -22,18 +22,8 @@ ATTACK_OF = {"honest": "posthoc", "vicious": "joint", "autoencoder": "joint"}
 """The attack that is compared and reported, by the target model's role; other attacks are left alone."""
 AGAIN = "delete it and run `snakemake` again"
 _NEEDED = (
-    *CELL,
-    "trained_for",
-    "evasion",
-    "beta_c",
-    "k",
-    "seed",
-    "status",
-    "reason",
-    "source",
-    "label_names",
-    "data",
-    "images",
+    *(*CELL, "trained_for", "evasion", "beta_c", "k", "seed"),
+    *("status", "reason", "source", "label_names", "data", "images"),
 )
 _MEASURED = ("n", "risk_estimator", "risk95_estimator")
 

@@ -57,7 +57,8 @@ def write_comparisons(json_files: Iterable[Path], out: Path) -> None:
 
 
 def compare(cells: Sequence[Assessment]) -> pd.DataFrame:
-    """A row per task, outputs, role, beta_R, detector evaded, weight of the penalty against it and measure: that attack minus the post-hoc one on the honest model.
+    """A row per task, outputs, role, beta_R, detector evaded, weight of the penalty against it and measure: that attack minus the
+    post-hoc one on the honest model.
 
     Tasks come in the order given, then by role, outputs and beta_R. ``difference`` is the mean over images and seeds,
     ``low`` and ``high`` are its 95% interval and ``p`` its two-sided p-value, see :func:`paired_bootstrap`.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from vicious.errors import DataError, IncompleteStudyError
 from vicious.files import write_csv
 from vicious.metrics.assessments import KEY, Assessment, in_order, read_assessments
-from vicious.models.evaded import evasion
+from vicious.models.evaded import evasion, trained_otherwise
 
 RESAMPLES = 1000
 COLUMNS = (
@@ -81,9 +81,8 @@ def write_summary(files: Iterable[Path], out: Path) -> None:
 
 
 def _model(row: Any) -> str:
-    other = "" if row.trained_for in ("", row.outputs) else f"trained for {row.trained_for}"
-    told = [row.outputs, other, f"beta_R {row.beta_r:g}", evasion(row.evades, row.evasion)]
-    return ", ".join(filter(None, told))
+    told = [row.outputs, trained_otherwise(row.outputs, row.trained_for), f"beta_R {row.beta_r:g}"]
+    return ", ".join(filter(None, [*told, evasion(row.evades, row.evasion)]))
 
 
 def check_complete(summary: Path, verdicts: Sequence[str] = ()) -> int:

@@ -1,4 +1,5 @@
-"""What figures 13, 14 and 16 and table 11 share: writing figures of scores, and servers that know of detectors, beside the honest one and the vicious one that does not.
+"""What figures 13, 14 and 16 and table 11 share: writing figures of scores, and servers that know of detectors, beside the
+honest one and the vicious one that does not.
 
 Adaptive servers all have one weight of the reconstruction loss, the study's first, so the vicious server beside them is that
 of the same weight. One that hides its code sends the same outputs in another guise: its accuracy and its reconstructions are

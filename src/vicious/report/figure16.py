@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 
 from vicious.defense.groups import HONEST, MODEL, names
 from vicious.defense.thresholds import SPREADS
+from vicious.models.evaded import short
 from vicious.report import adaptive, frames, heights, judged
 from vicious.report.heights import Ruler
 from vicious.report.style import (
@@ -151,7 +152,7 @@ def _group(rows: pd.DataFrame) -> "pd.Series[str]":
     """The group of each row, a key of GROUPS."""
     group = rows["role"].astype(str)
     group = group.where(rows["recipe"] == "", "other honest recipe")
-    group = group.where(rows["evades"] == "", "evading " + rows["evades"].str.split("_").str[0])
+    group = group.where(rows["evades"] == "", "evading " + rows["evades"].map(short))
     return group.where(rows["hidden"] == "", "hiding")
 
 

@@ -18,7 +18,7 @@ import pandas as pd
 from vicious.data.catalog import CATALOG
 from vicious.data.tasks import parse_task
 from vicious.errors import DataError, MixedResultsError
-from vicious.models.evaded import evasion
+from vicious.models.evaded import evasion, trained_otherwise
 from vicious.study import Role, task_outputs, task_title
 
 ATTACK_OF: dict[Role, str] = {"honest": "posthoc", "vicious": "joint", "autoencoder": "joint"}
@@ -473,15 +473,15 @@ def _few_images(summary: pd.DataFrame) -> str:
 def _label(groups: Sequence[Group]) -> str:
     """A name for groups that differ in beta_R only."""
     one = groups[0]
-    beta = f", beta_R = {_numbers(group.beta_r for group in groups)}" if one.role == "vicious" else ""
-    told = [f"{one.outputs}{_otherwise(one)}{beta}", evasion(one.evades, one.evasion)]
+    beta = f"beta_R = {_numbers(group.beta_r for group in groups)}" if one.role == "vicious" else ""
+    told = [one.outputs, _otherwise(one), beta, evasion(one.evades, one.evasion)]
     return f"{title(one.task)}, {one.role} ({', '.join(filter(None, told))})"
 
 
 def _otherwise(group: Group) -> str:
     """That a vicious model was trained for other outputs than the attacked ones."""
-    trained = {str(name) for name in group.rows.get("trained_for", ())} - {"", group.outputs}
-    return f", trained for {', '.join(sorted(trained))}" if trained else ""
+    trained = str(group.rows["trained_for"].iloc[0]) if len(group.rows) and "trained_for" in group.rows else ""
+    return trained_otherwise(group.outputs, trained)
 
 
 def _numbers(values: Iterable[float]) -> str:

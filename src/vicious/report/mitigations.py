@@ -79,20 +79,20 @@ def treated(summary: pd.DataFrame) -> list[Treated]:
     shown = shown.assign(server=shown["role"].mask(for_it, "aware"))
     shown = shown.loc[for_it | shown["trained_for"].isin(("", UNTREATED))]
     frames.unique(shown, ("task", "server", "outputs", "seed"), "summary")
-    groups = {(group.task, group.outputs, server): group for server in SERVERS for group in _of_server(shown, server)}
-    if not groups:
+    known = {(one.task, one.outputs, server): one for server in SERVERS for one in _of_server(shown, server)}
+    if not known:
         raise DataError(f"the summary holds no attack {ATTACK}: run the steps that assess them, then the summary again")
     try:
-        names = sorted({key[:2] for key in groups}, key=lambda name: (*frames.order(name[0]), *rank(name[1])))
+        names = sorted({key[:2] for key in known}, key=lambda name: (*frames.order(name[0]), *rank(name[1])))
     except ValueError as error:
         raise DataError(f"summary: {error}: run the step that writes it again") from None
     nothing = summary.iloc[:0]
 
-    def of_server(task: str, outputs: str, server: str) -> Group:
+    def group(task: str, outputs: str, server: str) -> Group:
         none = Group(task, task, _role(server), outputs, math.nan, nothing)
-        return groups.get((task, outputs, server), none)
+        return known.get((task, outputs, server), none)
 
-    return [Treated(*name, *(of_server(*name, server) for server in SERVERS)) for name in names]
+    return [Treated(*name, *(group(*name, server) for server in SERVERS)) for name in names]
 
 
 def choices(found: Sequence[Treated], measure: str) -> dict[str, tuple[float, float]]:
@@ -163,7 +163,7 @@ def meanings(found: Sequence[Treated]) -> str:
 
 
 def servers(found: Sequence[Treated]) -> str:
-    """A sentence for a caption, with a space after it: what a vicious model is trained for; "" where none is for treated outputs."""
+    """A sentence for a caption, with a space after it: what a vicious model is trained for."""
     if not any(one.aware.planned for one in found):
         return "The vicious server trained for logits. "
     return (

@@ -26,7 +26,7 @@ from vicious.models.checkpoint import (
     save_model,
     weights_hash,
 )
-from vicious.models.evaded import evasion_of
+from vicious.models.evaded import UNNAMED, evasion_of
 from vicious.models.outputs import readable, transmit
 from vicious.models.target import TargetModel
 from vicious.provenance import code_hash
@@ -88,7 +88,7 @@ def train_vicious(
     device: torch.device,
     as_many_as: int | None = None,
     evasion: float = 0.0,
-    evades: str = "linear_decodability",
+    evades: str = UNNAMED,
 ) -> None:
     """Train a target model jointly with an attack model that reads its outputs: beta_c L_C + beta_r L_R.
 
