@@ -158,6 +158,7 @@ def test_a_narrowed_study_asks_for_nothing_of_other_datasets(params):
 @pytest.mark.parametrize("name", ["mnist", "celeba-k5", "cifar100-classes20", "tiny_imagenet"])
 def test_names_of_tasks_go_there_and_back(name):
     assert str(parse_task(name)) == name
+    assert parse_task(parse_task(name).folder) == parse_task(name)
 
 
 @pytest.mark.parametrize("name", ["celeba-k11", "cifar100-classes", "mnist-", "mnist-classes20x"])

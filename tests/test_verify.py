@@ -249,7 +249,7 @@ def test_the_scale_is_that_of_the_path_and_other_places_are_not_judged(project, 
     ("command", "made", "change"),
     [
         ("train-attack", "results/smoke/models/mnist/honest/seed0/posthoc-top1.safetensors", {"outputs": "logits"}),
-        ("train-honest", "results/smoke/models/cifar100-classes50/honest/seed0/target.safetensors", {"as_many_as": 10}),
+        ("train-honest", "results/smoke/models/cifar100/classes50/honest/seed0/target.safetensors", {"as_many_as": 10}),
         ("train-honest", "results/smoke/models/mnist/honest-plain/seed0/target.safetensors", {"recipe": None}),
         ("evaluate-defense", "results/smoke/assessments/mnist/honest/seed0/detection.csv", {"draws": 5}),
         ("evaluate-defense", "results/smoke/assessments/mnist/vicious-logits-beta1-shuffled/seed0/detection.csv", {"hide": None}),

@@ -288,7 +288,7 @@ def measured(
         file
         for task, model, seed in sorted(found, key=str)
         for kind in ("models", "assessments")
-        for file in sorted((results / kind / str(task) / str(model) / f"seed{seed}").glob("*.provenance.json"))
+        for file in sorted((results / kind / task.folder / str(model) / f"seed{seed}").glob("*.provenance.json"))
     ]
     if not files:
         raise DataError(

@@ -4,16 +4,19 @@ data/raw/official/                     official files, torchvision's layout
 data/raw/synthetic/<scale>/            synthetic stand-ins, same layout
 data/source/<scale>/<dataset>.json     the verified files behind a dataset
 data/prepared/<scale>/<dataset>/       arrays, statistics, covariance
-results/<scale>/models/<task>/<model>/seed<seed>/        weights, records and curves of a target model and its attacks
-results/<scale>/assessments/<task>/<model>/seed<seed>/   what was measured on it
+results/<scale>/models/<dataset>/[<part>/]<model>/seed<seed>/        weights, records and curves of a target model and its attacks
+results/<scale>/assessments/<dataset>/[<part>/]<model>/seed<seed>/   what was measured on it
 results/<scale>/summaries/*.csv        one row per cell, comparisons, statistics of each experiment
 results/<scale>/complete/              experiments of which no cell failed
 paper_figures/<scale>/                 tables and figures
 
-A task is a dataset, or a part of its labels (:mod:`vicious.data.tasks`); models are named as in :mod:`vicious.study`.
+A task is a dataset, or a part of its labels (:mod:`vicious.data.tasks`), which has a folder in the dataset's: what is of one
+dataset lies in one folder. Models are named as in :mod:`vicious.study`.
 """
 
 from pathlib import PurePosixPath as Path
+
+from vicious.data.tasks import Task
 
 RAW_OFFICIAL = Path("data/raw/official")
 ARRAYS = tuple(f"{split}_{kind}.npy" for split in ("train", "validation", "test") for kind in ("images", "labels"))
@@ -51,11 +54,16 @@ def figures(scale: str) -> Path:
     return Path("paper_figures") / scale
 
 
-def model_folder(scale: str, task: object, model: object, seed: int | str) -> Path:
+def model_folder(scale: str, task: Task | str, model: object, seed: int | str) -> Path:
     """Folder of one target model and the attack models trained on it."""
-    return results(scale) / "models" / str(task) / str(model) / f"seed{seed}"
+    return results(scale) / "models" / _task_folder(task) / str(model) / f"seed{seed}"
 
 
-def assessment_folder(scale: str, task: object, model: object, seed: int | str) -> Path:
+def assessment_folder(scale: str, task: Task | str, model: object, seed: int | str) -> Path:
     """Folder of what was measured on one target model."""
-    return results(scale) / "assessments" / str(task) / str(model) / f"seed{seed}"
+    return results(scale) / "assessments" / _task_folder(task) / str(model) / f"seed{seed}"
+
+
+def _task_folder(task: Task | str) -> str:
+    """A task's folder, or a name that is one already."""
+    return task if isinstance(task, str) else task.folder

@@ -53,7 +53,7 @@ def any_of(names):
 
 wildcard_constraints:
     dataset="|".join(PARAMS.datasets),
-    task=any_of(one.task for one in TRAININGS),
+    task=any_of(one.task.folder for one in TRAININGS),
     model=any_of(MODEL_OF),
     outputs=any_of(cell.attack.removeprefix("posthoc-") for cell in CELLS),
     attack=any_of(cell.attack for cell in CELLS),

@@ -24,7 +24,7 @@ CELEBA_SETS: dict[str, tuple[int, ...]] = {
 }
 """Attribute sets of growing size K that the original study lists: columns of list_attr_celeba.txt, from 0."""
 
-_NAME = re.compile(r"(?P<dataset>[a-z0-9_]+?)(?:-(?P<attributes>k[0-9]+)|-classes(?P<classes>[0-9]+))?")
+_NAME = re.compile(r"(?P<dataset>[a-z0-9_]+?)(?:[-/](?:(?P<attributes>k[0-9]+)|classes(?P<classes>[0-9]+)))?")
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,15 @@ class Task:
     classes: int | None = None
 
     def __str__(self) -> str:
-        """The task's name in paths: ``mnist``, ``celeba-k5``, ``cifar100-classes20``."""
+        """The task's name: ``mnist``, ``celeba-k5``, ``cifar100-classes20``."""
         if self.attributes is not None:
             return f"{self.dataset}-{self.attributes}"
         return self.dataset if self.classes is None else f"{self.dataset}-classes{self.classes}"
+
+    @property
+    def folder(self) -> str:
+        """The task's folder: ``mnist``, ``celeba/k5``, ``cifar100/classes20``."""
+        return str(self).replace("-", "/")
 
     def titled(self, dataset: str) -> str:
         """The task's name for readers, by its dataset's: "MNIST", "CelebA, 5 attributes", "CIFAR-100, 20 classes"."""
@@ -56,7 +61,7 @@ class Task:
 
 
 def parse_task(name: str) -> Task:
-    """The task of a name as in paths; whether there is such a dataset is not looked up.
+    """The task of its name, or of its folder (``celeba/k5``); whether there is such a dataset is not looked up.
 
     Raises:
         ValueError: it is no task's name.
