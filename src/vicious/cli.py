@@ -209,6 +209,12 @@ def _summarize(a: Arguments) -> None:
     write_summary(a.results, a.out)
 
 
+def _write_metrics(a: Arguments) -> None:
+    from vicious.metrics.flat import write_metrics
+
+    write_metrics(a.summary, a.out)
+
+
 def _compare(a: Arguments) -> None:
     from vicious.metrics.compare import write_comparisons
 
@@ -364,6 +370,10 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = command("summarize", _summarize, "join all assessments into one CSV", "results")
     sub.add_argument("results", type=Path, nargs="+", help="JSON summaries written by assess-risk")
+    sub.add_argument("--out", type=Path, required=True)
+
+    sub = command("write-metrics", _write_metrics, "means over seeds as one flat JSON, for dvc metrics", "summary")
+    sub.add_argument("summary", type=Path, help="CSV written by summarize")
     sub.add_argument("--out", type=Path, required=True)
 
     sub = command("compare", _compare, "compare each attack with the post-hoc one, image by image", "results")

@@ -7,6 +7,7 @@ data/prepared/<scale>/<dataset>/       arrays, statistics, covariance
 results/<scale>/models/<dataset>/[<part>/]<model>/seed<seed>/        weights, records and curves of a target model and its attacks
 results/<scale>/assessments/<dataset>/[<part>/]<model>/seed<seed>/   what was measured on it
 results/<scale>/summaries/*.csv        one row per cell, comparisons, statistics of each experiment
+results/<scale>/summaries/metrics.json means of the main experiment, for dvc metrics
 results/<scale>/complete/              experiments of which no cell failed
 paper_figures/<scale>/                 tables and figures
 
@@ -47,6 +48,11 @@ def results(scale: str) -> Path:
 def summaries(scale: str) -> Path:
     """Folder of the CSVs that tables and figures are made from."""
     return results(scale) / "summaries"
+
+
+def metrics(scale: str) -> Path:
+    """JSON of the main comparison's numbers."""
+    return summaries(scale) / "metrics.json"
 
 
 def figures(scale: str) -> Path:

@@ -29,6 +29,25 @@ _LIBRARIES = (
     "pyarrow",
     "pillow",
 )
+_COMPUTING = "vicious.runtime"
+CODE = {
+    "fetch": ("vicious.data.source",),
+    "prepare": ("vicious.data.prepare",),
+    "fit-covariance": ("vicious.metrics.moments", _COMPUTING),
+    "train-honest": ("vicious.training.jobs", _COMPUTING),
+    "train-vicious": ("vicious.training.jobs", _COMPUTING),
+    "train-attack": ("vicious.training.jobs", _COMPUTING),
+    "assess-risk": ("vicious.metrics.assess", _COMPUTING),
+    "evaluate-defense": ("vicious.defense.evaluate", _COMPUTING),
+    "summarize": ("vicious.metrics.summary",),
+    "write-metrics": ("vicious.metrics.flat",),
+    "compare": ("vicious.metrics.compare",),
+    "agree": ("vicious.metrics.agreement",),
+    "per-class": ("vicious.metrics.per_class",),
+    "summarize-defense": ("vicious.defense.collect",),
+    "check-complete": ("vicious.metrics.summary", "vicious.defense.collect"),
+}
+"""The modules that make a command's results, with all that they import; a table's or figure's is the one of its name."""
 _ONLY_REPORTING = ("__init__.py", "errors.py", "progress.py", "provenance.py")
 
 
@@ -51,6 +70,11 @@ def code_hash(*modules: str) -> str:
     for file in sorted(found):
         total.update(f"{file.relative_to(_SOURCE).as_posix()} {digest(file)}\n".encode())
     return total.hexdigest()[:16]
+
+
+def code_of(command: str) -> str:
+    """The :func:`code_hash` of what makes a command's results, by :data:`CODE`."""
+    return code_hash(*CODE.get(command, (f"vicious.report.{command}",)))
 
 
 def _module_file(name: str) -> Path | None:
@@ -145,7 +169,7 @@ def write_provenance(
         "settings": dict(settings),
         "inputs": _hashes(inputs),
         "outputs": _hashes(outputs),
-        "code": code_version(),
+        "code": {**code_version(), "hash": code_of(command)},
         "libraries": libraries(),
         "hardware": hardware(),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),

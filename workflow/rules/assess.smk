@@ -28,7 +28,7 @@ rule assess_risk:
         gallery=STUDY.gallery,
         threads=PARAMS.runtime.threads,
         device=PARAMS.runtime.device,
-        code=code_hash("vicious.metrics.assess", "vicious.runtime"),
+        code=code_of("assess-risk"),
     message:
         "Assess {wildcards.attack} on {wildcards.model}, {wildcards.task}, seed {wildcards.seed}"
     shell:
@@ -40,35 +40,47 @@ rule assess_risk:
 
 rule summarize:
     input:
-        lambda wildcards: assessments(study.cells(PARAMS, wildcards.experiment)),
+        assessed(),
     output:
         summary=f"{SUMMARIES}/{{experiment}}.csv",
         provenance=f"{SUMMARIES}/{{experiment}}.provenance.json",
     log:
         f"{LOGS}/summarize-{{experiment}}.log",
     params:
-        code=code_hash("vicious.metrics.summary"),
+        code=code_of("summarize"),
     message:
         "Summarize {wildcards.experiment} of {SCALE}"
     shell:
         "vicious summarize {input:q} --out {output.summary:q} --provenance {output.provenance:q} 2> {log:q}"
 
 
+rule write_metrics:
+    input:
+        SUMMARIES + "/main.csv",
+    output:
+        metrics=METRICS,
+        provenance=METRICS.replace(".json", ".provenance.json"),
+    log:
+        f"{LOGS}/write_metrics.log",
+    params:
+        code=code_of("write-metrics"),
+    message:
+        "Numbers of the main comparison of {SCALE}"
+    shell:
+        "vicious write-metrics {input:q} --out {output.metrics:q} --provenance {output.provenance:q} 2> {log:q}"
+
+
 rule compare:
     input:
-        summaries=lambda wildcards: assessments(
-            study.cells(PARAMS, wildcards.experiment)
-        ),
-        per_image=lambda wildcards: assessments(
-            study.cells(PARAMS, wildcards.experiment), "parquet"
-        ),
+        summaries=assessed(),
+        per_image=assessed("risk", "parquet"),
     output:
         comparisons=f"{SUMMARIES}/{{experiment}}_comparisons.csv",
         provenance=f"{SUMMARIES}/{{experiment}}_comparisons.provenance.json",
     log:
         f"{LOGS}/compare-{{experiment}}.log",
     params:
-        code=code_hash("vicious.metrics.compare"),
+        code=code_of("compare"),
     message:
         "Compare the attacks of {wildcards.experiment} image by image"
     shell:
@@ -77,11 +89,9 @@ rule compare:
 
 rule agree:
     input:
-        summaries=assessments(MAIN),
-        per_image=assessments(MAIN, "parquet"),
-        estimators=[
-            name.replace("risk-", "estimators-") for name in assessments(MAIN, "csv")
-        ],
+        summaries=inputs.assessments(PARAMS, MAIN),
+        per_image=inputs.assessments(PARAMS, MAIN, "risk", "parquet"),
+        estimators=inputs.assessments(PARAMS, MAIN, "estimators", "csv"),
     output:
         estimators=f"{SUMMARIES}/estimators.csv",
         agreement=f"{SUMMARIES}/agreement.csv",
@@ -89,7 +99,7 @@ rule agree:
     log:
         f"{LOGS}/agree.log",
     params:
-        code=code_hash("vicious.metrics.agreement"),
+        code=code_of("agree"),
     message:
         "How estimators of the risk agree with PSNR and SSIM"
     shell:
@@ -99,8 +109,8 @@ rule agree:
 
 rule per_class:
     input:
-        summaries=assessments(MAIN),
-        per_image=assessments(MAIN, "parquet"),
+        summaries=inputs.assessments(PARAMS, MAIN),
+        per_image=inputs.assessments(PARAMS, MAIN, "risk", "parquet"),
     output:
         classes=f"{SUMMARIES}/per_class.csv",
         attributes=f"{SUMMARIES}/per_attribute.csv",
@@ -108,7 +118,7 @@ rule per_class:
     log:
         f"{LOGS}/per_class.log",
     params:
-        code=code_hash("vicious.metrics.per_class"),
+        code=code_of("per-class"),
     message:
         "Who is at risk: measures by class"
     shell:
@@ -128,7 +138,7 @@ rule check_complete:
         scores=lambda wildcards, input: (
             f"--scores {input.scores}" if "scores" in input.keys() else ""
         ),
-        code=code_hash("vicious.metrics.summary", "vicious.defense.collect"),
+        code=code_of("check-complete"),
     message:
         "Look for failed cells in {wildcards.experiment}"
     shell:

@@ -15,12 +15,12 @@ os.environ.update(
 
 from snakemake.exceptions import WorkflowError
 
-from vicious import paths, study
+from vicious import inputs, paths, study
 from vicious.config import check_params, from_command_line
 from vicious.data.catalog import CATALOG
 from vicious.data.tasks import parse_task
 from vicious.errors import ConfigError
-from vicious.provenance import code_hash
+from vicious.provenance import code_of
 
 try:
     PARAMS = check_params(from_command_line(config))
@@ -38,6 +38,7 @@ MODEL_OF = {str(one.model): one.model for one in [*TRAININGS, *JUDGED]}
 GPUS = int(PARAMS.runtime.device == "cuda")
 PREPARED = str(paths.prepared(SCALE, "{dataset}"))
 SUMMARIES = str(paths.summaries(SCALE))
+METRICS = str(paths.metrics(SCALE))
 COMPLETE = str(paths.results(SCALE) / "complete" / "{experiment}.txt")
 MODEL = str(paths.model_folder(SCALE, "{task}", "{model}", "{seed}"))
 ASSESSMENT = str(paths.assessment_folder(SCALE, "{task}", "{model}", "{seed}"))
@@ -132,19 +133,10 @@ def limit(split):
     return option
 
 
-def assessments(cells, suffix="json"):
-    """The files of the assessments of cells."""
-    return [
-        f"{paths.assessment_folder(SCALE, cell.task, cell.model, cell.seed)}/risk-{cell.attack}.{suffix}"
-        for cell in cells
-    ]
-
-
-def judged(file):
-    """A file of every model that detectors judge."""
-    return sorted(
-        f"{paths.assessment_folder(SCALE, one.task, one.model, one.seed)}/{file}"
-        for one in JUDGED
+def assessed(*file):
+    """A file of the assessment of each cell of a job's experiment."""
+    return lambda wildcards: inputs.assessments(
+        PARAMS, study.cells(PARAMS, wildcards.experiment), *file
     )
 
 

@@ -10,7 +10,7 @@ rule fetch:
         source=STUDY.source,
         root=str(paths.raw_root(SCALE, STUDY.source, PARAMS.data.root)),
         options=fetch_options,
-        code=code_hash("vicious.data.source"),
+        code=code_of("fetch"),
     message:
         "Fetch {wildcards.dataset} ({params.source})"
     shell:
@@ -32,7 +32,7 @@ rule prepare:
         validation=limit("validation"),
         test=limit("test"),
         split_seed=PARAMS.data.split_seed,
-        code=code_hash("vicious.data.prepare"),
+        code=code_of("prepare"),
     message:
         "Prepare {wildcards.dataset}"
     shell:
@@ -50,14 +50,24 @@ rule fit_covariance:
         f"{LOGS}/{{dataset}}/fit_covariance.log",
     params:
         data=subpath(input[0], parent=True),
-        code=code_hash("vicious.metrics.moments", "vicious.runtime"),
+        code=code_of("fit-covariance"),
     message:
         "Factorise the covariance of {wildcards.dataset}"
     shell:
         "vicious fit-covariance --data {params.data:q} --out {output.covariance:q} --provenance {output.provenance:q} 2> {log:q}"
 
 
+# One target for each dataset, and one for all.
+for dataset in PARAMS.datasets:
+
+    rule:
+        name:
+            f"data_{dataset}"
+        input:
+            expand(rules.prepare.output, dataset=dataset),
+            expand(rules.fit_covariance.output, dataset=dataset),
+
+
 rule data:
     input:
-        expand(ARRAYS, dataset=PARAMS.datasets),
-        expand(rules.fit_covariance.output, dataset=PARAMS.datasets),
+        [getattr(rules, f"data_{dataset}").input for dataset in PARAMS.datasets],

@@ -22,7 +22,7 @@ rule evaluate_defense:
         draws=STUDY.defense.draws,
         threads=PARAMS.runtime.threads,
         device=PARAMS.runtime.device,
-        code=code_hash("vicious.defense.evaluate", "vicious.runtime"),
+        code=code_of("evaluate-defense"),
     message:
         "Judge {wildcards.model} on {wildcards.task}, seed {wildcards.seed}"
     shell:
@@ -33,7 +33,7 @@ rule evaluate_defense:
 
 rule summarize_defense:
     input:
-        judged("detection.csv"),
+        inputs.judged(PARAMS, "detection.csv", JUDGED),
     output:
         scores=f"{SUMMARIES}/detection.csv",
         separation=f"{SUMMARIES}/detection_summary.csv",
@@ -42,12 +42,29 @@ rule summarize_defense:
     log:
         f"{LOGS}/summarize_defense.log",
     params:
-        code=code_hash("vicious.defense.collect"),
+        code=code_of("summarize-defense"),
     message:
         "Summarize detectors of {SCALE}"
     shell:
         "vicious summarize-defense {input:q} --out {output.scores:q} --separation {output.separation:q} --called {output.called:q}"
         " --provenance {output.provenance:q} 2> {log:q}"
+
+
+# One target for each dataset, and one for all, summarised.
+for dataset in PARAMS.datasets:
+
+    rule:
+        name:
+            f"assessments_{dataset}"
+        input:
+            inputs.assessments(
+                PARAMS, [cell for cell in CELLS if cell.task.dataset == dataset]
+            ),
+            inputs.judged(
+                PARAMS,
+                "detection.csv",
+                [one for one in JUDGED if one.task.dataset == dataset],
+            ),
 
 
 rule results:
@@ -57,6 +74,7 @@ rule results:
             experiment=EXPERIMENTS,
             kind=[".csv", "_comparisons.csv"],
         ),
+        METRICS,
         rules.agree.output,
         rules.per_class.output,
         rules.summarize_defense.output if JUDGED else [],

@@ -19,51 +19,24 @@ BUILT = [
 
 def product_inputs(name):
     """A product's inputs by the option that passes them, and what lies beside these and is read too."""
-    experiment = PRODUCTS[name].experiment
-    cells = study.cells(PARAMS, experiment)
-    curves = training_curves(cells)
-    files = {
-        "summary": f"{SUMMARIES}/{experiment}.csv",
-        "comparisons": f"{SUMMARIES}/{experiment}_comparisons.csv",
-        "estimators": f"{SUMMARIES}/estimators.csv",
-        "agreement": f"{SUMMARIES}/agreement.csv",
-        "classes": f"{SUMMARIES}/per_class.csv",
-        "attributes": f"{SUMMARIES}/per_attribute.csv",
-        "detection": f"{SUMMARIES}/detection.csv",
-        "separation": f"{SUMMARIES}/detection_summary.csv",
-        "called": f"{SUMMARIES}/detection_called.csv",
-        "verdicts": judged("detection.provenance.json"),
-        "assessments": assessments(cells),
-        "curves": curves,
-    }
-    chosen = {key: files[key] for key in PRODUCTS[name].inputs}
-    if "assessments" in chosen:
-        chosen["per_image"] = assessments(cells, "parquet")
-        chosen["galleries"] = [
-            file.replace("risk-", "gallery-") for file in assessments(cells, "npz")
+    files = inputs.product_inputs(PARAMS, name)
+    cells = study.cells(PARAMS, PRODUCTS[name].experiment)
+    if "assessments" in files:
+        files["per_image"] = inputs.assessments(PARAMS, cells, suffix="parquet")
+        files["galleries"] = inputs.assessments(PARAMS, cells, "gallery", "npz")
+    if "curves" in files:
+        files["records"] = [
+            f"{curve.removesuffix('.csv')}.json" for curve in files["curves"]
         ]
-    if "curves" in chosen:
-        chosen["records"] = [f"{curve.removesuffix('.csv')}.json" for curve in curves]
-    return chosen
+    return files
 
 
 def product_options(name):
     """The command-line options that pass a product's inputs, as words."""
-    files = product_inputs(name)
     words = []
-    for key in PRODUCTS[name].inputs:
-        words += [f"--{key}", *(files[key] if key in SEVERAL else [files[key]])]
+    for key, value in inputs.product_inputs(PARAMS, name).items():
+        words += [f"--{key}", *(value if key in SEVERAL else [value])]
     return words
-
-
-def training_curves(cells):
-    """The curves of all trainings behind some cells: of target models, and of post-hoc attacks."""
-    names = {
-        f"{paths.model_folder(SCALE, cell.task, cell.model, cell.seed)}/{name}.csv"
-        for cell in cells
-        for name in {"target", cell.attack} - {"joint"}
-    }
-    return sorted(names)
 
 
 def product_outputs(name):

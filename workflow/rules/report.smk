@@ -16,7 +16,7 @@ for product in BUILT:
             command=product,
             out=subpath(output[0], parent=True),
             options=product_options(product),
-            code=code_hash(f"vicious.report.{product}"),
+            code=code_of(product),
         message:
             f"{product.capitalize()}: {PRODUCTS[product].title}"
         shell:

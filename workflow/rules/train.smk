@@ -1,7 +1,5 @@
 """Target models, honest and vicious, and post-hoc attacks on frozen target models."""
 
-TRAINING_CODE = code_hash("vicious.training.jobs", "vicious.runtime")
-
 
 rule train_honest:
     input:
@@ -29,7 +27,7 @@ rule train_honest:
         learning_rate=cell("learning_rate"),
         threads=PARAMS.runtime.threads,
         device=PARAMS.runtime.device,
-        code=TRAINING_CODE,
+        code=code_of("train-honest"),
     message:
         "Train {wildcards.model} on {wildcards.task}, seed {wildcards.seed}"
     shell:
@@ -70,7 +68,7 @@ rule train_vicious:
         learning_rate=cell("learning_rate"),
         threads=PARAMS.runtime.threads,
         device=PARAMS.runtime.device,
-        code=TRAINING_CODE,
+        code=code_of("train-vicious"),
     message:
         "Train {wildcards.model} on {wildcards.task}, seed {wildcards.seed}"
     shell:
@@ -105,7 +103,7 @@ rule train_attack:
         learning_rate=cell("learning_rate"),
         threads=PARAMS.runtime.threads,
         device=PARAMS.runtime.device,
-        code=TRAINING_CODE,
+        code=code_of("train-attack"),
     message:
         "Attack {wildcards.model} on {wildcards.task} by its {wildcards.outputs}, seed {wildcards.seed}"
     shell:
@@ -115,13 +113,25 @@ rule train_attack:
         " --threads {params.threads} --device {params.device} --provenance {output.provenance:q} 2> {log:q}"
 
 
+# One target for each dataset, and one for all.
+for dataset in PARAMS.datasets:
+
+    rule:
+        name:
+            f"models_{dataset}"
+        input:
+            [
+                f"{paths.model_folder(SCALE, one.task, one.model, one.seed)}/target.safetensors"
+                for one in TRAININGS
+                if one.task.dataset == dataset
+            ],
+            [
+                f"{paths.model_folder(SCALE, cell.task, cell.model, cell.seed)}/{cell.attack}.safetensors"
+                for cell in CELLS
+                if cell.task.dataset == dataset
+            ],
+
+
 rule models:
     input:
-        [
-            f"{paths.model_folder(SCALE, one.task, one.model, one.seed)}/target.safetensors"
-            for one in TRAININGS
-        ],
-        [
-            f"{paths.model_folder(SCALE, cell.task, cell.model, cell.seed)}/{cell.attack}.safetensors"
-            for cell in CELLS
-        ],
+        [getattr(rules, f"models_{dataset}").input for dataset in PARAMS.datasets],

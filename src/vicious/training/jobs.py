@@ -29,7 +29,7 @@ from vicious.models.checkpoint import (
 from vicious.models.evaded import UNNAMED, evasion_of
 from vicious.models.outputs import readable, transmit
 from vicious.models.target import TargetModel
-from vicious.provenance import code_hash
+from vicious.provenance import code_of
 from vicious.randomness import derive_seed
 from vicious.training.evasion import PENALTIES
 from vicious.training.loop import Objective, Row, Schedule, fresh, train
@@ -244,7 +244,7 @@ def _run(
     identity = {
         **record,
         "architectures": {name: asdict(architecture) for name, (_, architecture) in products.items()},
-        "code": code_hash("vicious.training.jobs", "vicious.runtime"),
+        "code": code_of("train-attack"),
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
         "device": device,

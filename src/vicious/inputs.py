@@ -1,0 +1,52 @@
+"""The files that summaries, tables and figures are made from, out of the study's grid. Rules ask for them, and `vicious verify` too."""
+
+from collections.abc import Iterable
+
+from vicious import paths, study
+from vicious.config import Params
+from vicious.report.products import PRODUCTS
+
+
+def assessments(params: Params, cells: Iterable[study.Cell], stem: str = "risk", suffix: str = "json") -> list[str]:
+    """A file of the assessment of each cell: "risk" (.json, .parquet), "estimators" (.csv) or "gallery" (.npz)."""
+    return [
+        f"{paths.assessment_folder(params.scale, cell.task, cell.model, cell.seed)}/{stem}-{cell.attack}.{suffix}"
+        for cell in cells
+    ]
+
+
+def judged(params: Params, file: str, models: Iterable[study.Training]) -> list[str]:
+    """A file of each model that detectors judge."""
+    return sorted(f"{paths.assessment_folder(params.scale, one.task, one.model, one.seed)}/{file}" for one in models)
+
+
+def training_curves(params: Params, cells: Iterable[study.Cell]) -> list[str]:
+    """The curves of all trainings behind some cells: of target models, and of post-hoc attacks."""
+    names = {
+        f"{paths.model_folder(params.scale, cell.task, cell.model, cell.seed)}/{name}.csv"
+        for cell in cells
+        for name in {"target", cell.attack} - {"joint"}
+    }
+    return sorted(names)
+
+
+def product_inputs(params: Params, name: str) -> dict[str, str | list[str]]:
+    """A table's or figure's inputs, by the option that passes them."""
+    summaries = paths.summaries(params.scale)
+    product = PRODUCTS[name]
+    cells = study.cells(params, product.experiment)
+    files: dict[str, str | list[str]] = {
+        "summary": f"{summaries}/{product.experiment}.csv",
+        "comparisons": f"{summaries}/{product.experiment}_comparisons.csv",
+        "estimators": f"{summaries}/estimators.csv",
+        "agreement": f"{summaries}/agreement.csv",
+        "classes": f"{summaries}/per_class.csv",
+        "attributes": f"{summaries}/per_attribute.csv",
+        "detection": f"{summaries}/detection.csv",
+        "separation": f"{summaries}/detection_summary.csv",
+        "called": f"{summaries}/detection_called.csv",
+        "verdicts": judged(params, "detection.provenance.json", study.judged(params)),
+        "assessments": assessments(params, cells),
+        "curves": training_curves(params, cells),
+    }
+    return {key: files[key] for key in product.inputs}
