@@ -17,7 +17,7 @@ Flat = dict[str, float | int | str | None]
 
 def flatten(summary: pd.DataFrame) -> Flat:
     """Mean and spread over seeds of each measure of each model and attack, under names such as
-    ``mnist/vicious-logits-beta1/joint/psnr``.
+    ``mnist/vicious-logits-beta1/joint/psnr`` and ``mnist/honest/posthoc-logits/psnr``.
 
     ``.../seeds`` counts them, ``.../psnr_std`` is there for two seeds or more. Where seeds failed, ``.../reason`` says why and
     ``.../failed`` how many; where all did, the measures are None. A measure that a model does not have (the accuracy of an
@@ -30,7 +30,8 @@ def flatten(summary: pd.DataFrame) -> Flat:
     for _, rows in summary.groupby(_GROUP, sort=False):
         first: Any = rows.iloc[0]
         model = Model(first.role, None if first.role == "honest" else first.outputs, 1.0, first.beta_r)
-        name = f"{first.task}/{model}/{first.attack}"
+        attack = first.attack if first.attack == "joint" else f"{first.attack}-{first.outputs}"
+        name = f"{first.task}/{model}/{attack}"
         flat |= {f"{name}/{key}": value for key, value in _numbers(rows).items()}
     return flat
 

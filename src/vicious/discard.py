@@ -1,0 +1,103 @@
+"""Discarding results that are not what params.yaml and the code make.
+
+Records of provenance lie beside the results, so they tell of any result what it was made by, wherever it came from: built here,
+checked out or pulled by DVC, copied into the folder of an experiment. Snakemake's own records stay in the folder where it ran.
+"""
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from vicious import verify
+from vicious.config import PARAMS_FILE, Params
+from vicious.files import storage_errors
+from vicious.provenance import code_of
+from vicious.verify import Record
+
+
+@dataclass(frozen=True)
+class Discarded:
+    """A step's results that were deleted.
+
+    Attributes:
+        record: path of the record that stood beside them.
+        reason: why.
+    """
+
+    record: Path
+    reason: str
+
+    def __str__(self) -> str:
+        return f"discarded what {self.record} tells of: {self.reason}"
+
+
+def discard(places: Sequence[Path], params: Params, configuration: Path = PARAMS_FILE) -> list[Discarded]:
+    """Delete what some folders hold of results that a build would not make, each step's with its record.
+
+    That is what was made with other settings, by other code or from other files, what the configuration does not ask for, what
+    was altered since, and what has no readable record. Of prepared data the record of the source goes too, so that
+    fetching looks at the raw files again. What is kept is made no older than what it was made from, so that Snakemake keeps it
+    too where it has no records of its own.
+
+    Args:
+        places: folders of results or figures; those that are not there hold nothing.
+        params: what is asked for.
+        configuration: the file that ``params`` came from, for messages.
+
+    Returns:
+        What was deleted, in the order of the records' paths.
+
+    Raises:
+        StorageError: a file may not be deleted.
+    """
+    files = sorted(file for place in places for file in verify.records_below(place))
+    records = verify.read_records(files, follow=False)
+    readable = {path: found for path, found in records.items() if isinstance(found, Record)}
+    current = verify.hashes(file for record in readable.values() for file in (*record.inputs, *(record.outputs or {})))
+    asked = verify.Asked(params, configuration)
+    found = []
+    for path, record in records.items():
+        reason = record if isinstance(record, str) else _fault(path, record, current, asked)
+        if reason is not None:
+            _delete(path, record, places)
+            found.append(Discarded(path, reason))
+    gone = {one.record for one in found}
+    _settle(record for path, record in readable.items() if path not in gone)
+    return found
+
+
+def _fault(path: Path, record: Record, current: Mapping[str, str], asked: verify.Asked) -> str | None:
+    """Why a build would not make these results, or None."""
+    if record.code.hash != code_of(record.command):
+        return "made by other code"
+    for files, told in ((record.outputs or {}, "was altered or deleted"), (record.inputs, "is not what it was made from")):
+        for file, sha in files.items():
+            if current.get(file) != sha:
+                return f"{file} {told}"
+    finding = asked.fault(path, record)
+    return None if finding is None else finding.what
+
+
+def _delete(path: Path, record: Record | str, places: Sequence[Path]) -> None:
+    """Delete a record and what it tells of, nothing outside of ``places``."""
+    files = [path]
+    if isinstance(record, Record):
+        inside = [place.resolve() for place in places]
+        outputs = [Path(file) for file in record.outputs or {}]
+        files += [file for file in outputs if any(file.resolve().is_relative_to(place) for place in inside)]
+        files += [Path(str(record.settings["source"]))] if record.command == "prepare" else []
+    for file in files:
+        with storage_errors(file):
+            file.unlink(missing_ok=True)
+
+
+def _settle(records: Iterable[Record]) -> None:
+    """Make what some steps wrote no older than what they read, earlier steps first."""
+    for record in sorted(records, key=lambda record: record.finished):
+        read, wrote = ([file for file in files if os.path.exists(file)] for files in (record.inputs, record.outputs or {}))
+        newest = max((os.stat(file).st_mtime_ns for file in read), default=0)
+        for file in wrote:
+            if os.stat(file).st_mtime_ns < newest:
+                with storage_errors(Path(file)):
+                    os.utime(file, ns=(newest, newest))
