@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from vicious import provenance
+from vicious import cli, provenance
 from vicious.files import read_json
 from vicious.provenance import code_hash, code_version, write_provenance
 
@@ -99,3 +99,46 @@ def test_code_is_dirty_by_its_source_and_not_by_its_products(tmp_path, monkeypat
     files[0].write_text("2")
     assert code_version()["dirty"] is True
     assert len(code_version()["commit"]) == 40
+
+
+def inputs_of(command: str) -> set[str]:
+    """The names of the files that a command line would record as read."""
+    return {file.as_posix() for file in cli._input_files(cli._parser().parse_args(command.split()))}
+
+
+ARRAYS = {f"d/{split}_{kind}.npy" for split in ("train", "validation", "test") for kind in ("images", "labels")}
+TRAINING = "--depth 10 --width 1 --epochs 1 --batch-images 2 --learning-rate 0.1 --seed 0 --out o"
+
+
+@pytest.mark.parametrize(
+    ("command", "read"),
+    [
+        ("fit-covariance --data d --out o", {"d/dataset.json", *ARRAYS}),
+        (f"train-honest --data d {TRAINING}", {"d/dataset.json", *ARRAYS}),
+        (
+            f"train-attack --data d --target m/target.safetensors --outputs logits {TRAINING}",
+            {"d/dataset.json", *ARRAYS, "m/target.safetensors", "m/target.json"},
+        ),
+        (
+            "assess-risk --data d --covariance c.safetensors --target m/target.safetensors --attack m/posthoc-noise0.1.safetensors "
+            "--out o --gallery-images 1 --estimator ridge --cutoff 0",
+            {"d/dataset.json", *ARRAYS, "c.safetensors", "m/target.safetensors", "m/target.json"}
+            | {"m/posthoc-noise0.1.safetensors", "m/posthoc-noise0.1.json"},
+        ),
+        ("summarize a/risk-joint.json b/risk-joint.json --out o", {"a/risk-joint.json", "b/risk-joint.json"}),
+        ("compare a/risk-joint.json --out o", {"a/risk-joint.json", "a/risk-joint.parquet"}),
+        ("per-class a/risk-joint.json --classes c --attributes d", {"a/risk-joint.json", "a/risk-joint.parquet"}),
+        (
+            "agree a/risk-posthoc-noise0.1.json --estimators e --agreement g",
+            {f"a/{name}" for name in ("risk-posthoc-noise0.1.json", "risk-posthoc-noise0.1.parquet", "estimators-posthoc-noise0.1.csv")},
+        ),
+        (
+            "figure12 --assessments a/risk-joint.json --out o",
+            {"a/risk-joint.json", "a/risk-joint.parquet", "a/gallery-joint.npz"},
+        ),
+        ("figure11 --curves m/target.csv --out o", {"m/target.csv", "m/target.json"}),
+        ("table2 --summary s.csv --comparisons c.csv --out o", {"s.csv", "c.csv"}),
+    ],
+)  # fmt: skip
+def test_what_lies_beside_an_input_and_is_read_is_an_input_too(command, read):
+    assert inputs_of(command) == read

@@ -20,6 +20,7 @@ from vicious.errors import ViciousError
 from vicious.files import noted_writes
 from vicious.models.evaded import UNNAMED
 from vicious.models.kinds import Code, parse_outputs, parse_trainable
+from vicious.paths import ARRAYS
 from vicious.report.products import INPUTS, PRODUCTS, SEVERAL
 from vicious.runtime import limit_threads, use_device
 from vicious.study import EXPERIMENTS
@@ -275,7 +276,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
 
     def command(name: str, run: Callable[[Arguments], Any], text: str, *inputs: str) -> argparse.ArgumentParser:
-        """A command; ``inputs`` name the arguments whose files its provenance hashes."""
+        """A command; ``inputs`` name the arguments whose files, and those beside, its provenance hashes."""
         sub = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
         sub.set_defaults(run=run, command=name, inputs=inputs)
         if inputs:
@@ -533,12 +534,29 @@ def _write_provenance(
 
 
 def _input_files(a: Arguments) -> list[Path]:
+    """What a command reads: the files that its arguments name, and what lies beside these, as in the workflow's rules."""
     files: list[Path] = []
     for name in a.inputs:
         value = getattr(a, name)
         for path in value if isinstance(value, list) else [value]:
-            files.append(path / "dataset.json" if path.is_dir() else path)
+            files += _read(a.command, name, path)
     return files
+
+
+def _read(command: str, argument: str, path: Path) -> list[Path]:
+    if argument == "data":
+        return [path / name for name in ("dataset.json", *ARRAYS)]
+    if argument in ("target", "attack", "curves"):
+        return [path, path.with_suffix(".json")]
+    if argument in ("results", "assessments"):
+        from vicious.metrics.assessments import Assessment
+
+        one = Assessment(path, {})
+        of_images = [] if command == "summarize" else [one.parquet]
+        profile = [one.estimators] if command == "agree" else []
+        gallery = [one.gallery] if argument == "assessments" else []
+        return [path, *of_images, *profile, *gallery]
+    return [path]
 
 
 def _plain(value: Any) -> Any:
