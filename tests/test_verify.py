@@ -1,5 +1,6 @@
 """Verifying results: what a record says against what is there, record against record, and both against params.yaml."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from vicious import cli, paths, study
 from vicious.config import Params, load_params
 from vicious.errors import ProvenanceError
 from vicious.files import digest, read_json, write_json
-from vicious.verify import KINDS, Report, asked, verify
+from vicious.verify import KINDS, Report, asked, gathered, verify
 
 ROOT = Path(__file__).resolve().parents[1]
 MODEL = "results/smoke/models/mnist/vicious-logits-beta1/seed0"
@@ -150,6 +151,94 @@ def test_a_damaged_record_is_told_and_the_others_are_verified(project, params, c
     assert "\n" not in report.findings[0].what
 
 
+def test_a_folder_or_a_pipe_in_place_of_a_record_is_told(project, params):
+    chain()
+    Path("results/smoke/folder.provenance.json").mkdir()
+    os.mkfifo("results/smoke/pipe.provenance.json")
+    report = verify(PLACES, params)
+    assert found(report) == [("unreadable", f"results/smoke/{name}.provenance.json") for name in ("folder", "pipe")]
+
+
+@pytest.mark.parametrize("name", ["a" * 5000, f"{'a' * 5000}/b.csv", "/etc/passwd/b", "../" * 100 + "b"])
+def test_names_that_no_file_can_have_are_missing(project, params, name):
+    chain()
+    record = read_json("paper_figures/smoke/table1.json")
+    write_json("paper_figures/smoke/table1.json", record | {"inputs": record["inputs"] | {name: "0"}})
+    (finding,) = verify(PLACES, params).findings
+    assert finding.kind == "missing"
+
+
+def test_a_finding_is_one_line_of_plain_characters(project, params):
+    chain()
+    record = read_json("paper_figures/smoke/table1.json")
+    write_json(
+        "paper_figures/smoke/table1.json", record | {"inputs": record["inputs"] | {"a\nmissing: é\x1b[31m": "0"}}
+    )
+    first, last = str(verify(PLACES, params)).splitlines()
+    assert first.startswith("missing: a\\nmissing: é\\x1b[31m, read by")
+    assert last == "3 records, 3 files verified"
+
+
+def test_a_file_has_one_name_however_it_is_written(project, params):
+    chain()
+    record = read_json("paper_figures/smoke/table1.json")
+    ((name, sha),) = record["inputs"].items()
+    for other in (f"./{name}", f"results/../{name}", str(project / name)):
+        write_json("paper_figures/smoke/table1.json", record | {"inputs": {other: sha}})
+        for places in (PLACES, [project / place for place in PLACES]):
+            assert str(verify(places, params)) == "3 records, 3 files verified"
+
+
+# --- files without a record -----------------------------------------------------------------------------------------
+
+
+def test_a_file_whose_record_is_gone_is_told(project, params):
+    chain()
+    Path("results/smoke/summaries/main.provenance.json").unlink()
+    for places in (PLACES, [Path("paper_figures/smoke/table1.json")]):
+        report = verify(places, params)
+        assert found(report) == [("without a record", "results/smoke/summaries/main.csv")]
+        assert report.findings[0].what.endswith(", read by table1 (paper_figures/smoke/table1.json)")
+
+
+@pytest.mark.parametrize(
+    ("source", "copy"),
+    [
+        ("results/smoke/assessments/a model", "results/smoke/assessments/another"),
+        ("results/smoke", "results/demo"),
+        ("paper_figures/smoke", "paper_figures/elsewhere"),
+    ],
+)
+def test_results_copied_to_another_place_are_told(project, params, source, copy):
+    chain()
+    shutil.copytree(source, copy)
+    report = verify([Path(copy)], params)
+    copied = [path.as_posix() for path in sorted(Path(copy).rglob("*")) if path.suffix in (".csv", ".md")]
+    copied += [f"{copy}/risk-joint.json"] if copy.endswith("another") else []
+    told = [file for kind, file in found(report) if kind == "without a record"]
+    assert set(copied) <= set(told)
+    assert all(file.startswith(f"{copy}/") for file in told)
+
+
+def test_what_has_no_record_by_design_is_not_told(project, params):
+    chain()
+    put("results/smoke/complete/main.txt", "1 cells, none failed")
+    put("results/smoke/summaries/.gitignore", "/main.csv")
+    put("data/source/smoke/mnist.json", "{}")
+    put("results/notes.txt", "by hand")
+    assert verify([Path("results"), Path("paper_figures"), Path()], params).findings == []
+
+
+def test_beside_a_record_of_old_or_a_damaged_one_no_file_is_blamed(project, params):
+    chain()
+    table = read_json("paper_figures/smoke/table1.json")
+    del table["outputs"]
+    write_json("paper_figures/smoke/table1.json", table)
+    assert verify(PLACES, params).findings == []
+    put("paper_figures/smoke/table1.json", "{")
+    assert found(verify(PLACES, params)) == [("unreadable", "paper_figures/smoke/table1.json")]
+
+
 def test_findings_are_grouped_and_sorted(project, params):
     chain()
     for name in ("b", "a"):
@@ -251,7 +340,10 @@ def test_the_scale_is_that_of_the_path_and_other_places_are_not_judged(project, 
         ("train-attack", "results/smoke/models/mnist/honest/seed0/posthoc-top1.safetensors", {"outputs": "logits"}),
         ("train-honest", "results/smoke/models/cifar100/classes50/honest/seed0/target.safetensors", {"as_many_as": 10}),
         ("train-honest", "results/smoke/models/mnist/honest-plain/seed0/target.safetensors", {"recipe": None}),
+        ("train-attack", "results/smoke/models/mnist/honest/seed0/posthoc-top1.safetensors", {"target": "x.safetensors"}),
         ("evaluate-defense", "results/smoke/assessments/mnist/honest/seed0/detection.csv", {"draws": 5}),
+        ("evaluate-defense", "results/smoke/assessments/mnist/honest/seed0/detection.csv", {"target": f"{MODEL}/target.safetensors"}),
+        ("evaluate-defense", "results/smoke/assessments/mnist/honest/seed0/detection.csv", {"threads": 2}),
         ("evaluate-defense", "results/smoke/assessments/mnist/vicious-logits-beta1-shuffled/seed0/detection.csv", {"hide": None}),
         ("prepare", "data/prepared/smoke/mnist", {"train": 5}),
         ("prepare", "data/prepared/smoke/mnist", {"split_seed": 5}),
@@ -268,11 +360,14 @@ def test_other_steps_are_compared_too(project, params, command, made, change):
 def test_an_assessment_is_compared_by_its_attack(project, params):
     folder = "results/smoke/assessments/mnist/honest/seed0"
     due = asked(params)[f"{folder}/risk-posthoc-noise0.1"]
-    settings = {**due, "out": folder, "attack": "models/posthoc-noise0.1.safetensors"}
+    settings = {**due, "out": folder}
     note("results/smoke/x.provenance.json", "assess-risk", settings=settings)
     assert verify(PLACES[:1], params).findings == []
     note("results/smoke/x.provenance.json", "assess-risk", settings={**settings, "cutoff": 0.5})
     assert "cutoff 0.5, params.yaml asks for 1.2e-07" in str(verify(PLACES[:1], params))
+    other = f"{MODEL}/posthoc-noise0.1.safetensors"
+    note("results/smoke/x.provenance.json", "assess-risk", settings={**settings, "attack": other})
+    assert f"attack {other}, params.yaml asks for {due['attack']}" in str(verify(PLACES[:1], params))
 
 
 def test_stand_ins_where_official_images_are_asked_for_are_told(project, params):
@@ -291,6 +386,80 @@ def test_settings_of_any_kind_give_no_traceback(project, params):
             note(path, command, settings={"out": out, "attack": out}, inputs=(), outputs=())
     write_json("results/smoke/z.provenance.json", read_json(path) | {"inputs": {"": "x", "a\0b": "x", "results": "x"}})
     assert {kind for kind, _ in found(verify(PLACES[:1], params))} == {"missing", "not in this configuration"}
+
+
+def of_all_cells(params: Params, made: str, command: str, record: str, **changes) -> None:
+    settings = {**gathered(params)[made], **changes}
+    note(record, command, settings={**settings, "out": made, "estimators": made, "classes": made})
+
+
+@pytest.mark.parametrize(
+    ("command", "name", "key"),
+    [
+        ("summarize", "tradeoff.csv", "results"),
+        ("compare", "main_comparisons.csv", "results"),
+        ("agree", "estimators.csv", "results"),
+        ("per-class", "per_class.csv", "results"),
+        ("summarize-defense", "detection.csv", "scores"),
+    ],
+)
+def test_a_summary_of_fewer_or_more_cells_is_told(project, params, command, name, key):
+    made, record = f"results/smoke/summaries/{name}", "results/smoke/x.provenance.json"
+    due = gathered(params)[made][key]
+    of_all_cells(params, made, command, record, **{key: due[::-1]})
+    assert verify(PLACES[:1], params).findings == []
+    of_all_cells(params, made, command, record, **{key: due[1:]})
+    (finding,) = verify(PLACES[:1], params).findings
+    assert finding.kind == "another configuration"
+    assert finding.what == (
+        f"{made} ({record}): of the {len(due)} {key} that params.yaml asks for it lacks 1 such as {due[0]}"
+    )
+    of_all_cells(params, made, command, record, **{key: [*due, "x.json"]})
+    assert str(verify(PLACES[:1], params).findings[0]).endswith("asks for it has 1 such as x.json")
+
+
+@pytest.mark.parametrize(("name", "key"), [("table8", "assessments"), ("figure11", "curves"), ("table9", "verdicts")])
+def test_a_table_or_figure_of_fewer_cells_is_told(project, params, name, key):
+    record = f"paper_figures/smoke/{name}.json"
+    due = gathered(params)[record][key]
+    note(record, name, settings={"out": "paper_figures/smoke", key: due})
+    assert verify(PLACES[1:], params).findings == []
+    note(record, name, settings={"out": "paper_figures/smoke", key: due[1:]})
+    assert "it lacks 1 such as" in str(verify(PLACES[1:], params))
+
+
+def test_an_experiment_that_params_leave_out_is_told(project, params):
+    made, record = "results/smoke/summaries/tradeoff.csv", "results/smoke/x.provenance.json"
+    of_all_cells(params, made, "summarize", record)
+    note("paper_figures/smoke/table2.json", "table2", settings={"out": "paper_figures/smoke"})
+    assert verify(PLACES, params).findings == []
+    fewer = params.model_copy(update={"datasets": ["celeba"]})
+    assert found(verify(PLACES, fewer)) == [
+        ("not in this configuration", "paper_figures/smoke/table2.json (paper_figures/smoke/table2.json)"),
+        ("not in this configuration", f"{made} ({record})"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "out", [f"./{MODEL}/target.safetensors", f"results/x/../smoke/{MODEL[14:]}/target.safetensors"]
+)
+def test_a_step_is_compared_however_its_output_was_named(project, params, out):
+    trained(params, epochs=5)
+    settings = settings_of(params, f"{MODEL}/target.safetensors", epochs=5) | {"out": out}
+    note(f"{MODEL}/train_vicious.provenance.json", "train-vicious", settings=settings)
+    assert "epochs 5, params.yaml asks for 1" in str(verify(PLACES[:1], params))
+    settings = settings | {"out": str(project / out), "epochs": 1, "data": f"./{settings['data']}"}
+    note(f"{MODEL}/train_vicious.provenance.json", "train-vicious", settings=settings)
+    assert verify(PLACES[:1], params).findings == []
+
+
+def test_a_setting_that_a_record_does_not_tell_is_told(project, params):
+    settings = settings_of(params, f"{MODEL}/target.safetensors")
+    note(f"{MODEL}/train_vicious.provenance.json", "train-vicious", settings={k: v for k, v in settings.items() if v})
+    assert verify(PLACES[:1], params).findings == [], "records of old lack what had no other value"
+    del settings["epochs"]
+    note(f"{MODEL}/train_vicious.provenance.json", "train-vicious", settings=settings)
+    assert "epochs not told, params.yaml asks for 1" in str(verify(PLACES[:1], params))
 
 
 # --- notes ----------------------------------------------------------------------------------------------------------
@@ -321,7 +490,8 @@ def test_a_folder_without_a_record_is_an_error(project, capsys):
     put("results/table1.csv", "")
     assert cli.main(["verify", "results"]) == 1
     assert "no record of provenance lies below results" in capsys.readouterr().err
-    for place in ("nothing", "results/table1.csv"):
+    put("results/dataset.json", "{}")
+    for place in ("nothing", "results/table1.csv", "results/dataset.json"):
         assert cli.main(["verify", place]) == 1
         assert f"{place} is neither a folder nor a record" in capsys.readouterr().err
 

@@ -1,18 +1,19 @@
 """Whether results are what their provenance says.
 
-Every file that a record names is hashed again; what one command read must be what another wrote; and a step's settings must
-be those that params.yaml asks for. A record that wrote what another read is followed, so that one table leads back to the
-prepared data.
+Every file that a record names is hashed again; what one command read must be what another wrote; a step's settings must be
+those that params.yaml asks for, and a summary, table or figure must be of all the cells that it asks for. A record that wrote
+what another read is followed, so that one table leads back to the prepared data.
 """
 
+import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path, PurePosixPath
-from typing import Any, get_args
+from typing import Annotated, Any, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from vicious import paths, study
 from vicious.config import PARAMS_FILE, Params, ScaleName
@@ -20,15 +21,32 @@ from vicious.data.tasks import Task
 from vicious.errors import ProvenanceError
 from vicious.files import digest, read_json
 from vicious.progress import Progress
-from vicious.report.products import PRODUCTS
+from vicious.report.products import PRODUCTS, SEVERAL
 
 KINDS = (
-    *("missing", "altered", "altered since", "unreadable"),
+    *("missing", "altered", "altered since", "without a record", "unreadable"),
     *("another configuration", "not in this configuration"),
 )
 """Kinds of findings, in the order in which they are told; docs/experiments.md says what they mean."""
 
 _ENDING = ".provenance.json"
+_MADE = {
+    **dict.fromkeys(("prepare", "train-honest", "train-vicious", "train-attack", "evaluate-defense"), "out"),
+    **dict.fromkeys(("summarize", "compare", "summarize-defense"), "out"),
+    "agree": "estimators",
+    "per-class": "classes",
+}
+"""Which setting of a command names what it made."""
+_PATHS = ("data", "covariance", "target", "attack")
+_GATHERED = ("results", "scores", *SEVERAL)
+
+
+def _name(path: str) -> str:
+    """A path in its plainest form, from the current folder where it lies below it: one file, one name."""
+    return os.path.normpath(path).removeprefix(f"{Path.cwd()}/")
+
+
+Name = Annotated[str, AfterValidator(_name)]
 
 
 class Code(BaseModel):
@@ -53,8 +71,8 @@ class Record(BaseModel):
 
     command: str
     settings: dict[str, Any]
-    inputs: dict[str, str]
-    outputs: dict[str, str] | None = None
+    inputs: dict[Name, str]
+    outputs: dict[Name, str] | None = None
     code: Code
     finished: str
 
@@ -72,7 +90,8 @@ class Finding:
     what: str
 
     def __str__(self) -> str:
-        return f"{self.kind}: {self.what}"
+        """One line, whatever characters a record holds."""
+        return f"{self.kind}: {''.join(one if one.isprintable() else repr(one)[1:-1] for one in self.what)}"
 
 
 @dataclass(frozen=True)
@@ -105,8 +124,8 @@ class Report:
             counts = Counter(finding.kind for finding in self.findings)
             told = ", ".join(f"{counts[kind]} {kind}" for kind in KINDS if counts[kind])
             raise ProvenanceError(
-                f"these results are not sound ({told}): delete what is altered, unreadable or of another configuration, then "
-                "run `snakemake` again; or name the configuration that they are of by --file"
+                f"these results are not sound ({told}): delete what is altered, unreadable, without a record or of another "
+                "configuration, then run `snakemake` again; or name the configuration that they are of by --file"
             )
 
 
@@ -129,6 +148,7 @@ def verify(places: Sequence[Path], params: Params, configuration: Path = PARAMS_
     findings = [
         *(Finding("unreadable", f"{file}: {reason}") for file, reason in {**damaged, **refused}.items()),
         *_changed(records, current, refused),
+        *_without_record(places, read, records),
         *_of_another_configuration(records, params, configuration),
     ]
     findings.sort(key=lambda finding: (KINDS.index(finding.kind), finding.what))
@@ -144,7 +164,7 @@ def read_records(files: Iterable[Path]) -> dict[Path, Record | str]:
     found: dict[Path, Record | str] = {}
     waiting = list(files)
     while waiting:
-        path = waiting.pop()
+        path = Path(_name(str(waiting.pop())))
         if path in found:
             continue
         record = found[path] = read(path)
@@ -165,24 +185,40 @@ def _writers(
 
 
 def _beside(folder: Path) -> list[Path]:
-    return list(folder.glob(f"*{_ENDING}"))
+    try:
+        return list(folder.glob(f"*{_ENDING}"))
+    except OSError:
+        return []  # its files are told of as missing
 
 
 def _record_files(place: Path) -> list[Path]:
     if place.is_dir():
-        found = [path for path in place.rglob("*.json") if path.name.endswith(_ENDING) or path.stem in PRODUCTS]
+        found = [path for path in place.rglob("*.json") if _is_record(path)]
         if not found:
             raise ProvenanceError(f"no record of provenance lies below {place}: build it first, or check the path")
         return found
-    if place.suffix != ".json" or not place.is_file():
+    if not place.is_file() or not (_is_record(place) or isinstance(_read(place), Record)):
         raise ProvenanceError(
             f"{place} is neither a folder nor a record of provenance, such as table1.json or *{_ENDING}"
         )
     return [place]
 
 
+def _is_file(file: str) -> bool:
+    try:
+        return Path(file).is_file()
+    except OSError:  # no file can have this name, or a folder may not be read
+        return False
+
+
+def _is_record(path: Path) -> bool:
+    return path.name.endswith(_ENDING) or (path.suffix == ".json" and path.stem in PRODUCTS)
+
+
 def _read(path: Path) -> Record | str:
     try:
+        if path.exists() and not path.is_file():
+            return "it is no file"
         return Record.model_validate_json(path.read_bytes())
     except OSError as error:
         return str(error.strerror)
@@ -198,7 +234,7 @@ def _hash_files(files: Iterable[str]) -> tuple[dict[str, str], dict[str, str]]:
     """The hash of each file that is there, or the reason why it cannot be read."""
     current: dict[str, str] = {}
     refused: dict[str, str] = {}
-    there = sorted(file for file in files if Path(file).is_file())
+    there = sorted(filter(_is_file, files))
     with Progress(len(there), "verify", "files") as progress:
         for file in there:
             try:
@@ -228,6 +264,33 @@ def _changed(records: Mapping[Path, Record], current: Mapping[str, str], refused
             yield Finding("altered since", f"{file} is not what {_named(stale, records)} read")
 
 
+def _without_record(
+    places: Iterable[Path], read: Mapping[Path, Record | str], records: Mapping[Path, Record]
+) -> Iterable[Finding]:
+    """Files that no record accounts for: a record is gone, or they were put there by hand.
+
+    Looked for among what was read, below the study's folders, and beside records; not beside those that cannot tell what was
+    written, being of old or damaged.
+    """
+    told = _written(records)
+    silent = {path.parent for path, one in read.items() if isinstance(one, str) or one.outputs is None}
+    beside = {path.parent for path in read} - silent
+    below = {path for place in places if place.is_dir() for path in place.rglob("*") if path.is_file()}
+    found = {_name(str(path)) for path in below if path.parent in beside or _of_study(_name(str(path)))}
+    readers = _readers(records)
+    found |= {file for file in readers if _of_study(file) and _is_file(file)}
+    for file in sorted(found - told.keys() - {_name(str(path)) for path in read}):
+        if Path(file).parent not in silent and not Path(file).name.startswith("."):
+            by = f", read by {_named([path for path, _ in readers[file]], records)}" if file in readers else ""
+            yield Finding("without a record", f"{file}{by}")
+
+
+def _of_study(file: str) -> bool:
+    """Whether a step that writes a record is what should have written a file."""
+    scale = _scale(file)
+    return scale is not None and not file.startswith(f"{paths.results(scale)}/complete/")
+
+
 def _written(records: Mapping[Path, Record]) -> dict[str, tuple[Path, str]]:
     """Each file that was written, by which record and with which hash: the last one's where several wrote it."""
     in_time = sorted(records.items(), key=lambda item: (item[1].finished, item[0]))
@@ -251,7 +314,8 @@ def _named(chosen: Sequence[Path], records: Mapping[Path, Record]) -> str:
 
 
 def _of_another_configuration(records: Mapping[Path, Record], params: Params, configuration: Path) -> Iterable[Finding]:
-    asked_at = cache(lambda scale: asked(params.model_copy(update={"scale": scale})))
+    scales = {scale: params.model_copy(update={"scale": scale}) for scale in get_args(ScaleName)}
+    asked_at = cache(lambda scale: asked(scales[scale]) | gathered(scales[scale]))
     for path, record in records.items():
         made = _made(record)
         scale = None if made is None else _scale(made)
@@ -261,13 +325,24 @@ def _of_another_configuration(records: Mapping[Path, Record], params: Params, co
             yield Finding("not in this configuration", f"{made} ({path})")
             continue
         found = _settings(record)
-        told = [
-            f"{name} {found[name]}, {configuration} asks for {value}"
-            for name, value in asked_at(scale)[made].items()
-            if name in found and found[name] != value
-        ]
-        if told:
-            yield Finding("another configuration", f"{made} ({path}): {'; '.join(told)}")
+        told = [_differs(name, found, due, configuration) for name, due in asked_at(scale)[made].items()]
+        if any(told):
+            yield Finding("another configuration", f"{made} ({path}): {'; '.join(filter(None, told))}")
+
+
+def _differs(name: str, settings: Mapping[str, Any], due: Any, configuration: Path) -> str | None:
+    """In what a setting is not the one that is asked for, if it is not; records of old lack settings that had no other value."""
+    if name not in settings:
+        return f"{name} not told, {configuration} asks for {due}" if due else None
+    found = settings[name]
+    if name in _PATHS and isinstance(found, str):
+        found = _name(found)
+    if name not in _GATHERED or not isinstance(found, list):
+        return None if found == due else f"{name} {found}, {configuration} asks for {due}"
+    files = {_name(str(file)) for file in found}
+    parts = (("lacks", set(due) - files), ("has", files - set(due)))
+    told = [f"{verb} {len(which)} such as {min(which)}" for verb, which in parts if which]
+    return f"of the {len(due)} {name} that {configuration} asks for it {' and '.join(told)}" if told else None
 
 
 def asked(params: Params) -> dict[str, dict[str, Any]]:
@@ -283,20 +358,71 @@ def asked(params: Params) -> dict[str, dict[str, Any]]:
         found[str(weights)] = {**_schedule(params, one.task, one.seed), **_task(params, one.task), **_losses(one.model)}
     for cell in study.attacks(params):
         place = cell.task, cell.model, cell.seed
+        folder = paths.model_folder(scale, *place)
+        target, attack = folder / "target.safetensors", folder / f"{cell.attack}.safetensors"
         found[str(paths.assessment_folder(scale, *place) / f"risk-{cell.attack}")] = {
             "estimator": params.risk.estimator,
             "cutoff": params.risk.cutoff,
             "gallery_images": params.study.gallery,
+            "covariance": str(paths.prepared(scale, cell.task.dataset) / "covariance.safetensors"),
+            "target": str(target),
+            "attack": str(attack),
+            **_computed(params, cell.task),
         }
         if cell.attack != "joint":
-            outputs = {"outputs": cell.attack.removeprefix("posthoc-")}
-            weights = paths.model_folder(scale, *place) / f"{cell.attack}.safetensors"
-            found[str(weights)] = {**_schedule(params, cell.task, cell.seed), **outputs}
+            of_attack = {"outputs": cell.attack.removeprefix("posthoc-"), "target": str(target)}
+            found[str(attack)] = {**_schedule(params, cell.task, cell.seed), **of_attack}
     for one in study.judged(params):
         scores = paths.assessment_folder(scale, one.task, one.model, one.seed) / "detection.csv"
+        target = paths.model_folder(scale, one.task, one.model.trained, one.seed) / "target.safetensors"
         settings = {name: getattr(defense, name) for name in ("detectors", "user_images", "draws")}
-        found[str(scores)] = {**settings, "hide": one.model.hidden}
+        of_model = {"target": str(target), "hide": one.model.hidden}
+        found[str(scores)] = {**settings, **of_model, **_computed(params, one.task)}
     return found
+
+
+def gathered(params: Params) -> dict[str, dict[str, list[str]]]:
+    """The results of single cells that a scale's summaries, tables and figures are made from, by what is made of them."""
+    scale, summaries = params.scale, paths.summaries(params.scale)
+    cells = {experiment: study.cells(params, experiment) for experiment in study.EXPERIMENTS}
+    judged = [paths.assessment_folder(scale, one.task, one.model, one.seed) for one in study.judged(params)]
+    found: dict[str, dict[str, list[str]]] = {}
+    for experiment, own in cells.items():
+        names = [f"{experiment}.csv", f"{experiment}_comparisons.csv"] if own else []
+        names += ["estimators.csv", "per_class.csv"] if own and experiment == "main" else []
+        found |= {f"{summaries}/{name}": {"results": _assessments(scale, own)} for name in names}
+    if judged:
+        found[f"{summaries}/detection.csv"] = {"scores": [f"{folder}/detection.csv" for folder in judged]}
+    for name, product in PRODUCTS.items():
+        own = cells[product.experiment]
+        several = {
+            "assessments": _assessments(scale, own),
+            "curves": _curves(scale, own),
+            "verdicts": [f"{folder}/detection{_ENDING}" for folder in judged],
+        }
+        if own:
+            found[_product(paths.figures(scale), name)] = {
+                key: several[key] for key in product.inputs if key in SEVERAL
+            }
+    return found
+
+
+def _assessments(scale: str, cells: Iterable[study.Cell]) -> list[str]:
+    return [
+        f"{paths.assessment_folder(scale, cell.task, cell.model, cell.seed)}/risk-{cell.attack}.json" for cell in cells
+    ]
+
+
+def _curves(scale: str, cells: Iterable[study.Cell]) -> list[str]:
+    return [
+        f"{paths.model_folder(scale, cell.task, cell.model, cell.seed)}/{name}.csv"
+        for cell in cells
+        for name in {"target", cell.attack} - {"joint"}
+    ]
+
+
+def _product(folder: object, name: str) -> str:
+    return f"{folder}/{name}.json"
 
 
 def _schedule(params: Params, task: Task, seed: int) -> dict[str, Any]:
@@ -305,10 +431,14 @@ def _schedule(params: Params, task: Task, seed: int) -> dict[str, Any]:
     return {
         **{name: getattr(own, name) for name in names},
         "seed": seed,
-        "threads": params.runtime.threads,
-        "device": params.runtime.device,
-        "data": str(paths.prepared(params.scale, task.dataset)),
+        **_computed(params, task),
     }
+
+
+def _computed(params: Params, task: Task) -> dict[str, Any]:
+    """What all steps that compute with models share."""
+    own = params.runtime
+    return {"threads": own.threads, "device": own.device, "data": str(paths.prepared(params.scale, task.dataset))}
 
 
 def _task(params: Params, task: Task) -> dict[str, Any]:
@@ -326,12 +456,13 @@ def _losses(model: study.Model) -> dict[str, Any]:
 
 
 def _made(record: Record) -> str | None:
-    """What a step before the summaries made, as its settings name it; None for other commands."""
-    out = record.settings.get("out")
+    """What a command made, as its settings name it; None for commands whose settings params.yaml does not tell."""
+    settings = {name: _name(value) for name, value in record.settings.items() if isinstance(value, str)}
     if record.command == "assess-risk":
-        return f"{out}/risk-{PurePosixPath(str(record.settings.get('attack'))).stem}"
-    steps = ("prepare", "train-honest", "train-vicious", "train-attack", "evaluate-defense")
-    return str(out) if record.command in steps else None
+        return f"{settings.get('out')}/risk-{PurePosixPath(settings.get('attack', '')).stem}"
+    if record.command in PRODUCTS:
+        return _product(settings.get("out"), record.command)
+    return settings.get(_MADE.get(record.command, ""))
 
 
 def _settings(record: Record) -> dict[str, Any]:
@@ -348,7 +479,8 @@ def _settings(record: Record) -> dict[str, Any]:
 def _scale(made: str) -> ScaleName | None:
     """The scale that a path is of; None for what was made by hand elsewhere."""
     for scale in get_args(ScaleName):
-        if made.startswith((f"{paths.results(scale)}/", f"{paths.prepared(scale, '')}/")):
+        folders = paths.results(scale), paths.prepared(scale, ""), paths.figures(scale)
+        if made.startswith(tuple(f"{folder}/" for folder in folders)):
             return scale
     return None
 
