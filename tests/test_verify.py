@@ -12,6 +12,7 @@ from vicious import cli, paths, study
 from vicious.config import Params, load_params
 from vicious.errors import ProvenanceError
 from vicious.files import digest, read_json, write_json
+from vicious.provenance import write_provenance
 from vicious.verify import KINDS, Report, asked, gathered, verify
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -482,6 +483,30 @@ def test_versions_of_the_code_are_notes(project, params):
     assert report.notes[2].startswith("1 records are of a version that did not hash")
 
 
+# --- settings behind a result -----------------------------------------------------------------------------------------
+
+
+def test_a_table_goes_back_to_the_settings_and_seeds_of_every_step(project):
+    summary = put("results/smoke/summaries/main.csv", "1")
+    read = []
+    for seed, beta in ((10, 1.0), (2, 0.5), (2, 1.0)):
+        folder = f"results/smoke/models/mnist/vicious-{beta}/seed{seed}"
+        weights = put(f"{folder}/target.safetensors", f"{seed} {beta}")
+        settings = {"out": weights, "seed": seed, "beta_r": beta, "recipe": None}
+        note(f"{folder}/train.provenance.json", "train-vicious", [], [weights], settings)
+        read.append(put(f"{folder}/risk.json", f"{seed}"))
+        note(f"{folder}/risk.provenance.json", "assess-risk", [weights], read[-1:], {"user_images": [10, 5]})
+    note("results/smoke/summaries/main.provenance.json", "summarize", read, [summary], {"results": read})
+    put("results/smoke/summaries/damaged.provenance.json", "{")
+    write_provenance(Path("p.json"), "table1", {}, [Path("./results/smoke/summaries/main.csv")], [], 1.0)
+    assert read_json("p.json")["settings_behind"] == {
+        "train-vicious": {"seed": [2, 10], "beta_r": [0.5, 1.0], "recipe": [None]},
+        "assess-risk": {"user_images": [[10, 5]]},
+    }
+    write_provenance(Path("p.json"), "table1", {}, [Path("params.yaml")], [], 1.0)
+    assert read_json("p.json")["settings_behind"] == {}
+
+
 # --- the command ----------------------------------------------------------------------------------------------------
 
 
@@ -513,6 +538,9 @@ def test_commands_record_what_they_wrote_and_it_is_verified(project, capsys):
     names = {Path(name).name for name in read_json(f"{MODEL}/train_vicious.provenance.json")["outputs"]}
     assert names == {"target.safetensors", "target.json", "target.csv", "joint.safetensors", "joint.json"}
     assert len(read_json(f"{data}/prepare.provenance.json")["outputs"]) == 7
+    behind = read_json(f"{MODEL}/posthoc-logits.provenance.json")["settings_behind"]
+    assert behind["prepare"]["split_seed"] == behind["train-vicious"]["seed"] == [0]
+    assert (behind["prepare"]["train"], behind["train-vicious"]["beta_r"]) == ([96], [1.0])
 
     capsys.readouterr()
     assert cli.main(["verify", "results"]) == 0

@@ -158,16 +158,20 @@ def write_provenance(
     Args:
         path: where to; no result depends on this file, since its times differ from run to run.
         command: the command that ran.
-        settings: its settings.
+        settings: its settings; those of the steps behind its inputs, seeds among them, are taken from their records.
         inputs: files it read; their hashes are recorded.
         outputs: files it wrote, likewise; those that it removed again are left out.
         seconds: how long it took.
         measured: times of its parts, where it tells them.
     """
+    from vicious.verify import settings_behind
+
+    read = _hashes(inputs)
     content = {
         "command": command,
         "settings": dict(settings),
-        "inputs": _hashes(inputs),
+        "settings_behind": settings_behind(read),
+        "inputs": read,
         "outputs": _hashes(outputs),
         "code": {**code_version(), "hash": code_of(command)},
         "libraries": libraries(),

@@ -37,6 +37,16 @@ _MADE = {
     "per-class": "classes",
 }
 """Which setting of a command names what it made."""
+_STEPS = (
+    "prepare",
+    "fit-covariance",
+    "train-honest",
+    "train-vicious",
+    "train-attack",
+    "assess-risk",
+    "evaluate-defense",
+)
+_OF_ONE_MODEL = ("out", "attack_out", "target", "attack")
 _PATHS = ("data", "covariance", "target", "attack")
 _GATHERED = ("results", "scores", *SEVERAL)
 
@@ -169,18 +179,40 @@ def read_records(files: Iterable[Path]) -> dict[Path, Record | str]:
             continue
         record = found[path] = read(path)
         if isinstance(record, Record):
-            waiting += _writers(record, read, beside)
+            waiting += _writers(record.inputs, read, beside)
     return found
 
 
+def settings_behind(files: Collection[str]) -> dict[str, dict[str, list[Any]]]:
+    """The settings of each step before the summaries that some files go back to, by command: its distinct values of each.
+
+    Seeds are among them. What only names a single model's files is left out.
+    """
+    found: dict[str, dict[str, list[Any]]] = defaultdict(lambda: defaultdict(list))
+    for _, record in sorted(read_records(_writers([_name(file) for file in files], _read, _beside)).items()):
+        if isinstance(record, Record) and record.command in _STEPS:
+            for name, value in sorted(record.settings.items()):
+                values = found[record.command][name]
+                if name not in _OF_ONE_MODEL and value not in values:
+                    values.append(value)
+    return {
+        command: {name: sorted(values, key=_order) for name, values in settings.items() if values}
+        for command, settings in sorted(found.items())
+    }
+
+
+def _order(value: Any) -> tuple[float, str]:
+    return (value if isinstance(value, int | float) else 0.0, str(value))
+
+
 def _writers(
-    record: Record, read: Callable[[Path], Record | str], beside: Callable[[Path], list[Path]]
+    files: Collection[str], read: Callable[[Path], Record | str], beside: Callable[[Path], list[Path]]
 ) -> Iterable[Path]:
-    """Records of what a record's command read; those that cannot be read too, since they may be."""
-    for folder in {Path(file).parent for file in record.inputs}:
+    """Records of what wrote some files; those that cannot be read too, since they may be."""
+    for folder in {Path(file).parent for file in files}:
         for path in beside(folder):
             other = read(path)
-            if isinstance(other, str) or record.inputs.keys() & (other.outputs or {}).keys():
+            if isinstance(other, str) or not set(files).isdisjoint(other.outputs or {}):
                 yield path
 
 
