@@ -221,6 +221,12 @@ def test_results_copied_to_another_place_are_told(project, params, source, copy)
     assert all(file.startswith(f"{copy}/") for file in told)
 
 
+def test_a_folder_that_is_a_link_is_another_name_of_the_same_results(project, params):
+    chain()
+    Path("a link").symlink_to("results/smoke")
+    assert verify([Path("a link")], params).findings == []
+
+
 def test_what_has_no_record_by_design_is_not_told(project, params):
     chain()
     put("results/smoke/complete/main.txt", "1 cells, none failed")
@@ -481,6 +487,21 @@ def test_versions_of_the_code_are_notes(project, params):
     )
     assert report.notes[1].startswith("1 records of code with changes")
     assert report.notes[2].startswith("1 records are of a version that did not hash")
+
+
+def test_versions_of_libraries_are_a_note(project, params):
+    for number, torch in enumerate(["2.9", "2.8", "2.9"]):
+        note(f"results/smoke/{number}.provenance.json", "x", libraries={"torch": torch, "numpy": "2.4"})
+    assert verify(PLACES[:1], params).notes == ["made with several versions of libraries: torch 2.8, 2.9"]
+
+
+def test_what_is_asked_for_and_not_built_is_a_note(project, params):
+    trained(params)
+    due = [name for name in asked(params) | gathered(params) if name.startswith("results/smoke/")]
+    told = verify(PLACES[:1], params, Path("mine.yaml")).notes
+    least = min(name for name in due if name != f"{MODEL}/target.safetensors")
+    assert told == [f"{len(due) - 1} of {len(due)} results that mine.yaml asks for are not built, such as {least}"]
+    assert verify([Path(MODEL, "train_vicious.provenance.json")], params).notes == []
 
 
 # --- settings behind a result -----------------------------------------------------------------------------------------

@@ -74,6 +74,7 @@ class Record(BaseModel):
         settings: its arguments.
         inputs, outputs: files that it read and wrote -> SHA-256; outputs are None in records of old.
         code: that ran.
+        libraries: that it used -> version.
         finished: when, UTC.
     """
 
@@ -84,6 +85,7 @@ class Record(BaseModel):
     inputs: dict[Name, str]
     outputs: dict[Name, str] | None = None
     code: Code
+    libraries: dict[str, str] = {}
     finished: str
 
 
@@ -162,7 +164,8 @@ def verify(places: Sequence[Path], params: Params, configuration: Path = PARAMS_
         *_of_another_configuration(records, params, configuration),
     ]
     findings.sort(key=lambda finding: (KINDS.index(finding.kind), finding.what))
-    return Report(len(records), len(current), findings, _notes(list(records.values())))
+    notes = [*_not_built(places, records, params, configuration), *_notes(list(records.values()))]
+    return Report(len(records), len(current), findings, notes)
 
 
 # --- records --------------------------------------------------------------------------------------------------------
@@ -304,17 +307,22 @@ def _without_record(
     Looked for among what was read, below the study's folders, and beside records; not beside those that cannot tell what was
     written, being of old or damaged.
     """
-    told = _written(records)
     silent = {path.parent for path, one in read.items() if isinstance(one, str) or one.outputs is None}
     beside = {path.parent for path in read} - silent
     below = {path for place in places if place.is_dir() for path in place.rglob("*") if path.is_file()}
     found = {_name(str(path)) for path in below if path.parent in beside or _of_study(_name(str(path)))}
     readers = _readers(records)
     found |= {file for file in readers if _of_study(file) and _is_file(file)}
-    for file in sorted(found - told.keys() - {_name(str(path)) for path in read}):
-        if Path(file).parent not in silent and not Path(file).name.startswith("."):
+    told = {_real(file) for file in (*_written(records), *map(str, read))}
+    for file in sorted(found):
+        if Path(file).parent not in silent and not Path(file).name.startswith(".") and _real(file) not in told:
             by = f", read by {_named([path for path, _ in readers[file]], records)}" if file in readers else ""
             yield Finding("without a record", f"{file}{by}")
+
+
+def _real(file: str) -> str:
+    """A file's name in its real folder, for folders that are links; the file itself may be one into a cache."""
+    return str(PurePosixPath(os.path.realpath(PurePosixPath(file).parent)) / PurePosixPath(file).name)
 
 
 def _of_study(file: str) -> bool:
@@ -520,12 +528,35 @@ def _scale(made: str) -> ScaleName | None:
 # --- notes ----------------------------------------------------------------------------------------------------------
 
 
+def _not_built(
+    places: Iterable[Path], records: Mapping[Path, Record], params: Params, configuration: Path
+) -> Iterable[str]:
+    """What is asked for below the places and has no record, at the scales that have any."""
+    folders = [_name(str(place)) for place in places]
+    made = {made for made in map(_made, records.values()) if made is not None}
+    for scale in sorted({scale for scale in map(_scale, made) if scale is not None}):
+        own = params.model_copy(update={"scale": scale})
+        due = [
+            name for name in asked(own) | gathered(own) if any(Path(name).is_relative_to(folder) for folder in folders)
+        ]
+        left = [name for name in due if name not in made]
+        if left:
+            yield f"{len(left)} of {len(due)} results that {configuration} asks for are not built, such as {min(left)}"
+
+
 def _notes(records: Sequence[Record]) -> list[str]:
     notes = []
     commits = Counter(record.code.commit or "no commit" for record in records)
     if len(commits) > 1:
         told = ", ".join(f"{commit[:9]} ({count} records)" for commit, count in commits.most_common())
         notes.append(f"made by {len(commits)} versions of the code: {told}")
+    versions = defaultdict(set)
+    for record in records:
+        for library, version in record.libraries.items():
+            versions[library].add(version)
+    several = [f"{name} {', '.join(sorted(found))}" for name, found in sorted(versions.items()) if len(found) > 1]
+    if several:
+        notes.append(f"made with several versions of libraries: {'; '.join(several)}")
     dirty = sum(bool(record.code.dirty) for record in records)
     if dirty:
         notes.append(f"{dirty} records of code with changes that were not committed")

@@ -141,6 +141,16 @@ def built(tmp_path_factory):
     return folder
 
 
+def narrow_params(project):
+    """Write into params.yaml what the built study was given by --config."""
+    import yaml
+
+    params = yaml.safe_load((project / "params.yaml").read_text(encoding="utf-8"))
+    choice = dict(item.split("=", 1) for item in SMOKE)
+    params |= {key: yaml.safe_load(value) for key, value in choice.items()}
+    (project / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+
+
 @pytest.mark.slow
 def test_smoke_study_builds_everything_and_is_stable(built):
     figures = built / "paper_figures/smoke"
@@ -169,13 +179,21 @@ def test_the_built_study_is_what_its_provenance_says_and_an_altered_byte_is_told
     for part in ("data/prepared", "data/source", "results", "paper_figures"):
         shutil.copytree(built / part, copy / part)
     verify = (sys.executable, "-m", "vicious", "verify", "results/smoke", "paper_figures/smoke")
+    wider = run(copy, *verify)
+    assert wider.returncode == 1
+    assert {line.split(":")[0] for line in wider.stdout.splitlines()[:-1]} == {"another configuration", "note"}
+    narrow_params(copy)
     sound = run(copy, *verify)
     assert sound.returncode == 0, sound.stdout + sound.stderr
+    assert "not built" not in sound.stdout
     assert re.fullmatch(r"\d+ records, \d+ files verified", sound.stdout.strip().splitlines()[-1])
     records = [*(copy / "results").rglob("*.provenance.json"), *(copy / "paper_figures/smoke").glob("*.json")]
     written = {name for record in records for name in json.loads(record.read_text())["outputs"]}
     everything = {path.relative_to(copy).as_posix() for path in study_files(copy)}
     assert {name for name in everything - written if "/complete/" not in name} == set(), "every result has a record"
+    read = {name for record in records for name in json.loads(record.read_text())["inputs"]}
+    made = {name for name in everything if "/summaries/" not in name and "/complete/" not in name}
+    assert made - read == set(), "and a reader"
 
     with (copy / "results/smoke/models/mnist/honest/seed0/target.safetensors").open("r+b") as file:
         file.seek(-1, os.SEEK_END)
