@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from vicious import cli, paths, study
+from vicious.asked import asked, gathered
 from vicious.config import Params, load_params
 from vicious.errors import ProvenanceError
 from vicious.files import digest, read_json, write_json
 from vicious.provenance import write_provenance
-from vicious.verify import KINDS, Report, asked, gathered, verify
+from vicious.verify import KINDS, Report, verify
 
 ROOT = Path(__file__).resolve().parents[1]
 MODEL = "results/smoke/models/mnist/vicious-logits-beta1/seed0"
@@ -281,8 +282,8 @@ def test_every_training_attack_and_judgement_of_a_scale_is_asked_for(params, sca
     made = asked(params)
     attacks = study.attacks(params)
     trainings = len(study.trainings(params)) + sum(cell.attack != "joint" for cell in attacks)
-    assert sum(name.endswith(".safetensors") for name in made) == trainings
-    assert len(made) == len(params.datasets) + trainings + len(attacks) + len(study.judged(params))
+    assert sum(name.endswith(".safetensors") for name in made) == len(params.datasets) + trainings, "and covariances"
+    assert len(made) == 2 * len(params.datasets) + trainings + len(attacks) + len(study.judged(params))
     assert all(Path(name).is_relative_to(paths.results(scale)) or name.startswith("data/prepared/") for name in made)
 
 

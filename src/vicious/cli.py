@@ -260,6 +260,13 @@ def _verify(a: Arguments) -> None:
     report.raise_if_unsound()
 
 
+def _discard(a: Arguments) -> None:
+    from vicious.discard import discard
+
+    for one in discard(a.paths, load_params(a.file), a.file):
+        print(one)
+
+
 def _product(a: Arguments) -> None:
     import importlib
 
@@ -414,6 +421,17 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "--file", type=Path, default=PARAMS_FILE, help="configuration to compare with (default: %(default)s)"
     )
+
+    sub = command("discard", _discard, "delete results that are not what params.yaml and the code make")
+    sub.description = (
+        "Delete results whose provenance says that they were made with other settings than params.yaml asks for, by other code "
+        "or from other files, that were altered since, or that params.yaml does not ask for. `snakemake` then makes anew what is "
+        "asked for. The stages of dvc.yaml begin with this. Run it from the project's root folder."
+    )
+    sub.add_argument(
+        "paths", type=Path, nargs="+", metavar="FOLDER", help="folder of results, as a stage of dvc.yaml has it"
+    )
+    sub.add_argument("--file", type=Path, default=PARAMS_FILE, help="configuration (default: %(default)s)")
 
     for name, product in PRODUCTS.items():
         kind, number = name.rstrip("0123456789").capitalize(), name.lstrip("abcdefghijklmnopqrstuvwxyz")

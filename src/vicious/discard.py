@@ -5,15 +5,16 @@ checked out or pulled by DVC, copied into the folder of an experiment. Snakemake
 """
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vicious import verify
+from vicious.asked import Asked
 from vicious.config import PARAMS_FILE, Params
 from vicious.files import storage_errors
 from vicious.provenance import code_of
-from vicious.verify import Record
+from vicious.records import Record, read_record, records_below
+from vicious.verify import hash_files
 
 
 @dataclass(frozen=True)
@@ -51,32 +52,36 @@ def discard(places: Sequence[Path], params: Params, configuration: Path = PARAMS
     Raises:
         StorageError: a file may not be deleted.
     """
-    files = sorted(file for place in places for file in verify.records_below(place))
-    records = verify.read_records(files, follow=False)
+    records = {path: read_record(path) for place in places for path in sorted(records_below(place))}
     readable = {path: found for path, found in records.items() if isinstance(found, Record)}
-    current = verify.hashes(file for record in readable.values() for file in (*record.inputs, *(record.outputs or {})))
-    asked = verify.Asked(params, configuration)
+    current, _ = hash_files(
+        {file for record in readable.values() for file in (*record.inputs, *(record.outputs or {}))}
+    )
+    asked = Asked(params, configuration)
     found = []
     for path, record in records.items():
-        reason = record if isinstance(record, str) else _fault(path, record, current, asked)
+        reason = record if isinstance(record, str) else _fault(record, current, asked)
         if reason is not None:
             _delete(path, record, places)
             found.append(Discarded(path, reason))
     gone = {one.record for one in found}
-    _settle(record for path, record in readable.items() if path not in gone)
+    _settle({path: record for path, record in readable.items() if path not in gone})
     return found
 
 
-def _fault(path: Path, record: Record, current: Mapping[str, str], asked: verify.Asked) -> str | None:
+def _fault(record: Record, current: Mapping[str, str], asked: Asked) -> str | None:
     """Why a build would not make these results, or None."""
     if record.code.hash != code_of(record.command):
         return "made by other code"
-    for files, told in ((record.outputs or {}, "was altered or deleted"), (record.inputs, "is not what it was made from")):
+    for files, told in (
+        (record.outputs or {}, "was altered or deleted"),
+        (record.inputs, "is not what it was made from"),
+    ):
         for file, sha in files.items():
             if current.get(file) != sha:
                 return f"{file} {told}"
-    finding = asked.fault(path, record)
-    return None if finding is None else finding.what
+    fault = asked.fault(record)
+    return None if fault is None else ": ".join(filter(None, fault))
 
 
 def _delete(path: Path, record: Record | str, places: Sequence[Path]) -> None:
@@ -92,12 +97,21 @@ def _delete(path: Path, record: Record | str, places: Sequence[Path]) -> None:
             file.unlink(missing_ok=True)
 
 
-def _settle(records: Iterable[Record]) -> None:
-    """Make what some steps wrote no older than what they read, earlier steps first."""
-    for record in sorted(records, key=lambda record: record.finished):
-        read, wrote = ([file for file in files if os.path.exists(file)] for files in (record.inputs, record.outputs or {}))
-        newest = max((os.stat(file).st_mtime_ns for file in read), default=0)
-        for file in wrote:
-            if os.stat(file).st_mtime_ns < newest:
-                with storage_errors(Path(file)):
-                    os.utime(file, ns=(newest, newest))
+def _settle(records: Mapping[Path, Record]) -> None:
+    """Make what steps wrote, records included, no older than what they read; again for steps that read what was settled."""
+    while any(_made_later(path, record) for path, record in records.items()):
+        pass
+
+
+def _made_later(path: Path, record: Record) -> bool:
+    """Give a step's files that are older than one that it read the time of this; whether there were any."""
+    newest = max((_time(file) for file in map(Path, record.inputs) if file.exists()), default=0)
+    older = [file for file in (path, *map(Path, record.outputs or {})) if _time(file) < newest]
+    for file in older:
+        with storage_errors(file):
+            os.utime(file, ns=(newest, newest))
+    return bool(older)
+
+
+def _time(file: Path) -> int:
+    return file.stat().st_mtime_ns

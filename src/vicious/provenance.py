@@ -73,8 +73,9 @@ def code_hash(*modules: str) -> str:
 
 
 def code_of(command: str) -> str:
-    """The :func:`code_hash` of what makes a command's results, by :data:`CODE`."""
-    return code_hash(*CODE.get(command, (f"vicious.report.{command}",)))
+    """The :func:`code_hash` of what makes a command's results, by :data:`CODE`; that of nothing for what is no command."""
+    product = (f"vicious.report.{command}",) if command.isalnum() else ()
+    return code_hash(*CODE.get(command, product))
 
 
 def _module_file(name: str) -> Path | None:
@@ -164,7 +165,7 @@ def write_provenance(
         seconds: how long it took.
         measured: times of its parts, where it tells them.
     """
-    from vicious.verify import settings_behind
+    from vicious.records import settings_behind
 
     read = _hashes(inputs)
     content = {

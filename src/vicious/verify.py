@@ -7,86 +7,24 @@ what another read is followed, so that one table leads back to the prepared data
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
-
-from vicious import paths, study
-from vicious.config import PARAMS_FILE, Params, ScaleName
-from vicious.data.tasks import Task
+from vicious import paths
+from vicious.asked import Asked, made_by, scale_of
+from vicious.config import PARAMS_FILE, Params
 from vicious.errors import ProvenanceError
-from vicious.files import digest, read_json
+from vicious.files import digest
 from vicious.progress import Progress
-from vicious.report.products import PRODUCTS, SEVERAL
+from vicious.provenance import code_of
+from vicious.records import ENDING, Record, is_record, plain_name, read_record, read_records, records_below
 
 KINDS = (
     *("missing", "altered", "altered since", "without a record", "unreadable"),
     *("another configuration", "not in this configuration"),
 )
 """Kinds of findings, in the order in which they are told; docs/experiments.md says what they mean."""
-
-_ENDING = ".provenance.json"
-_MADE = {
-    **dict.fromkeys(("prepare", "train-honest", "train-vicious", "train-attack", "evaluate-defense"), "out"),
-    **dict.fromkeys(("summarize", "compare", "summarize-defense"), "out"),
-    "agree": "estimators",
-    "per-class": "classes",
-}
-"""Which setting of a command names what it made."""
-_STEPS = (
-    "prepare",
-    "fit-covariance",
-    "train-honest",
-    "train-vicious",
-    "train-attack",
-    "assess-risk",
-    "evaluate-defense",
-)
-_OF_ONE_MODEL = ("out", "attack_out", "target", "attack")
-_PATHS = ("data", "covariance", "target", "attack")
-_GATHERED = ("results", "scores", *SEVERAL)
-
-
-def _name(path: str) -> str:
-    """A path in its plainest form, from the current folder where it lies below it: one file, one name."""
-    return os.path.normpath(path).removeprefix(f"{Path.cwd()}/")
-
-
-Name = Annotated[str, AfterValidator(_name)]
-
-
-class Code(BaseModel):
-    """The code that ran, as :func:`vicious.provenance.code_version` tells it."""
-
-    commit: str | None
-    dirty: bool | None
-
-
-class Record(BaseModel):
-    """What is verified of a record that :func:`vicious.provenance.write_provenance` wrote.
-
-    Attributes:
-        command: that ran.
-        settings: its arguments.
-        inputs, outputs: files that it read and wrote -> SHA-256; outputs are None in records of old.
-        code: that ran.
-        libraries: that it used -> version.
-        finished: when, UTC.
-    """
-
-    model_config = ConfigDict(strict=True, frozen=True)
-
-    command: str
-    settings: dict[str, Any]
-    inputs: dict[Name, str]
-    outputs: dict[Name, str] | None = None
-    code: Code
-    libraries: dict[str, str] = {}
-    finished: str
 
 
 @dataclass(frozen=True)
@@ -156,85 +94,31 @@ def verify(places: Sequence[Path], params: Params, configuration: Path = PARAMS_
     records = {path: found for path, found in read.items() if isinstance(found, Record)}
     damaged = {str(path): found for path, found in read.items() if isinstance(found, str)}
     named = {file for record in records.values() for file in (*record.inputs, *(record.outputs or {}))}
-    current, refused = _hash_files(named)
+    current, refused = hash_files(named)
+    asked = Asked(params, configuration)
     findings = [
         *(Finding("unreadable", f"{file}: {reason}") for file, reason in {**damaged, **refused}.items()),
         *_changed(records, current, refused),
         *_without_record(places, read, records),
-        *_of_another_configuration(records, params, configuration),
+        *_of_another_configuration(records, asked),
     ]
     findings.sort(key=lambda finding: (KINDS.index(finding.kind), finding.what))
-    notes = [*_not_built(places, records, params, configuration), *_notes(list(records.values()))]
+    notes = [*_not_built(places, records, asked), *_notes(list(records.values()))]
     return Report(len(records), len(current), findings, notes)
 
 
 # --- records --------------------------------------------------------------------------------------------------------
 
 
-def read_records(files: Iterable[Path]) -> dict[Path, Record | str]:
-    """Some records, and those beside their inputs that wrote these, and so on; the reason where one cannot be read."""
-    read, beside = cache(_read), cache(_beside)
-    found: dict[Path, Record | str] = {}
-    waiting = list(files)
-    while waiting:
-        path = Path(_name(str(waiting.pop())))
-        if path in found:
-            continue
-        record = found[path] = read(path)
-        if isinstance(record, Record):
-            waiting += _writers(record.inputs, read, beside)
-    return found
-
-
-def settings_behind(files: Collection[str]) -> dict[str, dict[str, list[Any]]]:
-    """The settings of each step before the summaries that some files go back to, by command: its distinct values of each.
-
-    Seeds are among them. What only names a single model's files is left out.
-    """
-    found: dict[str, dict[str, list[Any]]] = defaultdict(lambda: defaultdict(list))
-    for _, record in sorted(read_records(_writers([_name(file) for file in files], _read, _beside)).items()):
-        if isinstance(record, Record) and record.command in _STEPS:
-            for name, value in sorted(record.settings.items()):
-                values = found[record.command][name]
-                if name not in _OF_ONE_MODEL and value not in values:
-                    values.append(value)
-    return {
-        command: {name: sorted(values, key=_order) for name, values in settings.items() if values}
-        for command, settings in sorted(found.items())
-    }
-
-
-def _order(value: Any) -> tuple[float, str]:
-    return (value if isinstance(value, int | float) else 0.0, str(value))
-
-
-def _writers(
-    files: Collection[str], read: Callable[[Path], Record | str], beside: Callable[[Path], list[Path]]
-) -> Iterable[Path]:
-    """Records of what wrote some files; those that cannot be read too, since they may be."""
-    for folder in {Path(file).parent for file in files}:
-        for path in beside(folder):
-            other = read(path)
-            if isinstance(other, str) or not set(files).isdisjoint(other.outputs or {}):
-                yield path
-
-
-def _beside(folder: Path) -> list[Path]:
-    try:
-        return list(folder.glob(f"*{_ENDING}"))
-    except OSError:
-        return []  # its files are told of as missing
-
-
 def _record_files(place: Path) -> list[Path]:
     if place.is_dir():
-        found = [path for path in place.rglob("*.json") if _is_record(path)]
+        found = records_below(place)
         if not found:
             raise ProvenanceError(f"no record of provenance lies below {place}: build it first, or check the path")
         return found
-    if not place.is_file() or not (_is_record(place) or isinstance(_read(place), Record)):
+    if not place.is_file() or not (is_record(place) or isinstance(read_record(place), Record)):
         raise ProvenanceError(
-            f"{place} is neither a folder nor a record of provenance, such as table1.json or *{_ENDING}"
+            f"{place} is neither a folder nor a record of provenance, such as table1.json or *{ENDING}"
         )
     return [place]
 
@@ -246,26 +130,10 @@ def _is_file(file: str) -> bool:
         return False
 
 
-def _is_record(path: Path) -> bool:
-    return path.name.endswith(_ENDING) or (path.suffix == ".json" and path.stem in PRODUCTS)
-
-
-def _read(path: Path) -> Record | str:
-    try:
-        if path.exists() and not path.is_file():
-            return "it is no file"
-        return Record.model_validate_json(path.read_bytes())
-    except OSError as error:
-        return str(error.strerror)
-    except ValidationError as error:
-        problem = error.errors()[0]
-        return f"{'.'.join(map(str, problem['loc'])) or 'no record of provenance'}: {problem['msg']}"
-
-
 # --- files ----------------------------------------------------------------------------------------------------------
 
 
-def _hash_files(files: Iterable[str]) -> tuple[dict[str, str], dict[str, str]]:
+def hash_files(files: Iterable[str]) -> tuple[dict[str, str], dict[str, str]]:
     """The hash of each file that is there, or the reason why it cannot be read."""
     current: dict[str, str] = {}
     refused: dict[str, str] = {}
@@ -310,7 +178,7 @@ def _without_record(
     silent = {path.parent for path, one in read.items() if isinstance(one, str) or one.outputs is None}
     beside = {path.parent for path in read} - silent
     below = {path for place in places if place.is_dir() for path in place.rglob("*") if path.is_file()}
-    found = {_name(str(path)) for path in below if path.parent in beside or _of_study(_name(str(path)))}
+    found = {plain_name(str(path)) for path in below if path.parent in beside or _of_study(plain_name(str(path)))}
     readers = _readers(records)
     found |= {file for file in readers if _of_study(file) and _is_file(file)}
     told = {_real(file) for file in (*_written(records), *map(str, read))}
@@ -327,7 +195,7 @@ def _real(file: str) -> str:
 
 def _of_study(file: str) -> bool:
     """Whether a step that writes a record is what should have written a file."""
-    scale = _scale(file)
+    scale = scale_of(file)
     return scale is not None and not file.startswith(f"{paths.results(scale)}/complete/")
 
 
@@ -353,195 +221,26 @@ def _named(chosen: Sequence[Path], records: Mapping[Path, Record]) -> str:
 # --- configuration --------------------------------------------------------------------------------------------------
 
 
-def _of_another_configuration(records: Mapping[Path, Record], params: Params, configuration: Path) -> Iterable[Finding]:
-    scales = {scale: params.model_copy(update={"scale": scale}) for scale in get_args(ScaleName)}
-    asked_at = cache(lambda scale: asked(scales[scale]) | gathered(scales[scale]))
+def _of_another_configuration(records: Mapping[Path, Record], asked: Asked) -> Iterable[Finding]:
     for path, record in records.items():
-        made = _made(record)
-        scale = None if made is None else _scale(made)
-        if made is None or scale is None:
-            continue
-        if made not in asked_at(scale):
-            yield Finding("not in this configuration", f"{made} ({path})")
-            continue
-        found = _settings(record)
-        told = [_differs(name, found, due, configuration) for name, due in asked_at(scale)[made].items()]
-        if any(told):
-            yield Finding("another configuration", f"{made} ({path}): {'; '.join(filter(None, told))}")
-
-
-def _differs(name: str, settings: Mapping[str, Any], due: Any, configuration: Path) -> str | None:
-    """In what a setting is not the one that is asked for, if it is not; records of old lack settings that had no other value."""
-    if name not in settings:
-        return f"{name} not told, {configuration} asks for {due}" if due else None
-    found = settings[name]
-    if name in _PATHS and isinstance(found, str):
-        found = _name(found)
-    if name not in _GATHERED or not isinstance(found, list):
-        return None if found == due else f"{name} {found}, {configuration} asks for {due}"
-    files = {_name(str(file)) for file in found}
-    parts = (("lacks", set(due) - files), ("has", files - set(due)))
-    told = [f"{verb} {len(which)} such as {min(which)}" for verb, which in parts if which]
-    return f"of the {len(due)} {name} that {configuration} asks for it {' and '.join(told)}" if told else None
-
-
-def asked(params: Params) -> dict[str, dict[str, Any]]:
-    """The settings of every step that a scale asks for, before the summaries, by what the step makes (see :func:`_made`)."""
-    scale, defense = params.scale, params.study.defense
-    found: dict[str, dict[str, Any]] = {}
-    for dataset in params.datasets:
-        caps = {split: getattr(params.cell(dataset), split) for split in ("train", "validation", "test")}
-        of_all = {"split_seed": params.data.split_seed, "images": params.study.source}
-        found[str(paths.prepared(scale, dataset))] = {**caps, **of_all}
-    for one in study.trainings(params):
-        weights = paths.model_folder(scale, one.task, one.model, one.seed) / "target.safetensors"
-        found[str(weights)] = {**_schedule(params, one.task, one.seed), **_task(params, one.task), **_losses(one.model)}
-    for cell in study.attacks(params):
-        place = cell.task, cell.model, cell.seed
-        folder = paths.model_folder(scale, *place)
-        target, attack = folder / "target.safetensors", folder / f"{cell.attack}.safetensors"
-        found[str(paths.assessment_folder(scale, *place) / f"risk-{cell.attack}")] = {
-            "estimator": params.risk.estimator,
-            "cutoff": params.risk.cutoff,
-            "gallery_images": params.study.gallery,
-            "covariance": str(paths.prepared(scale, cell.task.dataset) / "covariance.safetensors"),
-            "target": str(target),
-            "attack": str(attack),
-            **_computed(params, cell.task),
-        }
-        if cell.attack != "joint":
-            of_attack = {"outputs": cell.attack.removeprefix("posthoc-"), "target": str(target)}
-            found[str(attack)] = {**_schedule(params, cell.task, cell.seed), **of_attack}
-    for one in study.judged(params):
-        scores = paths.assessment_folder(scale, one.task, one.model, one.seed) / "detection.csv"
-        target = paths.model_folder(scale, one.task, one.model.trained, one.seed) / "target.safetensors"
-        settings = {name: getattr(defense, name) for name in ("detectors", "user_images", "draws")}
-        of_model = {"target": str(target), "hide": one.model.hidden}
-        found[str(scores)] = {**settings, **of_model, **_computed(params, one.task)}
-    return found
-
-
-def gathered(params: Params) -> dict[str, dict[str, list[str]]]:
-    """The results of single cells that a scale's summaries, tables and figures are made from, by what is made of them."""
-    scale, summaries = params.scale, paths.summaries(params.scale)
-    cells = {experiment: study.cells(params, experiment) for experiment in study.EXPERIMENTS}
-    judged = [paths.assessment_folder(scale, one.task, one.model, one.seed) for one in study.judged(params)]
-    found: dict[str, dict[str, list[str]]] = {}
-    for experiment, own in cells.items():
-        names = [f"{experiment}.csv", f"{experiment}_comparisons.csv"] if own else []
-        names += ["estimators.csv", "per_class.csv"] if own and experiment == "main" else []
-        found |= {f"{summaries}/{name}": {"results": _assessments(scale, own)} for name in names}
-    if judged:
-        found[f"{summaries}/detection.csv"] = {"scores": [f"{folder}/detection.csv" for folder in judged]}
-    for name, product in PRODUCTS.items():
-        own = cells[product.experiment]
-        several = {
-            "assessments": _assessments(scale, own),
-            "curves": _curves(scale, own),
-            "verdicts": [f"{folder}/detection{_ENDING}" for folder in judged],
-        }
-        if own:
-            found[_product(paths.figures(scale), name)] = {
-                key: several[key] for key in product.inputs if key in SEVERAL
-            }
-    return found
-
-
-def _assessments(scale: str, cells: Iterable[study.Cell]) -> list[str]:
-    return [
-        f"{paths.assessment_folder(scale, cell.task, cell.model, cell.seed)}/risk-{cell.attack}.json" for cell in cells
-    ]
-
-
-def _curves(scale: str, cells: Iterable[study.Cell]) -> list[str]:
-    return [
-        f"{paths.model_folder(scale, cell.task, cell.model, cell.seed)}/{name}.csv"
-        for cell in cells
-        for name in {"target", cell.attack} - {"joint"}
-    ]
-
-
-def _product(folder: object, name: str) -> str:
-    return f"{folder}/{name}.json"
-
-
-def _schedule(params: Params, task: Task, seed: int) -> dict[str, Any]:
-    own = study.settings(params, str(task))
-    names = ("depth", "width", "epochs", "batch_images", "learning_rate")
-    return {
-        **{name: getattr(own, name) for name in names},
-        "seed": seed,
-        **_computed(params, task),
-    }
-
-
-def _computed(params: Params, task: Task) -> dict[str, Any]:
-    """What all steps that compute with models share."""
-    own = params.runtime
-    return {"threads": own.threads, "device": own.device, "data": str(paths.prepared(params.scale, task.dataset))}
-
-
-def _task(params: Params, task: Task) -> dict[str, Any]:
-    counts: Mapping[Any, list[int]] = params.study.class_counts.counts
-    fewest = None if task.classes is None else min(counts[task.dataset])
-    return {"attributes": task.attributes, "classes": task.classes, "as_many_as": fewest}
-
-
-def _losses(model: study.Model) -> dict[str, Any]:
-    if model.role == "honest":
-        return {"recipe": model.recipe}
-    evades = {} if model.evades is None else {"evades": model.evades}
-    names = ("outputs", "beta_c", "beta_r", "evasion")
-    return {**{name: getattr(model, name) for name in names}, **evades}
-
-
-def _made(record: Record) -> str | None:
-    """What a command made, as its settings name it; None for commands whose settings params.yaml does not tell."""
-    settings = {name: _name(value) for name, value in record.settings.items() if isinstance(value, str)}
-    if record.command == "assess-risk":
-        return f"{settings.get('out')}/risk-{PurePosixPath(settings.get('attack', '')).stem}"
-    if record.command in PRODUCTS:
-        return _product(settings.get("out"), record.command)
-    return settings.get(_MADE.get(record.command, ""))
-
-
-def _settings(record: Record) -> dict[str, Any]:
-    """A record's settings; of prepared data also whether the images are official, which their facts tell."""
-    if record.command != "prepare":
-        return record.settings
-    try:
-        facts = read_json(Path(str(record.settings.get("out"))) / "dataset.json")
-        return {**record.settings, "images": facts["source"]}
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return record.settings  # that file is told of as missing or altered
-
-
-def _scale(made: str) -> ScaleName | None:
-    """The scale that a path is of; None for what was made by hand elsewhere."""
-    for scale in get_args(ScaleName):
-        folders = paths.results(scale), paths.prepared(scale, ""), paths.figures(scale)
-        if made.startswith(tuple(f"{folder}/" for folder in folders)):
-            return scale
-    return None
+        fault = asked.fault(record)
+        if fault is not None:
+            kind, told = fault
+            yield Finding(kind, f"{made_by(record)} ({path}){': ' if told else ''}{told}")
 
 
 # --- notes ----------------------------------------------------------------------------------------------------------
 
 
-def _not_built(
-    places: Iterable[Path], records: Mapping[Path, Record], params: Params, configuration: Path
-) -> Iterable[str]:
+def _not_built(places: Iterable[Path], records: Mapping[Path, Record], asked: Asked) -> Iterable[str]:
     """What is asked for below the places and has no record, at the scales that have any."""
-    folders = [_name(str(place)) for place in places]
-    made = {made for made in map(_made, records.values()) if made is not None}
-    for scale in sorted({scale for scale in map(_scale, made) if scale is not None}):
-        own = params.model_copy(update={"scale": scale})
-        due = [
-            name for name in asked(own) | gathered(own) if any(Path(name).is_relative_to(folder) for folder in folders)
-        ]
+    folders = [plain_name(str(place)) for place in places]
+    made = {made for made in map(made_by, records.values()) if made is not None}
+    for scale in sorted({scale for scale in map(scale_of, made) if scale is not None}):
+        due = [name for name in asked.at(scale) if any(Path(name).is_relative_to(folder) for folder in folders)]
         left = [name for name in due if name not in made]
         if left:
-            yield f"{len(left)} of {len(due)} results that {configuration} asks for are not built, such as {min(left)}"
+            yield f"{len(left)} of {len(due)} results that {asked.configuration} asks for are not built, such as {min(left)}"
 
 
 def _notes(records: Sequence[Record]) -> list[str]:
@@ -560,6 +259,9 @@ def _notes(records: Sequence[Record]) -> list[str]:
     dirty = sum(bool(record.code.dirty) for record in records)
     if dirty:
         notes.append(f"{dirty} records of code with changes that were not committed")
+    other = sum(record.code.hash not in (None, code_of(record.command)) for record in records)
+    if other:
+        notes.append(f"{other} records are of other code than what would make these results now")
     old = sum(record.outputs is None for record in records)
     if old:
         notes.append(f"{old} records are of a version that did not hash what it wrote: only what they read is verified")
