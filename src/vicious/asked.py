@@ -119,11 +119,10 @@ def gathered(params: Params) -> dict[str, dict[str, list[str]]]:
     judged = study.judged(params)
     if judged:
         found[f"{summaries}/detection.csv"] = {"scores": inputs.judged(params, "detection.csv", judged)}
-    for name, product in PRODUCTS.items():
-        if cells[product.experiment]:
-            files = inputs.product_inputs(params, name)
-            several = {key: value for key, value in files.items() if isinstance(value, list)}
-            found[_product(paths.figures(params.scale), name)] = several
+    for name in (name for experiment in cells for name in inputs.products(params, experiment)):
+        files = inputs.product_inputs(params, name)
+        several = {key: value for key, value in files.items() if isinstance(value, list)}
+        found[_product(paths.figures(params.scale), name)] = several
     return found
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from vicious import paths, study
 from vicious.config import Params
+from vicious.data.catalog import CATALOG
 from vicious.report.products import PRODUCTS
 
 
@@ -28,6 +29,14 @@ def training_curves(params: Params, cells: Iterable[study.Cell]) -> list[str]:
         for name in {"target", cell.attack} - {"joint"}
     }
     return sorted(names)
+
+
+def products(params: Params, experiment: study.Experiment) -> list[str]:
+    """The tables and figures of an experiment: none without cells, those of classes or of attributes where labels are these."""
+    labels = {CATALOG[name].multilabel for name in params.datasets}
+    left_out = {name for name, multilabel in (("table6", False), ("table7", True)) if multilabel not in labels}
+    own = [name for name, product in PRODUCTS.items() if product.experiment == experiment and name not in left_out]
+    return own if study.cells(params, experiment) else []
 
 
 def product_inputs(params: Params, name: str) -> dict[str, str | list[str]]:

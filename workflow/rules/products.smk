@@ -1,19 +1,10 @@
 """What each table and figure is made from, and the files that it consists of."""
 
-from vicious.data.catalog import CATALOG
 from vicious.report.products import PRODUCTS, SEVERAL
 
-LABELS = {CATALOG[name].multilabel for name in PARAMS.datasets}
-"""Whether the study's labels are attributes (True), classes (False), or both."""
-LEFT_OUT = {
-    *([] if False in LABELS else ["table6"]),
-    *([] if True in LABELS else ["table7"]),
-}
 SUFFIXES = {"table": (".csv", ".md", ".tex"), "figure": (".pdf", ".png", ".md")}
 BUILT = [
-    name
-    for name, product in PRODUCTS.items()
-    if product.experiment in EXPERIMENTS and name not in LEFT_OUT
+    name for experiment in EXPERIMENTS for name in inputs.products(PARAMS, experiment)
 ]
 
 
@@ -57,7 +48,6 @@ def products_of(experiment):
     """The files of all tables and figures of an experiment."""
     return [
         file
-        for name in BUILT
-        if PRODUCTS[name].experiment == experiment
+        for name in inputs.products(PARAMS, experiment)
         for file in [*product_outputs(name), f"{FIGURES}/{name}.json"]
     ]
