@@ -232,7 +232,6 @@ def test_what_has_no_record_by_design_is_not_told(project, params):
     chain()
     put("results/smoke/complete/main.txt", "1 cells, none failed")
     put("results/smoke/summaries/.gitignore", "/main.csv")
-    put("data/source/smoke/mnist.json", "{}")
     put("results/notes.txt", "by hand")
     assert verify([Path("results"), Path("paper_figures"), Path()], params).findings == []
 
@@ -283,8 +282,8 @@ def test_every_training_attack_and_judgement_of_a_scale_is_asked_for(params, sca
     attacks = study.attacks(params)
     trainings = len(study.trainings(params)) + sum(cell.attack != "joint" for cell in attacks)
     assert sum(name.endswith(".safetensors") for name in made) == len(params.datasets) + trainings, "and covariances"
-    assert len(made) == 2 * len(params.datasets) + trainings + len(attacks) + len(study.judged(params))
-    assert all(Path(name).is_relative_to(paths.results(scale)) or name.startswith("data/prepared/") for name in made)
+    assert len(made) == 3 * len(params.datasets) + trainings + len(attacks) + len(study.judged(params))
+    assert all(Path(name).is_relative_to(paths.results(scale)) or name.startswith("data/") for name in made)
 
 
 def test_a_training_as_params_ask_is_sound(project, params):
@@ -436,6 +435,14 @@ def test_a_table_or_figure_of_fewer_cells_is_told(project, params, name, key):
     assert "it lacks 1 such as" in str(verify(PLACES[1:], params))
 
 
+@pytest.mark.parametrize(("dataset", "table"), [("celeba", "table6"), ("mnist", "table7")])
+def test_a_table_that_has_nothing_to_show_is_not_asked_for(params, dataset, table):
+    of_one = gathered(params.model_copy(update={"datasets": [dataset]}))
+    left = {name for name in gathered(params) if name.startswith("paper_figures/smoke/table")} - of_one.keys()
+    assert f"paper_figures/smoke/{table}.json" in left
+    assert "paper_figures/smoke/table8.json" not in left
+
+
 def test_an_experiment_that_params_leave_out_is_told(project, params):
     made, record = "results/smoke/summaries/tradeoff.csv", "results/smoke/x.provenance.json"
     of_all_cells(params, made, "summarize", record)
@@ -545,10 +552,10 @@ def test_a_folder_without_a_record_is_an_error(project, capsys):
 
 def test_commands_record_what_they_wrote_and_it_is_verified(project, capsys):
     """Datasets, a training and an attack as the study runs them, from a folder with a space."""
-    assert cli.main(["fetch", "--dataset", "mnist", "--source", "synthetic", "--root", "data/raw", "--out", "data/source/smoke/mnist.json",
-                     "--counts", "96", "32", "32"]) == 0  # fmt: skip
+    assert cli.main(["fetch", "--dataset", "mnist", "--source", "synthetic", "--root", "data/raw", "--out", "data/source/smoke/mnist/source.json",
+                     "--counts", "96", "32", "32", "--provenance", "data/source/smoke/mnist/fetch.provenance.json"]) == 0  # fmt: skip
     data = "data/prepared/smoke/mnist"
-    prepare = f"prepare --source data/source/smoke/mnist.json --out {data} --train 96 --validation 32 --test 32 --split-seed 0"
+    prepare = f"prepare --source data/source/smoke/mnist/source.json --out {data} --train 96 --validation 32 --test 32 --split-seed 0"
     assert cli.main([*prepare.split(), "--provenance", f"{data}/prepare.provenance.json"]) == 0
     train = f"--data {data} --depth 10 --width 1 --epochs 1 --batch-images 24 --learning-rate 0.001 --seed 0"
     vicious = f"train-vicious --out {MODEL}/target.safetensors --attack-out {MODEL}/joint.safetensors --outputs logits --beta-c 1 --beta-r 1"
@@ -567,7 +574,7 @@ def test_commands_record_what_they_wrote_and_it_is_verified(project, capsys):
     capsys.readouterr()
     assert cli.main(["verify", "results"]) == 0
     told = capsys.readouterr()
-    assert told.out.splitlines()[-1] == "3 records, 16 files verified"
+    assert told.out.splitlines()[-1] == "4 records, 16 files verified"
     with Path(f"{data}/train_images.npy").open("ab") as file:
         file.write(b"x")
     Path(f"{MODEL}/joint.json").unlink()

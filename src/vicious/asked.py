@@ -14,7 +14,7 @@ from vicious.records import Record, plain_name
 from vicious.report.products import PRODUCTS, SEVERAL
 
 _MADE = {
-    **dict.fromkeys(("prepare", "train-honest", "train-vicious", "train-attack", "evaluate-defense"), "out"),
+    **dict.fromkeys(("fetch", "prepare", "train-honest", "train-vicious", "train-attack", "evaluate-defense"), "out"),
     **dict.fromkeys(("fit-covariance", "summarize", "write-metrics", "compare", "summarize-defense"), "out"),
     "agree": "estimators",
     "per-class": "classes",
@@ -75,6 +75,8 @@ def asked(params: Params) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for dataset in params.datasets:
         caps = {split: getattr(params.cell(dataset), split) for split in ("train", "validation", "test")}
+        drawn = list(caps.values()) if params.study.source == "synthetic" else None
+        found[str(paths.source_record(scale, dataset))] = {"source": params.study.source, "counts": drawn}
         of_all = {"split_seed": params.data.split_seed, "images": params.study.source}
         found[str(paths.prepared(scale, dataset))] = {**caps, **of_all}
         found[str(paths.prepared(scale, dataset) / "covariance.safetensors")] = {}
@@ -184,7 +186,6 @@ def _settings(record: Record) -> dict[str, Any]:
 def scale_of(made: str) -> ScaleName | None:
     """The scale that a path is of; None for what was made by hand elsewhere."""
     for scale in get_args(ScaleName):
-        folders = paths.results(scale), paths.prepared(scale, ""), paths.figures(scale)
-        if made.startswith(tuple(f"{folder}/" for folder in folders)):
+        if made.startswith(tuple(f"{folder}/" for folder in paths.built(scale))):
             return scale
     return None

@@ -293,9 +293,7 @@ def _parser() -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
         sub.set_defaults(run=run, command=name, inputs=inputs)
         if inputs:
-            sub.add_argument(
-                "--provenance", type=Path, metavar="JSON", help="where to record inputs, outputs, code, hardware"
-            )
+            _provenance(sub)
         return sub
 
     sub = command("check-config", _check_config, "validate params.yaml")
@@ -319,6 +317,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--download", action="store_true", help="download what is missing")
     sub.add_argument("--checksum", type=_checksum, action="append", default=[], metavar="FILE=md5:HEX")
     sub.add_argument("--counts", type=_count, nargs=3, metavar=("TRAIN", "VALIDATION", "TEST"), help="synthetic images")
+    _provenance(sub)
 
     sub = command("prepare", _prepare, "write 32x32 uint8 arrays and statistics", "source")
     sub.add_argument("--source", type=Path, required=True, help="JSON record written by fetch")
@@ -457,6 +456,10 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _provenance(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--provenance", type=Path, metavar="JSON", help="where to record inputs, outputs, code, hardware")
+
+
 def _data(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--data", type=Path, required=True, help="folder of a prepared dataset")
 
@@ -560,6 +563,8 @@ def _write_provenance(
     from vicious.provenance import write_provenance
 
     hidden = ("run", "command", "inputs", "provenance")
+    if a.command == "fetch":
+        written = [a.out]  # it lists the raw files, with their hashes; they may lie anywhere, and be large
     settings = {name: _plain(value) for name, value in vars(a).items() if name not in hidden}
     write_provenance(a.provenance, a.command, settings, _input_files(a), written, seconds, measured)
 

@@ -9,12 +9,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from vicious import paths
 from vicious.asked import Asked
 from vicious.config import PARAMS_FILE, Params
 from vicious.files import storage_errors
 from vicious.provenance import code_of
 from vicious.records import Record, read_record, records_below
 from vicious.verify import hash_files
+
+SNAKEMAKE_RECORDS = Path(".snakemake/metadata")
+"""Where Snakemake keeps what it knows of results that it made."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +42,14 @@ def discard(places: Sequence[Path], params: Params, configuration: Path = PARAMS
 
     That is what was made with other settings, by other code or from other files, what the configuration does not ask for, what
     was altered since, and what has no readable record. Of prepared data the record of the source goes too, so that
-    fetching looks at the raw files again. What is kept is made no older than what it was made from, so that Snakemake keeps it
-    too where it has no records of its own.
+    fetching looks at the raw files again.
+
+    Where Snakemake has no records of its own, as in the folder of an experiment, all that is built for the scale is looked at, and
+    what is kept is made no older than what it was made from: Snakemake then goes by times, and keeps it too.
 
     Args:
         places: folders of results or figures; those that are not there hold nothing.
-        params: what is asked for.
+        params: what is asked for, and the scale.
         configuration: the file that ``params`` came from, for messages.
 
     Returns:
@@ -52,6 +58,8 @@ def discard(places: Sequence[Path], params: Params, configuration: Path = PARAMS
     Raises:
         StorageError: a file may not be deleted.
     """
+    recorded = SNAKEMAKE_RECORDS.is_dir()
+    places = places if recorded else [*places, *map(Path, paths.built(params.scale))]
     records = {path: read_record(path) for place in places for path in sorted(records_below(place))}
     readable = {path: found for path, found in records.items() if isinstance(found, Record)}
     current, _ = hash_files(
@@ -64,8 +72,9 @@ def discard(places: Sequence[Path], params: Params, configuration: Path = PARAMS
         if reason is not None:
             _delete(path, record, places)
             found.append(Discarded(path, reason))
-    gone = {one.record for one in found}
-    _settle({path: record for path, record in readable.items() if path not in gone})
+    if not recorded:
+        gone = {one.record for one in found}
+        _settle({path: record for path, record in readable.items() if path not in gone})
     return found
 
 

@@ -2,7 +2,7 @@
 
 data/raw/official/                     official files, torchvision's layout
 data/raw/synthetic/<scale>/            synthetic stand-ins, same layout
-data/source/<scale>/<dataset>.json     the verified files behind a dataset
+data/source/<scale>/<dataset>/         the verified files behind a dataset
 data/prepared/<scale>/<dataset>/       arrays, statistics, covariance
 results/<scale>/models/<dataset>/[<part>/]<model>/seed<seed>/        weights, records and curves of a target model and its attacks
 results/<scale>/assessments/<dataset>/[<part>/]<model>/seed<seed>/   what was measured on it
@@ -32,7 +32,7 @@ def raw_root(scale: str, source: str, root: str | None) -> Path:
 
 def source_record(scale: str, dataset: str) -> Path:
     """JSON that lists the verified files of a dataset."""
-    return Path("data/source") / scale / f"{dataset}.json"
+    return Path("data/source") / scale / dataset / "source.json"
 
 
 def prepared(scale: str, dataset: str) -> Path:
@@ -58,6 +58,11 @@ def metrics(scale: str) -> Path:
 def figures(scale: str) -> Path:
     """Folder of all tables and figures of a scale."""
     return Path("paper_figures") / scale
+
+
+def built(scale: str) -> tuple[Path, ...]:
+    """Folders of all that is built for a scale."""
+    return Path("data/source") / scale, prepared(scale, ""), results(scale), figures(scale)
 
 
 def model_folder(scale: str, task: Task | str, model: object, seed: int | str) -> Path:

@@ -2,7 +2,7 @@
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Set
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,6 +14,7 @@ from vicious.report.products import PRODUCTS
 ENDING = ".provenance.json"
 """How the names of records end, apart from those beside tables and figures, which have the name of these."""
 _STEPS = (
+    "fetch",
     "prepare",
     "fit-covariance",
     "train-honest",
@@ -22,7 +23,7 @@ _STEPS = (
     "assess-risk",
     "evaluate-defense",
 )
-_OF_ONE_MODEL = ("out", "attack_out", "target", "attack")
+_OF_ONE_MODEL = ("out", "attack_out", "target", "attack", "covariance")
 
 
 def plain_name(path: str) -> str:
@@ -80,7 +81,7 @@ def read_records(files: Iterable[Path]) -> dict[Path, Record | str]:
             continue
         record = found[path] = read(path)
         if isinstance(record, Record):
-            waiting += _writers(record.inputs, read, beside)
+            waiting += _writers(record.inputs.keys(), read, beside)
     return found
 
 
@@ -90,7 +91,7 @@ def settings_behind(files: Collection[str]) -> dict[str, dict[str, list[Any]]]:
     Seeds are among them. What only names a single model's files is left out.
     """
     found: dict[str, dict[str, list[Any]]] = defaultdict(lambda: defaultdict(list))
-    for _, record in sorted(read_records(_writers([plain_name(file) for file in files], read_record, _beside)).items()):
+    for _, record in sorted(read_records(_writers({plain_name(file) for file in files}, read_record, _beside)).items()):
         if isinstance(record, Record) and record.command in _STEPS:
             for name, value in sorted(record.settings.items()):
                 values = found[record.command][name]
@@ -107,13 +108,13 @@ def _order(value: Any) -> tuple[float, str]:
 
 
 def _writers(
-    files: Collection[str], read: Callable[[Path], Record | str], beside: Callable[[Path], list[Path]]
+    files: Set[str], read: Callable[[Path], Record | str], beside: Callable[[Path], list[Path]]
 ) -> Iterable[Path]:
     """Records of what wrote some files; those that cannot be read too, since they may be."""
     for folder in {Path(file).parent for file in files}:
         for path in beside(folder):
             other = read(path)
-            if isinstance(other, str) or not set(files).isdisjoint(other.outputs or {}):
+            if isinstance(other, str) or not files.isdisjoint(other.outputs or {}):
                 yield path
 
 

@@ -30,8 +30,7 @@ def restore(params: Params, configuration: Path = PARAMS_FILE) -> Report:
     Raises:
         ProvenanceError: there are no results; or some are not what the configuration and the code make, and nothing was touched.
     """
-    folders = [paths.prepared(params.scale, ""), paths.results(params.scale), paths.figures(params.scale)]
-    places = [place for place in map(Path, folders) if place.is_dir()]
+    places = [place for place in map(Path, paths.built(params.scale)) if place.is_dir()]
     if not places:
         raise ProvenanceError(f"there are no results of scale {params.scale} here: pull or copy them first")
     report = verify(places, params, configuration)

@@ -36,6 +36,7 @@ TRAININGS = study.trainings(PARAMS)
 JUDGED = study.judged(PARAMS)
 MODEL_OF = {str(one.model): one.model for one in [*TRAININGS, *JUDGED]}
 GPUS = int(PARAMS.runtime.device == "cuda")
+SOURCE = str(paths.source_record(SCALE, "{dataset}"))
 PREPARED = str(paths.prepared(SCALE, "{dataset}"))
 SUMMARIES = str(paths.summaries(SCALE))
 METRICS = str(paths.metrics(SCALE))

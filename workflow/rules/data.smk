@@ -3,7 +3,8 @@
 
 rule fetch:
     output:
-        str(paths.source_record(SCALE, "{dataset}")),
+        record=SOURCE,
+        provenance=SOURCE.replace("source.json", "fetch.provenance.json"),
     log:
         f"{LOGS}/{{dataset}}/fetch.log",
     params:
@@ -15,12 +16,12 @@ rule fetch:
         "Fetch {wildcards.dataset} ({params.source})"
     shell:
         "vicious fetch --dataset {wildcards.dataset} --source {params.source} --root {params.root:q}"
-        " --out {output:q} {params.options} 2> {log:q}"
+        " --out {output.record:q} {params.options} --provenance {output.provenance:q} 2> {log:q}"
 
 
 rule prepare:
     input:
-        rules.fetch.output,
+        SOURCE,
     output:
         ARRAYS,
         provenance=f"{PREPARED}/prepare.provenance.json",
