@@ -88,15 +88,6 @@ def test_cuda_without_a_gpu_is_explained(monkeypatch):
         use_device("cuda", 1)
 
 
-def test_interrupted_says_how_to_go_on(monkeypatch, capsys):
-    def interrupted(*_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(cli, "_check_config", interrupted)
-    assert cli.main(["check-config"]) == 130
-    assert "run the same command again" in capsys.readouterr().err
-
-
 TRAIN = ["train-honest", "--data", "d", "--out", "o", "--width", "1", "--epochs", "1", "--batch-images", "8"]
 
 

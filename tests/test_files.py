@@ -1,13 +1,17 @@
 """Atomic writing: a final name never holds half a file."""
 
 import errno
+import fcntl
 import os
 import shutil
+import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from vicious import files
 from vicious.errors import StorageError
 from vicious.files import atomic_path, noted_writes, read_json, write_json, write_text
 
@@ -48,6 +52,82 @@ def test_the_temporary_name_keeps_the_suffix(tmp_path):
     with atomic_path(tmp_path / "a.tar.npz") as temporary:
         assert temporary.suffix == ".npz"
         assert temporary.parent == tmp_path
+
+
+WRITES = """
+import sys, time
+from vicious.files import atomic_path
+with atomic_path(sys.argv[1]) as temporary:
+    temporary.write_text("half")
+    print("writing", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def writer():
+    """Starts a process that writes a path and does not end; its temporary file is there."""
+    started = []
+
+    def start(path):
+        process = subprocess.Popen([sys.executable, "-c", WRITES, path], stdout=subprocess.PIPE, text=True)
+        started.append(process)
+        assert process.stdout.readline() == "writing\n"
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("name", ["a.txt", "[a] *.txt", "a"])
+def test_what_a_killed_process_left_goes_with_the_next_write_and_nothing_else(tmp_path, writer, name):
+    dead, alive, other = writer(tmp_path / name), writer(tmp_path / name), writer(tmp_path / "other.txt")
+    for process in (dead, other):
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    (tmp_path / f"x{name}").write_text("another file")
+    assert len(names(tmp_path)) == 4
+    write_text(tmp_path / name, "new")
+    left = names(tmp_path)
+    assert [one for one in left if not one.startswith(".")] == sorted([name, f"x{name}"])
+    assert len([one for one in left if ".part" in one]) == 2, "that of the living, and that of another path"
+    alive.send_signal(signal.SIGKILL)
+    alive.wait()
+    write_text(tmp_path / name, "newer")
+    write_text(tmp_path / "other.txt", "new")
+    assert names(tmp_path) == sorted([name, f"x{name}", "other.txt"])
+
+
+def test_a_temporary_file_that_was_taken_for_left_behind_before_it_was_locked_is_made_anew(tmp_path, monkeypatch):
+    lock, hurried = fcntl.flock, []
+
+    def slow(handle, operation):
+        if operation == fcntl.LOCK_EX and not hurried:
+            hurried.append(names(tmp_path))
+            files._remove_left(tmp_path / "a.txt")
+        lock(handle, operation)
+
+    monkeypatch.setattr(fcntl, "flock", slow)
+    write_text(tmp_path / "a.txt", "new")
+    assert len(hurried[0]) == 1
+    assert (tmp_path / "a.txt").read_text() == "new"
+    assert names(tmp_path) == ["a.txt"]
+
+
+def test_without_locks_files_are_written_and_what_was_left_stays(tmp_path, writer, monkeypatch):
+    process = writer(tmp_path / "a.txt")
+    process.kill()
+    process.wait()
+
+    def none(*_):
+        raise OSError(errno.ENOLCK, "no locks available")
+
+    monkeypatch.setattr(fcntl, "flock", none)
+    write_text(tmp_path / "a.txt", "new")
+    assert (tmp_path / "a.txt").read_text() == "new"
+    assert len(names(tmp_path)) == 2
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import gc
 import sys
 
-from vicious import cli
+from vicious import interrupt
 
 COLLECT_AFTER = 100_000
 """New objects before Python looks for unused ones: importing PyTorch makes a million that stay, and jobs are many and short."""
@@ -13,10 +13,19 @@ def main() -> int:
     """Run the command line in a process of its own, without the time that Python's memory management takes of it.
 
     Returns:
-        The exit code.
+        The exit code: 0, 1 for an error that is explained, 130 or 143 when SIGINT or SIGTERM ended it.
     """
     gc.set_threshold(COLLECT_AFTER)
-    code = cli.main()
+    try:
+        interrupt.listen()
+        from vicious import cli  # takes a moment, in which a signal may come
+
+        code = cli.main()
+    except KeyboardInterrupt as interruption:
+        interrupt.ignore()
+        print("interrupted: run the same command again to go on", file=sys.stderr)
+        code = interrupt.exit_code(interruption)
+    interrupt.ignore()
     gc.freeze()  # the process ends: nothing is won by looking once more for what is not used
     return code
 

@@ -36,7 +36,7 @@ log = logging.getLogger("vicious")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code: 0, 1 for an error that is explained, 130 when interrupted."""
+    """Run one command; returns the exit code: 0, or 1 for an error that is explained."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s: %(message)s", stream=sys.stderr)
     logging.getLogger("fontTools").setLevel(logging.WARNING)  # matplotlib's PDFs; it tells every table of a font
     arguments = _parser().parse_args(argv)
@@ -55,9 +55,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"error: {error.filename} is missing: run the step that writes it first, or check the path", file=sys.stderr
         )
         return 1
-    except KeyboardInterrupt:
-        print("interrupted: run the same command again to go on", file=sys.stderr)
-        return 130
     return 0
 
 

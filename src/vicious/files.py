@@ -1,17 +1,20 @@
 """Writing files so that a final name never holds half a file."""
 
 import errno
+import fcntl
+import glob
 import hashlib
 import json
 import os
 import re
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vicious.errors import StorageError
+from vicious.interrupt import held_back
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,9 +72,10 @@ def _refusal(error: BaseException) -> str | None:
 
 @contextmanager
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield a temporary name beside ``path``; on success it becomes ``path``, on any error it is removed.
+    """Yield a temporary name beside ``path``; on success it becomes ``path``, on any error or signal it is removed.
 
-    The temporary name keeps the suffix of ``path``, since some writers choose their format by it.
+    The temporary name keeps the suffix of ``path``, since some writers choose their format by it. While it is written it is
+    locked. What a killed process left of ``path`` is not, and so goes with the next write.
 
     Raises:
         StorageError: the disk is full, read-only, or may not be written.
@@ -79,19 +83,44 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     target = Path(path)
     with storage_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{target.stem}.", suffix=f".part{target.suffix}", dir=target.parent)
-        os.close(handle)
-        temporary = Path(name)
+        _remove_left(target)
+        handle, temporary = -1, target
         try:
+            with held_back():
+                handle, temporary = _locked_temporary(target)
             yield temporary
             with temporary.open("rb+") as file:
                 os.fsync(file.fileno())
-            temporary.chmod(0o666 & ~_umask())
-            temporary.replace(target)
-            for noted in _NOTING:
-                noted.add(target)
+            with held_back():
+                temporary.chmod(0o666 & ~_umask())
+                temporary.replace(target)
+                for noted in _NOTING:
+                    noted.add(target)
         finally:
-            temporary.unlink(missing_ok=True)
+            if handle >= 0:
+                with held_back():
+                    temporary.unlink(missing_ok=True)
+                    os.close(handle)
+
+
+def _locked_temporary(target: Path) -> tuple[int, Path]:
+    """A new file beside ``target``, open and locked by this process."""
+    while True:
+        handle, name = tempfile.mkstemp(prefix=f".{target.stem}.", suffix=f".part{target.suffix}", dir=target.parent)
+        with suppress(OSError):  # a file system without locks: then nobody removes it either
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        if os.fstat(handle).st_nlink:
+            return handle, Path(name)
+        os.close(handle)  # another process took it for left behind before it was locked
+
+
+def _remove_left(target: Path) -> None:
+    """Remove temporary files of ``target`` whose process is dead, that is, whose lock can be taken."""
+    pattern = f".{glob.escape(target.stem)}.{'?' * 8}.part{glob.escape(target.suffix)}"
+    for left in target.parent.glob(pattern):
+        with suppress(OSError), left.open("rb+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            left.unlink()
 
 
 def _umask() -> int:

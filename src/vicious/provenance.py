@@ -48,7 +48,7 @@ CODE = {
     "check-complete": ("vicious.metrics.summary", "vicious.defense.collect"),
 }
 """The modules that make a command's results, with all that they import; a table's or figure's is the one of its name."""
-_ONLY_REPORTING = ("__init__.py", "errors.py", "progress.py", "provenance.py")
+_ONLY_REPORTING = ("__init__.py", "errors.py", "interrupt.py", "progress.py", "provenance.py")
 
 
 @cache
@@ -56,7 +56,7 @@ def code_hash(*modules: str) -> str:
     """Hash of the source of ``modules`` and of all of this package's modules that they import, directly or not.
 
     It changes when code that makes a result changes, and not when a file is merely touched, nor when only the version,
-    an error's text or the progress display does: that must not train a study's models again.
+    an error's text, the progress display or the handling of signals does: that must not train a study's models again.
     """
     found: set[Path] = set()
     waiting = [_module_file(module) for module in modules]

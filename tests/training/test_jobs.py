@@ -48,11 +48,11 @@ def test_a_resumed_run_ends_like_an_uninterrupted_one(prepared, tmp_path, monkey
     train_epoch = loop._train_epoch
     trained = []
 
-    def killed(objective, optimisers, data, schedule, number, *rest):
+    def killed(run, objective, data, schedule, number, *rest):
         trained.append(number)
         if number == epoch and len(trained) == epoch + 1:
             raise KeyboardInterrupt
-        return train_epoch(objective, optimisers, data, schedule, number, *rest)
+        return train_epoch(run, objective, data, schedule, number, *rest)
 
     monkeypatch.setattr(loop, "_train_epoch", killed)
     with pytest.raises(KeyboardInterrupt):

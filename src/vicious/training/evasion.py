@@ -20,10 +20,13 @@ them apart also tells images of one class apart, and the penalty would keep the 
 """
 
 from collections.abc import Callable
+from typing import Protocol
 
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from vicious.training.loop import below
 
 SIDE = 8
 """Images are averaged to this side: a linear decoder finds little that is finer, and it hardly changes distances."""
@@ -37,6 +40,19 @@ ROWS_PER_ATTRIBUTE = 4
 """The same where labels are attributes, for each of these."""
 SMALLEST = 4
 """Rows that a group must have to count: the correction for bias needs so many."""
+
+
+class Penalty(Protocol):
+    """A penalty of one epoch, with what it remembers of earlier batches."""
+
+    def __call__(self, logits: Tensor, labels: Tensor, images: Tensor) -> Tensor:
+        """A scalar with a gradient. Shapes: logits (N, K), labels (N,) or (N, K), images (N, C, H, W)."""
+
+    def carried(self) -> dict[str, Tensor]:
+        """What it remembers, by name; later batches replace these tensors and never change them."""
+
+    def restore(self, carried: dict[str, Tensor]) -> None:
+        """Remember that, on the device of the batches to come."""
 
 
 class Decodability:
@@ -91,6 +107,18 @@ class Decodability:
             squares, products = squares + MEMORY * self._sums[0], products + MEMORY * self._sums[1]
         self._sums, self._rows = (squares, products), MEMORY * self._rows + len(features)
 
+    def carried(self) -> dict[str, Tensor]:
+        """Moments and their weight; nothing before the first batch."""
+        if self._sums is None:
+            return {}
+        rows = torch.tensor(self._rows, dtype=torch.float64)
+        return {"squares": self._sums[0], "products": self._sums[1], "rows": rows}
+
+    def restore(self, carried: dict[str, Tensor]) -> None:
+        """Go on from such moments."""
+        if carried:
+            self._sums, self._rows = (carried["squares"], carried["products"]), carried["rows"].item()
+
 
 class DistanceCorrelation:
     """The bias-corrected squared distance correlation of logits and images within classes; its memory begins anew with each object.
@@ -130,6 +158,15 @@ class DistanceCorrelation:
         place[order] = torch.arange(len(order), device=order.device) - torch.searchsorted(ordered, ordered)
         kept = (place < most).nonzero().flatten()[:REMEMBERED]
         self._recent = tuple(each[kept].detach() for each in rows)
+
+    def carried(self) -> dict[str, Tensor]:
+        """The remembered rows; nothing before the first batch."""
+        return {str(index): each for index, each in enumerate(self._recent or ())}
+
+    def restore(self, carried: dict[str, Tensor]) -> None:
+        """Go on with such rows."""
+        if carried:
+            self._recent = tuple(carried[str(index)] for index in range(len(carried)))
 
 
 def _correlation(logits: Tensor, labels: Tensor, pixels: Tensor, group: Tensor) -> Tensor:
@@ -186,15 +223,26 @@ class Both:
     """The sum of both penalties."""
 
     def __init__(self) -> None:
-        self._parts = Decodability(), DistanceCorrelation()
+        self._parts: tuple[Penalty, Penalty] = Decodability(), DistanceCorrelation()
 
     def __call__(self, logits: Tensor, labels: Tensor, images: Tensor) -> Tensor:
         """A scalar of at most 2 with a gradient, from what each of the two takes."""
         one, other = (part(logits, labels, images) for part in self._parts)
         return one + other
 
+    def carried(self) -> dict[str, Tensor]:
+        """What the two remember."""
+        return {
+            f"{index}/{key}": each for index, part in enumerate(self._parts) for key, each in part.carried().items()
+        }
 
-PENALTIES: dict[str, Callable[[], Callable[[Tensor, Tensor, Tensor], Tensor]]] = {
+    def restore(self, carried: dict[str, Tensor]) -> None:
+        """Give it back to the two."""
+        for index, part in enumerate(self._parts):
+            part.restore(below(carried, f"{index}/"))
+
+
+PENALTIES: dict[str, Callable[[], Penalty]] = {
     "linear_decodability": Decodability,
     "distance_correlation": DistanceCorrelation,
     "both": Both,

@@ -32,7 +32,7 @@ from vicious.models.target import TargetModel
 from vicious.provenance import code_of
 from vicious.randomness import derive_seed
 from vicious.training.evasion import PENALTIES
-from vicious.training.loop import Objective, Row, Schedule, fresh, train
+from vicious.training.loop import Objective, Row, Schedule, below, fresh, train
 from vicious.training.losses import accuracy, classification_loss, positive_weights, reconstruction_loss
 from vicious.training.recipes import RECIPES, STANDARD
 
@@ -117,6 +117,13 @@ def train_vicious(
         noise.manual_seed(derive_seed(schedule.seed, "noise", epoch))
         penalty, strength = PENALTIES[evades](), evasion * (epoch / (schedule.epochs - 1) if schedule.epochs > 1 else 1)
 
+    def carried() -> dict[str, Tensor]:
+        return {"noise": noise.get_state()} | {f"penalty/{key}": each for key, each in penalty.carried().items()}
+
+    def restore(carried: dict[str, Tensor]) -> None:
+        noise.set_state(carried["noise"])
+        penalty.restore({key: each.to(device) for key, each in below(carried, "penalty/").items()})
+
     def steal(logits: Tensor) -> Tensor:
         return attack(readable(transmit(logits, outputs, multilabel, noise), outputs))
 
@@ -140,7 +147,15 @@ def train_vicious(
     role = "vicious" if beta_c > 0 else "autoencoder"
     job = {"role": role, "beta_c": beta_c, "beta_r": beta_r, "outputs": outputs, "as_many_as": as_many_as}
     products = {"target": (out, architecture), "attack": (attack_out, attack_architecture)}
-    objective = Objective({"target": target, "attack": attack}, loss, validate, begin=begin, last=evasion > 0)
+    objective = Objective(
+        {"target": target, "attack": attack},
+        loss,
+        validate,
+        begin=begin,
+        carried=carried,
+        restore=restore,
+        last=evasion > 0,
+    )
     _run(objective, data, schedule, job | {"evasion": evasion, "evades": evades if evasion else ""}, products)
 
 
@@ -190,6 +205,12 @@ def train_attack(
     def begin(epoch: int) -> None:
         noise.manual_seed(derive_seed(schedule.seed, "noise", epoch))
 
+    def carried() -> dict[str, Tensor]:
+        return {"noise": noise.get_state()}
+
+    def restore(carried: dict[str, Tensor]) -> None:
+        noise.set_state(carried["noise"])
+
     def steal(images: Tensor) -> Tensor:
         with torch.no_grad():
             sent = transmit(target(images), outputs, data.info.multilabel, noise)
@@ -202,7 +223,8 @@ def train_attack(
         stolen = steal(images)
         return {"ssim": ssim(stolen, images), "mse": mse(stolen, images)}
 
-    _run(Objective({"attack": attack}, loss, validate, begin=begin), data, schedule, job, products)
+    objective = Objective({"attack": attack}, loss, validate, begin=begin, carried=carried, restore=restore)
+    _run(objective, data, schedule, job, products)
 
 
 def _target_architecture(data: PreparedDataset, depth: int, width: int) -> Architecture:

@@ -1,10 +1,10 @@
-"""The training loop that honest, vicious and attack training share, with resume state after each epoch."""
+"""The training loop that honest, vicious and attack training share, with resume state after each epoch and on a signal."""
 
 import json
 import logging
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from vicious.data.batches import EVALUATION_BATCH, batches
 from vicious.data.prepared import PreparedDataset
 from vicious.errors import TrainingError
 from vicious.files import atomic_path
+from vicious.interrupt import Interrupted, check, held_back
 from vicious.progress import Progress
 from vicious.randomness import derive_seed
 from vicious.training.augment import augment
@@ -57,6 +58,8 @@ class Objective:
         last: the weights of the last epoch are selected, whatever its score.
         begin: called with the index of an epoch before it: what its steps leave behind begins anew, so that a resumed training is
             the same as one that was never interrupted.
+        carried: what a step leaves behind for the next one of its epoch, by name; no later step may change these tensors.
+        restore: takes that back, from the CPU, after ``begin``.
     """
 
     modules: dict[str, nn.Module]
@@ -65,6 +68,8 @@ class Objective:
     augmented: bool = True
     weight_decay: float = 0.0
     begin: Callable[[int], None] = lambda _epoch: None
+    carried: Callable[[], dict[str, Tensor]] = dict
+    restore: Callable[[dict[str, Tensor]], None] = lambda _carried: None
     last: bool = False
 
 
@@ -94,12 +99,15 @@ def train(objective: Objective, data: PreparedDataset, schedule: Schedule, state
     """Train, and select the epoch with the smallest validation score.
 
     Args:
-        state: file with the resume state, written after each epoch, read if it is there, removed by the caller once the
-            results are safe.
+        state: file with the resume state, written after each epoch and when a signal comes, read if it is there, removed by the
+            caller once the results are safe.
         label: for the progress display.
 
     A loss that is no longer finite, or an error of PyTorch's such as too little memory, ends the training and is told in
     the outcome, so that the study goes on with a failed cell. A killed training leaves its resume state instead.
+
+    Raises:
+        Interrupted: a signal came. The running batch was finished and its state saved.
     """
     run = _Run(objective, schedule)
     run.restore(state)
@@ -119,19 +127,23 @@ def _train(
 ) -> None:
     device = next(iter(next(iter(objective.modules.values())).parameters())).device
     count = len(data.labels("train"))
-    with Progress(schedule.epochs * count, label) as progress:
-        if run.curve:
-            progress.advance(len(run.curve) * count, f"resumed after epoch {len(run.curve)}")
-        for epoch in range(len(run.curve), schedule.epochs):
-            objective.begin(epoch)
-            row = _train_epoch(objective, run.optimisers, data, schedule, epoch, device, progress)
-            run.finish_epoch({"epoch": epoch + 1, **row, **evaluate(objective, data, device)})
+    with held_back(), Progress(schedule.epochs * count, label) as progress:
+        if run.curve or run.place.images:
+            progress.advance(len(run.curve) * count + run.place.images, f"resumed in epoch {len(run.curve) + 1}")
+        try:
+            for epoch in range(len(run.curve), schedule.epochs):
+                objective.begin(epoch)
+                row = _train_epoch(run, objective, data, schedule, epoch, device, progress)
+                run.finish_epoch({"epoch": epoch + 1, **row, **evaluate(objective, data, device)})
+                run.save(state)
+        except Interrupted:
             run.save(state)
+            raise
 
 
 def _train_epoch(
+    run: "_Run",
     objective: Objective,
-    optimisers: dict[str, torch.optim.Adam],
     data: PreparedDataset,
     schedule: Schedule,
     epoch: int,
@@ -142,8 +154,11 @@ def _train_epoch(
         module.train()
     order = np.random.default_rng(derive_seed(schedule.seed, "order", epoch)).permutation(len(data.labels("train")))
     generator = Generator().manual_seed(derive_seed(schedule.seed, "augmentation", epoch))
-    sums: Row = {}
-    for images, labels in batches(data, "train", schedule.batch_images, device, order):
+    done, sums = run.place.images, dict(run.place.sums)
+    if done:
+        generator.set_state(run.place.augmentation)
+        objective.restore(run.place.carried)
+    for images, labels in batches(data, "train", schedule.batch_images, device, order[done:]):
         if objective.augmented:
             rows = torch.cat([images, augment(images, generator)])
             loss, terms = objective.loss(rows, labels.repeat(2, *[1] * (labels.ndim - 1)))
@@ -154,14 +169,17 @@ def _train_epoch(
             raise TrainingError(
                 f"the loss is {value} in epoch {epoch + 1} (seed {schedule.seed}): lower scales.<scale>.learning_rate"
             )
-        for optimiser in optimisers.values():
+        for optimiser in run.optimisers.values():
             optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        for optimiser in optimisers.values():
+        for optimiser in run.optimisers.values():
             optimiser.step()
         for name, term in {"loss": value, **terms}.items():
             sums[name] = sums.get(name, 0.0) + term * len(images)
+        done += len(images)
+        run.place = _Place(done, dict(sums), generator.get_state(), objective.carried())
         progress.advance(len(images), f"epoch {epoch + 1}/{schedule.epochs}, loss {value:.4f}")
+        check()
     return {f"train_{name}": total / len(order) for name, total in sums.items()}
 
 
@@ -174,6 +192,7 @@ def evaluate(objective: Objective, data: PreparedDataset, device: torch.device) 
     for images, labels in batches(data, "validation", EVALUATION_BATCH, device):
         for name, values in objective.validate(images, labels).items():
             parts.setdefault(name, []).append(values.double())
+        check()
     means = {name: torch.cat(values).mean().item() for name, values in parts.items()}
     score = selection_score(means.get("accuracy"), means.get("ssim"), means.get("mse"))
     return {f"validation_{name}": mean for name, mean in means.items()} | {"selection": score}
@@ -186,14 +205,28 @@ def _optimiser(module: nn.Module, objective: Objective, schedule: Schedule) -> t
     return torch.optim.Adam(module.parameters(), lr=rate)
 
 
+@dataclass(frozen=True)
+class _Place:
+    """How far the running epoch has come: how many of its images are done, sums over them, and what the next batch takes over.
+
+    It stays the same while the epoch is validated, which is not resumed half-way.
+    """
+
+    images: int = 0
+    sums: Row = field(default_factory=dict)
+    augmentation: Tensor = field(default_factory=lambda: Generator().get_state())
+    carried: dict[str, Tensor] = field(default_factory=dict)
+
+
 class _Run:
-    """What changes while training: optimisers, the curve, the best weights so far. Its file is the resume state."""
+    """What changes while training: optimisers, the curve, the best weights so far, the place. Its file is the resume state."""
 
     def __init__(self, objective: Objective, schedule: Schedule) -> None:
         self.modules, self._last = objective.modules, objective.last
         self.optimisers = {name: _optimiser(module, objective, schedule) for name, module in self.modules.items()}
         self.curve: list[Row] = []
         self.best: dict[str, dict[str, Tensor]] = {}
+        self.place = _Place()
 
     def finish_epoch(self, row: Row) -> None:
         if not math.isfinite(row["selection"]):
@@ -204,39 +237,45 @@ class _Run:
                 for name, module in self.modules.items()
             }
         self.curve.append(row)
+        self.place = _Place()
 
     def save(self, path: Path) -> None:
-        tensors: dict[str, Tensor] = {}
+        tensors = {"place/augmentation": self.place.augmentation}
+        tensors |= {f"place/carried/{key}": value for key, value in self.place.carried.items()}
         for name, module in self.modules.items():
             tensors |= {f"now/{name}/{key}": value for key, value in module.state_dict().items()}
-            tensors |= {f"best/{name}/{key}": value for key, value in self.best[name].items()}
+            tensors |= {f"best/{name}/{key}": value for key, value in self.best.get(name, {}).items()}
             for index, moments in self.optimisers[name].state_dict()["state"].items():
                 tensors |= {f"adam/{name}/{index}/{key}": value for key, value in moments.items()}
         contiguous = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
+        told = {"curve": self.curve, "images": self.place.images, "sums": self.place.sums}
         with atomic_path(path) as temporary:
-            save_file(contiguous, temporary, metadata={"curve": json.dumps(self.curve)})
+            save_file(contiguous, temporary, metadata={key: json.dumps(value) for key, value in told.items()})
 
     def restore(self, path: Path) -> None:
         if not path.is_file():
             return
         try:
             with safe_open(path, framework="pt") as file:
-                curve = json.loads(file.metadata()["curve"])
+                told = {key: json.loads(value) for key, value in file.metadata().items()}
                 tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
         except (SafetensorError, OSError, ValueError, KeyError):
             path.unlink()  # a damaged resume state costs time, never the result
             return
-        self.curve = curve
+        self.curve = told["curve"]
+        carried = below(tensors, "place/carried/")
+        self.place = _Place(told["images"], told["sums"], tensors["place/augmentation"], carried)
         for name, module in self.modules.items():
-            module.load_state_dict(_below(tensors, f"now/{name}/"))
-            self.best[name] = _below(tensors, f"best/{name}/")
+            module.load_state_dict(below(tensors, f"now/{name}/"))
+            self.best[name] = below(tensors, f"best/{name}/")
             moments: dict[int, dict[str, Any]] = {}
-            for key, value in _below(tensors, f"adam/{name}/").items():
+            for key, value in below(tensors, f"adam/{name}/").items():
                 index, moment = key.split("/")
                 moments.setdefault(int(index), {})[moment] = value
             optimiser = self.optimisers[name]
             optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})
 
 
-def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors whose names begin with ``prefix``, without it."""
     return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}

@@ -1,0 +1,144 @@
+"""SIGINT and SIGTERM to real processes of the command line: what they leave, say and return; and signals that are held back."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, write_prepared
+
+from vicious import interrupt
+from vicious.interrupt import Interrupted, exit_code, held_back
+
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
+WORDS = "interrupted: run the same command again to go on"
+CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
+
+
+def start(program, folder):
+    """A Python program in a process of its own, with what it prints."""
+    return subprocess.Popen(
+        [sys.executable, *program],
+        cwd=folder,
+        env=ENVIRONMENT,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+def wait_for(condition, seconds=60.0):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it never came"
+        time.sleep(0.005)
+
+
+WRITING = """
+import sys, time
+from pathlib import Path
+from vicious import __main__, cli, files
+
+def write(_):
+    for number in range(10**9):
+        files.write_text("a.txt", f"{number}\\n" * 20_000)
+        Path("ready").touch()
+
+cli._check_config = write
+sys.argv = ["vicious", "check-config"]
+sys.exit(__main__.main())
+"""
+"""A command that writes one file again and again."""
+
+
+@pytest.mark.parametrize("number", CODES)
+def test_a_signal_while_a_file_is_written_leaves_an_old_or_a_new_one_and_nothing_else(tmp_path, number):
+    chance = random.Random(int(number))
+    for _ in range(4):
+        process = start(["-c", WRITING], tmp_path)
+        wait_for((tmp_path / "ready").exists)
+        time.sleep(chance.random() / 20)
+        process.send_signal(number)
+        process.send_signal(number)  # while it cleans up
+        _, told = process.communicate(timeout=60)
+        assert (process.returncode, told.strip()) == (CODES[number], WORDS)
+        lines = (tmp_path / "a.txt").read_text().splitlines()
+        assert len(lines) == 20_000
+        assert len(set(lines)) == 1
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["a.txt", "ready"]
+        (tmp_path / "ready").unlink()
+
+
+@pytest.mark.parametrize("number", CODES)
+def test_a_command_that_only_starts_ends_as_cleanly(tmp_path, number):
+    process = start(["-m", "vicious", "check-config", str(ROOT / "params.yaml")], tmp_path)
+    wait_for(lambda: listens(process))
+    process.send_signal(number)
+    _, told = process.communicate(timeout=60)
+    assert (process.returncode, told.strip()) == (CODES[number], WORDS)
+
+
+def listens(process):
+    """Whether a process has a handler for SIGTERM, which Python by itself has not."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    caught = int(next(line.split()[1] for line in status.splitlines() if line.startswith("SigCgt")), 16)
+    return bool(caught >> (signal.SIGTERM - 1) & 1)
+
+
+def train(folder, epochs):
+    options = "--depth 10 --width 1 --batch-images 8 --learning-rate 0.002 --seed 0 --provenance out/p.json"
+    outputs = "--outputs noise0.2 --beta-c 1 --beta-r 1 --evasion 0.5 --evades both --out out/target.safetensors"
+    command = ["-m", "vicious", "train-vicious", "--data", "prepared", "--epochs", str(epochs), *options.split()]
+    return start([*command, *outputs.split(), "--attack-out", "out/joint.safetensors"], folder)
+
+
+def trained(folder):
+    return {path.name: path.read_bytes() for path in (folder / "out").iterdir() if path.name != "p.json"}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_training_that_is_ended_goes_on_from_there_to_the_same_bytes(tmp_path, number):
+    folders = tmp_path / "whole", tmp_path / "ended"
+    for folder in folders:
+        write_prepared(folder / "prepared", counts=(160, 16, 16))
+    _, told = train(folders[0], 6).communicate(timeout=120)
+    assert "960/960 images" in told
+    chance, resume = random.Random(int(number)), folders[1] / ".cache/resume"
+    for _ in range(2):
+        process = train(folders[1], 6)
+        wait_for(lambda ended=process: listens(ended))
+        time.sleep(2.0 + 1.5 * chance.random())
+        process.send_signal(number)
+        _, told = process.communicate(timeout=60)
+        if number == signal.SIGTERM and process.returncode:
+            assert process.returncode == 143
+            assert WORDS in told.splitlines()
+            assert not list(tmp_path.rglob("*.part*"))
+    _, told = train(folders[1], 6).communicate(timeout=120)
+    assert trained(folders[1]) == trained(folders[0])
+    assert not list(resume.iterdir())
+    assert not list(tmp_path.rglob("*.part*"))
+
+
+def test_a_signal_that_is_held_back_comes_at_the_end_of_the_outermost_block(monkeypatch):
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(interrupt, "_SIGNALS", interrupt._Signals())
+    interrupt.listen()
+    done = []
+    try:
+        with pytest.raises(Interrupted, match="SIGTERM") as found, held_back():
+            with held_back():
+                signal.raise_signal(signal.SIGTERM)
+                done.append("inner")
+            done.append("outer")
+        signal.raise_signal(signal.SIGTERM)  # it would break the cleaning up
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    assert done == ["inner", "outer"]
+    assert exit_code(found.value) == 143
+    assert exit_code(KeyboardInterrupt()) == 130

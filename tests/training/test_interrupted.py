@@ -1,0 +1,129 @@
+"""A training that a signal interrupts, anywhere and several times, ends with the bytes of one that ran through, and does no batch twice."""
+
+import random
+import signal
+
+import pytest
+import torch
+
+from vicious import interrupt
+from vicious.interrupt import Interrupted
+from vicious.training import jobs, loop
+from vicious.training.evasion import PENALTIES
+from vicious.training.loop import Schedule
+
+CPU = torch.device("cpu")
+SCHEDULE = Schedule(epochs=3, batch_images=8, learning_rate=0.002, seed=0)
+STEPS = 6
+"""Batches of an epoch: 48 images."""
+
+
+@pytest.fixture(autouse=True)
+def _signals_in_a_folder_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(interrupt, "CLEANING", 0.0)
+    torch.set_num_threads(1)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    interrupt.listen()
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def honest(data, out):
+    jobs.train_honest(data, out / "target.safetensors", 10, 1, SCHEDULE, CPU, recipe="plain")
+
+
+def joint(outputs="logits", **options):
+    def run(data, out):
+        files = out / "target.safetensors", out / "joint.safetensors"
+        jobs.train_vicious(data, *files, 10, 1, outputs, 1.0, 1.0, SCHEDULE, CPU, **options)
+
+    return run
+
+
+def posthoc(data, out):
+    files = out / "target.safetensors", out / "posthoc.safetensors"
+    jobs.train_attack(data.folder, *files, 10, 1, "noise0.2", SCHEDULE, CPU)
+
+
+def written(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def signals_at(monkeypatch, moments):
+    """Raise a signal before batches of these numbers, validation's included; returns the splits of all batches asked for."""
+    asked, real = [], loop.batches
+
+    def batches(data, split, *rest):
+        for batch in real(data, split, *rest):
+            asked.append(split)
+            if len(asked) in moments:
+                signal.raise_signal(moments[len(asked)])
+            yield batch
+
+    monkeypatch.setattr(loop, "batches", batches)
+    return asked
+
+
+@pytest.mark.parametrize(
+    ("train", "kind"),
+    [
+        pytest.param(honest, "classes", id="honest"),
+        pytest.param(posthoc, "classes", id="posthoc-noise"),
+        pytest.param(joint("noise0.2"), "classes", id="noise"),
+        pytest.param(joint(), "attributes", id="attributes"),
+        *(
+            pytest.param(joint(evasion=0.5, evades=name), kind, id=f"{name}-{kind}")
+            for name in PENALTIES
+            for kind in ("classes", "attributes")
+        ),
+    ],
+)
+def test_interrupted_at_random_batches_it_ends_the_same(
+    prepared, prepared_attributes, tmp_path, monkeypatch, train, kind, request
+):
+    data = prepared if kind == "classes" else prepared_attributes
+    for name in ("whole", "interrupted"):
+        (tmp_path / name).mkdir()
+        if train is posthoc:
+            jobs.train_honest(data, tmp_path / name / "target.safetensors", 10, 1, Schedule(1, 48, 0.002, 0), CPU)
+    train(data, tmp_path / "whole")
+
+    chance = random.Random(request.node.name)
+    moments = sorted(chance.sample(range(1, SCHEDULE.epochs * (STEPS + 1) + 1), 5))
+    asked = signals_at(
+        monkeypatch, {moment: chance.choice([signal.SIGINT, signal.SIGTERM]) for moment in (*moments, 7)}
+    )
+    interruptions = 0
+    while True:
+        try:
+            train(data, tmp_path / "interrupted")
+            break
+        except Interrupted:
+            interruptions += 1
+            assert [path.suffix for path in jobs.RESUME_FOLDER.iterdir()] == [".safetensors"]
+    assert interruptions == len({*moments, 7})
+    assert asked.count("train") == SCHEDULE.epochs * STEPS, "no batch is trained twice"
+    assert written(tmp_path / "interrupted") == written(tmp_path / "whole")
+    assert not list(jobs.RESUME_FOLDER.iterdir())
+
+
+def test_signals_while_it_is_saved_change_nothing(prepared, tmp_path, monkeypatch):
+    for name in ("whole", "interrupted"):
+        (tmp_path / name).mkdir()
+    joint()(prepared, tmp_path / "whole")
+    save = loop.save_file
+
+    def hurried(*arguments, **options):
+        signal.raise_signal(signal.SIGINT)
+        save(*arguments, **options)
+        signal.raise_signal(signal.SIGTERM)
+
+    signals_at(monkeypatch, {4: signal.SIGTERM})
+    monkeypatch.setattr(loop, "save_file", hurried)
+    with pytest.raises(Interrupted):
+        joint()(prepared, tmp_path / "interrupted")
+    monkeypatch.setattr(loop, "save_file", save)
+    joint()(prepared, tmp_path / "interrupted")
+    assert written(tmp_path / "interrupted") == written(tmp_path / "whole")
