@@ -270,6 +270,12 @@ def _restore(a: Arguments) -> None:
     print(restore(load_params()))
 
 
+def _unlock(a: Arguments) -> None:
+    from vicious.unlock import unlock
+
+    print(unlock(Path.cwd()))
+
+
 def _product(a: Arguments) -> None:
     import importlib
 
@@ -440,6 +446,12 @@ def _parser() -> argparse.ArgumentParser:
         "After `dvc pull`, `dvc checkout` or a copy: verify results, tables and figures of the scale in params.yaml, and if they "
         "are what params.yaml and the code make, have Snakemake take them as made, so that it plans nothing. Takes about 0.3 s "
         "for each job of the study. Run it from the project's root folder."
+    )
+
+    sub = command("unlock", _unlock, "after a killed Snakemake: remove its lock, once nothing of this folder is alive")
+    sub.description = (
+        "Run it in the project's root folder when Snakemake says that the folder is locked. It names the processes and Slurm jobs "
+        "of this folder that are alive, with exit code 1; where there are none it removes the lock."
     )
 
     for name, product in PRODUCTS.items():

@@ -41,5 +41,13 @@ class ProvenanceError(ViciousError):
     """Results are not what their provenance says, or have none."""
 
 
+class StudyRunningError(ViciousError):
+    """A folder is still in use."""
+
+
+class UnlockError(ViciousError):
+    """A folder's lock could not be removed."""
+
+
 class StorageError(ViciousError):
     """The file system refused to take the results (full, read-only, no permission)."""

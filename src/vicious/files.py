@@ -75,7 +75,8 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary name beside ``path``; on success it becomes ``path``, on any error or signal it is removed.
 
     The temporary name keeps the suffix of ``path``, since some writers choose their format by it. While it is written it is
-    locked. What a killed process left of ``path`` is not, and so goes with the next write.
+    locked. What a killed process left of ``path`` is not, and so goes with the next write. Open this very file to write:
+    another that takes its name has no lock.
 
     Raises:
         StorageError: the disk is full, read-only, or may not be written.
@@ -127,6 +128,12 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write ``content``, atomically."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:

@@ -113,17 +113,17 @@ def test_signals_while_it_is_saved_change_nothing(prepared, tmp_path, monkeypatc
     for name in ("whole", "interrupted"):
         (tmp_path / name).mkdir()
     joint()(prepared, tmp_path / "whole")
-    save = loop.save_file
+    save = loop.write_bytes
 
-    def hurried(*arguments, **options):
+    def hurried(path, content):
         signal.raise_signal(signal.SIGINT)
-        save(*arguments, **options)
+        save(path, content)
         signal.raise_signal(signal.SIGTERM)
 
     signals_at(monkeypatch, {4: signal.SIGTERM})
-    monkeypatch.setattr(loop, "save_file", hurried)
+    monkeypatch.setattr(loop, "write_bytes", hurried)
     with pytest.raises(Interrupted):
         joint()(prepared, tmp_path / "interrupted")
-    monkeypatch.setattr(loop, "save_file", save)
+    monkeypatch.setattr(loop, "write_bytes", save)
     joint()(prepared, tmp_path / "interrupted")
     assert written(tmp_path / "interrupted") == written(tmp_path / "whole")

@@ -27,6 +27,12 @@ try:
 except ConfigError as error:
     raise WorkflowError(str(error))
 
+if workflow.is_main_process and any(Path(".snakemake/locks").glob("*")):
+    print(
+        "This folder is locked: another Snakemake works here, or one was killed. `vicious unlock` tells which, and mends it.",
+        file=sys.stderr,
+    )
+
 STUDY = PARAMS.study
 SCALE = PARAMS.scale
 MAIN = study.cells(PARAMS, "main")

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vicious.errors import DataError, MetricError
-from vicious.files import atomic_path
+from vicious.files import write_bytes
 
 Array = NDArray[np.float64]
 Estimator = Literal["truncated", "ridge", "ledoit_wolf"]
@@ -332,12 +332,11 @@ _ARRAYS = (
 
 def save_covariance(covariance: Covariance, path: Path) -> None:
     """Write a covariance as safetensors."""
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     arrays = {name: np.ascontiguousarray(getattr(covariance, name)) for name in _ARRAYS}
     arrays |= {"images": np.array([covariance.images]), "shrinkage": np.array([covariance.shrinkage])}
-    with atomic_path(path) as temporary:
-        save_file(arrays, temporary)
+    write_bytes(path, save(arrays))
 
 
 def load_covariance(path: Path) -> Covariance:

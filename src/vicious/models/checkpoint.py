@@ -9,13 +9,13 @@ from typing import Any, Literal
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import nn
 
 from vicious.data.prepared import PreparedDataset, load_prepared
 from vicious.data.tasks import parse_task
 from vicious.errors import CheckpointError
-from vicious.files import atomic_path, digest, read_json, write_json
+from vicious.files import digest, read_json, write_bytes, write_json
 from vicious.models.attack import AttackModel
 from vicious.models.kinds import parse_outputs
 from vicious.models.target import TargetModel
@@ -62,15 +62,13 @@ def save_model(model: nn.Module, weights: Path, architecture: Architecture, reco
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     content = {"architecture": asdict(architecture), "parameters": count_parameters(model), **record}
     write_json(weights.with_suffix(".json"), content)
-    with atomic_path(weights) as temporary:
-        save_file(state, temporary)
+    write_bytes(weights, save(state))
 
 
 def save_failure(weights: Path, architecture: Architecture, record: dict[str, Any], reason: str) -> None:
     """Write, in place of a model whose training failed, a record with the reason and weights without a tensor."""
     write_json(weights.with_suffix(".json"), {"architecture": asdict(architecture), **record, "failure": reason})
-    with atomic_path(weights) as temporary:
-        save_file({}, temporary)
+    write_bytes(weights, save({}))
 
 
 def failure(weights: Path) -> str | None:

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Generator, Tensor, nn
 
 from vicious.data.batches import EVALUATION_BATCH, batches
 from vicious.data.prepared import PreparedDataset
 from vicious.errors import TrainingError
-from vicious.files import atomic_path
+from vicious.files import write_bytes
 from vicious.interrupt import Interrupted, check, held_back
 from vicious.progress import Progress
 from vicious.randomness import derive_seed
@@ -249,8 +249,7 @@ class _Run:
                 tensors |= {f"adam/{name}/{index}/{key}": value for key, value in moments.items()}
         contiguous = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
         told = {"curve": self.curve, "images": self.place.images, "sums": self.place.sums}
-        with atomic_path(path) as temporary:
-            save_file(contiguous, temporary, metadata={key: json.dumps(value) for key, value in told.items()})
+        write_bytes(path, save(contiguous, metadata={key: json.dumps(value) for key, value in told.items()}))
 
     def restore(self, path: Path) -> None:
         if not path.is_file():

@@ -1,0 +1,130 @@
+"""What counts as alive in a folder, and what does not; then the lock goes."""
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from vicious import cli
+from vicious.errors import StudyRunningError, UnlockError
+from vicious.unlock import LOCKS, processes, slurm_jobs, unlock, works
+
+PYTHON = sys.executable
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("python /a/bin/snakemake --cores 2", True),
+        ("/a/bin/python3.11 -m snakemake --cores 2", True),
+        ("python -X dev -m vicious prepare --out data", True),
+        ("/a/bin/python -P /a/bin/vicious train-honest --out x --seed 0", True),
+        ("snakemake --cores 2", True),
+        ("", False),
+        ("python", False),
+        ("python -m", False),
+        ("python -X dev", False),
+        ("python -c import(snakemake)", False),
+        ("python -m vicious unlock", False),
+        ("python /a/bin/vicious verify results/demo", False),
+        ("python -m pytest tests/test_unlock.py", False),
+        ("python /a/bin/pytest -k snakemake", False),
+        ("vim workflow/rules/vicious", False),
+        ("tail -f snakemake.log", False),
+        ("bash -c snakemake --cores 2", False),
+    ],
+)
+def test_snakemake_and_commands_that_write_count_and_nothing_that_names_them(line, expected):
+    assert works(line.split()) is expected
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Starts a program that does nothing, of a given name, in a folder."""
+    started = []
+
+    def run(name, folder, *arguments):
+        script = tmp_path / "bin" / name
+        script.parent.mkdir(exist_ok=True)
+        script.write_text("import time\nprint('here', flush=True)\ntime.sleep(60)\n")
+        folder.mkdir(exist_ok=True)
+        process = subprocess.Popen([PYTHON, script, *arguments], cwd=folder, stdout=subprocess.PIPE, text=True)
+        started.append(process)
+        assert process.stdout.readline() == "here\n"
+        return process
+
+    yield run
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def test_living_processes_of_the_folder_are_told_and_the_lock_stays(tmp_path, start, monkeypatch, capsys):
+    folder = tmp_path / "a study"
+    study, job = start("snakemake", folder, "--cores", "1"), start("vicious", folder, "prepare", "--out", "x")
+    start("vicious", tmp_path / "another", "prepare", "--out", "x")
+    start("vim", folder, "snakemake")
+    (folder / LOCKS).mkdir(parents=True)
+    (folder / LOCKS / "0.input.lock").touch()
+    (tmp_path / "a link").symlink_to(folder)
+    monkeypatch.chdir(tmp_path / "a link")
+    assert cli.main(["unlock"]) == 1
+    told = capsys.readouterr().err
+    for process, end in ((study, "snakemake --cores 1"), (job, "vicious prepare --out x")):
+        assert [line.endswith(end) for line in told.splitlines() if f"kill {process.pid}: " in line] == [True]
+    assert told.count("kill ") == 2
+    assert (folder / LOCKS / "0.input.lock").exists()
+
+    study.kill()  # a zombie until it is waited for
+    job.kill()
+    time.sleep(0.2)
+    assert list(processes(folder)) == []
+
+
+def test_the_processes_that_started_it_do_not_count(tmp_path):
+    """As where a wrapper of the name starts it: the tests' own process stands for that."""
+    code = "import sys; from pathlib import Path; from vicious.unlock import processes; print(*processes(Path.cwd()))"
+    script = tmp_path / "snakemake"
+    script.write_text(
+        f"import subprocess, sys\nsys.exit(subprocess.run([sys.executable, '-c', {code!r}]).returncode)\n"
+    )
+    told = subprocess.run([PYTHON, script], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert told.stdout == "\n"
+
+
+def test_nothing_locked_is_told(tmp_path):
+    assert "not locked" in unlock(tmp_path)
+    (tmp_path / LOCKS).mkdir(parents=True)
+    assert "not locked" in unlock(tmp_path)
+
+
+@pytest.fixture
+def squeue(tmp_path, monkeypatch):
+    """A Slurm that lists what it is given."""
+
+    def lists(text, code=0):
+        program = tmp_path / "slurm" / "squeue"
+        program.parent.mkdir(exist_ok=True)
+        program.write_text(f"#!/bin/sh\ncat <<'end'\n{text}\nend\necho 'no controller' >&2\nexit {code}\n")
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", os.pathsep.join([str(program.parent), os.environ["PATH"]]))
+
+    return lists
+
+
+def test_slurm_jobs_of_the_folder_count_but_for_the_own(tmp_path, squeue, monkeypatch):
+    folder = tmp_path / "a study"
+    folder.mkdir()
+    squeue(f"17 {folder}\n18 /elsewhere\n19 {folder}")
+    monkeypatch.setenv("SLURM_JOB_ID", "19")
+    assert list(slurm_jobs(folder)) == ["scancel 17: a Slurm job of yours"]
+    with pytest.raises(StudyRunningError, match="scancel 17"):
+        unlock(folder)
+
+
+def test_a_silent_slurm_is_not_taken_for_an_idle_one(tmp_path, squeue):
+    squeue("", code=1)
+    with pytest.raises(UnlockError, match="no controller"):
+        unlock(tmp_path)

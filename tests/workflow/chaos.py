@@ -1,0 +1,257 @@
+"""Kill a running study again and again, each time give the same command once more, and look at what comes of it.
+
+    python tests/workflow/chaos.py --kills 50
+
+Every study must end with the bytes of an undisturbed one, leave nothing behind, and compute nothing again that was complete.
+"""
+
+import argparse
+import base64
+import hashlib
+import itertools
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = Path(sys.executable).parent
+STUDY = "{epochs: 25, defense: {datasets: []}, mitigations: {datasets: []}, tradeoff: {beta_r: []}, autoencoder: []}"
+CHOICE = ("scale=smoke", "datasets=[mnist]", f"scales={{smoke: {STUDY}}}")
+KINDS = ("snakemake", "job", "all")
+"""What is killed: Snakemake alone, so that its jobs are orphans; a job, that is its shell and its program; all at once."""
+LONGEST = 12.0
+"""Seconds from a start to the latest kill."""
+PATIENCE = 120.0
+"""Seconds that anything may take: an orphan to end, a study to go on."""
+
+
+class ChaosError(AssertionError):
+    """A killed study did not end as an undisturbed one."""
+
+
+def copy_project(target: Path) -> Path:
+    """The project's code in a folder of its own."""
+    target.mkdir(parents=True)
+    for name in ("Snakefile", "params.yaml", "workflow", "src", "profiles"):
+        source = ROOT / name
+        ignore = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(source, target / name, ignore=ignore) if source.is_dir() else shutil.copy(source, target / name)
+    return target
+
+
+class Study:
+    """The commands that a user gives in one folder."""
+
+    def __init__(self, folder: Path, targets: tuple[str, ...]) -> None:
+        self.folder, self.log = copy_project(folder), folder / "snakemake.txt"
+        self.command = [str(BIN / "snakemake"), "--cores", "2", "--config", *CHOICE, "--", *targets]
+        path = os.pathsep.join([str(BIN), os.environ["PATH"]])
+        self.environment = {**os.environ, "PATH": path, "PYTHONPATH": str(self.folder / "src")}
+
+    def start(self) -> subprocess.Popen[bytes]:
+        """Snakemake, in the background."""
+        with self.log.open("wb") as log:
+            return subprocess.Popen(
+                self.command, cwd=self.folder, env=self.environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL
+            )
+
+    def told(self) -> str:
+        """What the latest Snakemake printed."""
+        return self.log.read_text(errors="replace")
+
+    def vicious(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """A command of the project."""
+        command = [sys.executable, "-m", "vicious", *arguments]
+        return subprocess.run(
+            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False
+        )
+
+    def unlock(self) -> None:
+        """As a user does whom Snakemake told that the folder is locked: wait as long as a job is alive."""
+        deadline = time.monotonic() + PATIENCE
+        while (result := self.vicious("unlock")).returncode:
+            if "is in use" not in result.stderr or time.monotonic() > deadline:
+                raise ChaosError(f"vicious unlock: {result.stdout}{result.stderr}")
+            time.sleep(0.3)
+
+    def files(self) -> dict[str, Path]:
+        """What must be the same each time, by its path: all but provenance and logs."""
+        found = [path for part in ("data", "results", "paper_figures") for path in (self.folder / part).rglob("*")]
+        records = ("provenance.json", ".lock")
+        return {
+            path.relative_to(self.folder).as_posix(): path
+            for path in sorted(found)
+            if path.is_file()
+            and not path.name.endswith(records)
+            and not (path.suffix == ".json" and "paper_figures" in path.parts)
+        }
+
+    def hashes(self) -> dict[str, str]:
+        """SHA-256 of these."""
+        return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in self.files().items()}
+
+    def recorded(self) -> dict[str, str]:
+        """Outputs that Snakemake recorded, and that are not marked incomplete, with the log of their job."""
+        metadata, incomplete = (self._records(kind) for kind in ("metadata", "incomplete"))
+        return {name: str(record.get("log")) for name, record in metadata.items() if name not in incomplete}
+
+    def _records(self, kind: str) -> dict[str, dict[str, object]]:
+        folder = self.folder / ".snakemake" / kind
+        found = {}
+        for path in (path for path in folder.rglob("*") if path.is_file()):
+            name = "".join(part.removeprefix("@") for part in path.relative_to(folder).parts)
+            try:
+                record = json.loads(path.read_text())
+            except ValueError:
+                record = {}  # Snakemake was killed while it wrote this
+            found[base64.urlsafe_b64decode(name).decode()] = record
+        return found
+
+    def left(self) -> list[str]:
+        """What a study must not leave behind."""
+        kinds = [f".snakemake/{kind}/**/*" for kind in ("locks", "incomplete")]
+        found = {path for pattern in (*kinds, "**/*.part*", ".cache/resume/*") for path in self.folder.glob(pattern)}
+        return sorted(str(path.relative_to(self.folder)) for path in found if path.is_file())
+
+
+def complete(study: Study, jobs: dict[str, set[str]]) -> Iterator[str]:
+    """Outputs of those jobs of which Snakemake recorded every output."""
+    recorded = study.recorded()
+    for outputs in jobs.values():
+        if outputs <= recorded.keys():
+            yield from outputs
+
+
+def identity(path: Path) -> tuple[int, int]:
+    """The same for a file that nobody wrote again."""
+    stat = path.stat()
+    return stat.st_ino, stat.st_mtime_ns
+
+
+def kill(snakemake: psutil.Process, kind: str, chance: random.Random) -> bool:
+    """Kill part of a running study at once; False where there is no such part at the moment."""
+    try:
+        jobs = [[shell, *shell.children(recursive=True)] for shell in snakemake.children()]
+        jobs = [job for job in jobs if len(job) > 1]
+        if kind == "job" and not jobs:
+            return False
+        everything = [snakemake, *itertools.chain.from_iterable(jobs)]
+        victims = {"snakemake": [snakemake], "job": chance.choice(jobs or [[]]), "all": everything}
+        for victim in victims[kind]:
+            victim.kill()
+    except psutil.NoSuchProcess:
+        return False
+    return True
+
+
+def disturbed(
+    study: Study, jobs: dict[str, set[str]], chance: random.Random, kills: int, deadline: float
+) -> Counter[str]:
+    """Build a study under at most so many kills; how many of each kind there were, and what they hit."""
+    happened: Counter[str] = Counter()
+    finished: dict[str, tuple[int, int]] = {}
+    while True:
+        if time.monotonic() > deadline:
+            raise ChaosError(f"out of time after {happened}")
+        process = study.start()
+        wait = chance.uniform(0.1, LONGEST) if sum(happened[kind] for kind in KINDS) < kills else PATIENCE
+        kind = chance.choice(KINDS)
+        try:
+            process.wait(wait)
+        except subprocess.TimeoutExpired:
+            if wait == PATIENCE:
+                process.kill()
+                raise ChaosError(f"it does not end:\n{study.told()}") from None
+            happened[kind] += kill(psutil.Process(process.pid), kind, chance)
+            happened["with a training's state saved"] += any((study.folder / ".cache/resume").glob("*"))
+            process.wait(PATIENCE)
+        for name in complete(study, jobs):
+            now = identity(study.folder / name)
+            if finished.setdefault(name, now) != now:
+                raise ChaosError(f"{name} was complete, and was made again")
+        if process.returncode == 0:
+            happened["outputs complete at some kill"] = len(finished)
+            return happened
+        if "Directory cannot be locked" in study.told():
+            happened["unlocked"] += 1
+            study.unlock()
+
+
+def check(study: Study, expected: dict[str, str]) -> None:
+    """Raise ChaosError where a study is not as an undisturbed one."""
+    found = study.hashes()
+    different = [name for name in sorted({*expected, *found}) if found.get(name) != expected.get(name)]
+    if different:
+        raise ChaosError(f"not as in an undisturbed study: {different}")
+    if left := study.left():
+        raise ChaosError(f"left behind: {left}")
+    process = study.start()
+    if process.wait(PATIENCE) or "Nothing to be done" not in study.told():
+        raise ChaosError(f"the same command does not find all done:\n{study.told()}")
+
+
+def chaos(
+    folder: Path, kills: int, seed: int, targets: tuple[str, ...] = ("all",), limit: float = 3600.0
+) -> Counter[str]:
+    """Studies one after the other, until so many kills have happened; how many of each kind there were.
+
+    Args:
+        folder: to work in; each study gets a folder below it.
+        kills: how many, over all studies.
+        seed: of the kinds and moments of kills.
+        targets: what is built.
+        limit: seconds after which it is given up.
+
+    Raises:
+        ChaosError: a study did not end as it should; its folder is left.
+    """
+    chance, deadline = random.Random(seed), time.monotonic() + limit
+    calm = Study(folder / "undisturbed", targets)
+    start = time.monotonic()
+    if calm.start().wait():
+        raise ChaosError(f"the undisturbed study failed:\n{calm.told()}")
+    print(f"An undisturbed study takes {time.monotonic() - start:.0f} s.", flush=True)
+    jobs: dict[str, set[str]] = {}
+    for name, log in calm.recorded().items():
+        jobs.setdefault(log, set()).add(name)
+    expected, total = calm.hashes(), Counter[str]()
+    check(calm, expected)
+    while (so_far := sum(total[kind] for kind in KINDS)) < kills:
+        total["studies"] += 1
+        study = Study(folder / f"study {total['studies']}", targets)
+        total += disturbed(study, jobs, chance, kills - so_far, deadline)
+        check(study, expected)
+        shutil.rmtree(study.folder)
+        print(", ".join(f"{what}: {count}" for what, count in total.items()), flush=True)
+    return total
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="default: another each time")
+    parser.add_argument("--limit", type=float, default=3600.0, help="seconds after which it is given up")
+    arguments = parser.parse_args()
+    print(f"{arguments.kills} kills, --seed {arguments.seed}", flush=True)
+    folder = Path(tempfile.mkdtemp(prefix="chaos "))
+    try:
+        total = chaos(folder, arguments.kills, arguments.seed, limit=arguments.limit)
+    except ChaosError as error:
+        sys.exit(f"error: {error}\nseed {arguments.seed}; the studies are in {folder}")
+    shutil.rmtree(folder)
+    print(f"{sum(total[kind] for kind in KINDS)} kills, {total['studies']} studies: every one as if undisturbed.")
+
+
+if __name__ == "__main__":
+    main()
