@@ -23,7 +23,9 @@ def main() -> int:
         code = cli.main()
     except KeyboardInterrupt as interruption:
         interrupt.ignore()
-        print("interrupted: run the same command again to go on", file=sys.stderr)
+        from vicious.progress import tell
+
+        tell("interrupted: run the same command again to go on")
         code = interrupt.exit_code(interruption)
     interrupt.ignore()
     gc.freeze()  # the process ends: nothing is won by looking once more for what is not used

@@ -21,6 +21,7 @@ from vicious.files import noted_writes
 from vicious.models.evaded import UNNAMED
 from vicious.models.kinds import Code, parse_outputs, parse_trainable
 from vicious.paths import ARRAYS
+from vicious.progress import tell
 from vicious.report.products import INPUTS, PRODUCTS, SEVERAL
 from vicious.runtime import limit_threads, use_device
 from vicious.study import EXPERIMENTS
@@ -48,12 +49,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         if getattr(arguments, "provenance", None) is not None:
             _write_provenance(arguments, written, time.monotonic() - start, measured)
     except ViciousError as error:
-        print(f"error: {error}", file=sys.stderr)
+        tell(f"error: {error}")
         return 1
     except FileNotFoundError as error:
-        print(
-            f"error: {error.filename} is missing: run the step that writes it first, or check the path", file=sys.stderr
-        )
+        tell(f"error: {error.filename} is missing: run the step that writes it first, or check the path")
         return 1
     return 0
 

@@ -10,6 +10,18 @@ from tqdm import tqdm
 _SECONDS_BETWEEN_LINES = 10.0
 
 
+def tell(line: str) -> None:
+    """Print a line to standard error; where that cannot be written, a log on a full disk say, from then on to standard output.
+
+    So no work ends for the want of a log, and Snakemake's user reads what went wrong.
+    """
+    try:
+        print(line, file=sys.stderr, flush=True)
+    except OSError:
+        sys.stderr = sys.stdout
+        print(line, flush=True)
+
+
 class Progress:
     """Counts work in ``unit`` towards ``total``.
 
@@ -61,4 +73,4 @@ class Progress:
             parts.append(f"{(self.total - self.done) / max(rate, 1e-9):.0f} s left")
         if note:
             parts.append(note)
-        print(f"{self.label}: {', '.join(parts)}", file=sys.stderr, flush=True)
+        tell(f"{self.label}: {', '.join(parts)}")

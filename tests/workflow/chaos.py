@@ -25,7 +25,7 @@ import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
-STUDY = "{epochs: 25, defense: {datasets: []}, mitigations: {datasets: []}, tradeoff: {beta_r: []}, autoencoder: []}"
+STUDY = "{epochs: 6, defense: {datasets: []}, mitigations: {datasets: []}, tradeoff: {beta_r: []}, autoencoder: []}"
 CHOICE = ("scale=smoke", "datasets=[mnist]", f"scales={{smoke: {STUDY}}}")
 KINDS = ("snakemake", "job", "all")
 """What is killed: Snakemake alone, so that its jobs are orphans; a job, that is its shell and its program; all at once."""
