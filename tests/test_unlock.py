@@ -104,10 +104,10 @@ def test_nothing_locked_is_told(tmp_path):
 def squeue(tmp_path, monkeypatch):
     """A Slurm that lists what it is given."""
 
-    def lists(text, code=0):
+    def lists(text, code=0, told="no controller"):
         program = tmp_path / "slurm" / "squeue"
         program.parent.mkdir(exist_ok=True)
-        program.write_text(f"#!/bin/sh\ncat <<'end'\n{text}\nend\necho 'no controller' >&2\nexit {code}\n")
+        program.write_text(f"#!/bin/sh\ncat <<'end'\n{text}\nend\necho '{told}' >&2\nexit {code}\n")
         program.chmod(0o755)
         monkeypatch.setenv("PATH", os.pathsep.join([str(program.parent), os.environ["PATH"]]))
 
@@ -128,3 +128,5 @@ def test_a_silent_slurm_is_not_taken_for_an_idle_one(tmp_path, squeue):
     squeue("", code=1)
     with pytest.raises(UnlockError, match="no controller"):
         unlock(tmp_path)
+    squeue("", code=1, told="squeue: fatal: Could not establish a configuration source")
+    assert "not locked" in unlock(tmp_path)

@@ -104,6 +104,13 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
                     os.close(handle)
 
 
+def check_writable(folder: Path, size: int = 64 * 1024) -> None:
+    """Raise StorageError unless so many bytes can be written in a folder, or where it would be made; nothing is left of them."""
+    place = next(place for place in (folder, *folder.absolute().parents) if place.is_dir())
+    with storage_errors(folder), tempfile.TemporaryFile(dir=place) as file:
+        file.write(bytes(size))
+
+
 def _locked_temporary(target: Path) -> tuple[int, Path]:
     """A new file beside ``target``, open and locked by this process."""
     while True:

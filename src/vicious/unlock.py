@@ -17,6 +17,8 @@ import psutil
 from vicious.errors import StudyRunningError, UnlockError
 
 LOCKS = Path(".snakemake/locks")
+NO_CLUSTER = "Could not establish a configuration source"
+"""What Slurm's commands say where they are installed and belong to no cluster."""
 
 
 def unlock(folder: Path) -> str:
@@ -77,7 +79,11 @@ def _program(words: Sequence[str]) -> tuple[str, Sequence[str]]:
 
 
 def slurm_jobs(folder: Path) -> Iterator[str]:
-    """This user's Slurm jobs whose work directory is ``folder``, in words, but for the one this runs in; none without Slurm."""
+    """This user's Slurm jobs whose work directory is ``folder``, in words, but for the one this runs in; none without Slurm.
+
+    Raises:
+        UnlockError: Slurm does not answer.
+    """
     if shutil.which("squeue") is None:
         return
     listed = subprocess.run(
@@ -86,6 +92,8 @@ def slurm_jobs(folder: Path) -> Iterator[str]:
         text=True,
         check=False,
     )
+    if NO_CLUSTER in listed.stderr:
+        return
     if listed.returncode:
         raise UnlockError(
             f"Slurm does not tell which jobs are alive ({listed.stderr.strip()}): try again, or, once you know that none of "

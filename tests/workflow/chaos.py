@@ -29,8 +29,6 @@ STUDY = "{epochs: 6, defense: {datasets: []}, mitigations: {datasets: []}, trade
 CHOICE = ("scale=smoke", "datasets=[mnist]", f"scales={{smoke: {STUDY}}}")
 KINDS = ("snakemake", "job", "all")
 """What is killed: Snakemake alone, so that its jobs are orphans; a job, that is its shell and its program; all at once."""
-LONGEST = 12.0
-"""Seconds from a start to the latest kill."""
 PATIENCE = 120.0
 """Seconds that anything may take: an orphan to end, a study to go on."""
 
@@ -125,16 +123,19 @@ class Study:
 
 
 def complete(study: Study, jobs: dict[str, set[str]]) -> Iterator[str]:
-    """Outputs of those jobs of which Snakemake recorded every output."""
+    """Outputs of those jobs of which Snakemake recorded every output; of failed jobs, too, but it removed what these wrote."""
     recorded = study.recorded()
     for outputs in jobs.values():
-        if outputs <= recorded.keys():
+        if outputs <= recorded.keys() and all((study.folder / name).exists() for name in outputs):
             yield from outputs
 
 
 def identity(path: Path) -> tuple[int, int]:
-    """The same for a file that nobody wrote again."""
-    stat = path.stat()
+    """The same for a file that nobody wrote again; zeros where there is none."""
+    try:
+        stat = path.stat()
+    except FileNotFoundError:
+        return 0, 0
     return stat.st_ino, stat.st_mtime_ns
 
 
@@ -155,7 +156,7 @@ def kill(snakemake: psutil.Process, kind: str, chance: random.Random) -> bool:
 
 
 def disturbed(
-    study: Study, jobs: dict[str, set[str]], chance: random.Random, kills: int, deadline: float
+    study: Study, jobs: dict[str, set[str]], chance: random.Random, kills: int, longest: float, deadline: float
 ) -> Counter[str]:
     """Build a study under at most so many kills; how many of each kind there were, and what they hit."""
     happened: Counter[str] = Counter()
@@ -164,7 +165,7 @@ def disturbed(
         if time.monotonic() > deadline:
             raise ChaosError(f"out of time after {happened}")
         process = study.start()
-        wait = chance.uniform(0.1, LONGEST) if sum(happened[kind] for kind in KINDS) < kills else PATIENCE
+        wait = chance.uniform(0.1, longest) if sum(happened[kind] for kind in KINDS) < kills else PATIENCE
         kind = chance.choice(KINDS)
         try:
             process.wait(wait)
@@ -175,10 +176,10 @@ def disturbed(
             happened[kind] += kill(psutil.Process(process.pid), kind, chance)
             happened["with a training's state saved"] += any((study.folder / ".cache/resume").glob("*"))
             process.wait(PATIENCE)
-        for name in complete(study, jobs):
-            now = identity(study.folder / name)
-            if finished.setdefault(name, now) != now:
+        for name, before in finished.items():
+            if identity(study.folder / name) != before:
                 raise ChaosError(f"{name} was complete, and was made again")
+        finished |= {name: identity(study.folder / name) for name in complete(study, jobs)}
         if process.returncode == 0:
             happened["outputs complete at some kill"] = len(finished)
             return happened
@@ -201,7 +202,12 @@ def check(study: Study, expected: dict[str, str]) -> None:
 
 
 def chaos(
-    folder: Path, kills: int, seed: int, targets: tuple[str, ...] = ("all",), limit: float = 3600.0
+    folder: Path,
+    kills: int,
+    seed: int,
+    targets: tuple[str, ...] = ("all",),
+    longest: float = 12.0,
+    limit: float = 3600.0,
 ) -> Counter[str]:
     """Studies one after the other, until so many kills have happened; how many of each kind there were.
 
@@ -210,6 +216,7 @@ def chaos(
         kills: how many, over all studies.
         seed: of the kinds and moments of kills.
         targets: what is built.
+        longest: seconds from a start to the latest kill.
         limit: seconds after which it is given up.
 
     Raises:
@@ -229,7 +236,7 @@ def chaos(
     while (so_far := sum(total[kind] for kind in KINDS)) < kills:
         total["studies"] += 1
         study = Study(folder / f"study {total['studies']}", targets)
-        total += disturbed(study, jobs, chance, kills - so_far, deadline)
+        total += disturbed(study, jobs, chance, kills - so_far, longest, deadline)
         check(study, expected)
         shutil.rmtree(study.folder)
         print(", ".join(f"{what}: {count}" for what, count in total.items()), flush=True)

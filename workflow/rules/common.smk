@@ -19,19 +19,14 @@ from vicious import inputs, paths, study
 from vicious.config import check_params, from_command_line
 from vicious.data.catalog import CATALOG
 from vicious.data.tasks import parse_task
-from vicious.errors import ConfigError
+from vicious.errors import ConfigError, StorageError
+from vicious.files import check_writable
 from vicious.provenance import code_of
 
 try:
     PARAMS = check_params(from_command_line(config))
 except ConfigError as error:
     raise WorkflowError(str(error))
-
-if workflow.is_main_process and any(Path(".snakemake/locks").glob("*")):
-    print(
-        "This folder is locked: another Snakemake works here, or one was killed. `vicious unlock` tells which, and mends it.",
-        file=sys.stderr,
-    )
 
 STUDY = PARAMS.study
 SCALE = PARAMS.scale
@@ -52,6 +47,18 @@ ASSESSMENT = str(paths.assessment_folder(SCALE, "{task}", "{model}", "{seed}"))
 LOGS = f"logs/{SCALE}"
 FIGURES = str(paths.figures(SCALE))
 ARRAYS = [f"{PREPARED}/{name}" for name in ("dataset.json", *paths.ARRAYS)]
+
+if workflow.is_main_process:
+    if any(Path(".snakemake/locks").glob("*")):
+        print(
+            "This folder is locked: another Snakemake works here, or one was killed. `vicious unlock` tells which, and mends it.",
+            file=sys.stderr,
+        )
+    try:  # where Snakemake itself writes, and says less when it cannot
+        check_writable(Path(".snakemake"))
+        check_writable(Path(LOGS))
+    except StorageError as error:
+        raise WorkflowError(str(error))
 
 
 def any_of(names):

@@ -1,0 +1,177 @@
+"""A study that is killed, locked, or has no place to write: what is told, and that the same command then ends with the same bytes."""
+
+import os
+import random
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+from chaos import Study, chaos
+
+from vicious.unlock import LOCKS
+
+HONEST = "results/smoke/models/mnist/honest/seed0/target.safetensors"
+
+
+@pytest.mark.slow
+def test_a_study_that_is_killed_now_and_then_ends_as_an_undisturbed_one(tmp_path):
+    seed = random.randrange(10**6)
+    print(f"seed {seed}")
+    total = chaos(tmp_path, 5, seed, ("models",), longest=7.0, limit=600)
+    assert total["snakemake"] + total["job"] + total["all"] == 5
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """Files of a study of one model, by path, with their hashes; and its folder."""
+    study = Study(tmp_path_factory.mktemp("undisturbed") / "a study", (HONEST,))
+    assert study.start().wait() == 0, study.told()
+    return study.folder, study.hashes()
+
+
+@pytest.fixture
+def study(undisturbed, tmp_path):
+    """A study whose data are prepared, and whose model is not yet trained."""
+    prepared = Study(tmp_path / "a study", (HONEST,))
+    for part in ("data", ".snakemake"):
+        shutil.copytree(undisturbed[0] / part, prepared.folder / part)
+    return prepared
+
+
+@contextmanager
+def mounted(place: Path, *options: str) -> Iterator[None]:
+    """Something mounted on a folder that is made if need be; skips where that needs another user."""
+    place.mkdir(parents=True, exist_ok=True)
+    may = shutil.which("mount") and os.geteuid() == 0
+    if not may or subprocess.run(["mount", *options, place], capture_output=True, check=False).returncode:
+        pytest.skip("mounting a file system needs root")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", place], check=True)
+
+
+def full(place: Path, free: int = 0):
+    """A disk of 8 MB with so many bytes free, in place of a folder."""
+
+    @contextmanager
+    def disk():
+        with mounted(place, "-t", "tmpfs", "-o", "size=8m", "none"):
+            with (place / "filler").open("wb", buffering=0) as file:
+                try:
+                    while file.write(bytes(65536)):
+                        pass
+                except OSError:
+                    file.truncate(file.tell() - free)
+            yield
+
+    return disk()
+
+
+@contextmanager
+def read_only(place: Path) -> Iterator[None]:
+    with mounted(place, "--bind", str(place)):
+        subprocess.run(["mount", "-o", "remount,bind,ro", place], check=True)
+        yield
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("part", "free", "told"),
+    [
+        ("results", 16_384, "error: cannot write results/smoke/models/mnist/honest/seed0/target.safetensors"),
+        (".cache/resume", 16_384, "error: cannot write .cache/resume/"),
+        ("logs/smoke", 0, "cannot write logs/smoke: the disk is full: free some space"),
+        (".snakemake", 0, "cannot write .snakemake: the disk is full: free some space"),
+    ],
+)
+def test_a_full_disk_is_told_with_its_path_and_costs_nothing_but_time(study, undisturbed, part, free, told):
+    place = study.folder / part
+    if part == ".snakemake":
+        shutil.rmtree(place)
+    with full(place, free):
+        assert study.start().wait() == 1
+        assert told in study.told()
+        assert "the disk is full: free some space" in study.told()
+        assert not [path for path in study.folder.rglob("*.safetensors") if path.parent.name == "seed0"]
+        assert not list(study.folder.rglob("*.part*"))
+        (place / "filler").unlink()
+        assert study.start().wait() == 0, study.told()
+        assert study.hashes() == undisturbed[1]
+        assert study.left() == []
+
+
+@pytest.mark.slow
+def test_a_log_that_cannot_be_written_ends_no_job(study, undisturbed):
+    log = study.folder / "logs/smoke/mnist/honest/seed0"
+    with full(log):
+        assert study.start().wait() == 0, study.told()
+        assert "honest mnist seed 0: 576/576 images" in study.told(), "what the log would say"
+    assert study.hashes() == undisturbed[1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("part", "told"),
+    [
+        ("results", ("results/smoke", "Read-only file system")),
+        ("logs", ("cannot write logs/smoke: the file system is read-only",)),
+        (".cache", ("error: cannot write .cache/resume", "the file system is read-only")),
+        (".", ("cannot write .snakemake: the file system is read-only",)),
+    ],
+)
+def test_a_read_only_folder_is_told_with_its_path(study, undisturbed, part, told):
+    study.log = study.folder.parent / "snakemake.txt"
+    with read_only(study.folder / part):
+        assert study.start().wait() == 1
+        assert all(words in study.told() for words in told), study.told()
+        assert "Traceback" not in study.told()
+    assert not [path for path in study.folder.rglob("*.safetensors") if path.parent.name == "seed0"]
+    assert study.start().wait() == 0, study.told()
+    assert study.hashes() == undisturbed[1]
+    assert study.left() == []
+
+
+def wait_for(condition, seconds=60.0):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it never came"
+        time.sleep(0.02)
+
+
+@pytest.mark.slow
+def test_of_two_at_once_the_second_ends_with_an_error_and_a_killed_one_is_unlocked(study, undisturbed):
+    first = study.start()
+    wait_for(lambda: "Job 0: Train honest" in study.told())
+    second = subprocess.run(study.command, cwd=study.folder, env=study.environment, capture_output=True, text=True)
+    assert second.returncode == 1
+    for words in ("`vicious unlock` tells which", "Directory cannot be locked"):
+        assert words in second.stdout + second.stderr
+    refused = study.vicious("unlock")
+    assert refused.returncode == 1
+    assert f"kill {first.pid}: " in refused.stderr
+
+    (shell,) = psutil.Process(first.pid).children()
+    first.kill()
+    first.wait()
+    orphan = study.vicious("unlock")
+    assert orphan.returncode == 1
+    assert "vicious train-honest" in orphan.stderr
+    wait_for(lambda: not shell.is_running() or shell.status() == psutil.STATUS_ZOMBIE)
+    assert names(study.folder / LOCKS)
+    done = study.vicious("unlock")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "unlocked" in done.stdout
+    assert "not locked" in study.vicious("unlock").stdout
+    assert study.start().wait() == 0, study.told()
+    assert study.hashes() == undisturbed[1]
+    assert study.left() == []
