@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from vicious import study
-from vicious.config import Params, ScaleParams
+from vicious.config import Params
 from vicious.data.catalog import CATALOG
 from vicious.data.splits import SIDE
 from vicious.data.tasks import Task
@@ -25,6 +25,7 @@ from vicious.metrics.estimators import CUTOFFS, RIDGES, SHARES
 from vicious.models.attack import AttackModel
 from vicious.models.checkpoint import count_parameters
 from vicious.models.target import TargetModel
+from vicious.resources import images, task_images
 from vicious.training.recipes import RECIPES, STANDARD
 
 COPIES = 2
@@ -216,22 +217,6 @@ def _dataset(
         disk=disk,
         memory=memory,
     )
-
-
-def images(own: ScaleParams, dataset: str) -> dict[str, int]:
-    """Images of each split: the scale's cap, or the official number."""
-    caps = {"train": own.train, "validation": own.validation, "test": own.test}
-    official = dict(zip(caps, CATALOG[dataset].sizes, strict=True))
-    return {split: official[split] if cap is None else min(cap, official[split]) for split, cap in caps.items()}
-
-
-def task_images(params: Params, task: Task, n: dict[str, int]) -> dict[str, int]:
-    """Images of each split that a task uses: with some classes, as many as the smallest count has."""
-    if task.classes is None:
-        return n
-    counts = {str(dataset): numbers for dataset, numbers in params.study.class_counts.counts.items()}
-    share = min(counts[task.dataset]) / CATALOG[task.dataset].classes
-    return {split: max(1, round(share * count)) for split, count in n.items()}
 
 
 def training_flops(

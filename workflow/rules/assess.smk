@@ -19,7 +19,7 @@ rule assess_risk:
         f"{LOGS}/{{task}}/{{model}}/seed{{seed}}/assess_risk-{{attack}}.log",
     threads: PARAMS.runtime.threads
     resources:
-        gpu=GPUS,
+        **takes(assessment, GPUS),
     params:
         data=subpath(input[0], parent=True),
         out=subpath(output.summary, parent=True),
@@ -46,6 +46,9 @@ rule summarize:
         provenance=f"{SUMMARIES}/{{experiment}}.provenance.json",
     log:
         f"{LOGS}/summarize-{{experiment}}.log",
+    threads: 1
+    resources:
+        **LIGHT,
     params:
         code=code_of("summarize"),
     message:
@@ -79,6 +82,9 @@ rule compare:
         provenance=f"{SUMMARIES}/{{experiment}}_comparisons.provenance.json",
     log:
         f"{LOGS}/compare-{{experiment}}.log",
+    threads: 1
+    resources:
+        **LIGHT,
     params:
         code=code_of("compare"),
     message:
@@ -98,6 +104,9 @@ rule agree:
         provenance=f"{SUMMARIES}/estimators.provenance.json",
     log:
         f"{LOGS}/agree.log",
+    threads: 1
+    resources:
+        **LIGHT,
     params:
         code=code_of("agree"),
     message:
@@ -117,6 +126,9 @@ rule per_class:
         provenance=f"{SUMMARIES}/per_class.provenance.json",
     log:
         f"{LOGS}/per_class.log",
+    threads: 1
+    resources:
+        **LIGHT,
     params:
         code=code_of("per-class"),
     message:
@@ -134,6 +146,10 @@ rule check_complete:
         COMPLETE,
     log:
         f"{LOGS}/check_complete-{{experiment}}.log",
+    localrule: True
+    threads: 1
+    resources:
+        **LIGHT,
     params:
         scores=lambda wildcards, input: (
             f"--scores {input.scores}" if "scores" in input.keys() else ""

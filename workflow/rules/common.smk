@@ -15,7 +15,7 @@ os.environ.update(
 
 from snakemake.exceptions import WorkflowError
 
-from vicious import inputs, paths, study
+from vicious import inputs, paths, resources as needs, study
 from vicious.config import check_params, from_command_line
 from vicious.data.catalog import CATALOG
 from vicious.data.tasks import parse_task
@@ -74,6 +74,47 @@ wildcard_constraints:
     attack=any_of(cell.attack for cell in CELLS),
     experiment="|".join(study.EXPERIMENTS),
     seed=r"\d+",
+
+
+def takes(need, gpu=0):
+    """Resources of a job: ``need`` tells those of a first attempt from the wildcards, and each further one gets as much again."""
+    return {
+        "mem_mb": lambda wildcards, attempt: attempt * need(wildcards).mem_mb,
+        "runtime": lambda wildcards, attempt: attempt * need(wildcards).runtime,
+        "gpu": gpu,
+    }
+
+
+LIGHT = takes(lambda wildcards: needs.LIGHT)
+"""Resources of a job that reads and writes tables."""
+
+
+def training(wildcards):
+    """What a training needs."""
+    recipe = MODEL_OF[wildcards.model].recipe
+    return needs.training(needs.work(PARAMS, wildcards.task, recipe))
+
+
+def assessment(wildcards):
+    """What an assessment needs."""
+    return needs.assessment(needs.work(PARAMS, wildcards.task))
+
+
+def detection(wildcards):
+    """What the judgement of a model needs."""
+    recipe, defense = MODEL_OF[wildcards.model].recipe, STUDY.defense
+    draws = defense.draws * len(defense.user_images)
+    return needs.detection(needs.work(PARAMS, wildcards.task, recipe), draws)
+
+
+def preparation(wildcards):
+    """What preparing a dataset needs."""
+    return needs.preparation(wildcards.dataset)
+
+
+def factorisation(wildcards):
+    """What factorising a dataset's covariance needs."""
+    return needs.factorisation(needs.work(PARAMS, wildcards.dataset))
 
 
 def arrays(wildcards):

@@ -7,6 +7,10 @@ rule fetch:
         provenance=SOURCE.replace("source.json", "fetch.provenance.json"),
     log:
         f"{LOGS}/{{dataset}}/fetch.log",
+    localrule: True
+    threads: 1
+    resources:
+        **LIGHT,
     params:
         source=STUDY.source,
         root=str(paths.raw_root(SCALE, STUDY.source, PARAMS.data.root)),
@@ -27,6 +31,9 @@ rule prepare:
         provenance=f"{PREPARED}/prepare.provenance.json",
     log:
         f"{LOGS}/{{dataset}}/prepare.log",
+    threads: 1
+    resources:
+        **takes(preparation),
     params:
         out=subpath(output[0], parent=True),
         train=limit("train"),
@@ -49,6 +56,9 @@ rule fit_covariance:
         provenance=f"{PREPARED}/covariance.provenance.json",
     log:
         f"{LOGS}/{{dataset}}/fit_covariance.log",
+    threads: 1
+    resources:
+        **takes(factorisation),
     params:
         data=subpath(input[0], parent=True),
         code=code_of("fit-covariance"),

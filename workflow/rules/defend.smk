@@ -13,7 +13,7 @@ rule evaluate_defense:
         f"{LOGS}/{{task}}/{{model}}/seed{{seed}}/evaluate_defense.log",
     threads: PARAMS.runtime.threads
     resources:
-        gpu=GPUS,
+        **takes(detection, GPUS),
     params:
         data=subpath(input[0], parent=True),
         hide=hide_option,
@@ -41,6 +41,9 @@ rule summarize_defense:
         provenance=f"{SUMMARIES}/detection.provenance.json",
     log:
         f"{LOGS}/summarize_defense.log",
+    threads: 1
+    resources:
+        **LIGHT,
     params:
         code=code_of("summarize-defense"),
     message:

@@ -12,6 +12,9 @@ for product in BUILT:
             provenance=f"{FIGURES}/{product}.json",
         log:
             f"{LOGS}/{product}.log",
+        threads: 1
+        resources:
+            **LIGHT,
         params:
             command=product,
             out=subpath(output[0], parent=True),

@@ -15,7 +15,7 @@ rule train_honest:
         model="honest(-.+)?",
     threads: PARAMS.runtime.threads
     resources:
-        gpu=GPUS,
+        **takes(training, GPUS),
     params:
         data=subpath(input[0], parent=True),
         task=task_options,
@@ -53,7 +53,7 @@ rule train_vicious:
         model="(vicious|autoencoder)-.+",
     threads: PARAMS.runtime.threads
     resources:
-        gpu=GPUS,
+        **takes(training, GPUS),
     params:
         data=subpath(input[0], parent=True),
         task=task_options,
@@ -93,7 +93,7 @@ rule train_attack:
         f"{LOGS}/{{task}}/{{model}}/seed{{seed}}/train_attack-{{outputs}}.log",
     threads: PARAMS.runtime.threads
     resources:
-        gpu=GPUS,
+        **takes(training, GPUS),
     params:
         data=subpath(input[0], parent=True),
         depth=cell("depth"),

@@ -4,9 +4,13 @@ A detector that calls an honest model vicious because it is deeper, or was train
 changes one thing of the study's own training.
 """
 
-from dataclasses import dataclass
+from __future__ import annotations
 
-from vicious.training.loop import Schedule
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # planning a study reads recipes, and must not wait for PyTorch
+    from vicious.training.loop import Schedule
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,7 @@ class Recipe:
 
     def schedule(self, schedule: Schedule) -> Schedule:
         """The schedule in place of the study's own."""
-        return Schedule(schedule.epochs * self.longer, schedule.batch_images, schedule.learning_rate, schedule.seed)
+        return replace(schedule, epochs=schedule.epochs * self.longer)
 
 
 STANDARD = Recipe()
