@@ -17,6 +17,8 @@ rule assess_risk:
         provenance=f"{ASSESSMENT}/risk-{{attack}}.provenance.json",
     log:
         f"{LOGS}/{{task}}/{{model}}/seed{{seed}}/assess_risk-{{attack}}.log",
+    group:
+        "assess_{task}"
     threads: PARAMS.runtime.threads
     resources:
         **takes(assessment, GPUS),
@@ -46,6 +48,8 @@ rule summarize:
         provenance=f"{SUMMARIES}/{{experiment}}.provenance.json",
     log:
         f"{LOGS}/summarize-{{experiment}}.log",
+    group:
+        lambda wildcards: f"report_{wildcards.experiment}"
     threads: 1
     resources:
         **LIGHT,
@@ -82,6 +86,8 @@ rule compare:
         provenance=f"{SUMMARIES}/{{experiment}}_comparisons.provenance.json",
     log:
         f"{LOGS}/compare-{{experiment}}.log",
+    group:
+        lambda wildcards: f"report_{wildcards.experiment}"
     threads: 1
     resources:
         **LIGHT,
@@ -104,6 +110,8 @@ rule agree:
         provenance=f"{SUMMARIES}/estimators.provenance.json",
     log:
         f"{LOGS}/agree.log",
+    group:
+        "report_main"
     threads: 1
     resources:
         **LIGHT,
@@ -126,6 +134,8 @@ rule per_class:
         provenance=f"{SUMMARIES}/per_class.provenance.json",
     log:
         f"{LOGS}/per_class.log",
+    group:
+        "report_main"
     threads: 1
     resources:
         **LIGHT,

@@ -31,6 +31,8 @@ rule prepare:
         provenance=f"{PREPARED}/prepare.provenance.json",
     log:
         f"{LOGS}/{{dataset}}/prepare.log",
+    group:
+        "data"
     threads: 1
     resources:
         **takes(preparation),
@@ -56,6 +58,8 @@ rule fit_covariance:
         provenance=f"{PREPARED}/covariance.provenance.json",
     log:
         f"{LOGS}/{{dataset}}/fit_covariance.log",
+    group:
+        "data"
     threads: 1
     resources:
         **takes(factorisation),

@@ -41,6 +41,8 @@ rule summarize_defense:
         provenance=f"{SUMMARIES}/detection.provenance.json",
     log:
         f"{LOGS}/summarize_defense.log",
+    group:
+        "report_defense"
     threads: 1
     resources:
         **LIGHT,

@@ -12,6 +12,8 @@ for product in BUILT:
             provenance=f"{FIGURES}/{product}.json",
         log:
             f"{LOGS}/{product}.log",
+        group:
+            f"report_{PRODUCTS[product].experiment}"
         threads: 1
         resources:
             **LIGHT,

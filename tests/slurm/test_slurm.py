@@ -1,0 +1,158 @@
+"""The pipeline through profiles/slurm, on a cluster of one node: the same bytes, whatever is cancelled or killed on the way.
+
+It installs Slurm, writes below /etc/slurm and needs root, so it runs only where ``VICIOUS_SLURM_TEST`` is set: see tests/slurm/run.
+"""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from one_node import PARTITIONS, NoClusterError, cluster, install
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = Path(sys.executable).parent
+TARGETS = [f"results/smoke/assessments/mnist/vicious-logits-beta{beta}/seed0/risk-joint.json" for beta in (1, 2)]
+STUDY = ("scale=smoke", "datasets=[mnist]", "scales={smoke: {beta_r: [1.0, 2.0]}}")
+HERE = (
+    # no accounting here, and no time to wait: a site needs neither of these
+    *("--slurm-status-command", "squeue"),
+    *("--slurm-init-seconds-before-status-checks", "8"),
+)
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif("VICIOUS_SLURM_TEST" not in os.environ, reason="starts a Slurm cluster: run tests/slurm/run"),
+]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def slurm(tmp_path_factory):
+    try:
+        install()
+        with cluster(tmp_path_factory.mktemp("slurm")):
+            yield
+    except NoClusterError as error:
+        pytest.skip(f"no cluster: {error}")
+
+
+@pytest.fixture
+def project(tmp_path):
+    return copy_project(tmp_path / "a study")
+
+
+def copy_project(folder):
+    """A copy of the project, with the profile filled in as a site would."""
+    folder.mkdir()
+    for name in ("Snakefile", "params.yaml"):
+        shutil.copy(ROOT / name, folder)
+    for name in ("workflow", "src", "profiles"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    profile = folder / "profiles/slurm/config.yaml"
+    text = profile.read_text(encoding="utf-8")
+    for variable, value in zip(("partition", "gpu_partition"), PARTITIONS, strict=True):
+        text, found = re.subn(rf'^  {variable}: ""', f'  {variable}: "{value}"', text, flags=re.MULTILINE)
+        assert found == 1, variable
+    profile.write_text(text, encoding="utf-8")
+    return folder
+
+
+def start(folder, *arguments, study=STUDY):
+    """Snakemake in a folder, in the background; its output lies in log.txt."""
+    path = os.pathsep.join([str(BIN), os.environ["PATH"]])
+    python = os.pathsep.join([str(folder / "src"), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "PYTHONPATH": python, "PATH": path}
+    command = [BIN / "snakemake", *arguments, "--config", *study, "--", *TARGETS]
+    with (folder / "log.txt").open("w") as log:
+        return subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, env=environment)
+
+
+def submit(folder, *arguments, **options):
+    return start(folder, "--profile", "profiles/slurm", *HERE, *arguments, **options)
+
+
+def jobs(**wanted):
+    """What Slurm knows of jobs, newest first: those whose values match all patterns."""
+    shown = subprocess.run(["scontrol", "show", "job", "-o"], capture_output=True, text=True, check=True).stdout
+    every = [dict(re.findall(r"(\w+)=(\S+)", line)) for line in shown.splitlines() if line.startswith("JobId=")]
+    found = [job for job in every if all(re.search(pattern, job.get(key, "")) for key, pattern in wanted.items())]
+    return sorted(found, key=lambda job: -int(job["JobId"]))
+
+
+def await_jobs(process, folder, **wanted):
+    """The jobs that match, once there are any, while Snakemake is alive."""
+    end = time.monotonic() + 120
+    while not (found := jobs(**wanted)):
+        waiting = process.poll() is None and time.monotonic() < end
+        assert waiting, f"no job {wanted}:\n{told(folder)}"
+        time.sleep(0.2)
+    return found
+
+
+def told(folder):
+    return (folder / "log.txt").read_text()[-3000:]
+
+
+def results(folder):
+    """What must be the same each time, by name: all but provenance."""
+    files = (file for part in ("data/prepared", "results") for file in (folder / part).rglob("*") if file.is_file())
+    return {str(file.relative_to(folder)): file.read_bytes() for file in files if "provenance" not in file.name}
+
+
+def test_a_study_through_slurm_survives_a_cancelled_job_and_a_killed_snakemake(project, tmp_path):
+    local = copy_project(tmp_path / "local")
+    reference = start(local, "--cores", "1")
+    first = submit(project)
+    training = r"train_vicious.*beta1_0"
+    (cancelled,) = await_jobs(first, project, Comment=training, JobState="RUNNING")
+    assert cancelled["Partition"] == PARTITIONS[1]
+    assert jobs(Comment="rule_data")[0]["Partition"] == PARTITIONS[0]
+    subprocess.run(["scancel", cancelled["JobId"]], check=True)
+
+    again = await_jobs(first, project, Comment=training, JobState="RUNNING")[0]
+    assert again["JobId"] != cancelled["JobId"], "Snakemake tries again by itself,"
+    assert megabytes(again) == 2 * megabytes(cancelled), "with more memory"
+    assert minutes(again) == 2 * minutes(cancelled), "and time"
+
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    run = re.search(r"SLURM run ID: (\S+)", (project / "log.txt").read_text())[1]
+    left = subprocess.run(["squeue", "--noheader", f"--name={run}"], capture_output=True, text=True, check=True).stdout
+    assert again["JobId"] in left, "the job of a killed Snakemake lives on, and is found by the name of the run"
+    subprocess.run(["scancel", f"--name={run}"], check=True)
+    start(project, "--unlock").wait()
+
+    second = submit(project)
+    assert second.wait(300) == 0, told(project)
+    assert jobs(Comment="rule_assess_mnist")[0]["NumCPUs"] == "2", "both assessments share one job"
+    assert reference.wait(300) == 0, told(local)
+    found, expected = results(project), results(local)
+    assert found.keys() == expected.keys()
+    assert [name for name in expected if found[name] != expected[name]] == []
+
+    assert start(project, "-n").wait() == 0
+    assert "Nothing to be done" in told(project), "a local Snakemake agrees with what Slurm's jobs left"
+
+    gpu = submit(
+        project, "--forcerun", "assess_risk", "--rerun-triggers", "mtime", study=(*STUDY, "runtime={device: cuda}")
+    )
+    (asked,) = await_jobs(gpu, project, Comment="rule_assess", TresPerJob="gpu")
+    gpu.kill()  # the GPU is pretended
+    gpu.wait()
+    assert asked["TresPerJob"] == "gres:gpu:1", "assessments that share a job share one GPU,"
+    assert asked["NumCPUs"] == "1", "one after the other"
+    assert asked["Partition"] == PARTITIONS[1]
+
+
+def megabytes(job):
+    return int(re.search(r"mem=(\d+)M", job["TRES"])[1])
+
+
+def minutes(job):
+    hours, minutes, _ = job["TimeLimit"].split(":")
+    return 60 * int(hours) + int(minutes)

@@ -1,0 +1,120 @@
+"""Profiles for clusters: what every rule asks for, what is submitted, and that it changes no result. Slurm itself: tests/slurm."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from vicious.study import EXPERIMENTS
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = Path(sys.executable).parent
+STUDY = ("scale=smoke", "datasets=[mnist]", "scales={smoke: {beta_r: [1.0, 2.0], autoencoder: []}}")
+TARGETS = ("table1", "table8", "figure11")
+PROFILES = ("slurm", "generic")
+RULES = sorted((ROOT / "workflow/rules").glob("*.smk"))
+
+
+def snakemake(folder, *arguments, targets=TARGETS):
+    path = os.pathsep.join([str(BIN), os.environ["PATH"]])
+    python = os.pathsep.join([str(folder / "src"), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "PYTHONPATH": python, "PATH": path}
+    command = [BIN / "snakemake", *arguments, "--config", *STUDY, "--", *targets]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600, env=environment)
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A copy of the project in a folder with a space."""
+    folder = tmp_path / "a study"
+    folder.mkdir()
+    for name in ("Snakefile", "params.yaml"):
+        shutil.copy(ROOT / name, folder)
+    for name in ("workflow", "src", "profiles"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
+
+
+def profile(name):
+    import yte
+
+    with (ROOT / "profiles" / name / "config.yaml").open(encoding="utf-8") as file:
+        return yte.process_yaml(file, require_use_yte=True)
+
+
+@pytest.mark.parametrize("file", RULES, ids=lambda file: file.name)
+def test_every_rule_with_a_command_states_threads_and_resources(file):
+    rules = re.split(r"^ *(?:rule \w+|rule):\n", file.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+    for rule in (one for one in rules if "shell:" in one):
+        assert re.search(r"^ +threads: \S+\n +resources:\n +\*\*(takes\(.+\)|LIGHT),\n", rule, re.MULTILINE), rule
+
+
+def test_memory_is_given_in_one_unit():
+    text = "".join(file.read_text(encoding="utf-8") for file in [*RULES, *(ROOT / "profiles").glob("*/config.yaml")])
+    assert set(re.findall(r"\bmem(?:_\w+)?(?=\"?[:=}])", text)) == {"mem_mb"} | {"mem"}  # mem= is PBS's own
+    assert text.count("mem=") == 1
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_a_profile_groups_the_reports_of_every_experiment(name):
+    assert set(profile(name)["group-components"]) == {"assess_{task}", *(f"report_{name}" for name in EXPERIMENTS)}
+
+
+def test_slurms_profile_sends_exactly_the_rules_that_may_use_a_gpu_to_its_partition():
+    text = "".join(file.read_text(encoding="utf-8") for file in RULES)
+    rules = re.split(r"^rule ", text, flags=re.MULTILINE)[1:]
+    assert set(profile("slurm")["set-resources"]) == {rule.split(":")[0] for rule in rules if "GPUS)" in rule}
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_a_profile_is_found_and_joins_the_default_one(name, project):
+    result = snakemake(project, "-n", "--profile", f"profiles/{name}")
+    assert result.returncode == 0, result.stderr
+    assert f"Using profiles profiles/{name} and workflow specific profile profiles/default" in result.stderr
+    assert not set(profile(name)) & set(profile("default")), "the default profile would override it"
+
+
+SUBMIT = """#!/usr/bin/env bash
+# Notes what is asked for, and runs the script in the background; the first training is refused once.
+set -euo pipefail
+echo "$1 $2 $3 $4 $(grep -o '"rule": "[a-z_]*"' "$5" | sort -u | tr -d '\\n')" >> asked.txt
+if grep -q '"rule": "train_vicious"' "$5" && [ ! -e refused ]; then touch refused; exit 1; fi
+setsid nohup bash "$5" > /dev/null 2>&1 < /dev/null &
+echo $!
+"""
+
+
+@pytest.mark.slow
+def test_jobs_by_a_submit_command_ask_for_what_they_need_and_give_the_same_bytes(project, tmp_path):
+    local = Path(shutil.copytree(project, tmp_path / "local"))
+    (project / "submit").write_text(SUBMIT, encoding="utf-8")
+    (project / "submit").chmod(0o755)
+    asking = "./submit {threads} {resources.mem_mb} {resources.runtime} {resources.gpu}"
+    done = snakemake(project, "--profile", "profiles/generic", "--cluster-generic-submit-cmd", asking)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert snakemake(local, "--cores", "2").returncode == 0
+
+    asked = [line.split(" ", 4) for line in (project / "asked.txt").read_text().splitlines()]
+    assert all(int(memory) > 1000 and int(minutes) >= 15 and gpu == "0" for _, memory, minutes, gpu, _ in asked)
+    refused, other, *_ = sorted(int(line[1]) for line in asked if "train_vicious" in line[4])
+    assert refused == other, "two models of one size"
+    assert max(int(line[1]) for line in asked if "train_vicious" in line[4]) == 2 * refused, "one was tried again"
+    assert len(asked) == 8, asked
+
+    found, expected = (
+        {str(file.relative_to(folder)): file.read_bytes() for file in files(folder)} for folder in (project, local)
+    )
+    assert found.keys() == expected.keys()
+    assert [name for name in expected if found[name] != expected[name]] == []
+
+
+def files(folder):
+    """What must be the same each time: all but provenance, a report's own included."""
+    every = [file for part in ("results", "paper_figures") for file in (folder / part).rglob("*") if file.is_file()]
+    records = {file for file in every if file.suffix == ".json" and "seconds" in json.loads(file.read_text())}
+    return [file for file in every if file not in records]
