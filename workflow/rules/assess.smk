@@ -69,6 +69,11 @@ rule write_metrics:
         provenance=METRICS.replace(".json", ".provenance.json"),
     log:
         f"{LOGS}/write_metrics.log",
+    group:
+        "report_main"
+    threads: 1
+    resources:
+        **LIGHT,
     params:
         code=code_of("write-metrics"),
     message:
