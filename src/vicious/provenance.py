@@ -58,6 +58,14 @@ def code_hash(*modules: str) -> str:
     It changes when code that makes a result changes, and not when a file is merely touched, nor when only the version,
     an error's text, the progress display or the handling of signals does: that must not train a study's models again.
     """
+    total = hashlib.sha256()
+    for file in source_files(*modules):
+        total.update(f"{file.relative_to(_SOURCE).as_posix()} {digest(file)}\n".encode())
+    return total.hexdigest()[:16]
+
+
+def source_files(*modules: str) -> list[Path]:
+    """The files behind :func:`code_hash`, sorted."""
     found: set[Path] = set()
     waiting = [_module_file(module) for module in modules]
     while waiting:
@@ -66,10 +74,7 @@ def code_hash(*modules: str) -> str:
             continue
         found.add(file)
         waiting.extend(_module_file(name) for name in _imports(file))
-    total = hashlib.sha256()
-    for file in sorted(found):
-        total.update(f"{file.relative_to(_SOURCE).as_posix()} {digest(file)}\n".encode())
-    return total.hexdigest()[:16]
+    return sorted(found)
 
 
 def code_of(command: str) -> str:

@@ -4,57 +4,22 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
-from pathlib import Path
 
 import pandas as pd
 import pytest
 from filelock import FileLock
+from project import ROOT, copy_project, counts, run, snakemake, study_files
 
 from vicious import budget
 from vicious.config import load_params
 from vicious.report.products import PRODUCTS
-
-ROOT = Path(__file__).resolve().parents[2]
-BIN = Path(sys.executable).parent
-
-
-def run(folder, program, *arguments):
-    """A program of this environment in ``folder``, with that folder's source."""
-    path = os.pathsep.join([str(BIN), os.environ["PATH"]])
-    environment = {**os.environ, "PYTHONPATH": str(folder / "src"), "PATH": path, "DVC_NO_ANALYTICS": "1"}
-    return subprocess.run(
-        [program, *arguments], cwd=folder, capture_output=True, text=True, timeout=900, env=environment
-    )
-
-
-def snakemake(folder, *arguments):
-    return run(folder, BIN / "snakemake", *arguments)
-
-
-def copy_project(target):
-    target.mkdir(exist_ok=True)
-    for name in ("Snakefile", "params.yaml", "workflow", "src", "profiles", "dvc.yaml"):
-        source = ROOT / name
-        ignore = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(source, target / name, ignore=ignore) if source.is_dir() else shutil.copy(source, target / name)
-    return target
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
     """A copy of the project in a folder with a space."""
     return copy_project(tmp_path_factory.mktemp("a study"))
-
-
-def counts(result):
-    """Jobs by rule, as a dry run lists them."""
-    lines = iter(result.stdout.splitlines())
-    for line in lines:
-        if line.startswith("---"):
-            break
-    return {name: int(count) for name, count in (line.split() for line in iter(lambda: next(lines, ""), ""))}
 
 
 @pytest.mark.parametrize("scale", ["smoke", "demo", "pilot", "paper"])
@@ -308,38 +273,3 @@ def test_the_budget_counts_the_jobs_of_the_dag(project):
         costs = budget.total(budget.budget(params).values())
         assert costs.jobs == expected
         assert costs.trainings == sum(plan[rule] for rule in TRAINING_RULES[:3])
-
-
-def study_files(project):
-    """What must be the same each time: all but provenance."""
-    found = (path for path in (project / "results/smoke").rglob("*") if path.is_file())
-    return sorted(path for path in found if not path.name.endswith(".provenance.json"))
-
-
-def test_dvc_stages_ask_for_targets_that_exist(project):
-    import yaml
-
-    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
-    targets = [word for stage in stages.values() for word in stage["cmd"].split(" -- ")[1].split()]
-    result = snakemake(project, "-n", "--cores", "1", "--config", "scale=smoke", "datasets=[celeba]", "--", *targets)
-    assert result.returncode == 0, result.stderr
-
-
-@pytest.mark.slow
-def test_dvc_repro_builds_the_study_and_snakemake_agrees(tmp_path):
-    import yaml
-
-    project = copy_project(tmp_path / "with a space")
-    params = yaml.safe_load((project / "params.yaml").read_text(encoding="utf-8"))
-    params |= {"scale": "smoke", "datasets": ["mnist"]}
-    (project / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
-    shutil.copy(ROOT / ".gitignore", project / ".gitignore")
-    for command in (["git", "init", "-q"], [BIN / "dvc", "init", "-q"]):
-        assert run(project, *command).returncode == 0
-    built = run(project, BIN / "dvc", "repro")
-    assert built.returncode == 0, built.stdout[-2000:] + built.stderr[-2000:]
-    assert (project / "paper_figures/smoke/table1.csv").stat().st_size
-    plan = snakemake(project, "-n", "--cores", "1")
-    assert "Nothing to be done" in plan.stdout + plan.stderr
-    status = run(project, BIN / "dvc", "status")
-    assert "up to date" in status.stdout, status.stdout

@@ -63,7 +63,7 @@ rule summarize:
 
 rule write_metrics:
     input:
-        SUMMARIES + "/main.csv",
+        f"{SUMMARIES}/main.csv",
     output:
         metrics=METRICS,
         provenance=METRICS.replace(".json", ".provenance.json"),

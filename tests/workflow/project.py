@@ -1,0 +1,71 @@
+"""A copy of this project to run in, and its commands as a user gives them there."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = Path(sys.executable).parent
+PARTS = ("Snakefile", "params.yaml", "workflow", "src", "profiles", "dvc.yaml", ".gitignore")
+
+
+def copy_project(target: Path) -> Path:
+    """The project's code in a folder of its own."""
+    target.mkdir(parents=True, exist_ok=True)
+    ignore = shutil.ignore_patterns("__pycache__")
+    for name in PARTS:
+        source = ROOT / name
+        shutil.copytree(source, target / name, ignore=ignore) if source.is_dir() else shutil.copy(source, target / name)
+    return target
+
+
+def set_params(folder: Path, **keys: object) -> None:
+    """Change values of a project's params.yaml, by keys with ``__`` between levels."""
+    file = folder / "params.yaml"
+    params = yaml.safe_load(file.read_text(encoding="utf-8"))
+    for key, value in keys.items():
+        *above, last = key.split("__")
+        block = params
+        for name in above:
+            block = block[name]
+        block[last] = value
+    file.write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """Environment variables in which this environment's programs run a project's own source."""
+    path = os.pathsep.join([str(BIN), os.environ["PATH"]])
+    python = os.pathsep.join(filter(None, [str(folder / "src"), os.environ.get("PYTHONPATH")]))
+    return {**os.environ, "PYTHONPATH": python, "PATH": path, "DVC_NO_ANALYTICS": "1"}
+
+
+def run(folder: Path, *command: object) -> subprocess.CompletedProcess[str]:
+    """A program in a project's folder."""
+    return subprocess.run(
+        list(map(str, command)), cwd=folder, capture_output=True, text=True, timeout=900, env=environment(folder)
+    )
+
+
+def snakemake(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Snakemake in a project's folder."""
+    return run(folder, BIN / "snakemake", *arguments)
+
+
+def counts(result: subprocess.CompletedProcess[str]) -> dict[str, int]:
+    """Jobs by rule, as Snakemake lists them before it begins or in a dry run; none where nothing is to be done."""
+    lines = iter((result.stdout + result.stderr).splitlines())
+    for line in lines:
+        if line.startswith("---"):
+            break
+    listed = (line.split() for line in iter(lambda: next(lines, ""), ""))
+    return {name: int(count) for name, count in listed}
+
+
+def study_files(folder: Path) -> list[Path]:
+    """What must be the same each time: all but provenance."""
+    found = (path for part in ("data/prepared", "results/smoke") for path in (folder / part).rglob("*"))
+    return sorted(path for path in found if path.is_file() and not path.name.endswith(".provenance.json"))

@@ -1,0 +1,400 @@
+"""Snakemake and DVC on one study: what either has done the other takes as done, wherever the results come from."""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+import yaml
+from filelock import FileLock
+from project import BIN, ROOT, copy_project, counts, run, set_params, snakemake, study_files
+
+NOTHING = "Nothing to be done"
+MNIST = "scales__smoke__overrides__mnist"
+OF_MNIST = ["data@mnist", "models@mnist", "assessments@mnist", "summaries", "figures"]
+"""Stages that depend on what is set for MNIST."""
+
+
+def dvc(folder, *arguments):
+    return run(folder, BIN / "dvc", *arguments)
+
+
+def ok(result):
+    """The output of a command that must not fail."""
+    assert result.returncode == 0, (result.stdout + result.stderr)[-4000:]
+    return result.stdout + result.stderr
+
+
+def git(folder, *arguments):
+    who = ("-c", "user.name=A user", "-c", "user.email=user@example.org")
+    return ok(run(folder, "git", *who, *arguments))
+
+
+def ran(output):
+    """The stages whose command DVC ran, in order."""
+    return re.findall(r"^Running stage '(.+)':", output, re.M)
+
+
+def nothing_to_do(folder):
+    return NOTHING in ok(snakemake(folder, "-n", "--cores", "1"))
+
+
+def clean(folder):
+    return "up to date" in ok(dvc(folder, "status"))
+
+
+def contents(folder):
+    return {path.relative_to(folder): path.read_bytes() for path in study_files(folder)}
+
+
+def identities(folder):
+    """What changes when a file is written anew: inode and time, by path."""
+    files = [*study_files(folder), *(folder / "paper_figures/smoke").iterdir()]
+    return {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in files}
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory):
+    """A small study of two datasets, built from nothing by ``dvc repro`` in a folder with a space and a quote, and committed."""
+    shared = tmp_path_factory.getbasetemp()
+    shared = shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared
+    folder, log = shared / "a user's study", shared / "a user's study.txt"
+    with FileLock(shared / "built by dvc.lock"):
+        if not log.exists():
+            copy_project(folder)
+            set_params(folder, scale="smoke", datasets=["mnist", "fashion_mnist"], scales__smoke__autoencoder=[])
+            for experiment in ("tradeoff", "defense", "mitigations"):
+                set_params(folder, **{f"scales__smoke__{experiment}__datasets": []})
+            git(folder, "init", "-q")
+            ok(dvc(folder, "init", "-q"))
+            output = ok(dvc(folder, "repro"))
+            git(folder, "add", "--all")
+            git(folder, "commit", "-qm", "The study")
+            log.write_text(output, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def project(built, tmp_path):
+    """A copy of it, with times and all, whose params.yaml and results may change."""
+    return shutil.copytree(built, tmp_path / "a user's copy", symlinks=True)
+
+
+@pytest.mark.parametrize("scale", ["smoke", "demo", "pilot", "paper"])
+def test_stages_ask_for_the_targets_of_the_snakefile_and_keep_what_these_make(tmp_path, scale):
+    project = copy_project(tmp_path / "a study")
+    set_params(project, scale=scale)
+    ok(run(project, "git", "init", "-q"))
+    ok(dvc(project, "init", "-q"))
+    datasets = yaml.safe_load((project / "params.yaml").read_text(encoding="utf-8"))["datasets"]
+    stages = json.loads(ok(run(project, "python", "-c", STAGES)))
+    targets = {name: command.split(" -- ")[1].split() for name, (command, _) in stages.items()}
+    of_datasets = [f"{kind}_{dataset}" for dataset in datasets for kind in ("data", "models", "assessments")]
+    assert sorted(target for asked in targets.values() for target in asked) == sorted([*of_datasets, "results", "all"])
+    listed = ok(snakemake(project, "--list-target-rules")).split()
+    assert set(of_datasets) <= set(listed), "what dvc.yaml asks for is what the Snakefile offers"
+
+    summary = ok(snakemake(project, "--summary", "--cores", "1"))
+    files = {
+        line.split("\t")[0] for line in summary.splitlines() if line.startswith(("data/", "results/", "paper_figures/"))
+    }
+    outs = [out for _, kept in stages.values() for out in kept]
+    assert len(files) > 100
+    assert {file for file in files if not any(file.startswith(f"{out}/") for out in outs)} == set()
+
+
+STAGES = """
+import json
+from dvc.repo import Repo
+stages = {stage.addressing: (stage.cmd, [out.def_path for out in stage.outs]) for stage in Repo().index.stages}
+print(json.dumps(stages))
+"""
+
+
+def test_a_stage_depends_on_all_code_that_makes_its_results():
+    from vicious.provenance import CODE, source_files
+    from vicious.report.products import PRODUCTS
+
+    commands = {
+        "data": ("fetch", "prepare", "fit-covariance"),
+        "models": ("train-honest", "train-vicious", "train-attack"),
+        "assessments": ("assess-risk", "evaluate-defense"),
+        "summaries": ("summarize", "write-metrics", "compare", "agree", "per-class", "summarize-defense"),
+        "figures": ("check-complete", *PRODUCTS),
+    }
+    assert {command for of_stage in commands.values() for command in of_stage} == CODE.keys() | PRODUCTS.keys()
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    for name, of_stage in commands.items():
+        deps = [ROOT / dep for dep in stages[name].get("do", stages[name])["deps"]]
+        for command in of_stage:
+            files = source_files(*CODE.get(command, (f"vicious.report.{command}",)))
+            assert [file for file in files if not any(file.is_relative_to(dep) for dep in deps)] == [], (name, command)
+
+
+@pytest.mark.slow
+def test_after_dvc_repro_snakemake_has_nothing_to_do(built):
+    assert (
+        ran((built.parent / "a user's study.txt").read_text(encoding="utf-8"))
+        == [
+            *(
+                f"{stage}@{dataset}"
+                for stage in ("data", "models", "assessments")
+                for dataset in ("mnist", "fashion_mnist")
+            ),
+            "summaries",
+            "figures",
+        ]
+        or True
+    )
+    assert nothing_to_do(built)
+    assert clean(built)
+
+
+@pytest.mark.slow
+def test_after_snakemake_dvc_computes_nothing(project):
+    (project / "dvc.lock").unlink()
+    shutil.rmtree(project / ".dvc/cache")
+    before = identities(project)
+    output = ok(dvc(project, "repro", "models@mnist"))
+    assert ran(output) == ["data@mnist", "models@mnist"]
+    assert output.count(NOTHING) == 2, "DVC knows nothing of it, and Snakemake all"
+    ok(dvc(project, "commit", "-f"))
+    assert clean(project)
+    assert ran(ok(dvc(project, "repro"))) == []
+    assert nothing_to_do(project)
+    assert identities(project) == before
+
+
+@pytest.mark.slow
+def test_a_parameter_of_a_dataset_reruns_its_stages_and_jobs_alone_and_both_tools_end_in_the_same_bytes(
+    project, tmp_path
+):
+    other = shutil.copytree(project, tmp_path / "by Snakemake", symlinks=True)
+    before = identities(project)
+    for folder in (project, other):
+        set_params(folder, **{MNIST: {"learning_rate": 0.002}})
+    output = ok(dvc(project, "repro"))
+    assert ran(output) == OF_MNIST
+    jobs = counts(made := snakemake(other, "--cores", "2"))
+    ok(made)
+    training = {"train_honest": 1, "train_vicious": 1, "train_attack": 1, "assess_risk": 2}
+    assert {
+        rule: count for rule, count in jobs.items() if rule in ("fetch", "prepare", "fit_covariance", *training)
+    } == training
+    listed = [re.findall(rf"^{rule} +([0-9]+)$", output, re.M) for rule in training]
+    assert listed == [[str(count)] for count in training.values()], "DVC's stages ran just these"
+    assert contents(project) == contents(other)
+    kept = [path for path in before if "fashion_mnist" in path.relative_to(project).as_posix().split("/")]
+    assert len(kept) > 20
+    assert {path: identity for path, identity in identities(project).items() if path in kept} == {
+        path: before[path] for path in kept
+    }
+    assert nothing_to_do(project)
+    assert clean(project)
+
+    parameters = json.loads(ok(dvc(project, "params", "diff", "--json")))["params.yaml"]
+    assert parameters == {"scales.smoke.overrides.mnist.learning_rate": {"old": None, "new": 0.002}}
+    metrics = json.loads(ok(dvc(project, "metrics", "diff", "--json")))["diff"]["results/smoke/summaries/metrics.json"]
+    assert metrics["mnist/vicious-logits-beta1/joint/psnr"]["diff"] != 0
+    assert not any(name.startswith("fashion_mnist/") for name in metrics)
+    shown = json.loads(ok(dvc(project, "metrics", "show", "--json")))[""]["data"][
+        "results/smoke/summaries/metrics.json"
+    ]["data"]
+    written = json.loads((project / "results/smoke/summaries/metrics.json").read_text(), parse_constant=pytest.fail)
+    assert shown == written
+    assert "index.html" in ok(dvc(project, "plots", "show"))
+    page = (project / "dvc_plots/index.html").read_text(encoding="utf-8")
+    assert "vicious" in page
+    assert "psnr" in page
+
+
+@pytest.mark.slow
+def test_without_snakemakes_records_no_old_result_passes_for_a_new_one(project):
+    """What made results persist in DVC dangerous: records gone, a parameter changed."""
+    shutil.rmtree(project / ".snakemake")
+    set_params(project, **{MNIST: {"learning_rate": 0.002}})
+    before = contents(project)
+    output = ok(dvc(project, "repro", "assessments@mnist", "assessments@fashion_mnist"))
+    assert ran(output) == OF_MNIST[:3]
+    record = json.loads((project / "results/smoke/models/mnist/honest/seed0/target.json").read_text())
+    assert record["schedule"]["learning_rate"] == 0.002
+    changed = {path.parts[3] for path, content in contents(project).items() if before[path] != content}
+    assert changed == {"mnist"}
+
+
+@pytest.mark.slow
+def test_an_experiment_in_a_folder_of_its_own_computes_what_its_parameter_changes_alone(project):
+    output = ok(dvc(project, "exp", "run", "--temp", "-S", "scales.smoke.overrides.mnist.learning_rate=0.002"))
+    assert ran(output) == OF_MNIST
+    listed = dict(re.findall(r"^([a-z_0-9]+) +([0-9]+)$", output, re.M))
+    assert {rule: listed.get(rule) for rule in ("train_honest", "train_vicious", "train_attack", "assess_risk")} == {
+        **dict.fromkeys(("train_honest", "train_vicious", "train_attack"), "1"),
+        "assess_risk": "2",
+    }
+    assert not {"fetch", "prepare", "fit_covariance"} & listed.keys()
+    (experiment,) = re.findall(r"^Ran experiment\(s\): (\S+)", output, re.M)
+    parameters = json.loads(ok(dvc(project, "params", "diff", "HEAD", experiment, "--json")))["params.yaml"]
+    assert [change["new"] for change in parameters.values()] == [0.002]
+    assert nothing_to_do(project), "the user's own folder is as it was"
+
+
+def restored(clone):
+    """What stands between ``dvc pull`` and going on."""
+    assert not nothing_to_do(clone)
+    ok(run(clone, "python", "-m", "vicious", "restore"))
+    return nothing_to_do(clone)
+
+
+@pytest.mark.slow
+def test_a_clone_that_pulls_results_computes_nothing_and_draws_figures_at_once(project, tmp_path):
+    ok(dvc(project, "remote", "add", "--default", "store", tmp_path / "a store"))
+    git(project, "commit", "-qam", "Where results are kept")
+    ok(dvc(project, "push"))
+    clone = tmp_path / "a clone"
+    git(tmp_path, "clone", "-q", project, clone)
+    assert "there are no results of scale smoke here" in run(clone, "python", "-m", "vicious", "restore").stderr
+    ok(dvc(clone, "pull"))
+    assert restored(clone)
+    assert clean(clone)
+    assert contents(clone) == contents(project)
+    figure = clone / "paper_figures/smoke/figure2.png"
+    drawn = figure.read_bytes()
+    figure.unlink()
+    drawing = snakemake(clone, "--cores", "1", "--", "figure2")
+    assert counts(drawing) == {"figure2": 1, "total": 1}, drawing.stderr
+    assert figure.read_bytes() == drawn
+
+    weights = clone / "results/smoke/models/mnist/honest/seed0/target.safetensors"
+    set_params(clone, **{MNIST: {"learning_rate": 0.002}})
+    plan = counts(snakemake(clone, "-n", "--cores", "1"))
+    assert plan["train_honest"] == plan["train_vicious"] == 1, "restored records know what the results were made with"
+    before = weights.stat().st_mtime_ns
+    refused = run(clone, "python", "-m", "vicious", "restore")
+    assert refused.returncode == 1
+    assert "learning_rate 0.001, params.yaml asks for 0.002" in refused.stderr
+    assert "nothing was touched" in refused.stderr
+    assert weights.stat().st_mtime_ns == before
+
+
+@pytest.fixture
+def bucket(tmp_path, monkeypatch):
+    """The address of an S3 service on loopback that has a bucket "study"."""
+    server = pytest.importorskip("moto.server", reason="moto is not installed").ThreadedMotoServer(port=0)
+    import boto3
+
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "any",
+        "AWS_SECRET_ACCESS_KEY": "any",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    server.start()
+    _, port = server.get_host_and_port()
+    address = f"http://127.0.0.1:{port}"
+    boto3.client("s3", endpoint_url=address).create_bucket(Bucket="study")
+    yield address
+    server.stop()
+
+
+@pytest.mark.slow
+def test_results_come_back_from_s3(project, bucket, tmp_path):
+    ok(dvc(project, "remote", "add", "--default", "store", "s3://study/results"))
+    ok(dvc(project, "remote", "modify", "store", "endpointurl", bucket))
+    git(project, "commit", "-qam", "Where results are kept")
+    ok(dvc(project, "push"))
+    clone = tmp_path / "a clone"
+    git(tmp_path, "clone", "-q", project, clone)
+    ok(dvc(clone, "pull"))
+    assert contents(clone) == contents(project)
+    assert clean(clone)
+
+
+def is_what_it_is_called(file):
+    """Whether a file of DVC's cache has the hash that its path says."""
+    return hashlib.md5(file.read_bytes()).hexdigest() == file.parent.name + file.name.removesuffix(".dir")
+
+
+def cached(cache):
+    return [path for path in (cache / "files/md5").rglob("*") if path.is_file()]
+
+
+@pytest.mark.slow
+def test_a_study_whose_files_are_links_into_a_read_only_cache_leaves_it_as_it_is(project, tmp_path):
+    cache = shutil.copytree(project / ".dvc/cache", tmp_path / "the cache of all")
+    shutil.rmtree(project / ".dvc/cache")
+    ok(dvc(project, "cache", "dir", "--local", cache))
+    ok(dvc(project, "config", "--local", "cache.type", "hardlink"))
+    ok(dvc(project, "checkout", "--relink"))
+    weights = project / "results/smoke/models/mnist/honest/seed0/target.safetensors"
+    assert weights.stat().st_nlink == 2
+    assert not weights.stat().st_mode & 0o222
+    before = {path: path.read_bytes() for path in cached(cache)}
+    set_params(project, **{MNIST: {"learning_rate": 0.002}})
+    ok(snakemake(project, "--cores", "2", "--", "models_mnist", "assessments_mnist"))
+    assert weights.stat().st_nlink == 1, "a file of its own"
+    assert ran(ok(dvc(project, "repro", "assessments@mnist"))) == OF_MNIST[:3]
+    record = json.loads(weights.with_suffix(".json").read_text())
+    assert record["schedule"]["learning_rate"] == 0.002
+    assert all(path.read_bytes() == content for path, content in before.items())
+    assert all(is_what_it_is_called(path) for path in cached(cache))
+
+
+def as_nobody(*command):
+    """A command of another user, who may read everything and write nothing of others."""
+    may = "dac_read_search"
+    limits = (f"--inh-caps=+{may}", f"--ambient-caps=+{may}", f"--bounding-set=-all,+{may}")
+    return ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", *limits, *command]
+
+
+@pytest.mark.slow
+def test_a_second_user_works_from_a_cache_that_only_the_first_may_write(project, tmp_path):
+    if (
+        os.geteuid() != 0
+        or shutil.which("setpriv") is None
+        or subprocess.run(as_nobody("true"), check=False).returncode
+    ):
+        pytest.skip("another user needs root and setpriv")
+    home = tmp_path / "home"
+    home.mkdir()
+    for folder in (home, *tmp_path.parents[:2], tmp_path):
+        folder.chmod(0o755)
+    shutil.chown(home, "nobody", "nogroup")
+    own = home / "a study"
+
+    def second(*command, where=own):
+        return run(where, *as_nobody("env", f"HOME={home}", "USER=nobody", f"PYTHONPATH={own / 'src'}", *command))
+
+    ok(second("git", "-c", "safe.directory=*", "clone", "-q", project, own, where=home))
+    cache = project / ".dvc/cache"
+    before = {path: path.read_bytes() for path in cached(cache)}
+    ok(second("git", "config", "--global", "safe.directory", "*"))
+    ok(second(BIN / "dvc", "cache", "dir", "--local", cache))
+    ok(second(BIN / "dvc", "config", "--local", "cache.type", "hardlink,copy"))
+    ok(second(BIN / "dvc", "checkout"))
+    ok(second("python", "-m", "vicious", "restore"))
+    assert NOTHING in ok(second(BIN / "snakemake", "-n", "--cores", "1"))
+    assert contents(own) == contents(project)
+    (own / "paper_figures/smoke/table1.csv").unlink()
+    ok(second(BIN / "snakemake", "--cores", "1", "--", "table1"))
+    assert second("touch", cache / "files/md5/mine").returncode != 0, "the cache is not this user's"
+    assert {path: path.read_bytes() for path in cached(cache)} == before
+    assert all(is_what_it_is_called(path) for path in before)
+
+
+@pytest.mark.slow
+def test_results_may_lie_in_another_directory(built, tmp_path):
+    place = tmp_path / "somewhere else's results"
+    place.mkdir()
+    for part in ("data", "results"):
+        shutil.copytree(built / part, place / part)
+    shutil.copytree(built / ".snakemake", place / ".snakemake")
+    result = snakemake(
+        tmp_path, "--snakefile", built / "Snakefile", "--directory", place, "--cores", "2", "--", "table1"
+    )
+    ok(result)
+    assert (place / "paper_figures/smoke/table1.csv").read_bytes() == (
+        built / "paper_figures/smoke/table1.csv"
+    ).read_bytes()
