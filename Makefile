@@ -1,10 +1,11 @@
 # `make` lists the targets. The environment lives in .venv and is made when first needed.
 PYTHON ?= python3
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
+KILLS ?= 50
 SHELL := /bin/bash
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 .DEFAULT_GOAL := help
-.PHONY: help env demo test check format lock schema clean
+.PHONY: help env demo test chaos check format lock schema clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -29,6 +30,9 @@ demo: .venv/.complete  ## the main comparison on synthetic stand-ins of all six 
 
 test: .venv/.complete  ## run every test
 	pytest -n $(CORES) --dist worksteal
+
+chaos: .venv/.complete  ## kill a small study KILLS times; it must end as an undisturbed one, within an hour
+	python tests/workflow/chaos.py --kills $(KILLS)
 
 check: .venv/.complete  ## formatting, lint, types, spelling
 	ruff format --check .

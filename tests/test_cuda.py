@@ -1,5 +1,7 @@
 """The same jobs on a GPU: the same bits each time, in one go or resumed, and nearly what the CPU finds. Skipped without one."""
 
+import signal
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,6 +10,7 @@ import torch
 from vicious.defense.detectors import BY_NAME
 from vicious.defense.evaluate import evaluate_defense
 from vicious.files import read_json
+from vicious.interrupt import Interrupted
 from vicious.metrics.assess import assess_risk
 from vicious.metrics.moments import fit
 from vicious.metrics.risk import save_covariance
@@ -63,6 +66,25 @@ def test_a_resumed_training_ends_like_an_uninterrupted_one(prepared, tmp_path, c
         train(prepared, tmp_path / "resumed", cuda, "noise0.1")
     monkeypatch.setattr(loop._Run, "save", save)
     assert train(prepared, tmp_path / "resumed", cuda, "noise0.1") == expected
+
+
+@pytest.mark.parametrize("kind", ["classes", "attributes"])
+def test_a_training_interrupted_within_an_epoch_ends_like_an_uninterrupted_one(
+    prepared, prepared_attributes, tmp_path, cuda, monkeypatch, kind
+):
+    data, options = prepared if kind == "classes" else prepared_attributes, {"evasion": 0.5, "evades": "both"}
+    expected = train(data, tmp_path / "whole", cuda, "noise0.1", **options)
+    steps = iter(range(10))
+
+    def interrupted():
+        if next(steps) in (1, 5):  # both within an epoch of three batches and its validation
+            raise Interrupted(signal.SIGTERM)
+
+    monkeypatch.setattr(loop, "check", interrupted)
+    for _ in range(2):
+        with pytest.raises(Interrupted):
+            train(data, tmp_path / "resumed", cuda, "noise0.1", **options)
+    assert train(data, tmp_path / "resumed", cuda, "noise0.1", **options) == expected
 
 
 @pytest.mark.parametrize("outputs", [*OUTPUTS, "label"])

@@ -13,7 +13,7 @@ import pytest
 
 from vicious import files
 from vicious.errors import StorageError
-from vicious.files import atomic_path, noted_writes, read_json, write_json, write_text
+from vicious.files import atomic_path, check_writable, noted_writes, read_json, write_json, write_text
 
 
 def names(folder):
@@ -182,6 +182,13 @@ def test_a_full_disk_stops_weights_tables_and_arrays(tiny_disk):
     with pytest.raises(StorageError, match="disk is full"):
         save_covariance(covariance, tiny_disk / "covariance.safetensors")
     assert not any(path.suffix == ".safetensors" or path.name.startswith(".") for path in tiny_disk.iterdir())
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_and_nothing_is_left(tiny_disk):
+    with pytest.raises(StorageError, match=r"cannot write .*new/folder: the disk is full"):
+        check_writable(tiny_disk / "new" / "folder", 100_000)
+    check_writable(tiny_disk / "new" / "folder", 1024)
+    assert names(tiny_disk) == []
 
 
 def test_json_is_strict_and_sorted(tmp_path):

@@ -54,6 +54,7 @@ def test_editing_what_a_command_uses_changes_its_hash(source, file, module):
         ("data/catalog.py", "vicious.training.jobs"),
         ("errors.py", "vicious.training.jobs"),
         ("progress.py", "vicious.training.jobs"),
+        ("interrupt.py", "vicious.training.jobs"),
         ("cli.py", "vicious.metrics.assess"),
     ],
 )
