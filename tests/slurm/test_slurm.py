@@ -18,7 +18,7 @@ from one_node import PARTITIONS, NoClusterError, cluster, install
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 TARGETS = [f"results/smoke/assessments/mnist/vicious-logits-beta{beta}/seed0/risk-joint.json" for beta in (1, 2)]
-STUDY = ("scale=smoke", "datasets=[mnist]", "scales={smoke: {beta_r: [1.0, 2.0]}}")
+STUDY = ("scale=smoke", "datasets=[mnist]", "scales={smoke: {beta_r: [1.0, 2.0], epochs: 8}}")
 HERE = (
     # no accounting here, and no time to wait: a site needs neither of these
     *("--slurm-status-command", "squeue"),
@@ -86,12 +86,17 @@ def jobs(**wanted):
 
 def await_jobs(process, folder, **wanted):
     """The jobs that match, once there are any, while Snakemake is alive."""
-    end = time.monotonic() + 120
-    while not (found := jobs(**wanted)):
-        waiting = process.poll() is None and time.monotonic() < end
-        assert waiting, f"no job {wanted}:\n{told(folder)}"
-        time.sleep(0.2)
+    wait_until(lambda: jobs(**wanted) or process.poll() is not None)
+    found = jobs(**wanted)
+    assert found, f"no job {wanted}:\n{told(folder)}"
     return found
+
+
+def wait_until(ready, seconds=120):
+    end = time.monotonic() + seconds
+    while not ready():
+        assert time.monotonic() < end, f"waited for {seconds} seconds"
+        time.sleep(0.2)
 
 
 def told(folder):
@@ -112,9 +117,11 @@ def test_a_study_through_slurm_survives_a_cancelled_job_and_a_killed_snakemake(p
     (cancelled,) = await_jobs(first, project, Comment=training, JobState="RUNNING")
     assert cancelled["Partition"] == PARTITIONS[1]
     assert jobs(Comment="rule_data")[0]["Partition"] == PARTITIONS[0]
+    wait_until(lambda: len(resume_states(project)) == 2)
     subprocess.run(["scancel", cancelled["JobId"]], check=True)
 
     again = await_jobs(first, project, Comment=training, JobState="RUNNING")[0]
+    assert resume_states(project), "what was trained until then is kept"
     assert again["JobId"] != cancelled["JobId"], "Snakemake tries again by itself,"
     assert megabytes(again) == 2 * megabytes(cancelled), "with more memory"
     assert minutes(again) == 2 * minutes(cancelled), "and time"
@@ -147,6 +154,10 @@ def test_a_study_through_slurm_survives_a_cancelled_job_and_a_killed_snakemake(p
     assert asked["TresPerJob"] == "gres:gpu:1", "assessments that share a job share one GPU,"
     assert asked["NumCPUs"] == "1", "one after the other"
     assert asked["Partition"] == PARTITIONS[1]
+
+
+def resume_states(folder):
+    return list((folder / ".cache/resume").glob("*.safetensors"))
 
 
 def megabytes(job):
