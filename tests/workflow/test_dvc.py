@@ -282,7 +282,7 @@ def test_a_clone_that_pulls_results_computes_nothing_and_draws_figures_at_once(p
 @pytest.fixture
 def bucket(tmp_path, monkeypatch):
     """The address of an S3 service on loopback that has a bucket "study"."""
-    server = pytest.importorskip("moto.server", reason="moto is not installed").ThreadedMotoServer(port=0)
+    server = pytest.importorskip("moto.server", reason="moto is not installed").ThreadedMotoServer(ip_address="127.0.0.1", port=0)
     import boto3
 
     for name, value in {
