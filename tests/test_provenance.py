@@ -87,15 +87,16 @@ def test_a_record_names_inputs_outputs_code_libraries_and_hardware(tmp_path):
 
 def test_code_is_dirty_by_its_source_and_not_by_its_products(tmp_path, monkeypatch):
     (tmp_path / "src").mkdir()
-    (tmp_path / "paper_figures").mkdir()
-    files = [tmp_path / "src/code.py", tmp_path / "paper_figures/table.md"]
+    (tmp_path / "docs/pilot").mkdir(parents=True)
+    files = [tmp_path / name for name in ("src/code.py", "docs/pilot/table.md", "dvc.lock")]
     for file in files:
         file.write_text("1")
     for command in ("init -q", "add -A", "-c user.name=a -c user.email=a@b.invalid commit -qm x"):
         subprocess.run(["git", "-C", tmp_path, *command.split()], check=True)
     monkeypatch.setattr(provenance, "_SOURCE", tmp_path / "src")
     assert code_version()["dirty"] is False
-    files[1].write_text("2")
+    for product in files[1:]:
+        product.write_text("2")
     assert code_version()["dirty"] is False
     files[0].write_text("2")
     assert code_version()["dirty"] is True

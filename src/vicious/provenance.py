@@ -50,6 +50,9 @@ CODE = {
 """The modules that make a command's results, with all that they import; a table's or figure's is the one of its name."""
 _ONLY_REPORTING = ("__init__.py", "errors.py", "interrupt.py", "progress.py", "provenance.py")
 
+_PRODUCTS = ("dvc.lock", "docs/pilot")
+"""What Git keeps of results: making it again does not make the code another."""
+
 
 @cache
 def code_hash(*modules: str) -> str:
@@ -130,8 +133,8 @@ def code_version() -> dict[str, Any]:
         except (OSError, subprocess.SubprocessError):
             return None
 
-    # figures that are under version control are products: drawing them again does not make the code another
-    status = git("status", "--porcelain", "--untracked-files=no", "--", ":/", ":(top,exclude)paper_figures")
+    products = [f":(top,exclude){name}" for name in _PRODUCTS]
+    status = git("status", "--porcelain", "--untracked-files=no", "--", ":/", *products)
     return {
         "package": __version__,
         "commit": git("rev-parse", "HEAD"),

@@ -136,19 +136,8 @@ def test_a_stage_depends_on_all_code_that_makes_its_results():
 
 @pytest.mark.slow
 def test_after_dvc_repro_snakemake_has_nothing_to_do(built):
-    assert (
-        ran((built.parent / "a user's study.txt").read_text(encoding="utf-8"))
-        == [
-            *(
-                f"{stage}@{dataset}"
-                for stage in ("data", "models", "assessments")
-                for dataset in ("mnist", "fashion_mnist")
-            ),
-            "summaries",
-            "figures",
-        ]
-        or True
-    )
+    stages = ran((built.parent / "a user's study.txt").read_text(encoding="utf-8"))
+    assert len(stages) == len(set(stages)) == 3 * 2 + 2
     assert nothing_to_do(built)
     assert clean(built)
 
@@ -292,8 +281,7 @@ def bucket(tmp_path, monkeypatch):
     }.items():
         monkeypatch.setenv(name, value)
     server.start()
-    _, port = server.get_host_and_port()
-    address = f"http://127.0.0.1:{port}"
+    address = "http://{}:{}".format(*server.get_host_and_port())
     boto3.client("s3", endpoint_url=address).create_bucket(Bucket="study")
     yield address
     server.stop()
