@@ -1,7 +1,9 @@
 """SIGINT and SIGTERM to real processes of the command line: what they leave, say and return; and signals that are held back."""
 
+import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,11 +11,12 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, write_prepared
+from safetensors import safe_open
 
 from vicious import interrupt
 from vicious.interrupt import Interrupted, exit_code, held_back
 
+ROOT = Path(__file__).resolve().parents[1]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
 WORDS = "interrupted: run the same command again to go on"
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
@@ -100,25 +103,35 @@ def trained(folder):
     return {path.name: path.read_bytes() for path in (folder / "out").iterdir() if path.name != "p.json"}
 
 
+def saved(resume):
+    """The epochs of the curve in the only resume state."""
+    for state in resume.glob("[!.]*"):
+        with safe_open(state, framework="np") as file:
+            return len(json.loads(file.metadata()["curve"]))
+    return 0
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_a_training_that_is_ended_goes_on_from_there_to_the_same_bytes(tmp_path, number):
+def test_a_training_that_is_ended_goes_on_from_there_to_the_same_bytes(prepared, tmp_path, number):
     folders = tmp_path / "whole", tmp_path / "ended"
     for folder in folders:
-        write_prepared(folder / "prepared", counts=(160, 16, 16))
-    _, told = train(folders[0], 6).communicate(timeout=120)
+        shutil.copytree(prepared.folder, folder / "prepared")
+    _, told = train(folders[0], 20).communicate(timeout=120)
     assert "960/960 images" in told
     chance, resume = random.Random(int(number)), folders[1] / ".cache/resume"
-    for _ in range(2):
-        process = train(folders[1], 6)
-        wait_for(lambda ended=process: listens(ended))
-        time.sleep(2.0 + 1.5 * chance.random())
+    for epochs in (1, 8):  # at least so many are done when it is ended
+        process = train(folders[1], 20)
+        wait_for(lambda least=epochs: saved(resume) >= least)
+        time.sleep(0.1 * chance.random())
         process.send_signal(number)
         _, told = process.communicate(timeout=60)
-        if number == signal.SIGTERM and process.returncode:
-            assert process.returncode == 143
+        assert process.returncode == (143 if number == signal.SIGTERM else -signal.SIGKILL)
+        if number == signal.SIGTERM:
             assert WORDS in told.splitlines()
             assert not list(tmp_path.rglob("*.part*"))
-    _, told = train(folders[1], 6).communicate(timeout=120)
+    _, told = train(folders[1], 20).communicate(timeout=120)
+    assert "960/960 images" in told
     assert trained(folders[1]) == trained(folders[0])
     assert not list(resume.iterdir())
     assert not list(tmp_path.rglob("*.part*"))

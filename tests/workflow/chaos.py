@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -139,20 +140,17 @@ def identity(path: Path) -> tuple[int, int]:
     return stat.st_ino, stat.st_mtime_ns
 
 
-def kill(snakemake: psutil.Process, kind: str, chance: random.Random) -> bool:
-    """Kill part of a running study at once; False where there is no such part at the moment."""
-    try:
-        jobs = [[shell, *shell.children(recursive=True)] for shell in snakemake.children()]
-        jobs = [job for job in jobs if len(job) > 1]
-        if kind == "job" and not jobs:
-            return False
-        everything = [snakemake, *itertools.chain.from_iterable(jobs)]
-        victims = {"snakemake": [snakemake], "job": chance.choice(jobs or [[]]), "all": everything}
-        for victim in victims[kind]:
+def kill(snakemake: psutil.Process, chance: random.Random) -> str:
+    """Kill part of a running study at once; what was killed."""
+    jobs = [[shell, *shell.children(recursive=True)] for shell in snakemake.children()]
+    kind = chance.choice(KINDS if jobs else KINDS[:1])
+    victims = chance.choice(jobs) if kind == "job" else [snakemake]
+    if kind == "all":
+        victims += itertools.chain.from_iterable(jobs)
+    for victim in victims:
+        with suppress(psutil.NoSuchProcess):
             victim.kill()
-    except psutil.NoSuchProcess:
-        return False
-    return True
+    return kind
 
 
 def disturbed(
@@ -166,14 +164,14 @@ def disturbed(
             raise ChaosError(f"out of time after {happened}")
         process = study.start()
         wait = chance.uniform(0.1, longest) if sum(happened[kind] for kind in KINDS) < kills else PATIENCE
-        kind = chance.choice(KINDS)
         try:
             process.wait(wait)
         except subprocess.TimeoutExpired:
             if wait == PATIENCE:
                 process.kill()
                 raise ChaosError(f"it does not end:\n{study.told()}") from None
-            happened[kind] += kill(psutil.Process(process.pid), kind, chance)
+            with suppress(psutil.NoSuchProcess):  # it ended in this very moment
+                happened[kill(psutil.Process(process.pid), chance)] += 1
             happened["with a training's state saved"] += any((study.folder / ".cache/resume").glob("*"))
             process.wait(PATIENCE)
         for name, before in finished.items():
