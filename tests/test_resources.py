@@ -73,17 +73,26 @@ def test_more_of_anything_never_needs_less():
             before, after = kind(work), kind(more)
             assert after.mem_mb >= before.mem_mb, key
             assert after.runtime >= before.runtime, key
-    fewer, more = (resources.detection(work, draws) for draws in (10, 1000))
+    fewer, more = (resources.detection(work, [10, 50], draws) for draws in (10, 1000))
     assert fewer.runtime < more.runtime
+
+
+# peaks of the detector that takes the gradient over 1,000 (200) images, PyTorch 2.14 on a CPU, by ru_maxrss
+@pytest.mark.parametrize(
+    ("depth", "width", "images", "peak"), [(10, 1, 1000, 1555), (28, 1, 1000, 2987), (10, 5, 200, 1456)]
+)
+def test_detectors_get_what_they_were_seen_to_take(depth, width, images, peak):
+    work = replace(resources.work(chosen("pilot", "cpu"), "cifar10"), depth=depth, width=width)
+    assert peak <= resources.detection(work, [10, images], 5).mem_mb <= 4 * peak
 
 
 def test_the_demo_fits_a_laptop():
     params = chosen("demo", "cpu")
     for work in works("demo", "cpu"):
-        kinds = (resources.training, resources.assessment, lambda one: resources.detection(one, 9))
+        kinds = (resources.training, resources.assessment, lambda one: resources.detection(one, [10, 50, 200], 3))
         assert all(kind(work).mem_mb <= 4000 and kind(work).runtime <= 30 for kind in kinds)
     assert all(resources.factorisation(resources.work(params, name)).mem_mb <= 4000 for name in params.datasets)
-    assert all(resources.preparation(name).mem_mb <= 4000 for name in params.datasets)
+    assert all(resources.preparation(params, name).mem_mb <= 4000 for name in params.datasets)
 
 
 def test_planning_does_not_wait_for_pytorch():

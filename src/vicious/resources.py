@@ -5,6 +5,7 @@ target model costs the same, since the side halves where the channels double. Ma
 little grows with each attempt.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 
@@ -31,7 +32,7 @@ GPU_RATE = 31e12
 """FLOPs a second of an NVIDIA H100 in wide models."""
 LAUNCH = 2.5e-3
 """Seconds a step of training waits for a GPU for each layer: what narrow models take there."""
-IMAGE = 10e-3
+IMAGE = 4e-3
 """Seconds to unpack, decode and shrink an image of a dataset."""
 VERDICTS = 4.0
 """Seconds of all detectors for one draw of user images, beside what the model computes."""
@@ -130,20 +131,25 @@ def assessment(job: Work) -> Need:
     return _need(_training_bytes(job) + _covariance_bytes(job.channels), seconds, job.device)
 
 
-def detection(job: Work, draws: int) -> Need:
-    """Of the judgement of one model by all detectors.
+def detection(job: Work, user_images: Sequence[int], draws: int) -> Need:
+    """Of the judgement of one model by all detectors, of which one takes the gradient over all of the user's images at once.
 
     Args:
-        draws: samples of user images, over all their numbers.
+        user_images: how many a user has, each number in turn.
+        draws: samples of each number.
     """
-    passes = (job.test + draws * QUERIES) * _target_flops(job)
-    return _need(_training_bytes(job), draws * VERDICTS + _seconds(passes, job.device), job.device)
+    samples, most = draws * len(user_images), max(user_images)
+    held = 16 * _parameters(job) + most * (2 * _target_activations(job) + 80 * _pixels(job.channels))
+    passes = (job.test + samples * QUERIES) * _target_flops(job)
+    return _need(held, samples * VERDICTS + _seconds(passes, job.device), job.device)
 
 
-def preparation(dataset: str) -> Need:
+def preparation(params: Params, dataset: str) -> Need:
     """Of making arrays of a dataset's files, all of which are read."""
-    n = sum(CATALOG[dataset].sizes)
-    return _need(2 * n * _pixels(CATALOG[dataset].channels), IMAGE * n)
+    spec = CATALOG[dataset]
+    drawn = params.study.source == "synthetic"
+    n = sum(images(params.cell(dataset), dataset).values() if drawn else spec.sizes)
+    return _need(2 * n * _pixels(spec.channels), IMAGE * n)
 
 
 def factorisation(job: Work) -> Need:
@@ -170,7 +176,7 @@ def _target_flops(job: Work) -> float:
 
 def _attack_flops(job: Work) -> float:
     """FLOPs of one image through G, whose three groups have 8, 16 and 32 pixels a side; the last does not grow with the width."""
-    blocks = (job.depth - 4) // 6
+    blocks = _blocks(job)
     convolution = 2 * 9 * (16 * job.width * SIDE) ** 2 / 4
     last = 2 * 9 * (16 * SIDE) ** 2
     return (4 * blocks + 8) * convolution + (2 * blocks + job.width) * last + 2 * 1024 * job.width * job.outputs
@@ -178,11 +184,29 @@ def _attack_flops(job: Work) -> float:
 
 def _training_bytes(job: Work) -> float:
     """Weights, gradients and two moments; activations of a batch and their gradients; the images."""
-    blocks = (job.depth - 4) // 6
-    parameters = (120e3 * blocks + 40e3) * job.width**2 + 1100 * job.width * job.outputs
-    activations = blocks * (560e3 * job.width + 265e3) + 400e3 * job.width
-    rows = 2 * job.batch_images
-    return 16 * parameters + 2 * activations * rows + (job.train + job.validation) * _pixels(job.channels)
+    activations = _target_activations(job) + _attack_activations(job)
+    images = (job.train + job.validation) * _pixels(job.channels)
+    return 16 * _parameters(job) + 2 * activations * 2 * job.batch_images + images
+
+
+def _parameters(job: Work) -> float:
+    """Of F and G together: those of a block grow with the square of the width, those of G's first layer with the outputs."""
+    return (120e3 * _blocks(job) + 40e3) * job.width**2 + 1100 * job.width * job.outputs
+
+
+def _target_activations(job: Work) -> float:
+    """Bytes that F keeps of one image: four maps a block, half as many pixels from one group to the next."""
+    return (460e3 * _blocks(job) + 200e3) * job.width
+
+
+def _attack_activations(job: Work) -> float:
+    """Bytes that G keeps of one image."""
+    return _blocks(job) * (100e3 * job.width + 265e3) + 200e3 * job.width
+
+
+def _blocks(job: Work) -> int:
+    """Residual blocks in each of the three groups."""
+    return (job.depth - 4) // 6
 
 
 def _covariance_bytes(channels: int) -> float:

@@ -103,13 +103,13 @@ def assessment(wildcards):
 def detection(wildcards):
     """What the judgement of a model needs."""
     recipe, defense = MODEL_OF[wildcards.model].recipe, STUDY.defense
-    draws = defense.draws * len(defense.user_images)
-    return needs.detection(needs.work(PARAMS, wildcards.task, recipe), draws)
+    job = needs.work(PARAMS, wildcards.task, recipe)
+    return needs.detection(job, defense.user_images, defense.draws)
 
 
 def preparation(wildcards):
     """What preparing a dataset needs."""
-    return needs.preparation(wildcards.dataset)
+    return needs.preparation(PARAMS, wildcards.dataset)
 
 
 def factorisation(wildcards):
