@@ -10,8 +10,10 @@ from vicious import paths, study
 from vicious.asked import asked
 from vicious.config import Params, load_params
 from vicious.discard import SNAKEMAKE_RECORDS, discard
+from vicious.errors import StudyRunningError
 from vicious.files import digest, write_json
 from vicious.provenance import code_of
+from vicious.unlock import LOCKS
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path("results/smoke")
@@ -177,3 +179,11 @@ def test_with_snakemakes_records_times_stay(project, params):
     os.utime(HONEST, ns=(old, old))
     discard([RESULTS], params)
     assert Path(HONEST).stat().st_mtime_ns == old
+
+
+def test_nothing_is_deleted_under_a_running_snakemake(project, params):
+    put(record_of(HONEST), "{")
+    put(str(LOCKS / "0.input.lock"), "")
+    with pytest.raises(StudyRunningError, match="vicious unlock"):
+        discard([RESULTS], params)
+    assert Path(record_of(HONEST)).exists()

@@ -20,6 +20,7 @@ PYTHON = sys.executable
         ("python /a/bin/snakemake --cores 2", True),
         ("/a/bin/python3.11 -m snakemake --cores 2", True),
         ("python -X dev -m vicious prepare --out data", True),
+        ("python -m vicious agree a.json --estimators e.csv --agreement a.csv --provenance p.json", True),
         ("/a/bin/python -P /a/bin/vicious train-honest --out x --seed 0", True),
         ("snakemake --cores 2", True),
         ("", False),

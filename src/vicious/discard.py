@@ -15,6 +15,7 @@ from vicious.config import PARAMS_FILE, Params
 from vicious.files import storage_errors
 from vicious.provenance import code_of
 from vicious.records import Record, read_record, records_below
+from vicious.unlock import check_not_locked
 from vicious.verify import hash_files
 
 SNAKEMAKE_RECORDS = Path(".snakemake/metadata")
@@ -57,7 +58,9 @@ def discard(places: Sequence[Path], params: Params, configuration: Path = PARAMS
 
     Raises:
         StorageError: a file may not be deleted.
+        StudyRunningError: Snakemake may be at work here.
     """
+    check_not_locked(Path())
     recorded = SNAKEMAKE_RECORDS.is_dir()
     places = places if recorded else [*places, *map(Path, paths.built(params.scale))]
     records = {path: read_record(path) for place in places for path in sorted(records_below(place))}

@@ -14,6 +14,7 @@ from vicious.config import PARAMS_FILE, Params
 from vicious.errors import ProvenanceError
 from vicious.provenance import code_of
 from vicious.records import Record, read_record, records_below
+from vicious.unlock import check_not_locked
 from vicious.verify import Report, verify
 
 
@@ -29,7 +30,9 @@ def restore(params: Params, configuration: Path = PARAMS_FILE) -> Report:
 
     Raises:
         ProvenanceError: there are no results; or some are not what the configuration and the code make, and nothing was touched.
+        StudyRunningError: Snakemake may be at work here.
     """
+    check_not_locked(Path())
     places = [place for place in map(Path, paths.built(params.scale)) if place.is_dir()]
     if not places:
         raise ProvenanceError(f"there are no results of scale {params.scale} here: pull or copy them first")

@@ -35,7 +35,7 @@ def unlock(folder: Path) -> str:
             + "\n".join(f"  {one}" for one in alive)
             + "\nwait for these, or end them by the command named first; then run the same command again"
         )
-    if not any((folder / LOCKS).glob("*")):
+    if not locked(folder):
         return f"{folder} is not locked: nothing to do"
     result = subprocess.run(
         [sys.executable, "-m", "snakemake", "--unlock"], cwd=folder, capture_output=True, text=True, check=False
@@ -43,6 +43,23 @@ def unlock(folder: Path) -> str:
     if result.returncode:
         raise UnlockError(f"snakemake --unlock failed in {folder}:\n{(result.stdout + result.stderr).strip()}")
     return f"{folder} was locked by a Snakemake that is no longer alive: unlocked; run snakemake again to go on"
+
+
+def locked(folder: Path) -> bool:
+    """Whether Snakemake has a lock on ``folder``."""
+    return any((folder / LOCKS).glob("*"))
+
+
+def check_not_locked(folder: Path) -> None:
+    """Refuse to change results under a Snakemake that may be at work.
+
+    Raises:
+        StudyRunningError: the folder is locked.
+    """
+    if locked(folder):
+        raise StudyRunningError(
+            "Snakemake works in this folder, or was killed, so nothing was touched: `vicious unlock` tells which, and mends it"
+        )
 
 
 def processes(folder: Path) -> Iterator[str]:
@@ -62,7 +79,7 @@ def works(words: Sequence[str]) -> bool:
     A zombie has none. Editors, shells and tests may name these programs, but are others.
     """
     name, options = _program(words)
-    return name == "snakemake" or (name == "vicious" and "--out" in options)
+    return name == "snakemake" or (name == "vicious" and not {"--out", "--provenance"}.isdisjoint(options))
 
 
 def _program(words: Sequence[str]) -> tuple[str, Sequence[str]]:
