@@ -363,10 +363,10 @@ def test_a_second_user_works_from_a_cache_that_only_the_first_may_write(built, h
     def second(*command, where=own):
         return run(where, *as_nobody("env", f"HOME={home}", "USER=nobody", f"PYTHONPATH={own / 'src'}", *command))
 
-    ok(second("git", "-c", "safe.directory=*", "clone", "-q", project, own, where=home))
+    ok(second("git", "config", "--global", "safe.directory", "*", where=home))
+    ok(second("git", "clone", "-q", project, own, where=home))
     cache = project / ".dvc/cache"
     before = {path: path.read_bytes() for path in cached(cache)}
-    ok(second("git", "config", "--global", "safe.directory", "*"))
     ok(second(BIN / "dvc", "cache", "dir", "--local", cache))
     ok(second(BIN / "dvc", "config", "--local", "cache.type", "hardlink,copy"))
     ok(second(BIN / "dvc", "checkout"))
