@@ -177,10 +177,10 @@ def disturbed(
         for name, before in finished.items():
             if identity(study.folder / name) != before:
                 raise ChaosError(f"{name} was complete, and was made again")
-        finished |= {name: identity(study.folder / name) for name in complete(study, jobs)}
         if process.returncode == 0:
-            happened["outputs complete at some kill"] = len(finished)
+            happened["outputs kept from before a kill"] = len(finished)
             return happened
+        finished |= {name: identity(study.folder / name) for name in complete(study, jobs)}
         if "Directory cannot be locked" in study.told():
             happened["unlocked"] += 1
             study.unlock()
