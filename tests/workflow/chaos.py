@@ -30,6 +30,8 @@ STUDY = "{epochs: 6, defense: {datasets: []}, mitigations: {datasets: []}, trade
 CHOICE = ("scale=smoke", "datasets=[mnist]", f"scales={{smoke: {STUDY}}}")
 KINDS = ("snakemake", "job", "all")
 """What is killed: Snakemake alone, so that its jobs are orphans; a job, that is its shell and its program; all at once."""
+AT_WORK = 0.75
+"""Share of kills whose moment counts from the first job, and not from Snakemake's own start."""
 PATIENCE = 120.0
 """Seconds that anything may take: an orphan to end, a study to go on."""
 
@@ -140,6 +142,13 @@ def identity(path: Path) -> tuple[int, int]:
     return stat.st_ino, stat.st_mtime_ns
 
 
+def wait_for_job(process: subprocess.Popen[bytes]) -> None:
+    """Wait until Snakemake has started a job, or ended."""
+    with suppress(psutil.NoSuchProcess):
+        while process.poll() is None and not psutil.Process(process.pid).children():
+            time.sleep(0.05)
+
+
 def kill(snakemake: psutil.Process, chance: random.Random) -> str:
     """Kill part of a running study at once; what was killed."""
     jobs = [[shell, *shell.children(recursive=True)] for shell in snakemake.children()]
@@ -163,6 +172,8 @@ def disturbed(
         if time.monotonic() > deadline:
             raise ChaosError(f"out of time after {happened}")
         process = study.start()
+        if chance.random() < AT_WORK:
+            wait_for_job(process)
         wait = chance.uniform(0.1, longest) if sum(happened[kind] for kind in KINDS) < kills else PATIENCE
         try:
             process.wait(wait)
@@ -214,7 +225,7 @@ def chaos(
         kills: how many, over all studies.
         seed: of the kinds and moments of kills.
         targets: what is built.
-        longest: seconds from a start to the latest kill.
+        longest: seconds from a start, of Snakemake or of its first job, to the latest kill.
         limit: seconds after which it is given up.
 
     Raises:

@@ -22,7 +22,8 @@ HONEST = "results/smoke/models/mnist/honest/seed0/target.safetensors"
 def test_a_study_that_is_killed_now_and_then_ends_as_an_undisturbed_one(tmp_path):
     seed = random.randrange(10**6)
     print(f"seed {seed}")
-    total = chaos(tmp_path, 5, seed, ("models",), longest=7.0, limit=600)
+    joint = HONEST.replace("honest", "vicious-logits-beta1").replace("target", "joint")
+    total = chaos(tmp_path, 5, seed, (HONEST, joint), longest=4.0, limit=600)
     assert total["snakemake"] + total["job"] + total["all"] == 5
 
 
