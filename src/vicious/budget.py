@@ -25,7 +25,7 @@ from vicious.metrics.estimators import CUTOFFS, RIDGES, SHARES
 from vicious.models.attack import AttackModel
 from vicious.models.checkpoint import count_parameters
 from vicious.models.target import TargetModel
-from vicious.resources import images, task_images
+from vicious.resources import CPU_RATE, GPU_RATE, images, task_images
 from vicious.training.recipes import RECIPES, STANDARD
 
 COPIES = 2
@@ -57,8 +57,8 @@ class Device:
     parallel: int
 
 
-CPU = Device("2 CPU cores (measured: AMD EPYC, one job a core)", 31e9, 6.0, 2)
-GPU = Device("1 NVIDIA H100 (measured: depth 28, width 5, batches of 125)", 31e12, 13.0, 1)
+CPU = Device("2 CPU cores (measured: AMD EPYC, one job a core)", CPU_RATE, 6.0, 2)
+GPU = Device("1 NVIDIA H100 (measured: depth 28, width 5, batches of 125)", GPU_RATE, 13.0, 1)
 
 
 @dataclass(frozen=True)

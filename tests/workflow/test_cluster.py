@@ -56,8 +56,8 @@ def test_every_rule_with_a_command_states_threads_and_resources(file):
 
 def test_memory_is_given_in_one_unit():
     text = "".join(file.read_text(encoding="utf-8") for file in [*RULES, *(ROOT / "profiles").glob("*/config.yaml")])
-    assert set(re.findall(r"\bmem(?:_\w+)?(?=\"?[:=}])", text)) == {"mem_mb"} | {"mem"}  # mem= is PBS's own
-    assert text.count("mem=") == 1
+    assert set(re.findall(r"\bmem(?:_\w+)?(?=\"?[:=}])", text)) == {"mem_mb", "mem"}
+    assert text.count("mem=") == 1, "PBS's own"
 
 
 @pytest.mark.parametrize("name", PROFILES)
