@@ -10,7 +10,6 @@ import base64
 import hashlib
 import itertools
 import json
-import os
 import random
 import shutil
 import subprocess
@@ -23,9 +22,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import psutil
+from project import BIN, copy_project, environment
 
-ROOT = Path(__file__).resolve().parents[2]
-BIN = Path(sys.executable).parent
 STUDY = "{epochs: 6, defense: {datasets: []}, mitigations: {datasets: []}, tradeoff: {beta_r: []}, autoencoder: []}"
 CHOICE = ("scale=smoke", "datasets=[mnist]", f"scales={{smoke: {STUDY}}}")
 KINDS = ("snakemake", "job", "all")
@@ -40,24 +38,13 @@ class ChaosError(AssertionError):
     """A killed study did not end as an undisturbed one."""
 
 
-def copy_project(target: Path) -> Path:
-    """The project's code in a folder of its own."""
-    target.mkdir(parents=True)
-    for name in ("Snakefile", "params.yaml", "workflow", "src", "profiles"):
-        source = ROOT / name
-        ignore = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(source, target / name, ignore=ignore) if source.is_dir() else shutil.copy(source, target / name)
-    return target
-
-
 class Study:
     """The commands that a user gives in one folder."""
 
     def __init__(self, folder: Path, targets: tuple[str, ...]) -> None:
         self.folder, self.log = copy_project(folder), folder / "snakemake.txt"
         self.command = [str(BIN / "snakemake"), "--cores", "2", "--config", *CHOICE, "--", *targets]
-        path = os.pathsep.join([str(BIN), os.environ["PATH"]])
-        self.environment = {**os.environ, "PATH": path, "PYTHONPATH": str(self.folder / "src")}
+        self.environment = environment(folder)
 
     def start(self) -> subprocess.Popen[bytes]:
         """Snakemake, in the background."""
