@@ -62,14 +62,23 @@ def copy_project(folder):
     return folder
 
 
-def start(folder, *arguments, study=STUDY):
-    """Snakemake in a folder, in the background; its output lies in log.txt."""
+def environment(folder):
+    """That of a shell with the project's environment and this folder's source."""
     path = os.pathsep.join([str(BIN), os.environ["PATH"]])
     python = os.pathsep.join([str(folder / "src"), os.environ.get("PYTHONPATH", "")])
-    environment = {**os.environ, "PYTHONPATH": python, "PATH": path}
+    return {**os.environ, "PYTHONPATH": python, "PATH": path}
+
+
+def start(folder, *arguments, study=STUDY):
+    """Snakemake in a folder, in the background; its output lies in log.txt."""
     command = [BIN / "snakemake", *arguments, "--config", *study, "--", *TARGETS]
     with (folder / "log.txt").open("w") as log:
-        return subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, env=environment)
+        return subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, env=environment(folder))
+
+
+def unlock(folder):
+    command = [sys.executable, "-m", "vicious", "unlock"]
+    return subprocess.run(command, cwd=folder, env=environment(folder), capture_output=True, check=False)
 
 
 def submit(folder, *arguments, **options):
@@ -132,7 +141,7 @@ def test_a_study_through_slurm_survives_a_cancelled_job_and_a_killed_snakemake(p
     left = subprocess.run(["squeue", "--noheader", f"--name={run}"], capture_output=True, text=True, check=True).stdout
     assert again["JobId"] in left, "the job of a killed Snakemake lives on, and is found by the name of the run"
     subprocess.run(["scancel", f"--name={run}"], check=True)
-    start(project, "--unlock").wait()
+    wait_until(lambda: unlock(project).returncode == 0)
 
     second = submit(project)
     assert second.wait(300) == 0, told(project)
