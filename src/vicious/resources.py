@@ -53,6 +53,8 @@ class Need:
     runtime: int
 
 
+AT_ONCE = 50
+"""Images whose gradient detectors take together: :data:`vicious.defense.stated_loss.AT_ONCE`."""
 LIGHT = Need(mem_mb=4000, runtime=30)
 """Of a job that reads and writes tables: summaries, comparisons, tables, figures."""
 
@@ -132,14 +134,14 @@ def assessment(job: Work) -> Need:
 
 
 def detection(job: Work, user_images: Sequence[int], draws: int) -> Need:
-    """Of the judgement of one model by all detectors, of which one takes the gradient over all of the user's images at once.
+    """Of the judgement of one model by all detectors, of which some take the gradient over :data:`AT_ONCE` of the user's images.
 
     Args:
         user_images: how many a user has, each number in turn.
         draws: samples of each number.
     """
     samples, most = draws * len(user_images), max(user_images)
-    held = 16 * _parameters(job) + most * (2 * _target_activations(job) + 80 * _pixels(job.channels))
+    held = 16 * _parameters(job) + AT_ONCE * 2 * _target_activations(job) + most * 80 * _pixels(job.channels)
     passes = (job.test + samples * QUERIES) * _target_flops(job)
     return _need(held, samples * VERDICTS + _seconds(passes, job.device), job.device)
 

@@ -169,15 +169,16 @@ def test_entropy_and_calibration_agree_with_plain_computations(made):
     assert CALIBRATION.score(evidence) == pytest.approx(expected)
 
 
-def test_the_gradient_norm_agrees_with_automatic_differentiation_by_hand(made):
-    evidence = made(30, leak=1.0)
+@pytest.mark.parametrize("n", [30, 130])
+def test_the_gradient_norm_agrees_with_automatic_differentiation_by_hand(made, n):
+    evidence = made(n, leak=1.0)
     with torch.no_grad():  # unsure, so that there is a gradient
         for parameter in evidence.model.parameters():
             parameter.mul_(0.1)
     evidence = replace(evidence, logits=evidence.query(evidence.images))
     weight = evidence.model.linear.weight.detach().double().numpy()
     bias = evidence.model.linear.bias.detach().double().numpy()
-    error = (softmax(evidence.logits, axis=1) - np.eye(5)[evidence.labels]) / 30
+    error = (softmax(evidence.logits, axis=1) - np.eye(5)[evidence.labels]) / n
     gradient = (error.T @ evidence.pixels, error.sum(0))
     expected = np.sqrt(sum((part**2).sum() for part in gradient) / ((weight**2).sum() + (bias**2).sum()))
     assert GRADIENT_NORM.score(evidence) == pytest.approx(expected, rel=1e-4)

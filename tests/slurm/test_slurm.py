@@ -5,18 +5,15 @@ It installs Slurm, writes below /etc/slurm and needs root, so it runs only where
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 from one_node import PARTITIONS, NoClusterError, cluster, install
+from project import BIN, copy_project, environment
 
-ROOT = Path(__file__).resolve().parents[2]
-BIN = Path(sys.executable).parent
 TARGETS = [f"results/smoke/assessments/mnist/vicious-logits-beta{beta}/seed0/risk-joint.json" for beta in (1, 2)]
 STUDY = ("scale=smoke", "datasets=[mnist]", "scales={smoke: {beta_r: [1.0, 2.0], epochs: 8}}")
 HERE = (
@@ -43,16 +40,12 @@ def slurm(tmp_path_factory):
 
 @pytest.fixture
 def project(tmp_path):
-    return copy_project(tmp_path / "a study")
+    return site(tmp_path / "a study")
 
 
-def copy_project(folder):
+def site(folder):
     """A copy of the project, with the profile filled in as a site would."""
-    folder.mkdir()
-    for name in ("Snakefile", "params.yaml"):
-        shutil.copy(ROOT / name, folder)
-    for name in ("workflow", "src", "profiles"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    copy_project(folder)
     profile = folder / "profiles/slurm/config.yaml"
     text = profile.read_text(encoding="utf-8")
     for variable, value in zip(("partition", "gpu_partition"), PARTITIONS, strict=True):
@@ -60,13 +53,6 @@ def copy_project(folder):
         assert found == 1, variable
     profile.write_text(text, encoding="utf-8")
     return folder
-
-
-def environment(folder):
-    """That of a shell with the project's environment and this folder's source."""
-    path = os.pathsep.join([str(BIN), os.environ["PATH"]])
-    python = os.pathsep.join([str(folder / "src"), os.environ.get("PYTHONPATH", "")])
-    return {**os.environ, "PYTHONPATH": python, "PATH": path}
 
 
 def start(folder, *arguments, study=STUDY):
@@ -119,7 +105,7 @@ def results(folder):
 
 
 def test_a_study_through_slurm_survives_a_cancelled_job_and_a_killed_snakemake(project, tmp_path):
-    local = copy_project(tmp_path / "local")
+    local = site(tmp_path / "local")
     reference = start(local, "--cores", "1")
     first = submit(project)
     training = r"train_vicious.*beta1_0"

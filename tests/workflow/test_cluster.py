@@ -1,43 +1,29 @@
 """Profiles for clusters: what every rule asks for, what is submitted, and that it changes no result. Slurm itself: tests/slurm."""
 
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from project import ROOT, copy_project, snakemake
 
 from vicious.study import EXPERIMENTS
 
-ROOT = Path(__file__).resolve().parents[2]
-BIN = Path(sys.executable).parent
 STUDY = ("scale=smoke", "datasets=[mnist]", "scales={smoke: {beta_r: [1.0, 2.0], autoencoder: []}}")
 TARGETS = ("table1", "table8", "figure11")
 PROFILES = ("slurm", "generic")
 RULES = sorted((ROOT / "workflow/rules").glob("*.smk"))
 
 
-def snakemake(folder, *arguments, targets=TARGETS):
-    path = os.pathsep.join([str(BIN), os.environ["PATH"]])
-    python = os.pathsep.join([str(folder / "src"), os.environ.get("PYTHONPATH", "")])
-    environment = {**os.environ, "PYTHONPATH": python, "PATH": path}
-    command = [BIN / "snakemake", *arguments, "--config", *STUDY, "--", *targets]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600, env=environment)
+def submit(folder, *arguments):
+    return snakemake(folder, *arguments, "--config", *STUDY, "--", *TARGETS)
 
 
 @pytest.fixture
 def project(tmp_path):
     """A copy of the project in a folder with a space."""
-    folder = tmp_path / "a study"
-    folder.mkdir()
-    for name in ("Snakefile", "params.yaml"):
-        shutil.copy(ROOT / name, folder)
-    for name in ("workflow", "src", "profiles"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    return folder
+    return copy_project(tmp_path / "a study")
 
 
 def profile(name):
@@ -73,7 +59,7 @@ def test_slurms_profile_sends_exactly_the_rules_that_may_use_a_gpu_to_its_partit
 
 @pytest.mark.parametrize("name", PROFILES)
 def test_a_profile_is_found_and_joins_the_default_one(name, project):
-    result = snakemake(project, "-n", "--profile", f"profiles/{name}")
+    result = submit(project, "-n", "--profile", f"profiles/{name}")
     assert result.returncode == 0, result.stderr
     assert f"Using profiles profiles/{name} and workflow specific profile profiles/default" in result.stderr
     assert not set(profile(name)) & set(profile("default")), "the default profile would override it"
@@ -95,9 +81,9 @@ def test_jobs_by_a_submit_command_ask_for_what_they_need_and_give_the_same_bytes
     (project / "submit").write_text(SUBMIT, encoding="utf-8")
     (project / "submit").chmod(0o755)
     asking = "./submit {threads} {resources.mem_mb} {resources.runtime} {resources.gpu}"
-    done = snakemake(project, "--profile", "profiles/generic", "--cluster-generic-submit-cmd", asking)
+    done = submit(project, "--profile", "profiles/generic", "--cluster-generic-submit-cmd", asking)
     assert done.returncode == 0, done.stderr[-3000:]
-    assert snakemake(local, "--cores", "2").returncode == 0
+    assert submit(local, "--cores", "2").returncode == 0
 
     asked = [line.split(" ", 4) for line in (project / "asked.txt").read_text().splitlines()]
     assert all(int(memory) > 1000 and int(minutes) >= 15 and gpu == "0" for _, memory, minutes, gpu, _ in asked)

@@ -15,10 +15,9 @@ from vicious.defense.stated_loss import StatedLoss
 def measure(evidence: Evidence) -> float:
     """Norm of the gradient over the norm of the weights."""
     loss = StatedLoss(evidence)
-    weights = list(loss.model.parameters())
-    gradients = torch.autograd.grad(loss(), weights)
     up, down = (
-        torch.stack([part.detach().double().square().sum() for part in parts]).sum() for parts in (gradients, weights)
+        torch.stack([part.detach().double().square().sum() for part in parts]).sum()
+        for parts in (loss.gradients(), loss.model.parameters())
     )
     return float((up / down).sqrt())
 

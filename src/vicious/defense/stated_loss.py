@@ -8,6 +8,9 @@ from torch import Tensor
 from vicious.defense.detector import Evidence
 from vicious.training.losses import classification_loss, positive_weights
 
+AT_ONCE = 50
+"""Images whose gradient is taken together."""
+
 
 class StatedLoss:
     """The mean loss of a copy of the model in evaluation mode, whose weights have gradients.
@@ -27,4 +30,18 @@ class StatedLoss:
 
     def __call__(self) -> Tensor:
         """The loss, a scalar."""
-        return classification_loss(self.model(self.images), self._labels, self._positive)
+        return self._of(slice(None))
+
+    def gradients(self) -> list[Tensor]:
+        """Those of the loss, one for each of the model's weights, of :data:`AT_ONCE` images at a time: memory does not grow with their number."""
+        weights = list(self.model.parameters())
+        total = [torch.zeros_like(weight) for weight in weights]
+        for start in range(0, len(self.images), AT_ONCE):
+            some = slice(start, start + AT_ONCE)
+            share = len(self.images[some]) / len(self.images)
+            for sum_, part in zip(total, torch.autograd.grad(self._of(some), weights), strict=True):
+                sum_.add_(part, alpha=share)
+        return total
+
+    def _of(self, some: slice) -> Tensor:
+        return classification_loss(self.model(self.images[some]), self._labels[some], self._positive)
