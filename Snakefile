@@ -23,6 +23,9 @@ include: "workflow/rules/report.smk"
 rule all:
     default_target: True
     input:
+        rules.data.input,
+        rules.models.input,
+        [getattr(rules, f"assessments_{dataset}").input for dataset in PARAMS.datasets],
         rules.results.input,
         rules.products.input,
         expand(COMPLETE, experiment=EXPERIMENTS),

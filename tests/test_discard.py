@@ -9,9 +9,10 @@ import pytest
 from vicious import paths, study
 from vicious.asked import asked
 from vicious.config import Params, load_params
-from vicious.discard import SNAKEMAKE_RECORDS, discard
+from vicious.discard import discard
 from vicious.errors import StudyRunningError
 from vicious.files import digest, write_json
+from vicious.origin import MADE
 from vicious.provenance import code_of
 from vicious.unlock import LOCKS
 
@@ -28,7 +29,7 @@ def params() -> Params:
 def project(tmp_path, monkeypatch, params) -> Path:
     """Every model of the smoke study of one dataset, and a summary of them; Snakemake has records."""
     folder = tmp_path / "a project"
-    (folder / SNAKEMAKE_RECORDS).mkdir(parents=True)
+    put(folder / MADE / "a record of it", "{}")
     monkeypatch.chdir(folder)
     shutil.copy(ROOT / "params.yaml", folder)
     for made, settings in models(params).items():

@@ -1,9 +1,11 @@
 """What counts as alive in a folder, and what does not; then the lock goes."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +14,7 @@ from vicious.errors import StudyRunningError, UnlockError
 from vicious.unlock import LOCKS, processes, slurm_jobs, unlock, works
 
 PYTHON = sys.executable
+ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.mark.parametrize(
@@ -131,3 +134,21 @@ def test_a_silent_slurm_is_not_taken_for_an_idle_one(tmp_path, squeue):
         unlock(tmp_path)
     squeue("", code=1, told="squeue: fatal: Could not establish a configuration source")
     assert "not locked" in unlock(tmp_path)
+
+
+def test_what_looks_at_results_needs_neither_snakemake_nor_dvc(tmp_path):
+    """The package alone: the tools around it come with the extra ``workflow``."""
+    for name in ("psutil", "snakemake", "dvc"):
+        (tmp_path / f"{name}.py").write_text(f"raise ModuleNotFoundError(name={name!r})", encoding="utf-8")
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    told = {}
+    for command in (["discard", "results/smoke"], ["unlock"]):
+        path = os.pathsep.join([str(tmp_path), str(ROOT / "src")])
+        words = [sys.executable, "-m", "vicious", *command]
+        told[command[0]] = subprocess.run(
+            words, cwd=tmp_path, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False
+        )
+    assert told["discard"].returncode == 0, told["discard"].stderr
+    assert told["unlock"].returncode == 1
+    assert "without psutil" in told["unlock"].stderr
+    assert "Traceback" not in told["unlock"].stderr

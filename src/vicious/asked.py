@@ -41,6 +41,12 @@ class Asked:
         own = self._scales[scale]
         return asked(own) | gathered(own)
 
+    def names(self, record: Record) -> bool:
+        """Whether results are asked for at all, with whatever settings; what was made by hand elsewhere is not."""
+        made = made_by(record)
+        scale = None if made is None else scale_of(made)
+        return scale is not None and made in self.at(scale)
+
     def fault(self, record: Record) -> tuple[str, str] | None:
         """Why a record's results are not what is asked for, if they are not: a kind of finding, and what was made."""
         made = made_by(record)

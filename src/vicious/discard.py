@@ -5,7 +5,7 @@ checked out or pulled by DVC, copied into the folder of an experiment. Snakemake
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,13 +13,10 @@ from vicious import paths
 from vicious.asked import Asked
 from vicious.config import PARAMS_FILE, Params
 from vicious.files import storage_errors
-from vicious.provenance import code_of
+from vicious.origin import MADE, made_otherwise, mistake, strangers
 from vicious.records import Record, read_record, records_below
 from vicious.unlock import check_not_locked
 from vicious.verify import hash_files
-
-SNAKEMAKE_RECORDS = Path(".snakemake/metadata")
-"""Where Snakemake keeps what it knows of results that it made."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +43,9 @@ def discard(places: Sequence[Path], params: Params, configuration: Path = PARAMS
     fetching looks at the raw files again.
 
     Where Snakemake has no records of its own, as in the folder of an experiment, all that is built for the scale is looked at, and
-    what is kept is made no older than what it was made from: Snakemake then goes by times, and keeps it too.
+    what is kept is made no older than what it was made from: Snakemake then goes by times, and keeps it too. Anywhere in
+    the scale goes what it would mistake for its own (:func:`vicious.origin.mistake`), and what it did not make itself and was made from
+    what goes: it would not look at that again.
 
     Args:
         places: folders of results or figures; those that are not there hold nothing.
@@ -61,7 +60,7 @@ def discard(places: Sequence[Path], params: Params, configuration: Path = PARAMS
         StudyRunningError: Snakemake may be at work here.
     """
     check_not_locked(Path())
-    recorded = SNAKEMAKE_RECORDS.is_dir()
+    recorded = MADE.is_dir() and any(MADE.iterdir())
     places = places if recorded else [*places, *map(Path, paths.built(params.scale))]
     records = {path: read_record(path) for place in places for path in sorted(records_below(place))}
     readable = {path: found for path, found in records.items() if isinstance(found, Record)}
@@ -69,22 +68,42 @@ def discard(places: Sequence[Path], params: Params, configuration: Path = PARAMS
         {file for record in readable.values() for file in (*record.inputs, *(record.outputs or {}))}
     )
     asked = Asked(params, configuration)
-    found = []
-    for path, record in records.items():
-        reason = record if isinstance(record, str) else _fault(record, current, asked)
-        if reason is not None:
-            _delete(path, record, places)
-            found.append(Discarded(path, reason))
+    reasons = {
+        path: record if isinstance(record, str) else made_otherwise(record, asked) or _altered(record, current)
+        for path, record in records.items()
+    }
+    foreign = strangers(params)
+    reasons |= {path: mistake(record, asked) for path, record in foreign.items() if reasons.get(path) is None}
+    found = {path: reason for path, reason in reasons.items() if reason is not None}
+    found |= _made_from(found, records | foreign, foreign)
+    for path in found:
+        _delete(path, (records | foreign)[path], [*places, path.parent])
     if not recorded:
-        gone = {one.record for one in found}
-        _settle({path: record for path, record in readable.items() if path not in gone})
+        _settle({path: record for path, record in readable.items() if path not in found})
+    return [Discarded(path, reason) for path, reason in found.items()]
+
+
+def _made_from(
+    gone: Collection[Path], records: Mapping[Path, Record | str], candidates: Collection[Path]
+) -> dict[Path, str]:
+    """Which candidates were made from what some records tell of, directly or not, and from which file."""
+    found: dict[Path, str] = {}
+    new = set(gone)
+    while new:
+        files = {file for path in new if isinstance(one := records[path], Record) for file in one.outputs or {}}
+        new = set()
+        for path in candidates:
+            record = records[path]
+            if path not in gone and path not in found and isinstance(record, Record):
+                read = sorted(files & record.inputs.keys())
+                if read:
+                    found[path] = f"made from {read[0]}, which was discarded"
+                    new.add(path)
     return found
 
 
-def _fault(record: Record, current: Mapping[str, str], asked: Asked) -> str | None:
-    """Why a build would not make these results, or None."""
-    if record.code.hash != code_of(record.command):
-        return "made by other code"
+def _altered(record: Record, current: Mapping[str, str]) -> str | None:
+    """Which file of these results is not the one that was written or read, or None."""
     for files, told in (
         (record.outputs or {}, "was altered or deleted"),
         (record.inputs, "is not what it was made from"),
@@ -92,8 +111,7 @@ def _fault(record: Record, current: Mapping[str, str], asked: Asked) -> str | No
         for file, sha in files.items():
             if current.get(file) != sha:
                 return f"{file} {told}"
-    fault = asked.fault(record)
-    return None if fault is None else ": ".join(filter(None, fault))
+    return None
 
 
 def _delete(path: Path, record: Record | str, places: Sequence[Path]) -> None:

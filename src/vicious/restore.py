@@ -5,6 +5,7 @@ study again. Records of provenance came along: where they show that the results 
 Snakemake may take them as made.
 """
 
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -56,6 +57,10 @@ def _of_other_code(path: Path) -> bool:
 
 def _touch() -> None:
     """Have Snakemake record every job of the study as done, in the order of the DAG; it reports errors itself."""
+    if importlib.util.find_spec("snakemake") is None:
+        raise ProvenanceError(
+            "the results are sound, but Snakemake is not installed: `make env` installs it; then run this again"
+        )
     command = [sys.executable, "-m", "snakemake", "--touch", "--forceall", "--cores", "1", "--quiet", "all"]
     if subprocess.run(command, check=False).returncode != 0:
         raise ProvenanceError("snakemake could not take the results as made: see its message above")

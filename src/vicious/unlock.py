@@ -12,8 +12,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePath
 
-import psutil
-
 from vicious.errors import StudyRunningError, UnlockError
 
 LOCKS = Path(".snakemake/locks")
@@ -63,7 +61,17 @@ def check_not_locked(folder: Path) -> None:
 
 
 def processes(folder: Path) -> Iterator[str]:
-    """Snakemake and jobs that work in ``folder``, in words; not this process and those that started it."""
+    """Snakemake and jobs that work in ``folder``, in words; not this process and those that started it.
+
+    Raises:
+        UnlockError: psutil is not installed.
+    """
+    try:
+        import psutil
+    except ModuleNotFoundError:
+        raise UnlockError(
+            f"cannot look for processes in {folder} without psutil: install it, `make env` does, then run the same command again"
+        ) from None
     own = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     for process in psutil.process_iter():
         try:

@@ -204,6 +204,35 @@ def test_a_parameter_of_a_dataset_reruns_its_stages_and_jobs_alone_and_both_tool
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("records", ["none", "of others"])
+def test_snakemake_takes_no_results_from_elsewhere_as_made_by_what_is_asked_for_now(project, records):
+    """By itself it would: its own records are gone, or are of files that others have taken the place of."""
+    if records == "none":
+        shutil.rmtree(project / ".snakemake")
+        set_params(project, **{MNIST: {"learning_rate": 0.002}})
+    else:
+        set_params(project, **{MNIST: {"learning_rate": 0.002}})
+        ok(snakemake(project, "--cores", "2", "--", "models_mnist"))
+        ok(dvc(project, "checkout", "--force"))
+    refused = snakemake(project, "-n", "--cores", "1")
+    assert refused.returncode != 0
+    assert "learning_rate 0.001, params.yaml asks for 0.002" in refused.stderr
+    (advice,) = re.findall(r"`vicious (discard [^`]+)`", refused.stderr)
+    ok(run(project, "python", "-m", "vicious", *advice.split()))
+    plan = counts(snakemake(project, "-n", "--cores", "1", "--", "main"))
+    assert plan["train_honest"] == plan["train_vicious"] == plan["train_attack"] == 1
+    assert plan["assess_risk"] == 2
+    assert plan["figure2"] == 1
+
+
+@pytest.mark.slow
+def test_a_model_that_is_gone_is_made_again_by_both(project):
+    shutil.rmtree(project / "results/smoke/models/mnist/honest")
+    assert counts(snakemake(project, "-n", "--cores", "1"))["train_honest"] == 1
+    assert "models/mnist" in ok(dvc(project, "status"))
+
+
+@pytest.mark.slow
 def test_an_experiment_in_a_folder_of_its_own_computes_what_its_parameter_changes_alone(project):
     output = ok(
         dvc(project, "exp", "run", "--temp", "-S", "scales.smoke.overrides.mnist.learning_rate=0.002", "summaries")

@@ -19,8 +19,9 @@ from vicious import inputs, paths, resources as needs, study
 from vicious.config import check_params, from_command_line
 from vicious.data.catalog import CATALOG
 from vicious.data.tasks import parse_task
-from vicious.errors import ConfigError, StorageError
+from vicious.errors import ConfigError, ProvenanceError, StorageError
 from vicious.files import check_writable
+from vicious.origin import check_origin
 from vicious.provenance import code_of
 
 try:
@@ -54,6 +55,11 @@ if workflow.is_main_process:
             "This folder is locked: another Snakemake works here, or one was killed. `vicious unlock` tells which, and mends it.",
             file=sys.stderr,
         )
+    else:
+        try:
+            check_origin(PARAMS)
+        except ProvenanceError as error:
+            raise WorkflowError(str(error))
     try:  # where Snakemake itself writes, and says less when it cannot
         check_writable(Path(".snakemake"))
         check_writable(Path(LOGS))
