@@ -5,7 +5,7 @@ checked out or pulled by DVC, copied into the folder of an experiment. Snakemake
 """
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from vicious.asked import Asked
 from vicious.config import PARAMS_FILE, Params
 from vicious.files import storage_errors
 from vicious.origin import MADE, made_otherwise, mistake, strangers
-from vicious.records import Record, read_record, records_below
+from vicious.records import Record, is_record, plain_name, read_record, records_below
 from vicious.unlock import check_not_locked
 from vicious.verify import hash_files
 
@@ -24,7 +24,7 @@ class Discarded:
     """A step's results that were deleted.
 
     Attributes:
-        record: path of the record that stood beside them.
+        record: path of the record that stood beside them; of the result itself where there was none.
         reason: why.
     """
 
@@ -32,7 +32,7 @@ class Discarded:
     reason: str
 
     def __str__(self) -> str:
-        return f"discarded what {self.record} tells of: {self.reason}"
+        return f"discarded {self.record} and what it tells of: {self.reason}"
 
 
 def discard(places: Sequence[Path], params: Params, configuration: Path = PARAMS_FILE) -> list[Discarded]:
@@ -78,9 +78,24 @@ def discard(places: Sequence[Path], params: Params, configuration: Path = PARAMS
     found |= _made_from(found, records | foreign, foreign)
     for path in found:
         _delete(path, (records | foreign)[path], [*places, path.parent])
+    told = {file for record in readable.values() for file in record.outputs or {}}
+    for file in _without_record(places, asked.at(params.scale), told):
+        found[file] = "no record tells of it"
+        with storage_errors(file):
+            file.unlink()
     if not recorded:
         _settle({path: record for path, record in readable.items() if path not in found})
     return [Discarded(path, reason) for path, reason in found.items()]
+
+
+def _without_record(places: Iterable[Path], asked: Iterable[str], told: Collection[str]) -> Iterator[Path]:
+    """What is asked for, lies in some places, and is told of by no record: nobody knows what it was made with."""
+    folders = [plain_name(str(place)) for place in places]
+    for made in asked:
+        for file in map(Path, (made, f"{made}.json", f"{made}/dataset.json")):
+            inside = any(file.is_relative_to(folder) for folder in folders)
+            if inside and str(file) not in told and not is_record(file) and file.is_file():
+                yield file
 
 
 def _made_from(
@@ -115,14 +130,14 @@ def _altered(record: Record, current: Mapping[str, str]) -> str | None:
 
 
 def _delete(path: Path, record: Record | str, places: Sequence[Path]) -> None:
-    """Delete a record and what it tells of, nothing outside of ``places``."""
-    files = [path]
+    """Delete what a record tells of, nothing outside of ``places``; then the record, so that a kill leaves nothing without one."""
+    files = []
     if isinstance(record, Record):
         inside = [place.resolve() for place in places]
         outputs = [Path(file) for file in record.outputs or {}]
         files += [file for file in outputs if any(file.resolve().is_relative_to(place) for place in inside)]
         files += [Path(str(record.settings["source"]))] if record.command == "prepare" else []
-    for file in files:
+    for file in [*files, path]:
         with storage_errors(file):
             file.unlink(missing_ok=True)
 

@@ -216,8 +216,8 @@ def test_snakemake_takes_no_results_from_elsewhere_as_made_by_what_is_asked_for_
         ok(dvc(project, "checkout", "--force"))
     refused = snakemake(project, "-n", "--cores", "1")
     assert refused.returncode != 0
-    assert "learning_rate 0.001, params.yaml asks for 0.002" in refused.stderr
-    (advice,) = re.findall(r"`vicious (discard [^`]+)`", refused.stderr)
+    assert "learning_rate 0.001, params.yaml asks for 0.002" in refused.stdout
+    (advice,) = re.findall(r"`vicious (discard [^`]+)`", refused.stdout)
     ok(run(project, "python", "-m", "vicious", *advice.split()))
     plan = counts(snakemake(project, "-n", "--cores", "1", "--", "main"))
     assert plan["train_honest"] == plan["train_vicious"] == plan["train_attack"] == 1
