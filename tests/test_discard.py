@@ -203,3 +203,15 @@ def test_nothing_is_deleted_under_a_running_snakemake(project, params):
     with pytest.raises(StudyRunningError, match="vicious unlock"):
         discard([RESULTS], params)
     assert Path(record_of(HONEST)).exists()
+
+
+def test_an_empty_folder_of_snakemakes_records_is_none(project, params):
+    """`snakemake -n` makes one, as in a clone whose results were pulled."""
+    shutil.rmtree(MADE)
+    MADE.mkdir()
+    summary = "results/smoke/summaries/x.csv"
+    put(summary, "1")
+    note("results/smoke/summaries/b.provenance.json", "summarize", [HONEST], [summary], {})
+    os.utime(summary, (100, 100))
+    discard([Path("data/prepared/smoke/mnist")], params)
+    assert Path(summary).stat().st_mtime >= Path(HONEST).stat().st_mtime

@@ -4,15 +4,17 @@ import json
 import os
 import re
 import shutil
+import subprocess
 import sys
 
 import pandas as pd
 import pytest
 from filelock import FileLock
-from project import ROOT, copy_project, counts, run, snakemake, study_files
+from project import BIN, ROOT, copy_project, counts, environment, run, set_params, snakemake, study_files
 
 from vicious import budget
 from vicious.config import load_params
+from vicious.provenance import code_of
 from vicious.report.products import PRODUCTS
 
 
@@ -277,3 +279,18 @@ def test_the_budget_counts_the_jobs_of_the_dag(project):
         costs = budget.total(budget.budget(params).values())
         assert costs.jobs == expected
         assert costs.trainings == sum(plan[rule] for rule in TRAINING_RULES[:3])
+
+
+@pytest.mark.slow
+def test_jobs_run_the_code_beside_the_snakefile_whatever_is_installed(tmp_path):
+    """In the folder of an experiment that DVC queued, the code is that of the queue; the installed one may be newer."""
+    project = copy_project(tmp_path / "a study")
+    set_params(project, scale="smoke", datasets=["mnist"])
+    code = project / "src/vicious/data/prepare.py"
+    code.write_text(code.read_text(encoding="utf-8") + "\n# another version\n", encoding="utf-8")
+    installed = {**environment(project), "PYTHONPATH": str(ROOT / "src")}
+    command = [str(BIN / "snakemake"), "--cores", "1", "--", "data_mnist"]
+    made = subprocess.run(command, cwd=project, env=installed, capture_output=True, text=True, check=False)
+    assert made.returncode == 0, made.stdout + made.stderr
+    record = json.loads((project / "data/prepared/smoke/mnist/prepare.provenance.json").read_text(encoding="utf-8"))
+    assert record["code"]["hash"] != code_of("prepare")

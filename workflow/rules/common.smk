@@ -5,12 +5,15 @@ import re
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(workflow.basedir) / "src"))
-# jobs find the `vicious` command of this environment, whether it was activated or not
+SRC = str(Path(workflow.basedir) / "src")
+sys.path.insert(0, SRC)
+# jobs find the `vicious` command of this environment, whether it was activated or not, and run the code beside this file, whose hash
+# is in their parameters: in the folder of an experiment of DVC it need not be what is installed
 os.environ.update(
     PATH=os.pathsep.join(
         [str(Path(sys.executable).parent), os.getenv("PATH", os.defpath)]
-    )
+    ),
+    PYTHONPATH=os.pathsep.join(filter(None, [SRC, os.getenv("PYTHONPATH")])),
 )
 
 from snakemake.exceptions import WorkflowError
