@@ -13,7 +13,7 @@ from vicious import paths
 from vicious.asked import Asked
 from vicious.config import PARAMS_FILE, Params
 from vicious.files import storage_errors
-from vicious.origin import MADE, made_otherwise, mistake, strangers
+from vicious.origin import MADE, built, made_otherwise, mistake, strangers
 from vicious.records import Record, is_record, plain_name, read_record, records_below
 from vicious.unlock import check_not_locked
 from vicious.verify import hash_files
@@ -43,9 +43,8 @@ def discard(places: Sequence[Path], params: Params, configuration: Path = PARAMS
     fetching looks at the raw files again.
 
     Where Snakemake has no records of its own, as in the folder of an experiment, all that is built for the scale is looked at, and
-    what is kept is made no older than what it was made from: Snakemake then goes by times, and keeps it too. Anywhere in
-    the scale goes what it would mistake for its own (:func:`vicious.origin.mistake`), and what it did not make itself and was made from
-    what goes: it would not look at that again.
+    what is kept is made no older than what it was made from: Snakemake then goes by times, and keeps it too. Anywhere in the scale
+    goes what it would mistake for its own (:func:`vicious.origin.mistake`), and what was made from that, which it would not look at.
 
     Args:
         places: folders of results or figures; those that are not there hold nothing.
@@ -75,9 +74,13 @@ def discard(places: Sequence[Path], params: Params, configuration: Path = PARAMS
     foreign = strangers(params)
     reasons |= {path: mistake(record, asked) for path, record in foreign.items() if reasons.get(path) is None}
     found = {path: reason for path, reason in reasons.items() if reason is not None}
-    found |= _made_from(found, records | foreign, foreign)
+    records |= foreign
+    strange = found.keys() & foreign.keys()
+    if strange:
+        records |= {path: read_record(path) for path in built(params) if path not in records}
+        found |= _made_from(strange, records, records.keys() - found.keys())
     for path in found:
-        _delete(path, (records | foreign)[path], [*places, path.parent])
+        _delete(path, records[path], [*places, path.parent])
     told = {file for record in readable.values() for file in record.outputs or {}}
     for file in _without_record(places, asked.at(params.scale), told):
         found[file] = "no record tells of it"
@@ -107,9 +110,9 @@ def _made_from(
     while new:
         files = {file for path in new if isinstance(one := records[path], Record) for file in one.outputs or {}}
         new = set()
-        for path in candidates:
+        for path in sorted(candidates):
             record = records[path]
-            if path not in gone and path not in found and isinstance(record, Record):
+            if path not in found and isinstance(record, Record):
                 read = sorted(files & record.inputs.keys())
                 if read:
                     found[path] = f"made from {read[0]}, which was discarded"

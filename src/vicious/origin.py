@@ -50,10 +50,14 @@ def made_otherwise(record: Record, asked: Asked) -> str | None:
     return None if fault is None else ": ".join(filter(None, fault))
 
 
+def built(params: Params) -> list[Path]:
+    """The paths of all records of a scale."""
+    return [path for place in map(Path, paths.built(params.scale)) for path in sorted(records_below(place))]
+
+
 def strangers(params: Params) -> dict[Path, Record | str]:
     """The records of results of a scale that Snakemake did not make here; the reason where one cannot be read."""
-    found = (path for place in map(Path, paths.built(params.scale)) for path in sorted(records_below(place)))
-    return {path: read_record(path) for path in found if not made_here(path)}
+    return {path: read_record(path) for path in built(params) if not made_here(path)}
 
 
 def mistake(record: Record | str, asked: Asked) -> str | None:
