@@ -13,6 +13,8 @@ from vicious.files import read_json
 from vicious.records import Record, plain_name
 from vicious.report.products import PRODUCTS, SEVERAL
 
+NOT_ASKED = "not in this configuration"
+"""The kind of finding of what a configuration does not ask for."""
 _MADE = {
     **dict.fromkeys(("fetch", "prepare", "train-honest", "train-vicious", "train-attack", "evaluate-defense"), "out"),
     **dict.fromkeys(("fit-covariance", "summarize", "write-metrics", "compare", "summarize-defense"), "out"),
@@ -54,7 +56,7 @@ class Asked:
         if made is None or scale is None:
             return None
         if made not in self.at(scale):
-            return "not in this configuration", ""
+            return NOT_ASKED, ""
         found = _settings(record)
         told = [_differs(name, found, due, self.configuration) for name, due in self.at(scale)[made].items()]
         return ("another configuration", "; ".join(filter(None, told))) if any(told) else None
@@ -82,7 +84,11 @@ def asked(params: Params) -> dict[str, dict[str, Any]]:
     for dataset in params.datasets:
         caps = {split: getattr(params.cell(dataset), split) for split in ("train", "validation", "test")}
         drawn = list(caps.values()) if params.study.source == "synthetic" else None
-        found[str(paths.source_record(scale, dataset))] = {"source": params.study.source, "counts": drawn}
+        found[str(paths.source_record(scale, dataset))] = {
+            "source": params.study.source,
+            "counts": drawn,
+            "checksum": [list(pair) for pair in inputs.checksums(params, dataset)],
+        }
         of_all = {"split_seed": params.data.split_seed, "images": params.study.source}
         found[str(paths.prepared(scale, dataset))] = {**caps, **of_all}
         found[str(paths.prepared(scale, dataset) / "covariance.safetensors")] = {}

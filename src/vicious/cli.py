@@ -431,9 +431,9 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = command("discard", _discard, "delete results that are not what params.yaml and the code make")
     sub.description = (
-        "Delete results whose provenance says that they were made with other settings than params.yaml asks for, by other code "
-        "or from other files, that were altered since, or that params.yaml does not ask for. `snakemake` then makes anew what is "
-        "asked for. The stages of dvc.yaml begin with this. Run it from the project's root folder."
+        "Delete results that params.yaml asks for and whose provenance says that they were made with other settings, by other code "
+        "or from other files, that were altered since, or that have no record. `snakemake` then makes them anew. What params.yaml does "
+        "not ask for stays. The stages of dvc.yaml begin with this. Run it from the project's root folder."
     )
     sub.add_argument(
         "paths", type=Path, nargs="+", metavar="FOLDER", help="folder of results, as a stage of dvc.yaml has it"

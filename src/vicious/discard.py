@@ -38,9 +38,10 @@ class Discarded:
 def discard(places: Sequence[Path], params: Params, configuration: Path = PARAMS_FILE) -> list[Discarded]:
     """Delete what some folders hold of results that a build would not make, each step's with its record.
 
-    That is what was made with other settings, by other code or from other files, what the configuration does not ask for, what
-    was altered since, and what has no readable record. Of prepared data the record of the source goes too, so that
-    fetching looks at the raw files again.
+    That is what was made with other settings, by other code or from other files, what was altered since, and what has no readable
+    record. Of prepared data the record of the source goes too, so that fetching looks at the raw files again. What the
+    configuration does not ask for stays, a seed's models that it no longer lists say: nothing is made of them, and they may be
+    asked for again.
 
     Where Snakemake has no records of its own, as in the folder of an experiment, all that is built for the scale is looked at, and
     what is kept is made no older than what it was made from: Snakemake then goes by times, and keeps it too. Anywhere in the scale
@@ -70,6 +71,7 @@ def discard(places: Sequence[Path], params: Params, configuration: Path = PARAMS
     reasons = {
         path: record if isinstance(record, str) else made_otherwise(record, asked) or _altered(record, current)
         for path, record in records.items()
+        if isinstance(record, str) or asked.names(record)
     }
     foreign = strangers(params)
     reasons |= {path: mistake(record, asked) for path, record in foreign.items() if reasons.get(path) is None}

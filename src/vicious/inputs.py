@@ -8,6 +8,13 @@ from vicious.data.catalog import CATALOG
 from vicious.report.products import PRODUCTS
 
 
+def checksums(params: Params, dataset: str) -> list[tuple[str, str]]:
+    """What is accepted of a dataset's files in place of the official ones: names, sorted, and checksums; none of drawn ones."""
+    own = {name for file in CATALOG[dataset].files for name in (file.name, file.path)}
+    named = sorted(own & params.data.checksums.keys()) if params.study.source == "official" else []
+    return [(name, params.data.checksums[name]) for name in named]
+
+
 def assessments(params: Params, cells: Iterable[study.Cell], stem: str = "risk", suffix: str = "json") -> list[str]:
     """A file of the assessment of each cell: "risk" (.json, .parquet), "estimators" (.csv) or "gallery" (.npz)."""
     return [

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from vicious import paths
+from vicious.asked import NOT_ASKED, Asked
 from vicious.config import PARAMS_FILE, Params
 from vicious.errors import ProvenanceError
 from vicious.provenance import code_of
@@ -38,9 +39,13 @@ def restore(params: Params, configuration: Path = PARAMS_FILE) -> Report:
     if not places:
         raise ProvenanceError(f"there are no results of scale {params.scale} here: pull or copy them first")
     report = verify(places, params, configuration)
-    other = sorted(path for place in places for path in records_below(place) if _of_other_code(path))
-    if report.findings or other:
-        told = [*map(str, report.findings), *(f"made by other code: {path}" for path in other)]
+    asked = Asked(params, configuration)
+    other = sorted(path for place in places for path in records_below(place) if _of_other_code(path, asked))
+    findings = [
+        finding for finding in report.findings if finding.kind != NOT_ASKED
+    ]  # Snakemake does not look at such results
+    if findings or other:
+        told = [*map(str, findings), *(f"made by other code: {path}" for path in other)]
         folder = " ".join(map(str, places))
         raise ProvenanceError(
             "\n".join(["these results are not what this configuration and this code make:", *told])
@@ -50,9 +55,9 @@ def restore(params: Params, configuration: Path = PARAMS_FILE) -> Report:
     return report
 
 
-def _of_other_code(path: Path) -> bool:
+def _of_other_code(path: Path, asked: Asked) -> bool:
     record = read_record(path)
-    return isinstance(record, Record) and record.code.hash != code_of(record.command)
+    return isinstance(record, Record) and asked.names(record) and record.code.hash != code_of(record.command)
 
 
 def _touch() -> None:

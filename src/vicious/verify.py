@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from vicious import paths
-from vicious.asked import Asked, made_by, scale_of
+from vicious.asked import NOT_ASKED, Asked, made_by, scale_of
 from vicious.config import PARAMS_FILE, Params
 from vicious.errors import ProvenanceError
 from vicious.files import digest
@@ -22,7 +22,7 @@ from vicious.records import ENDING, Record, is_record, plain_name, read_record, 
 
 KINDS = (
     *("missing", "altered", "altered since", "without a record", "unreadable"),
-    *("another configuration", "not in this configuration"),
+    *("another configuration", NOT_ASKED),
 )
 """Kinds of findings, in the order in which they are told; docs/experiments.md says what they mean."""
 

@@ -20,7 +20,6 @@ from snakemake.exceptions import WorkflowError
 
 from vicious import inputs, paths, resources as needs, study
 from vicious.config import check_params, from_command_line
-from vicious.data.catalog import CATALOG
 from vicious.data.tasks import parse_task
 from vicious.errors import ConfigError, ProvenanceError, StorageError
 from vicious.files import check_writable
@@ -216,14 +215,8 @@ def fetch_options(wildcards):
     if STUDY.source == "synthetic":
         counts = PARAMS.cell(wildcards.dataset)
         return f"--counts {counts.train} {counts.validation} {counts.test}"
-    own = {
-        name
-        for file in CATALOG[wildcards.dataset].files
-        for name in (file.name, file.path)
-    }
-    named = sorted(own & PARAMS.data.checksums.keys())
     download = ["--download"] if PARAMS.data.root is None else []
+    accepted = inputs.checksums(PARAMS, wildcards.dataset)
     return " ".join(
-        download
-        + [f"--checksum {name}={PARAMS.data.checksums[name]}" for name in named]
+        [*download, *(f"--checksum {name}={sum_}" for name, sum_ in accepted)]
     )
