@@ -1,6 +1,7 @@
 """Fixtures that several parts share."""
 
 import json
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,11 @@ import pytest
 from vicious.data.prepared import PreparedDataset, load_prepared
 
 ROOT = Path(__file__).resolve().parents[1]
+
+if (
+    signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+):  # as in a shell's background, where what tests start would ignore it too
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def write_prepared(folder: Path, *, classes=4, channels=1, multilabel=False, counts=(48, 16, 40), seed=0) -> Path:

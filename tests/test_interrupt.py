@@ -22,16 +22,21 @@ WORDS = "interrupted: run the same command again to go on"
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 
+STARTED = []
+
+
 def start(program, folder):
     """A Python program in a process of its own, with what it prints."""
-    return subprocess.Popen(
-        [sys.executable, *program],
-        cwd=folder,
-        env=ENVIRONMENT,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    STARTED.append(subprocess.Popen([sys.executable, *program], cwd=folder, env=ENVIRONMENT, text=True, **pipes))
+    return STARTED[-1]
+
+
+@pytest.fixture(autouse=True)
+def _no_process_outlives_its_test():
+    yield
+    while STARTED:
+        STARTED.pop().kill()
 
 
 def wait_for(condition, seconds=60.0):

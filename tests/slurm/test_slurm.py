@@ -25,6 +25,9 @@ HERE = (
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif("VICIOUS_SLURM_TEST" not in os.environ, reason="starts a Slurm cluster: run tests/slurm/run"),
+    pytest.mark.skipif(
+        " " in sys.executable, reason="Snakemake's scripts for clusters take no Python whose path has a space"
+    ),
 ]
 
 

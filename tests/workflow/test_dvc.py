@@ -342,6 +342,7 @@ def test_a_study_whose_files_are_links_into_a_read_only_cache_leaves_it_as_it_is
     ok(dvc(project, "cache", "dir", "--local", cache))
     ok(dvc(project, "config", "--local", "cache.type", "hardlink"))
     ok(dvc(project, "checkout", "--relink"))
+    ok(run(project, "python", "-m", "vicious", "restore"))
     weights = project / "results/smoke/models/mnist/honest/seed0/target.safetensors"
     assert weights.stat().st_nlink == 2
     assert not weights.stat().st_mode & 0o222

@@ -154,7 +154,7 @@ def test_the_built_study_is_what_its_provenance_says_and_an_altered_byte_is_told
     assert sound.returncode == 0, sound.stdout + sound.stderr
     assert "not built" not in sound.stdout
     assert re.fullmatch(r"\d+ records, \d+ files verified", sound.stdout.strip().splitlines()[-1])
-    records = [*(copy / "results").rglob("*.provenance.json"), *(copy / "paper_figures/smoke").glob("*.json")]
+    records = [*copy.rglob("*.provenance.json"), *(copy / "paper_figures/smoke").glob("*.json")]
     written = {name for record in records for name in json.loads(record.read_text())["outputs"]}
     everything = {path.relative_to(copy).as_posix() for path in study_files(copy)}
     assert {name for name in everything - written if "/complete/" not in name} == set(), "every result has a record"
@@ -218,7 +218,7 @@ def test_a_seed_a_weight_or_a_dataset_adds_its_own_jobs_alone(built, change, nam
     assert plan.returncode == 0, plan.stderr
     found = counts(plan)
     assert {rule: count for rule, count in found.items() if rule in BEFORE_RESULTS} == added
-    jobs = [line for line in plan.stdout.splitlines() if re.match(r"Job [0-9]+: \S", line)]
+    jobs = [line for line in plan.stdout.splitlines() if re.match(r" *Job [0-9]+: \S", line)]
     upstream = [line for line in jobs if line.split(": ", 1)[1].split()[0] in FIRST_WORDS]
     assert len(upstream) == sum(added.values())
     assert all(named in line for line in upstream), upstream
