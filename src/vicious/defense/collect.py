@@ -65,7 +65,8 @@ def _servers(block: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 def _separation(honest_scores: pd.DataFrame, vicious_scores: pd.DataFrame, resamples: int, seed: int) -> dict[str, Any]:
     honest, vicious = (_verdicts(scores) for scores in (honest_scores, vicious_scores))
-    failed = pd.concat([honest_scores, vicious_scores]).groupby(list(MODEL), dropna=False)["score"].apply(_lacks)
+    both = pd.concat([honest_scores, vicious_scores])
+    failed = both["score"].isna().groupby([both[name] for name in MODEL], dropna=False).any()
     row: dict[str, Any] = {"honest_models": len(honest), "vicious_models": len(vicious), "failed": int(failed.sum())}
     if not honest or not vicious:
         return row
@@ -83,10 +84,6 @@ def _verdicts(scores: pd.DataFrame) -> list[NDArray[np.float64]]:
     """The scores of each model's verdicts; a model without any is left out."""
     models = scores.dropna(subset=["score"]).groupby(list(MODEL), dropna=False, sort=False)["score"]
     return [verdicts.to_numpy(dtype=np.float64) for _, verdicts in models]
-
-
-def _lacks(scores: "pd.Series[float]") -> bool:
-    return bool(scores.isna().any())
 
 
 def failed_verdicts(file: Path) -> list[str]:

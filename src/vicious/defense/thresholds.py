@@ -6,6 +6,8 @@ honest ones do may hide something.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -49,39 +51,66 @@ def called(scores: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
+@dataclass(frozen=True)
+class _Verdicts:
+    """Verdicts on one or several models: of each its model's seed, its sample of images, and its score, (m,) each."""
+
+    seeds: NDArray[Any]
+    draws: NDArray[Any]
+    scores: NDArray[np.float64]
+
+
+def _verdicts(rows: pd.DataFrame) -> _Verdicts:
+    return _Verdicts(rows["seed"].to_numpy(), rows["draw"].to_numpy(), rows["score"].to_numpy(dtype=np.float64))
+
+
 def _rows(scores: pd.DataFrame) -> Iterator[dict[str, object]]:
     """The rows of one detector and number of user images."""
     named = scores.assign(group=names(scores))
-    for dataset, here in named.groupby("dataset", sort=False):
-        for reference, there in named.groupby("dataset", sort=False):
-            honest = there.loc[(there["group"] == HONEST) & there["score"].notna()]
-            for group, verdicts in here.groupby("group", sort=False):
-                found = _shares(verdicts, honest, own=dataset == reference, held_out=group == HONEST)
+    told = {"detector": scores["detector"].iloc[0], "n_user": scores["n_user"].iloc[0]}
+    blocks = dict(iter(named.groupby("dataset", sort=False)))
+    honest = {
+        dataset: _verdicts(block.loc[(block["group"] == HONEST) & block["score"].notna()])
+        for dataset, block in blocks.items()
+    }
+    for dataset, block in blocks.items():
+        groups = {group: _models(rows) for group, rows in block.groupby("group", sort=False)}
+        for reference, there in honest.items():
+            for group, models in groups.items():
+                found = _shares(models, there, own=dataset == reference, held_out=group == HONEST)
                 if found:
                     yield {
-                        **{"dataset": dataset, "detector": here["detector"].iloc[0], "n_user": here["n_user"].iloc[0]},
-                        **{"reference": reference, "references": honest["seed"].nunique()},
+                        **{"dataset": dataset, **told, "reference": reference, "references": len(set(there.seeds))},
                         **{"group": HELD_OUT if group == HONEST else group, **found},
                     }
 
 
-def _shares(verdicts: pd.DataFrame, honest: pd.DataFrame, *, own: bool, held_out: bool) -> dict[str, object]:
+def _models(rows: pd.DataFrame) -> list[_Verdicts]:
+    """The verdicts on each model of a group."""
+    return [_verdicts(model) for _, model in rows.groupby(["outputs", "beta_r", "recipe", "seed"], sort=False)]
+
+
+def _shares(models: list[_Verdicts], honest: _Verdicts, *, own: bool, held_out: bool) -> dict[str, object]:
     """What thresholds call of the verdicts of one group; empty where there are none to take."""
-    rows = []
-    for (_, _, _, seed), model in verdicts.groupby(["outputs", "beta_r", "recipe", "seed"], sort=False):
-        for draw, score in zip(model["draw"], model["score"], strict=True):
-            apart = (honest["draw"] != draw) if own else np.ones(len(honest), bool)
-            if own and held_out:
-                apart &= honest["seed"] != seed
-            references = honest.loc[apart, "score"].to_numpy()
-            if len(references) > 1:
-                low, high = limits(references)
-                rows.append((model.index[0], score > high, score > high or score < low, np.isnan(score)))
-    if not rows:
+    judged = [np.array(list(_calls(model, honest, own, held_out)), bool).reshape(-1, 3) for model in models]
+    judged = [calls for calls in judged if len(calls)]
+    if not judged:
         return {}
-    found = pd.DataFrame(rows, columns=["model", "share", "outside", "failed"])
-    means = found.groupby("model")[["share", "outside"]].mean().mean()
-    if found["failed"].all():
-        means[:] = np.nan
-    counts = {"models": found["model"].nunique(), "verdicts": len(found), "failed": int(found["failed"].sum())}
-    return counts | {name: float(means[name]) for name in ("share", "outside")}
+    failed = np.concatenate(judged)[:, 2]
+    above, outside = (
+        np.mean([calls[:, :2].mean(0) for calls in judged], axis=0) if not failed.all() else (np.nan, np.nan)
+    )
+    counts = {"models": len(judged), "verdicts": len(failed), "failed": int(failed.sum())}
+    return counts | {"share": float(above), "outside": float(outside)}
+
+
+def _calls(model: _Verdicts, honest: _Verdicts, own: bool, held_out: bool) -> Iterator[tuple[bool, bool, bool]]:
+    """Whether each verdict on a model lies above the upper threshold, or outside of both, and whether it has no score."""
+    for seed, draw, score in zip(model.seeds, model.draws, model.scores, strict=True):
+        apart = (honest.draws != draw) if own else np.ones(len(honest.draws), bool)
+        if own and held_out:
+            apart &= honest.seeds != seed
+        references = honest.scores[apart]
+        if len(references) > 1:
+            low, high = limits(references)
+            yield score > high, score > high or score < low, np.isnan(score)
