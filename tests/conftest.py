@@ -2,11 +2,14 @@
 
 import json
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from vicious.config import Params, load_params
 from vicious.data.prepared import PreparedDataset, load_prepared
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -49,6 +52,29 @@ def write_prepared(folder: Path, *, classes=4, channels=1, multilabel=False, cou
     }
     (folder / "dataset.json").write_text(json.dumps(info), encoding="utf-8")
     return folder
+
+
+@pytest.fixture
+def smoke() -> Params:
+    """The smoke study of one dataset."""
+    return load_params(ROOT / "params.yaml").model_copy(update={"scale": "smoke", "datasets": ["mnist"]})
+
+
+@pytest.fixture
+def spawn():
+    """Starts a Python program, which says a word once it is ready, and ends it after the test."""
+    started = []
+
+    def start(word, *arguments, **options):
+        process = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.PIPE, text=True, **options)
+        started.append(process)
+        assert process.stdout.readline() == f"{word}\n"
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
 
 
 @pytest.fixture

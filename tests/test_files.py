@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -65,20 +64,9 @@ with atomic_path(sys.argv[1]) as temporary:
 
 
 @pytest.fixture
-def writer():
+def writer(spawn):
     """Starts a process that writes a path and does not end; its temporary file is there."""
-    started = []
-
-    def start(path):
-        process = subprocess.Popen([sys.executable, "-c", WRITES, path], stdout=subprocess.PIPE, text=True)
-        started.append(process)
-        assert process.stdout.readline() == "writing\n"
-        return process
-
-    yield start
-    for process in started:
-        process.kill()
-        process.communicate()
+    return lambda path: spawn("writing", "-c", WRITES, path)
 
 
 @pytest.mark.parametrize("name", ["a.txt", "[a] *.txt", "a"])

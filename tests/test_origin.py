@@ -6,15 +6,14 @@ import shutil
 from pathlib import Path
 
 import pytest
+from records_by_hand import note, put
 
 from vicious import paths, study
 from vicious.asked import asked
-from vicious.config import Params, load_params
 from vicious.discard import discard
 from vicious.errors import ProvenanceError
-from vicious.files import digest, write_json
+from vicious.files import write_json
 from vicious.origin import INCOMPLETE, MADE, check_origin, made_here
-from vicious.provenance import code_of
 
 ROOT = Path(__file__).resolve().parents[1]
 RECORD = Path("results/smoke/models/mnist/honest/seed0/train.provenance.json")
@@ -23,36 +22,17 @@ SUMMARY = Path("results/smoke/summaries/main.provenance.json")
 
 
 @pytest.fixture
-def params() -> Params:
-    return load_params(ROOT / "params.yaml").model_copy(update={"scale": "smoke", "datasets": ["mnist"]})
-
-
-@pytest.fixture
-def project(tmp_path, monkeypatch, params) -> Path:
+def project(tmp_path, monkeypatch, smoke) -> Path:
     """A model with its record, and something made from it; Snakemake knows neither."""
     monkeypatch.chdir(tmp_path)
     shutil.copy(ROOT / "params.yaml", tmp_path)
-    one = next(one for one in study.trainings(params) if str(one.model) == "honest")
+    one = next(one for one in study.trainings(smoke) if str(one.model) == "honest")
     made = str(paths.model_folder("smoke", one.task, one.model, one.seed) / WEIGHTS.name)
     assert made == str(WEIGHTS)
-    note(RECORD, "train-honest", [], [WEIGHTS], {**asked(params)[made], "out": made})
-    note(SUMMARY, "summarize", [WEIGHTS], [SUMMARY.with_name("x.csv")], {"out": "by hand.csv"})
+    put(WEIGHTS, "result")
+    note(RECORD, "train-honest", [], [WEIGHTS], {**asked(smoke)[made], "out": made})
+    note(SUMMARY, "summarize", [WEIGHTS], [put(SUMMARY.with_name("x.csv"), "result")], {"out": "by hand.csv"})
     return tmp_path
-
-
-def note(record, command, inputs, outputs, settings):
-    for file in outputs:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text("result", encoding="utf-8")
-    content = {
-        "command": command,
-        "settings": settings,
-        "inputs": {str(file): digest(file) for file in inputs},
-        "outputs": {str(file): digest(file) for file in outputs},
-        "code": {"commit": None, "dirty": None, "hash": code_of(command)},
-        "finished": "2026-01-01T00:00:00+00:00",
-    }
-    write_json(record, content)
 
 
 def change(**settings):
@@ -87,37 +67,37 @@ def test_snakemakes_record_is_found_and_tells_by_the_files_time(tmp_path, monkey
     assert made_here(file), "it is made again in any case"
 
 
-def test_what_is_asked_for_may_come_from_elsewhere(project, params):
-    check_origin(params)
+def test_what_is_asked_for_may_come_from_elsewhere(project, smoke):
+    check_origin(smoke)
 
 
-def test_other_settings_are_refused_where_snakemake_cannot_see_them(project, params):
+def test_other_settings_are_refused_where_snakemake_cannot_see_them(project, smoke):
     change(learning_rate=0.5)
     with pytest.raises(
         ProvenanceError, match=r"learning_rate 0.5, params.yaml asks for .*\n.*vicious discard results/smoke"
     ):
-        check_origin(params)
+        check_origin(smoke)
     snakemake_made(RECORD)
-    check_origin(params)
+    check_origin(smoke)
 
 
-def test_results_that_are_not_asked_for_do_not_matter(project, params):
+def test_results_that_are_not_asked_for_do_not_matter(project, smoke):
     change(out=str(WEIGHTS).replace("seed0", "seed7"), learning_rate=0.5)
-    check_origin(params)
+    check_origin(smoke)
 
 
-def test_discarding_as_told_leaves_nothing_to_refuse_and_nothing_that_was_made_from_it(project, params):
+def test_discarding_as_told_leaves_nothing_to_refuse_and_nothing_that_was_made_from_it(project, smoke):
     change(learning_rate=0.5)
-    assert [one.record for one in discard([Path("results/smoke")], params)] == [RECORD, SUMMARY]
+    assert [one.record for one in discard([Path("results/smoke")], smoke)] == [RECORD, SUMMARY]
     assert not WEIGHTS.exists()
-    check_origin(params)
+    check_origin(smoke)
 
 
 @pytest.mark.parametrize("known", [False, True])
-def test_a_stage_discards_what_snakemake_would_mistake_outside_of_its_own_folders_too(project, params, known):
+def test_a_stage_discards_what_snakemake_would_mistake_outside_of_its_own_folders_too(project, smoke, known):
     change(learning_rate=0.5)
     (MADE / "of another").mkdir(parents=True)
     if known:
         snakemake_made(RECORD)
-    discard([Path("data/prepared/smoke/mnist")], params)
+    discard([Path("data/prepared/smoke/mnist")], smoke)
     assert WEIGHTS.exists() == known, "of its own Snakemake sees that it changed"

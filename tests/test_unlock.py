@@ -45,24 +45,17 @@ def test_snakemake_and_commands_that_write_count_and_nothing_that_names_them(lin
 
 
 @pytest.fixture
-def start(tmp_path):
+def start(tmp_path, spawn):
     """Starts a program that does nothing, of a given name, in a folder."""
-    started = []
 
     def run(name, folder, *arguments):
         script = tmp_path / "bin" / name
         script.parent.mkdir(exist_ok=True)
         script.write_text("import time\nprint('here', flush=True)\ntime.sleep(60)\n")
         folder.mkdir(exist_ok=True)
-        process = subprocess.Popen([PYTHON, script, *arguments], cwd=folder, stdout=subprocess.PIPE, text=True)
-        started.append(process)
-        assert process.stdout.readline() == "here\n"
-        return process
+        return spawn("here", script, *arguments, cwd=folder)
 
-    yield run
-    for process in started:
-        process.kill()
-        process.communicate()
+    return run
 
 
 def test_living_processes_of_the_folder_are_told_and_the_lock_stays(tmp_path, start, monkeypatch, capsys):

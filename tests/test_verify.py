@@ -7,12 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from records_by_hand import note, put
 
 from vicious import cli, paths, study
 from vicious.asked import asked, gathered
 from vicious.config import Params, load_params
 from vicious.errors import ProvenanceError
-from vicious.files import digest, read_json, write_json
+from vicious.files import read_json, write_json
 from vicious.provenance import write_provenance
 from vicious.verify import KINDS, Report, verify
 
@@ -33,26 +34,6 @@ def project(tmp_path, monkeypatch) -> Path:
     monkeypatch.chdir(folder)
     shutil.copy(ROOT / "params.yaml", folder)
     return folder
-
-
-def put(name: str, text: str) -> str:
-    Path(name).parent.mkdir(parents=True, exist_ok=True)
-    Path(name).write_text(text, encoding="utf-8")
-    return name
-
-
-def note(path: str, command: str, inputs=(), outputs=(), settings=None, commit: str | None = "a" * 40, **changes):
-    """A record of what is there now."""
-    record = {
-        "command": command,
-        "settings": settings or {},
-        "inputs": {name: digest(name) for name in inputs},
-        "outputs": {name: digest(name) for name in outputs},
-        "code": {"package": "0.1.0", "commit": commit, "dirty": False},
-        "finished": "2026-01-01T00:00:00+00:00",
-        **changes,
-    }
-    write_json(path, record)
 
 
 def chain() -> None:
@@ -482,7 +463,9 @@ def test_a_setting_that_a_record_does_not_tell_is_told(project, params):
 
 def test_versions_of_the_code_are_notes(project, params):
     for number, commit in enumerate(["a" * 40, "b" * 40, "a" * 40, None]):
-        note(f"results/smoke/{number}.provenance.json", "x", commit=commit)
+        note(
+            f"results/smoke/{number}.provenance.json", "x", code={"package": "0.1.0", "commit": commit, "dirty": False}
+        )
     note("results/smoke/5.provenance.json", "x", code={"package": "0", "commit": "b" * 40, "dirty": True})
     note("results/smoke/6.provenance.json", "x")
     old = read_json("results/smoke/6.provenance.json")

@@ -424,10 +424,7 @@ def _parser() -> argparse.ArgumentParser:
         "say what is missing, altered, made from something that is no longer there, or of another configuration. Run it from "
         "the project's root folder. Exits with 1 where it finds something."
     )
-    sub.add_argument("paths", type=Path, nargs="+", metavar="PATH", help="folder of results, or a JSON of provenance")
-    sub.add_argument(
-        "--file", type=Path, default=PARAMS_FILE, help="configuration to compare with (default: %(default)s)"
-    )
+    _places(sub, "folder of results, or a JSON of provenance")
 
     sub = command("discard", _discard, "delete results that are not what params.yaml and the code make")
     sub.description = (
@@ -435,10 +432,7 @@ def _parser() -> argparse.ArgumentParser:
         "or from other files, that were altered since, or that have no record. `snakemake` then makes them anew. What params.yaml does "
         "not ask for stays. The stages of dvc.yaml begin with this. Run it from the project's root folder."
     )
-    sub.add_argument(
-        "paths", type=Path, nargs="+", metavar="FOLDER", help="folder of results, as a stage of dvc.yaml has it"
-    )
-    sub.add_argument("--file", type=Path, default=PARAMS_FILE, help="configuration (default: %(default)s)")
+    _places(sub, "folder of results, as a stage of dvc.yaml has it")
 
     sub = command("restore", _restore, "have snakemake take results that were pulled or copied as made")
     sub.description = (
@@ -466,6 +460,13 @@ def _parser() -> argparse.ArgumentParser:
 
 def _provenance(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--provenance", type=Path, metavar="JSON", help="where to record inputs, outputs, code, hardware")
+
+
+def _places(sub: argparse.ArgumentParser, what: str) -> None:
+    sub.add_argument("paths", type=Path, nargs="+", metavar="PATH", help=what)
+    sub.add_argument(
+        "--file", type=Path, default=PARAMS_FILE, help="configuration to compare with (default: %(default)s)"
+    )
 
 
 def _data(sub: argparse.ArgumentParser) -> None:

@@ -68,21 +68,16 @@ def discard(places: Sequence[Path], params: Params, configuration: Path = PARAMS
         {file for record in readable.values() for file in (*record.inputs, *(record.outputs or {}))}
     )
     asked = Asked(params, configuration)
-    reasons = {
-        path: record if isinstance(record, str) else made_otherwise(record, asked) or _altered(record, current)
-        for path, record in records.items()
-        if isinstance(record, str) or asked.names(record)
-    }
     foreign = strangers(params)
-    reasons |= {path: mistake(record, asked) for path, record in foreign.items() if reasons.get(path) is None}
-    found = {path: reason for path, reason in reasons.items() if reason is not None}
+    found = _reasons(records, current, asked, foreign)
     records |= foreign
     strange = found.keys() & foreign.keys()
     if strange:
         records |= {path: read_record(path) for path in built(params) if path not in records}
         found |= _made_from(strange, records, records.keys() - found.keys())
+    sources = Path(paths.source_record(params.scale, "")).parent.parent
     for path in found:
-        _delete(path, records[path], [*places, path.parent])
+        _delete(path, records[path], [*places, sources, path.parent])
     told = {file for record in readable.values() for file in record.outputs or {}}
     for file in _without_record(places, asked.at(params.scale), told):
         found[file] = "no record tells of it"
@@ -91,6 +86,19 @@ def discard(places: Sequence[Path], params: Params, configuration: Path = PARAMS
     if not recorded:
         _settle({path: record for path, record in readable.items() if path not in found})
     return [Discarded(path, reason) for path, reason in found.items()]
+
+
+def _reasons(
+    records: Mapping[Path, Record | str], current: Mapping[str, str], asked: Asked, foreign: Mapping[Path, Record | str]
+) -> dict[Path, str]:
+    """Why results are not what a build would make: of those in question, and of foreign ones that Snakemake would mistake."""
+    reasons = {
+        path: record if isinstance(record, str) else made_otherwise(record, asked) or _altered(record, current)
+        for path, record in records.items()
+        if isinstance(record, str) or asked.names(record)
+    }
+    reasons |= {path: mistake(record, asked) for path, record in foreign.items() if reasons.get(path) is None}
+    return {path: reason for path, reason in reasons.items() if reason is not None}
 
 
 def _without_record(places: Iterable[Path], asked: Iterable[str], told: Collection[str]) -> Iterator[Path]:
@@ -139,9 +147,11 @@ def _delete(path: Path, record: Record | str, places: Sequence[Path]) -> None:
     files = []
     if isinstance(record, Record):
         inside = [place.resolve() for place in places]
-        outputs = [Path(file) for file in record.outputs or {}]
-        files += [file for file in outputs if any(file.resolve().is_relative_to(place) for place in inside)]
-        files += [Path(str(record.settings["source"]))] if record.command == "prepare" else []
+        named = [
+            *(record.outputs or {}),
+            *([str(record.settings.get("source"))] if record.command == "prepare" else []),
+        ]
+        files += [file for file in map(Path, named) if any(file.resolve().is_relative_to(place) for place in inside)]
     for file in [*files, path]:
         with storage_errors(file):
             file.unlink(missing_ok=True)

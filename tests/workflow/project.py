@@ -4,9 +4,12 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import yaml
+from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
@@ -21,6 +24,17 @@ def copy_project(target: Path) -> Path:
         source = ROOT / name
         shutil.copytree(source, target / name, ignore=ignore) if source.is_dir() else shutil.copy(source, target / name)
     return target
+
+
+def once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], str]) -> tuple[Path, str]:
+    """A folder of that name as ``build`` left it, and what that returned: built once, by whichever test process comes first."""
+    shared = factory.getbasetemp()
+    shared = shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared
+    folder, told = shared / name, shared / f"{name}.txt"
+    with FileLock(shared / f"{name}.lock"):
+        if not told.exists():
+            told.write_text(build(folder), encoding="utf-8")
+    return folder, told.read_text(encoding="utf-8")
 
 
 def set_params(folder: Path, **keys: object) -> None:

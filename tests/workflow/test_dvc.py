@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from filelock import FileLock
-from project import BIN, ROOT, copy_project, counts, run, set_params, snakemake, study_files
+from project import BIN, ROOT, copy_project, counts, once, run, set_params, snakemake, study_files
 
 NOTHING = "Nothing to be done"
 MNIST = "scales__smoke__overrides__mnist"
@@ -59,25 +58,30 @@ def identities(folder):
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory):
-    """A small study of two datasets, built from nothing by ``dvc repro`` in a folder with a space and a quote, and committed."""
-    shared = tmp_path_factory.getbasetemp()
-    shared = shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared
-    folder, log = shared / "a user's study", shared / "a user's study.txt"
-    with FileLock(shared / "built by dvc.lock"):
-        if not log.exists():
-            copy_project(folder)
-            set_params(folder, scale="smoke", datasets=["mnist", "fashion_mnist"], scales__smoke__autoencoder=[])
-            set_params(folder, **{MNIST: {"learning_rate": 0.001}})
-            for experiment in ("tradeoff", "defense", "mitigations"):
-                set_params(folder, **{f"scales__smoke__{experiment}__datasets": []})
-            git(folder, "init", "-q")
-            ok(dvc(folder, "init", "-q"))
-            output = ok(dvc(folder, "repro"))
-            git(folder, "add", "--all")
-            git(folder, "commit", "-qm", "The study")
-            log.write_text(output, encoding="utf-8")
-    return folder
+def repro(tmp_path_factory):
+    """A small study of two datasets, built from nothing by ``dvc repro`` in a folder with a space and a quote, and committed;
+    with what DVC printed."""
+
+    def build(folder):
+        copy_project(folder)
+        set_params(folder, scale="smoke", datasets=["mnist", "fashion_mnist"], scales__smoke__autoencoder=[])
+        set_params(folder, **{MNIST: {"learning_rate": 0.001}})
+        for experiment in ("tradeoff", "defense", "mitigations"):
+            set_params(folder, **{f"scales__smoke__{experiment}__datasets": []})
+        git(folder, "init", "-q")
+        ok(dvc(folder, "init", "-q"))
+        output = ok(dvc(folder, "repro"))
+        git(folder, "add", "--all")
+        git(folder, "commit", "-qm", "The study")
+        return output
+
+    return once(tmp_path_factory, "a user's study", build)
+
+
+@pytest.fixture
+def built(repro):
+    """That study."""
+    return repro[0]
 
 
 @pytest.fixture
@@ -138,8 +142,9 @@ def test_a_stage_depends_on_all_code_that_makes_its_results():
 
 
 @pytest.mark.slow
-def test_after_dvc_repro_snakemake_has_nothing_to_do(built):
-    stages = ran((built.parent / "a user's study.txt").read_text(encoding="utf-8"))
+def test_after_dvc_repro_snakemake_has_nothing_to_do(repro):
+    built, output = repro
+    stages = ran(output)
     assert len(stages) == len(set(stages)) == 3 * 2 + 2
     assert nothing_to_do(built)
     assert clean(built)

@@ -9,8 +9,7 @@ import sys
 
 import pandas as pd
 import pytest
-from filelock import FileLock
-from project import BIN, ROOT, copy_project, counts, environment, run, set_params, snakemake, study_files
+from project import BIN, ROOT, copy_project, counts, environment, once, run, set_params, snakemake, study_files
 
 from vicious import budget
 from vicious.config import load_params
@@ -97,15 +96,13 @@ SMOKE = ("scale=smoke", "datasets=[mnist,cifar100,celeba]")
 @pytest.fixture(scope="session")
 def built(tmp_path_factory):
     """The smoke study of a few datasets, built once, whichever of several test processes comes first."""
-    shared = tmp_path_factory.getbasetemp()
-    shared = shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared
-    folder, done = shared / "a study built", shared / "built.txt"
-    with FileLock(shared / "built.lock"):
-        if not done.exists():
-            result = snakemake(copy_project(folder), "--cores", "2", "--config", *SMOKE)
-            assert result.returncode == 0, result.stderr[-3000:]
-            done.touch()
-    return folder
+
+    def build(folder):
+        result = snakemake(copy_project(folder), "--cores", "2", "--config", *SMOKE)
+        assert result.returncode == 0, result.stderr[-3000:]
+        return result.stdout
+
+    return once(tmp_path_factory, "a study built", build)[0]
 
 
 def narrow_params(project):
