@@ -75,7 +75,7 @@ def discard(places: Sequence[Path], params: Params, configuration: Path = PARAMS
     if strange:
         records |= {path: read_record(path) for path in built(params) if path not in records}
         found |= _made_from(strange, records, records.keys() - found.keys())
-    sources = Path(paths.source_record(params.scale, "")).parent.parent
+    sources, *_ = map(Path, paths.built(params.scale))
     for path in found:
         _delete(path, records[path], [*places, sources, path.parent])
     told = {file for record in readable.values() for file in record.outputs or {}}
