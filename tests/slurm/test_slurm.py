@@ -14,8 +14,14 @@ import pytest
 from one_node import PARTITIONS, NoClusterError, cluster, install
 from project import BIN, copy_project, environment
 
-TARGETS = [f"results/smoke/assessments/mnist/vicious-logits-beta{beta}/seed0/risk-joint.json" for beta in (1, 2)]
-STUDY = ("scale=smoke", "datasets=[mnist]", "scales={smoke: {beta_r: [1.0, 2.0], epochs: 8}}")
+# A part of a dataset, since its name has a slash.
+RISK = "results/smoke/assessments/cifar100/classes50/vicious-logits-beta1/seed{seed}/risk-joint.json"
+TARGETS = [RISK.format(seed=seed) for seed in (0, 1)]
+STUDY = (
+    "scale=smoke",
+    "datasets=[cifar100]",
+    "scales={smoke: {seeds: [0, 1], class_counts: {counts: {cifar100: [50]}, epochs: 8}}}",
+)
 HERE = (
     # no accounting here, and no time to wait: a site needs neither of these
     *("--slurm-status-command", "squeue"),
@@ -134,7 +140,7 @@ def test_a_study_through_slurm_survives_a_cancelled_job_and_a_killed_snakemake(p
 
     second = submit(project)
     assert second.wait(300) == 0, told(project)
-    assert jobs(Comment="rule_assess_mnist")[0]["NumCPUs"] == "2", "both assessments share one job"
+    assert jobs(Comment="rule_assess_cifar100/classes50")[0]["NumCPUs"] == "2", "both assessments share one job"
     assert reference.wait(300) == 0, told(local)
     found, expected = results(project), results(local)
     assert found.keys() == expected.keys()
