@@ -117,12 +117,54 @@ def test_equal_images_have_a_defined_score(made, detector):
         ({"labels": np.full(20, -1)}, "labels do not fit"),
         ({"labels": np.full((20, 5), 2)}, "labels do not fit"),
         ({"labels": np.zeros((20, 4), int)}, "labels do not fit"),
+        ({"labels": np.full(20, 0.5)}, "labels do not fit"),
+        ({"labels": np.full(20, np.nan)}, "labels do not fit"),
         ({"labels": np.zeros(19, int)}, "must be equally many"),
+        ({"labels": np.zeros((20, 5, 1), int)}, r"labels \(n,\) or \(n, K\)"),
+        ({"logits": np.zeros(20)}, r"logits \(n, K\)"),
+        ({"logits": np.full((20, 5), 1e160)}, "beyond float32"),
+        ({"images": np.zeros((20, 1024))}, r"images must be \(n, C, H, W\)"),
+        ({"images": np.full((20, 1, 32, 32), 255, np.uint8)}, r"pixels must be in \[0, 1\]"),
     ],
 )
 def test_evidence_that_cannot_be_is_refused(made, change, words):
     with pytest.raises(MetricError, match=words):
         replace(made(20), **change)
+
+
+@pytest.mark.parametrize("detector", DETECTORS, ids=lambda one: one.name)
+def test_number_types_change_no_score(made, detector):
+    evidence = made(20, leak=1.0)
+    other = replace(
+        evidence,
+        images=evidence.images.astype(np.float64),
+        labels=evidence.labels.astype(np.int32),
+        logits=torch.from_numpy(evidence.logits),
+    )
+    assert detector.score(other) == detector.score(evidence)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [(lambda x: np.full((len(x), 5), np.nan), "answered logits"), (lambda _: np.zeros(3), "answers")],
+)
+def test_a_model_that_answers_nonsense_is_no_honest_one(made, answer, words):
+    asking = [one for one in DETECTORS if one.access == "queries"]
+    assert asking
+    for detector in asking:
+        with pytest.raises(MetricError, match=words):
+            detector.score(replace(made(20), query=answer))
+
+
+def test_a_model_with_damaged_weights_is_no_honest_one(made):
+    evidence = made(20)
+    with torch.no_grad():
+        evidence.model.linear.weight[0, 0] = float("nan")
+    weights = [one for one in DETECTORS if one.access == "weights"]
+    assert weights
+    for detector in weights:
+        with pytest.raises(MetricError, match="weights hold values that are not finite"):
+            detector.score(evidence)
 
 
 def test_too_few_images_are_refused(made):

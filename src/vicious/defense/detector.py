@@ -5,7 +5,7 @@ A detector sees neither the attack model, nor training data, nor any image that 
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,19 +24,20 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a user has in hand.
+    """What a user has in hand. Arrays of other number types are converted.
 
     Attributes:
         images: (n, C, H, W), the user's own images, pixels in [0, 1].
         labels: (n,) classes or (n, K) attributes, as the user knows them.
         logits: (n, K), the target model's outputs on them.
-        query: images (m, C, H, W) in [0, 1] -> logits (m, K); None where only outputs are known.
+        query: images (m, C, H, W) in [0, 1] -> logits (m, K); None where only outputs are known. Detectors call :meth:`ask`.
         model: the target model in evaluation mode, not to be changed; None where its weights are not known.
         seed: of a detector's own random choices.
 
     Raises:
-        MetricError: unlike numbers of images, labels and logits; fewer than :data:`FEWEST`; fewer than two outputs for
-            classes; a label that is no output's; or values that are not finite.
+        MetricError: unlike numbers of images, labels and logits; fewer than :data:`FEWEST`; another shape; pixels outside
+            [0, 1]; fewer than two outputs for classes; a label that is no output's; or values that no float32 holds, NaN and
+            infinity included.
     """
 
     images: NDArray[np.float32]
@@ -47,6 +48,14 @@ class Evidence:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        for name, dtype in (("images", np.float32), ("logits", np.float64)):
+            object.__setattr__(self, name, np.asarray(getattr(self, name), dtype=dtype))
+        object.__setattr__(self, "labels", np.asarray(self.labels))
+        if self.images.ndim != 4 or self.logits.ndim != 2 or self.labels.ndim not in (1, 2):
+            raise MetricError(
+                "images must be (n, C, H, W), logits (n, K) and labels (n,) or (n, K),"
+                f" got {self.images.shape}, {self.logits.shape} and {self.labels.shape}"
+            )
         if len(self.images) != len(self.logits) or len(self.labels) != len(self.logits):
             raise MetricError(
                 f"images ({len(self.images)}), labels ({len(self.labels)}) and logits ({len(self.logits)}) must be equally many"
@@ -54,15 +63,17 @@ class Evidence:
         if len(self.images) < FEWEST:
             raise MetricError(f"a detector needs at least {FEWEST} of the user's images, got {len(self.images)}")
         for name in ("images", "logits"):
-            if not np.isfinite(getattr(self, name)).all():
-                raise MetricError(f"the {name} hold values that are not finite: the model or the input is damaged")
+            _check_finite(getattr(self, name), name)
+        if self.images.size and (self.images.min() < 0 or self.images.max() > 1):
+            raise MetricError(f"pixels must be in [0, 1], got {self.images.min():g} to {self.images.max():g}")
         outputs = self.logits.shape[1]
         if self.multilabel:
             fits = self.labels.shape == self.logits.shape and bool(np.isin(self.labels, (0, 1)).all())
         else:
-            fits = outputs > 1 and bool(((self.labels >= 0) & (self.labels < outputs)).all())
+            fits = outputs > 1 and bool(np.isin(self.labels, range(outputs)).all())
         if not fits:
             raise MetricError(f"the labels do not fit {outputs} outputs: classes from 0, or an attribute for each")
+        object.__setattr__(self, "labels", self.labels.astype(np.int64))
 
     @property
     def multilabel(self) -> bool:
@@ -78,6 +89,20 @@ class Evidence:
     def predicted(self) -> Array:
         """The predicted class one-hot, or the predicted attributes, (n, K)."""
         return predicted(self.logits, self.multilabel)
+
+    def ask(self, images: NDArray[np.float32]) -> Array:
+        """The model's logits (m, K) on images (m, C, H, W) in [0, 1] that the user makes.
+
+        Raises:
+            MetricError: the model cannot be asked, or what it answers is no such thing.
+        """
+        if self.query is None:
+            raise MetricError("the model cannot be asked: the evidence has its outputs alone")
+        logits = np.asarray(self.query(images), dtype=np.float64)
+        if logits.shape != (expected := (len(images), self.logits.shape[1])):
+            raise MetricError(f"the model answers {logits.shape} where {expected} was asked for")
+        _check_finite(logits, "answered logits")
+        return logits
 
     def limited(self, access: Access) -> "Evidence":
         """The same without what a detector of that access has no use for."""
@@ -111,10 +136,20 @@ class Detector:
         given = evidence.limited(self.access)
         if (self.access == "queries" and given.query is None) or (self.access == "weights" and given.model is None):
             raise MetricError(f"the detector {self.name} needs the model's {self.access}")
+        if given.model is not None and not all(bool(one.isfinite().all()) for one in given.model.state_dict().values()):
+            raise MetricError("the model's weights hold values that are not finite: it is damaged")
         found = float(self.measure(given))
         if not np.isfinite(found):
             raise MetricError(f"the detector {self.name} gives {found}: its outputs are degenerate")
         return found
+
+
+def _check_finite(values: NDArray[Any], name: str) -> None:
+    """A float32 model gives no larger ones, whose squares would overflow and look like constant outputs."""
+    if not (np.abs(values) <= np.finfo(np.float32).max).all():
+        raise MetricError(
+            f"the {name} hold values that are not finite, or beyond float32: the model or the input is damaged"
+        )
 
 
 def predicted(logits: Array, multilabel: bool) -> Array:

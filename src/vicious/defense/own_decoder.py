@@ -46,11 +46,10 @@ def _errors(evidence: Evidence, held: np.ndarray, index: int) -> Array:
     # Here, since torchvision takes a second to load, which other detectors do not need.
     from vicious.training.augment import augment
 
-    assert evidence.query is not None
     own = torch.from_numpy(evidence.images[~held][:MOST])
     generator = Generator().manual_seed(derive_seed(evidence.seed, "own decoder", index))
     images = torch.cat([own, *(augment(own, generator) for _ in range(COPIES))])
-    logits = np.concatenate([evidence.logits[~held][:MOST], evidence.query(images[len(own) :].numpy())])
+    logits = np.concatenate([evidence.logits[~held][:MOST], evidence.ask(images[len(own) :].numpy())])
     label, new_label = (predicted(one, evidence.multilabel) for one in (logits, evidence.logits[held]))
     # Told which images are augmented: logits that tell this would look like logits that tell more.
     plain = np.arange(len(label)) < len(own)
