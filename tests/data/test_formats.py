@@ -4,7 +4,6 @@ import gzip
 import pickle
 import shutil
 import struct
-import tarfile
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -44,8 +43,7 @@ def test_cifar_agrees_with_torchvision(real_data: Path, tmp_path: Path, dataset:
     datasets = pytest.importorskip("torchvision.datasets")
     theirs_type = type(loader, (getattr(datasets, loader),), {"_check_integrity": lambda self: True})
     archive = next(real_data.glob(f"{dataset.replace('cifar', 'cifar-')}-python.tar.gz"))
-    with tarfile.open(archive) as tar:
-        tar.extractall(tmp_path, filter="data")
+    shutil.unpack_archive(archive, tmp_path)
     raw = open_raw(dataset, real_data)
     for split in ("train", "test"):
         theirs = theirs_type(tmp_path, train=split == "train")

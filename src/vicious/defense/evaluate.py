@@ -129,7 +129,7 @@ def _score(
         pixels = (images / 255.0).astype(np.float32)
         own = Evidence(pixels, labels.astype(np.int64), logits, model.query, model.module, seed=draw)
         return {"score": detector.score(own), "status": "ok", "reason": ""}
-    except (MetricError, np.linalg.LinAlgError) as error:
+    except (MetricError, np.linalg.LinAlgError, torch.linalg.LinAlgError) as error:
         return _failed(str(error))
 
 
