@@ -25,9 +25,8 @@ def use_device(name: str, threads: int) -> "torch.device":
     import torch
 
     torch.set_num_threads(threads)
-    torch.set_deterministic_debug_mode(
-        "error"
-    )  # as use_deterministic_algorithms(True), which loads a compiler for a second
+    # As use_deterministic_algorithms(True), which loads a compiler for a second.
+    torch.set_deterministic_debug_mode("error")
     if name == "cuda" and not torch.cuda.is_available():
         raise ConfigError("runtime.device is cuda, but no CUDA GPU is visible here: set it to cpu")
     return torch.device(name)

@@ -11,6 +11,7 @@ from sklearn.metrics import roc_auc_score
 from vicious.config import DetectorName
 from vicious.defense import groups
 from vicious.defense.collect import auroc, collect_detection, failed_verdicts, separation, tpr_at_fpr
+from vicious.defense.detector import Detector
 from vicious.defense.detectors import BY_NAME
 from vicious.defense.evaluate import evaluate_defense
 from vicious.training.jobs import train_honest
@@ -45,6 +46,18 @@ def test_more_user_images_than_there_are_is_a_failed_row_not_a_missing_one(prepa
     frame = pd.read_csv(tmp_path / "a.csv")
     assert frame["status"].tolist() == ["ok", "failed"]
     assert "only 40 images" in frame["reason"][1]
+
+
+@pytest.mark.parametrize("error", [np.linalg.LinAlgError, torch.linalg.LinAlgError])
+def test_a_decomposition_that_fails_is_a_failed_row(prepared, target, tmp_path, monkeypatch, error):
+    def fails(_):
+        raise error("the singular values did not converge")
+
+    monkeypatch.setitem(BY_NAME, LINEAR, Detector(LINEAR, "outputs", fails))
+    out = tmp_path / "a.csv"
+    evaluate_defense(prepared.folder, target, out, detectors=[LINEAR], user_images=[10], draws=1, device=CPU)
+    (row,) = pd.read_csv(out).itertuples()
+    assert (row.status, row.reason) == ("failed", "the singular values did not converge")
 
 
 def test_every_detector_judges_a_real_model_and_leaves_it_alone(prepared, target, tmp_path):

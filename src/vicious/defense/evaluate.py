@@ -127,7 +127,7 @@ def _score(
         if len(images) < n:
             raise MetricError(f"the test set has only {len(images)} images, {n} were asked for")
         pixels = (images / 255.0).astype(np.float32)
-        own = Evidence(pixels, labels.astype(np.int64), logits, model.query, model.module, seed=draw)
+        own = Evidence(pixels, labels, logits, model.query, model.module, seed=draw)
         return {"score": detector.score(own), "status": "ok", "reason": ""}
     except (MetricError, np.linalg.LinAlgError, torch.linalg.LinAlgError) as error:
         return _failed(str(error))
