@@ -104,7 +104,7 @@ def test_an_assessment_finds_what_the_cpu_finds(prepared, tmp_path, cuda, output
         assert found[0][name] == pytest.approx(found[1][name], rel=2e-3, abs=1e-3)
 
 
-@pytest.mark.parametrize("hidden", [None, "shuffled", "folded"])
+@pytest.mark.parametrize("hidden", [None, "shuffled", "folded", "shifted"])
 @pytest.mark.parametrize("kind", ["classes", "attributes"])
 def test_detectors_find_what_they_find_on_the_cpu(prepared, prepared_attributes, tmp_path, cuda, hidden, kind):
     data = prepared if kind == "classes" else prepared_attributes

@@ -13,7 +13,7 @@ from vicious.defense import groups
 from vicious.defense.collect import auroc, collect_detection, failed_verdicts, separation, tpr_at_fpr
 from vicious.defense.detector import Detector
 from vicious.defense.detectors import BY_NAME
-from vicious.defense.evaluate import evaluate_defense
+from vicious.defense.evaluate import evaluate_defense, samples
 from vicious.training.jobs import train_honest
 from vicious.training.loop import Schedule
 
@@ -37,6 +37,24 @@ def test_a_row_per_draw_and_the_same_bytes_twice(prepared, target, tmp_path):
     assert frame[["n_user", "draw"]].to_numpy().tolist() == [[10, 0], [10, 1], [30, 0], [30, 1]]
     assert frame["score"].notna().all()
     assert frame["score"].nunique() == 4
+
+
+@pytest.mark.parametrize(("n", "draws", "apart"), [(10, 4, 4), (10, 9, 4), (15, 3, 2), (40, 2, 1)])
+def test_samples_share_no_images_as_long_as_there_are_enough(n, draws, apart):
+    drawn = list(samples(40, n, draws))
+    assert [len(set(one)) for one in drawn] == [n] * draws
+    for first in range(0, draws, apart):
+        together = np.concatenate(drawn[first : first + apart])
+        assert len(set(together)) == len(together)
+    assert len({tuple(one) for one in drawn}) == draws, "later ones are other samples"
+    assert all(map(np.array_equal, samples(40, n, draws), drawn))
+
+
+@pytest.mark.parametrize(("n", "told"), [(20, False), (21, True), (41, False)])
+def test_samples_that_must_share_images_are_told(prepared, target, tmp_path, caplog, n, told):
+    out = tmp_path / "a.csv"
+    evaluate_defense(prepared.folder, target, out, detectors=["entropy"], user_images=[n], draws=2, device=CPU)
+    assert (f"2 samples of {n} share images: there are 40" in caplog.text) == told
 
 
 def test_more_user_images_than_there_are_is_a_failed_row_not_a_missing_one(prepared, target, tmp_path):
@@ -167,7 +185,7 @@ def test_each_way_a_model_came_about_has_a_name():
     assert groups.standard(frame).tolist() == [True, True, False, False, False]
 
 
-@pytest.mark.parametrize("code", ["shuffled", "folded"])
+@pytest.mark.parametrize("code", ["shuffled", "folded", "shifted"])
 def test_a_hidden_code_is_judged_as_the_user_sees_it(prepared, target, tmp_path, code):
     outs = {None: tmp_path / "plain.csv", code: tmp_path / "hidden.csv"}
     names = [LINEAR, "own_decoder", "jacobian_spectrum", "finetuning", "calibration"]

@@ -1,5 +1,7 @@
 """What the user may send, by plain computations; and how a code is hidden in it and found again."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ from torch import Generator
 from vicious.models.attack import AttackModel
 from vicious.models.checkpoint import Architecture
 from vicious.models.hidden import Hiding, hide, reveal
-from vicious.models.kinds import Outputs, parse_outputs, parse_trainable
+from vicious.models.kinds import Code, Outputs, parse_outputs, parse_trainable
 from vicious.models.outputs import LEAST, probabilities_of, readable, transmit
 
 LOGITS = torch.from_numpy(np.random.default_rng(0).normal(scale=3, size=(50, 7)))
@@ -149,7 +151,7 @@ def test_what_is_no_kind_of_outputs_is_refused(name, words):
         parse_outputs(name)
 
 
-CODES = ("shuffled", "folded")
+CODES = get_args(Code)
 
 
 @pytest.mark.parametrize("code", CODES)
@@ -163,6 +165,21 @@ def test_a_hidden_code_keeps_the_answer_and_comes_back(code, multilabel):
         torch.testing.assert_close(hidden.amax(1), LOGITS.amax(1))
     assert (hidden - LOGITS).abs().mean() > 0.5
     torch.testing.assert_close(reveal(hidden, code, multilabel), LOGITS, atol=1e-6, rtol=1e-6)
+
+
+def test_shifted_gaps_are_an_affine_function_of_gaps_that_the_class_chooses():
+    hidden, label = hide(LOGITS, "shifted", False), LOGITS.argmax(1)
+    gaps, moved = (each.amax(1, keepdim=True) - each for each in (LOGITS, hidden))
+    lines = []
+    for one in label.unique():
+        others = torch.arange(LOGITS.shape[1]) != one
+        x, y = (each[label == one][:, others].flatten().numpy() for each in (gaps, moved))
+        slope, offset = np.polyfit(x, y, 1)
+        np.testing.assert_allclose(y, slope * x + offset, rtol=1e-9)
+        lines.append((slope, offset))
+    slopes, offsets = zip(*lines, strict=True)
+    assert max(slopes) > 2 * min(slopes) > 0
+    assert max(offsets) > 2 * min(offsets) > 0
 
 
 def test_shuffled_gaps_are_the_same_gaps_in_an_order_of_the_class():

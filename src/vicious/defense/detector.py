@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 FEWEST = 10
 """Images that a user must have at least."""
+ROUNDING = 1e-12
+"""A spread of no more than this share of the values is none."""
 Access = Literal["outputs", "queries", "weights"]
 """What a detector needs of the model: its outputs on the user's images; on any image the user makes; its weights."""
 Array = NDArray[np.float64]
@@ -159,10 +161,11 @@ def predicted(logits: Array, multilabel: bool) -> Array:
     return np.eye(logits.shape[1])[logits.argmax(1)]
 
 
-def standardised(logits: Array) -> Array:
-    """Zero mean and unit variance per output; a constant output becomes 0."""
-    spread = logits.std(0)
-    return (logits - logits.mean(0)) / np.where(spread > 1e-12 * (1 + np.abs(logits).max()), spread, np.inf)
+def standardised(values: Array, size: float | None = None) -> Array:
+    """Zero mean and unit variance per column; a constant one becomes 0, up to rounding of values of that size, or their own."""
+    spread = values.std(0)
+    least = ROUNDING * (np.abs(values).max() if size is None else size)
+    return (values - values.mean(0)) / np.where(spread > least, spread, np.inf)
 
 
 def beyond_label(evidence: Evidence) -> tuple[Array, int]:

@@ -46,7 +46,7 @@ def _groups(evidence: Evidence) -> Iterator[tuple[Array, Array]]:
     """Standardised logits and pixels of images that are compared with each other."""
     pixels = evidence.pixels
     if evidence.multilabel:
-        yield standardised(beyond_label(evidence)[0]), pixels
+        yield standardised(beyond_label(evidence)[0], size=1), pixels  # left of standardised ones
         return
     label = evidence.logits.argmax(1)
     relative = evidence.logits - evidence.logits.mean(1, keepdims=True)  # a shift of all logits tells no class

@@ -1,7 +1,8 @@
 """Score one target model with every detector, over samples of user images."""
 
+import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from vicious.models.hidden import Hiding
 from vicious.models.kinds import Code
 from vicious.randomness import derive_seed
 
+log = logging.getLogger(__name__)
+
 
 def evaluate_defense(
     folder: Path,
@@ -37,7 +40,7 @@ def evaluate_defense(
     """Score one target model with some detectors; the user's images are drawn from the test set.
 
     Writes a CSV with a row per detector, number of user images and draw. A sample that a detector cannot score is a row
-    with status "failed" and the reason. The draws are the same for every model of a dataset.
+    with status "failed" and the reason. The samples are the same for every model of a dataset: see :func:`samples`.
 
     Args:
         folder: a prepared dataset.
@@ -59,8 +62,12 @@ def evaluate_defense(
     rows: list[dict[str, Any]] = []
     seconds: dict[str, dict[str, float]] = {}
     for n in user_images:
-        for draw in range(draws):
-            own = np.random.default_rng(derive_seed(draw, "user images", n)).permutation(len(labels))[:n]
+        if n <= len(labels) < n * draws:
+            log.warning(
+                "%d samples of %d share images: there are %d. Lower draws or user_images, or take more test images.",
+                *(draws, n, len(labels)),
+            )
+        for draw, own in enumerate(samples(len(labels), n, draws)):
             for detector in (BY_NAME[name] for name in detectors):
                 start = time.perf_counter()
                 if model is None or logits is None:
@@ -88,6 +95,17 @@ def evaluate_defense(
                 )
     write_csv(pd.DataFrame(rows), out)
     return seconds
+
+
+def samples(count: int, n: int, draws: int) -> Iterator[NDArray[np.int64]]:
+    """The places, out of ``count`` test images, of the n images of each sample; all images where there are fewer.
+
+    Samples share no images as long as the test images suffice, whose order is then drawn anew.
+    """
+    fit = max(count // n, 1)
+    for draw in range(draws):
+        order = np.random.default_rng(derive_seed(draw // fit, "user images", n)).permutation(count)
+        yield order[draw % fit * n :][:n]
 
 
 class _Model:

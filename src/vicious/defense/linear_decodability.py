@@ -1,10 +1,10 @@
 """Linear decodability: how much of the images a linear map reads from the logits, beyond the predicted label.
 
 Reasoning: an honest classifier's logits tell little more of an image than its class. A vicious one must write the image into
-them for its decoder, and a code that a convolutional decoder learns to read is, to a good part, linear. Ridge regression
-from the standardised logits and the predicted label to the image finds it with a few images and without training a network. A few
-outputs can hold no more than the image in outline, so what is read are the leading principal components of the user's images; finer
-detail, which neither an honest nor a vicious model tells, would only add noise.
+them for its decoder, and a code that a convolutional decoder learns to read is, to a good part, linear. Ridge regression from the
+predicted label and what it leaves of the logits (:mod:`vicious.defense.features`) to the image finds it with a few images and
+without training a network. A few outputs can hold no more than the image in outline, so what is read are the leading principal
+components of the user's images; finer detail, which neither an honest nor a vicious model tells, would only add noise.
 
 The score is 1 - SS(logits and label) / SS(label), both sums of squared errors of images that were left out one at a time (Allen's
 PRESS: "The relationship between variable selection and data augmentation and a method for prediction", Technometrics 16,
@@ -13,7 +13,8 @@ PRESS: "The relationship between variable selection and data augmentation and a 
 
 import numpy as np
 
-from vicious.defense.detector import Array, Detector, Evidence, standardised
+from vicious.defense.detector import Array, Detector, Evidence
+from vicious.defense.features import features
 
 COMPONENTS = 10
 PENALTIES = tuple(10.0**power for power in np.arange(-2, 4.01, 0.5))
@@ -28,7 +29,8 @@ def score(evidence: Evidence) -> float:
     base = _left_out_errors(label, codes).min()
     if base <= 0:
         return 0.0
-    both = _left_out_errors(np.hstack([standardised(evidence.logits), label]), codes).min()
+    told, _ = features(evidence.logits, evidence.logits, evidence.multilabel)
+    both = _left_out_errors(np.hstack([told, label]), codes).min()
     return float(1.0 - both / base)
 
 

@@ -1,8 +1,8 @@
 """A small decoder that the user trains: what a network reads of the image from the logits, beyond the predicted label.
 
 Reasoning: the server's decoder is a network, and what it reads need not be linear. The user has the model, so every image can be
-asked for many times, each time augmented. A network of one hidden layer reads, from the logits and the predicted label,
-what the mean image of the label leaves of the leading principal components of the user's augmented images.
+asked for many times, each time augmented. A network of one hidden layer reads, from the predicted label and what it leaves of
+the logits (:mod:`vicious.defense.features`), what the mean image of the label leaves of the leading principal components of the user's augmented images.
 
 The score is 1 - SS(network) / SS(label), the sums of squared pixel errors on images that were not trained on, in two folds, for
 the best of a few numbers of steps. 0: logits tell nothing beyond the label; 1: everything.
@@ -16,7 +16,8 @@ import torch
 from torch import Generator, nn
 from torch.nn import functional
 
-from vicious.defense.detector import Array, Detector, Evidence, predicted
+from vicious.defense.detector import ROUNDING, Array, Detector, Evidence, predicted
+from vicious.defense.features import features
 from vicious.randomness import derive_seed
 
 FOLDS = 2
@@ -54,8 +55,10 @@ def _errors(evidence: Evidence, held: np.ndarray, index: int) -> Array:
     # Told which images are augmented: logits that tell this would look like logits that tell more.
     plain = np.arange(len(label)) < len(own)
     told, new_told = _told(label, plain), _told(new_label, np.ones(len(new_label), bool))
-    residual, new_residual = _beyond(logits, told, evidence.logits[held], new_told)
-    spread = np.maximum(residual[plain].std(0), 1e-6 * (1 + np.abs(logits).max()))
+    code, new_code = features(logits, evidence.logits[held], evidence.multilabel)
+    residual, new_residual = _beyond(code, told, new_code, new_told)
+    spread = residual[plain].std(0)
+    spread = np.where(spread > ROUNDING, spread, np.inf)
     x, new = (
         np.column_stack([np.clip(rest / spread, -CLIP, CLIP), known])
         for rest, known in ((residual, told), (new_residual, new_told))

@@ -4,7 +4,8 @@ Reasoning: training for the label alone pulls the logits of a class together (Pa
 collapse during the terminal phase of deep learning training", 2020); a code of the image must differ between images of
 one class.
 
-The score is the share, between 0 and 1, with the degrees of freedom taken into account; 0 where the label explains all.
+The score is the share, with the degrees of freedom taken into account: 0 where the label explains all, about 1 where it explains
+nothing. It can exceed 1 by chance, and does most with fewer images than outputs.
 """
 
 from vicious.defense.detector import Detector, Evidence, beyond_label, standardised

@@ -9,6 +9,8 @@ the *gaps*: how far each other logit is below the largest, or the size of each a
 - ``folded``: one half of the gaps' logarithms is shifted by a sine of the other half, then the other way round (the additive
   coupling of Dinh et al., "NICE: non-linear independent components estimation", 2015). The code is no longer linear in the
   outputs, whatever the label.
+- ``shifted``: the gaps are stretched and moved by amounts that depend on the predicted label. What the label does to the outputs
+  drowns the code, for whoever does not remove it first.
 """
 
 import numpy as np
@@ -23,6 +25,10 @@ ORDERS = 64
 FREQUENCY = 3.0
 AMPLITUDE = 1.0
 """Of the sine, in logarithms of gaps."""
+DECADES = 1.0
+"""By how many powers of ten shifted gaps are stretched or shrunk at most."""
+FARTHEST = 100.0
+"""By how much shifted gaps are moved at most."""
 LEAST = 1e-6
 """Gaps are no smaller where their logarithm is taken."""
 
@@ -78,6 +84,10 @@ def _map_gaps(gaps: Tensor, chosen: Tensor, orders: int, code: Code, inverse: bo
         order = np.stack([generator.permutation(m) for _ in range(orders)])
         order = order.argsort(1) if inverse else order
         return gaps.gather(1, torch.from_numpy(order).to(chosen)[chosen])
+    if code == "shifted":
+        factor, offset = 10 ** generator.uniform(-DECADES, DECADES, orders), generator.uniform(0, FARTHEST, orders)
+        times, more = (torch.from_numpy(each).to(gaps)[chosen][:, None] for each in (factor, offset))
+        return ((gaps - more) / times).clamp_min(0) if inverse else gaps * times + more
     half = m // 2
     mixing = [generator.normal(size=shape) / np.sqrt(shape[0]) for shape in ((half, m - half), (m - half, half))]
     forth, back = (torch.from_numpy(FREQUENCY * matrix).to(gaps) for matrix in mixing)

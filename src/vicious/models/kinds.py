@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Literal, cast, get_args
 
 Kind = Literal["logits", "softmax", "probabilities", "temperature", "top", "round", "noise", "label"]
-Code = Literal["shuffled", "folded"]
+Code = Literal["shuffled", "folded", "shifted"]
 """How a vicious server may hide the code in a model's outputs: see :mod:`vicious.models.hidden`."""
 MOST_BITS = 16
 _NAME = re.compile(r"([a-z]+)(\d+(?:\.\d+)?)?")

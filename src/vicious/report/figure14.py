@@ -39,7 +39,7 @@ DETECTORS = tuple(name for name in SHOWN if name != COMBINED)
 _PANELS = {"psnr": "PSNR of the server's best attack (dB)", "risk95": f"{RISK95} of the server's best attack"}
 _ROW = 1.35
 """Height, in inches, of a row of panels."""
-_MARKERS = {"shuffled": "D", "folded": "s"}
+_MARKERS = {"shuffled": "D", "folded": "s", "shifted": "P"}
 """Of hidden codes; others get a cross."""
 _EVADING = {"": "o", "linear_decodability": "o", "distance_correlation": "^", "both": "v"}
 """Markers of servers that hide nothing, by the detector evaded."""

@@ -17,6 +17,9 @@ SHOWN = {
 }
 """Detectors that figures tell apart, with their colours: none of honest or vicious models."""
 
+SAMPLES = "Samples of one size share no images, unless together they have more than there are test images."
+"""A sentence for captions."""
+
 
 def words(detector: str) -> str:
     """A detector's name for readers."""

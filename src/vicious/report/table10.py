@@ -100,7 +100,7 @@ def caption(table: pd.DataFrame, summary: pd.DataFrame) -> str:
         "reference models, by verdicts on other samples of images. Honest, held out: each model by the threshold from the others. Honest, other recipes: models of "
         "the same data trained otherwise; a detector that calls them vicious dislikes a recipe. Vicious: the more the better. "
         "From elsewhere: thresholds from the honest models of every other dataset, mean over these. References: honest models "
-        f"behind the threshold. An en dash: no such model, or too few references.{told} {judged.settings(summary)}"
+        f"behind the threshold. An en dash: no such model, or too few references.{told} {judged.SAMPLES} {judged.settings(summary)}"
     )
 
 

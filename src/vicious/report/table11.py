@@ -13,7 +13,7 @@ from vicious.defense.thresholds import HELD_OUT, SPREADS, called
 from vicious.report import adaptive, frames, tables
 from vicious.report.adaptive import Block, Server
 from vicious.report.frames import Cell
-from vicious.report.judged import words
+from vicious.report.judged import SAMPLES, words
 from vicious.report.tables import Column, Value
 
 DETECTORS = ("linear_decodability", "own_decoder", "distance_correlation", "within_class_scatter", "effective_rank")
@@ -131,7 +131,7 @@ def caption(table: pd.DataFrame, summary: pd.DataFrame, found: Sequence[Block]) 
         "server has none; failed: models, honest ones included, without a score. Called vicious: share of verdicts above a threshold from the honest models of the same dataset alone, "
         f"{SPREADS:g} standard deviations above their mean, by that of the detectors beside it that calls the most, named by its first word, as no user could "
         "know beforehand. Called odd: the same for verdicts above it or as far below the honest mean, which tell of outputs that say less than honest ones do; honest: each model by the threshold from the others. Models: those judged. An en dash: no such detector, too few references, or nothing to "
-        f"compare. {adaptive.settings(summary, found, accuracy=True)}"
+        f"compare. {SAMPLES} {adaptive.settings(summary, found, accuracy=True)}"
     )
 
 

@@ -144,7 +144,7 @@ def caption(table: pd.DataFrame, summary: pd.DataFrame) -> str:
         "in brackets the 95% interval over models, where there are at least two of each kind. TPR: share of verdicts on vicious models "
         "above the lowest threshold that calls at most 5% of those on honest ones vicious. combined: log-odds of a logistic regression over the other detectors, fitted on other "
         "datasets only. Seconds: mean time of one verdict on this machine."
-        f"{by_weight}{warning} {judged.settings(summary)}"
+        f"{by_weight}{warning} {judged.SAMPLES} {judged.settings(summary)}"
     )
 
 
