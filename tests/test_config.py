@@ -60,6 +60,15 @@ def test_overrides_apply_to_their_dataset_alone(raw):
     assert params.cell("mnist").width == raw["scales"]["demo"]["width"]
 
 
+def test_overrides_of_a_part_leave_its_other_keys(raw):
+    own = {"mnist": {"mitigations": {"outputs": ["top1"]}, "defense": {"detectors": ["entropy"]}}}
+    params = check_params(changed(raw, "scales.demo.overrides", own))
+    cell, demo = params.cell("mnist"), params.scales.demo
+    assert cell.mitigations == demo.mitigations.model_copy(update={"outputs": ["top1"]})
+    assert cell.defense == demo.defense.model_copy(update={"detectors": ["entropy"]})
+    assert params.cell("cifar10").mitigations == demo.mitigations
+
+
 @pytest.mark.parametrize(
     ("path", "value", "words"),
     [
@@ -96,7 +105,30 @@ def test_overrides_apply_to_their_dataset_alone(raw):
         ("risk.cutoff", -1.0, ["risk.cutoff:"]),
         ("scales.demo.autoencoder", ["softmax"], ["scales.demo:", "autoencoder asks for softmax"]),
         ("scales.smoke.mitigations.trained_for", ["label"], ["mitigations.trained_for.0", "no gradient"]),
-        ("scales.smoke.mitigations.trained_for", ["top3"], ["mitigations:", "trained_for asks for top3"]),
+        ("scales.smoke.mitigations.trained_for", ["top3"], ["scales.smoke:", "mitigations.trained_for asks for top3"]),
+        ("scales.smoke.mitigations.trained_for", ["logits"], ["trained_for", "the vicious model itself"]),
+        (
+            "scales.demo.mitigations.outputs",
+            ["top99"],
+            ["scales.demo:", "top99 of Fashion-MNIST, which has 10 outputs"],
+        ),
+        ("scales.demo.mitigations.outputs", ["top10"], ["top10 of Fashion-MNIST"]),
+        (
+            "scales.pilot.overrides",
+            {"mnist": {"mitigations": {"outputs": ["logits"]}}},
+            ["trained_for asks for probabilities", "(overrides.mnist)"],
+        ),
+        (
+            "scales.demo.overrides",
+            {"mnist": {"mitigations": {"outputs": ["top30"]}}},
+            ["scales.demo:", "top30 of MNIST"],
+        ),
+        (
+            "scales.demo.overrides",
+            {"mnist": {"defense": {"detector": ["entropy"]}}},
+            ["overrides.mnist.defense.detector: unknown key", "did you mean 'detectors'"],
+        ),
+        ("scales.demo.defense.variant_seeds", [], ["scales.demo.defense:", "recipes and hidden and evasion"]),
         ("risk", [1], ["risk:"]),
     ],
 )

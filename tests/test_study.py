@@ -182,3 +182,12 @@ def test_class_counts_have_epochs_of_their_own(params):
     assert study.settings(demo, "mnist").epochs == params.scales.demo.epochs
     assert study.settings(demo, "cifar100").epochs == demo.cell("cifar100").epochs
     assert study.settings(demo, "cifar100-classes20").epochs == params.scales.demo.class_counts.epochs
+
+
+def test_a_dataset_may_have_treatments_of_its_own(params):
+    demo = at(params, "demo")
+    sent = {dataset: set() for dataset in demo.datasets}
+    for cell in study.cells(demo, "mitigations"):
+        sent[cell.task.dataset].add(cell.attack.removeprefix("posthoc-"))
+    assert sent["mnist"] == set(demo.cell("mnist").mitigations.outputs) > {"logits", "label"}
+    assert sent["cifar10"] == {"logits", "label"}

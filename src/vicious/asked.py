@@ -79,7 +79,7 @@ def _differs(name: str, settings: Mapping[str, Any], due: Any, configuration: Pa
 
 def asked(params: Params) -> dict[str, dict[str, Any]]:
     """The settings of every step that a scale asks for, before the summaries, by what the step makes (see :func:`made_by`)."""
-    scale, defense = params.scale, params.study.defense
+    scale = params.scale
     found: dict[str, dict[str, Any]] = {}
     for dataset in params.datasets:
         caps = {split: getattr(params.cell(dataset), split) for split in ("train", "validation", "test")}
@@ -114,6 +114,7 @@ def asked(params: Params) -> dict[str, dict[str, Any]]:
     for one in study.judged(params):
         scores = paths.assessment_folder(scale, one.task, one.model, one.seed) / "detection.csv"
         target = paths.model_folder(scale, one.task, one.model.trained, one.seed) / "target.safetensors"
+        defense = params.cell(one.task.dataset).defense
         settings = {name: getattr(defense, name) for name in ("detectors", "user_images", "draws")}
         of_model = {"target": str(target), "hide": one.model.hidden}
         found[str(scores)] = {**settings, **of_model, **_computed(params, one.task)}

@@ -8,7 +8,7 @@ import difflib
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -172,6 +172,10 @@ def _out_of(chosen: Iterable[object], all_of_them: Collection[object], words: st
         raise ValueError(words.format(unknown[0]))
 
 
+Detectors = Annotated[list[DetectorName], Field(min_length=1), Distinct]
+Sent = Annotated[list[Annotated[str, _named(parse_outputs)]], Field(min_length=1), Distinct]
+
+
 class Defense(Strict):
     """Detectors that tell vicious from honest models, and servers that know them."""
 
@@ -195,7 +199,7 @@ class Defense(Strict):
     hidden: Annotated[list[Code], Distinct] = Field(
         description="adaptive servers: ways to hide the code in the outputs of a vicious model once it is trained"
     )
-    detectors: Annotated[list[DetectorName], Field(min_length=1), Distinct] = Field(
+    detectors: Detectors = Field(
         description="that judge every model; those that use weights or queries take seconds a draw"
     )
     user_images: Annotated[list[Annotated[int, Field(ge=10)]], Field(min_length=1), Distinct] = Field(
@@ -206,6 +210,10 @@ class Defense(Strict):
     @model_validator(mode="after")
     def _variants_exist(self) -> Self:
         _out_of(self.variant_seeds, self.seeds, "variant_seeds asks for seed {}, which seeds does not list")
+        variants = [name for name in ("recipes", "hidden") if getattr(self, name)]
+        variants += ["evasion"] if any(self.evasion.values()) else []
+        if variants and not self.variant_seeds:
+            raise ValueError(f"variant_seeds is empty, so nothing comes of {' and '.join(variants)}: empty them too")
         return self
 
 
@@ -219,17 +227,19 @@ class Mitigations(Strict):
         description="one honest and one vicious model, and an attack on each kind of outputs, per seed"
     )
     beta_r: Positive = Field(description="one weight of the reconstruction loss")
-    outputs: Annotated[list[Annotated[str, _named(parse_outputs)]], Field(min_length=1), Distinct] = Field(
+    outputs: Sent = Field(
         description="what the user sends back: logits, softmax, probabilities, temperature<T>, top<k>, round<bits>, noise<sd>, label"
     )
     trained_for: Annotated[list[Annotated[str, _named(parse_trainable)]], Distinct] = Field(
         description="out of outputs: those that a vicious server expects and trains a model of its own for"
     )
 
-    @model_validator(mode="after")
-    def _attacked_alike(self) -> Self:
-        _out_of(self.trained_for, self.outputs, "trained_for asks for {}, which outputs does not list")
-        return self
+    @field_validator("trained_for")
+    @classmethod
+    def _not_logits(cls, trained_for: list[str]) -> list[str]:
+        if "logits" in trained_for:
+            raise ValueError("leave out logits: the vicious model itself is trained for them")
+        return trained_for
 
 
 class ScaleParams(Strict):
@@ -272,18 +282,58 @@ class ScaleParams(Strict):
             if name in (None, *self.defense.datasets) and cell.test is not None and asked > cell.test:
                 raise ValueError(f"user_images asks for {asked} of the user's images, but test is {cell.test}{where}")
             _out_of(cell.autoencoder, cell.outputs, f"autoencoder asks for {{}}, which outputs does not list{where}")
+            unlisted = f"mitigations.trained_for asks for {{}}, which outputs does not list{where}"
+            _out_of(cell.mitigations.trained_for, cell.mitigations.outputs, unlisted)
             if self.source == "synthetic" and None in (cell.train, cell.validation, cell.test):
                 raise ValueError(f"source synthetic needs numbers for train, validation and test, not null{where}")
+        for dataset in self.mitigations.datasets:
+            _check_top(dataset, self.cell(dataset).mitigations.outputs)
         return self
 
     def cell(self, dataset: str) -> "ScaleParams":
         """This scale with the overrides of ``dataset`` applied."""
         own = self.overrides.get(dataset)  # type: ignore[call-overload]
-        return self if own is None else self.model_copy(update=own.model_dump(exclude_unset=True))
+        return self if own is None else _changed(self, own)
+
+
+def _check_top(dataset: str, sent: list[str]) -> None:
+    """Refuse top k of no more than k outputs, which leaves nothing out, as a ValueError."""
+    spec = CATALOG[dataset]
+    count = max(map(len, CELEBA_SETS.values())) if spec.multilabel else spec.classes
+    for name in sent:
+        outputs = parse_outputs(name)
+        if outputs.kind == "top" and outputs.amount >= count:
+            raise ValueError(f"mitigations asks for {name} of {spec.title}, which has {count} outputs")
+
+
+Part = TypeVar("Part", bound=Strict)
+
+
+def _changed(part: Part, by: Strict) -> Part:
+    """A part of the configuration with the keys that ``by`` sets, those of its parts one by one."""
+    told = {name: getattr(by, name) for name in by.model_fields_set}
+    return part.model_copy(
+        update={
+            key: _changed(getattr(part, key), value) if isinstance(value, Strict) else value
+            for key, value in told.items()
+        }
+    )
 
 
 _UNSET: Any = None
 """Default of keys that may be left out but not be null; unset keys are never read."""
+
+
+class DefenseOverrides(Strict):
+    """Keys of the defence that one dataset may set for itself."""
+
+    detectors: Detectors = Field(default=_UNSET, description="as in the scale's")
+
+
+class MitigationsOverrides(Strict):
+    """Keys of the mitigations that one dataset may set for itself."""
+
+    outputs: Sent = Field(default=_UNSET, description="as in the scale's")
 
 
 class Overrides(Strict):
@@ -303,6 +353,8 @@ class Overrides(Strict):
     )
     outputs: OutputsList = Field(default=_UNSET, description="as in the scale")
     autoencoder: Autoencoder = Field(default=_UNSET, description="as in the scale")
+    defense: DefenseOverrides = Field(default=_UNSET, description="some keys of it")
+    mitigations: MitigationsOverrides = Field(default=_UNSET, description="some keys of it")
 
 
 class Scales(Strict):

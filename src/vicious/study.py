@@ -193,7 +193,8 @@ def _mitigations(params: Params) -> Iterator[Cell]:
         def vicious(outputs: str, task: Task = task) -> Model:
             return Model("vicious", outputs, params.cell(task.dataset).beta_c, block.beta_r)
 
-        pairs = [(model, outputs) for model in (HONEST, vicious("logits")) for outputs in block.outputs]
+        sent = params.cell(task.dataset).mitigations.outputs
+        pairs = [(model, outputs) for model in (HONEST, vicious("logits")) for outputs in sent]
         pairs += [(vicious(outputs), outputs) for outputs in block.trained_for]
         for model, outputs in dict.fromkeys(pairs):
             yield from (Cell(task, model, f"posthoc-{outputs}", seed) for seed in block.seeds)

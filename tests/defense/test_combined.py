@@ -83,6 +83,14 @@ def test_a_missing_score_fails_that_draw_alone():
     assert found.loc[found["status"] == "failed", "reason"].tolist() == ["a detector has no score"]
 
 
+def test_a_detector_that_did_not_judge_all_datasets_is_left_out():
+    frame = scores()
+    more = frame.loc[(frame["dataset"] == "mnist") & (frame["detector"] == "one")].assign(detector="own", score=9.0)
+    pd.testing.assert_frame_equal(combined(pd.concat([frame, more], ignore_index=True)), combined(frame))
+    alone = frame.loc[(frame["dataset"] == "mnist") | (frame["detector"] == "one")]
+    assert combined(alone).empty, "a single detector is left"
+
+
 def test_a_detector_that_never_differs_does_no_harm():
     frame = scores()
     frame.loc[frame["detector"] == "two", "score"] = 3.0

@@ -186,6 +186,11 @@ def hide_option(wildcards):
     return "" if code is None else f"--hide {code}"
 
 
+def detectors(wildcards):
+    """The detectors that judge the models of a task."""
+    return PARAMS.cell(parse_task(wildcards.task).dataset).defense.detectors
+
+
 def limit(split):
     """The command-line option that caps a split, or nothing."""
 

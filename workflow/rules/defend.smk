@@ -17,7 +17,7 @@ rule evaluate_defense:
     params:
         data=subpath(input[0], parent=True),
         hide=hide_option,
-        detectors=STUDY.defense.detectors,
+        detectors=detectors,
         user_images=STUDY.defense.user_images,
         draws=STUDY.defense.draws,
         threads=PARAMS.runtime.threads,

@@ -51,3 +51,22 @@ def products_of(experiment):
         for name in inputs.products(PARAMS, experiment)
         for file in [*product_outputs(name), f"{FIGURES}/{name}.json"]
     ]
+
+
+def left_out():
+    """Experiments, and targets of theirs, that there are none of in this configuration."""
+    for experiment in study.EXPERIMENTS:
+        names = [name for name in PRODUCTS if PRODUCTS[name].experiment == experiment]
+        targets = [*([] if experiment in EXPERIMENTS else [experiment]), *names]
+        yield from ((experiment, name) for name in targets if name not in BUILT)
+
+
+def refuse(experiment):
+    """The input of a target that is left out: none, and why."""
+
+    def nothing(wildcards):
+        raise WorkflowError(
+            f"scales.{SCALE}.{experiment} and `datasets` leave this out: params.yaml says what it takes"
+        )
+
+    return nothing

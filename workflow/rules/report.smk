@@ -40,6 +40,16 @@ for experiment in EXPERIMENTS:
             products_of(experiment),
 
 
+# What this configuration leaves out, whose targets say so.
+for experiment, name in left_out():
+
+    rule:
+        name:
+            name
+        input:
+            refuse(experiment),
+
+
 rule products:
     input:
         [products_of(experiment) for experiment in EXPERIMENTS],
