@@ -24,6 +24,7 @@ DatasetName = Literal["mnist", "fashion_mnist", "cifar10", "cifar100", "tiny_ima
 ScaleName = Literal["smoke", "demo", "pilot", "paper"]
 DetectorName = Literal[
     "linear_decodability",
+    "gap_decodability",
     "own_decoder",
     "distance_correlation",
     "within_class_scatter",
@@ -213,7 +214,7 @@ class Defense(Strict):
         variants = [name for name in ("recipes", "hidden") if getattr(self, name)]
         variants += ["evasion"] if any(self.evasion.values()) else []
         if variants and not self.variant_seeds:
-            raise ValueError(f"variant_seeds is empty, so nothing comes of {' and '.join(variants)}: empty them too")
+            raise ValueError(f"variant_seeds is empty, so nothing comes of {', '.join(variants)}: empty these too")
         return self
 
 
@@ -282,12 +283,12 @@ class ScaleParams(Strict):
             if name in (None, *self.defense.datasets) and cell.test is not None and asked > cell.test:
                 raise ValueError(f"user_images asks for {asked} of the user's images, but test is {cell.test}{where}")
             _out_of(cell.autoencoder, cell.outputs, f"autoencoder asks for {{}}, which outputs does not list{where}")
-            unlisted = f"mitigations.trained_for asks for {{}}, which outputs does not list{where}"
-            _out_of(cell.mitigations.trained_for, cell.mitigations.outputs, unlisted)
             if self.source == "synthetic" and None in (cell.train, cell.validation, cell.test):
                 raise ValueError(f"source synthetic needs numbers for train, validation and test, not null{where}")
         for dataset in self.mitigations.datasets:
-            _check_top(dataset, self.cell(dataset).mitigations.outputs)
+            block, unlisted = self.cell(dataset).mitigations, "mitigations.trained_for asks for {}, which outputs of "
+            _out_of(block.trained_for, block.outputs, f"{unlisted}{CATALOG[dataset].title} does not list")
+            _check_top(dataset, block.outputs)
         return self
 
     def cell(self, dataset: str) -> "ScaleParams":
@@ -333,7 +334,7 @@ class DefenseOverrides(Strict):
 class MitigationsOverrides(Strict):
     """Keys of the mitigations that one dataset may set for itself."""
 
-    outputs: Sent = Field(default=_UNSET, description="as in the scale's")
+    outputs: Sent = Field(default=_UNSET, description="as in the scale's, all of its trained_for included")
 
 
 class Overrides(Strict):

@@ -196,7 +196,7 @@ def _mitigations(params: Params) -> Iterator[Cell]:
         sent = params.cell(task.dataset).mitigations.outputs
         pairs = [(model, outputs) for model in (HONEST, vicious("logits")) for outputs in sent]
         pairs += [(vicious(outputs), outputs) for outputs in block.trained_for]
-        for model, outputs in dict.fromkeys(pairs):
+        for model, outputs in pairs:
             yield from (Cell(task, model, f"posthoc-{outputs}", seed) for seed in block.seeds)
 
 

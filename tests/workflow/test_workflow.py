@@ -53,6 +53,35 @@ def test_a_dataset_may_have_seeds_of_its_own(project):
     assert counts(result)["train_honest"] == 3 + 1 + 1, "and one by another recipe"
 
 
+def test_a_dataset_may_have_detectors_and_treatments_of_its_own(project):
+    own = "{defense: {detectors: [margin]}, mitigations: {outputs: [logits, noise0.1]}}"
+    plans = [
+        snakemake(project, "-n", "-p", "--cores", "1", "--config", "scale=smoke", "datasets=[mnist,celeba]", *more)
+        for more in ((), (f"scales={{smoke: {{overrides: {{mnist: {own}}}}}}}",))
+    ]
+    assert [plan.returncode for plan in plans] == [0, 0], plans[1].stderr
+    before, after = map(counts, plans)
+    assert before["train_attack"] - after["train_attack"] == 2, "top1 on the honest and on the vicious model"
+    commands = re.findall(r"evaluate-defense --data \S+/(\w+) .*?--detectors (.+?) --user", plans[1].stdout)
+    assert {dataset for dataset, _ in commands} == {"mnist", "celeba"}
+    assert all((told == "margin") == (dataset == "mnist") for dataset, told in commands)
+
+
+@pytest.mark.parametrize(
+    ("choice", "target", "words"),
+    [
+        ("datasets=[mnist]", "table3", "there is nothing for table3 in this configuration"),
+        ("scales={smoke: {defense: {datasets: []}}}", "defense", "nothing for defense"),
+        ("datasets=[cifar10]", "mitigations", "nothing for mitigations"),
+        ("datasets=[mnist]", "table7", "nothing for table7"),
+    ],
+)
+def test_a_target_that_the_configuration_leaves_out_says_so(project, choice, target, words):
+    result = snakemake(project, "-n", "--cores", "1", "--config", "scale=smoke", choice, "--", target)
+    assert result.returncode != 0
+    assert words in result.stdout + result.stderr
+
+
 @pytest.mark.parametrize(
     "target", ["main", "tradeoff", "attribute_sets", "class_counts", "defense", "mitigations", "table2", "figure8"]
 )

@@ -54,19 +54,20 @@ def products_of(experiment):
 
 
 def left_out():
-    """Experiments, and targets of theirs, that there are none of in this configuration."""
-    for experiment in study.EXPERIMENTS:
-        names = [name for name in PRODUCTS if PRODUCTS[name].experiment == experiment]
-        targets = [*([] if experiment in EXPERIMENTS else [experiment]), *names]
-        yield from ((experiment, name) for name in targets if name not in BUILT)
+    """Experiments, tables and figures that there are none of in this configuration."""
+    return [
+        name
+        for name in [*study.EXPERIMENTS, *PRODUCTS]
+        if name not in EXPERIMENTS and name not in BUILT
+    ]
 
 
-def refuse(experiment):
+def refuse(name):
     """The input of a target that is left out: none, and why."""
 
     def nothing(wildcards):
         raise WorkflowError(
-            f"scales.{SCALE}.{experiment} and `datasets` leave this out: params.yaml says what it takes"
+            f"there is nothing for {name} in this configuration: `datasets` and `scales.{SCALE}` tell what is built"
         )
 
     return nothing

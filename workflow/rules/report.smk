@@ -41,13 +41,13 @@ for experiment in EXPERIMENTS:
 
 
 # What this configuration leaves out, whose targets say so.
-for experiment, name in left_out():
+for absent in left_out():
 
     rule:
         name:
-            name
+            absent
         input:
-            refuse(experiment),
+            refuse(absent),
 
 
 rule products:

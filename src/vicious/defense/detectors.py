@@ -6,6 +6,7 @@ from vicious.defense.distance_correlation import DISTANCE_CORRELATION
 from vicious.defense.effective_rank import EFFECTIVE_RANK
 from vicious.defense.entropy import ENTROPY
 from vicious.defense.finetuning import FINETUNING
+from vicious.defense.gap_decodability import GAP_DECODABILITY
 from vicious.defense.gradient_norm import GRADIENT_NORM
 from vicious.defense.jacobian_spectrum import JACOBIAN_SPECTRUM
 from vicious.defense.linear_decodability import LINEAR_DECODABILITY
@@ -15,6 +16,7 @@ from vicious.defense.within_class_scatter import WITHIN_CLASS_SCATTER
 
 DETECTORS: tuple[Detector, ...] = (
     LINEAR_DECODABILITY,
+    GAP_DECODABILITY,
     OWN_DECODER,
     DISTANCE_CORRELATION,
     WITHIN_CLASS_SCATTER,

@@ -3,7 +3,7 @@
 Reasoning: a code need not be linear for the server's decoder, but a network that learns to write and to read it will give like images
 like codes. So within each predicted class the distances between logits are compared with those between images. A server that
 lets the logits of each class change places, which blinds a linear decoder for all classes, does not change these distances; one that
-bends them after training does.
+bends them after training does. The largest logit is left out, since a server could add noise to it that costs nothing.
 
 The score is the bias-corrected squared distance correlation of Szekely and Rizzo, "Partial distance correlation with methods for
 dissimilarities" (Annals of Statistics 42, 2014), with numerator and denominator summed over predicted classes: 0 where there is no
@@ -49,9 +49,11 @@ def _groups(evidence: Evidence) -> Iterator[tuple[Array, Array]]:
         yield standardised(beyond_label(evidence)[0], size=1), pixels  # left of standardised ones
         return
     label = evidence.logits.argmax(1)
-    relative = evidence.logits - evidence.logits.mean(1, keepdims=True)  # a shift of all logits tells no class
     for name in np.unique(label):
-        yield standardised(relative[label == name]), pixels[label == name]
+        rows = evidence.logits[label == name]
+        others = np.delete(rows, name, axis=1) if rows.shape[1] > 2 else rows
+        relative = others - others.mean(1, keepdims=True)  # a shift of all logits tells no class
+        yield standardised(relative), pixels[label == name]
 
 
 DISTANCE_CORRELATION = Detector("distance_correlation", "outputs", measure)

@@ -2,9 +2,11 @@
 
 Reasoning: an honest classifier's logits tell little more of an image than its class. A vicious one must write the image into
 them for its decoder, and a code that a convolutional decoder learns to read is, to a good part, linear. Ridge regression from the
-predicted label and what it leaves of the logits (:mod:`vicious.defense.features`) to the image finds it with a few images and
-without training a network. A few outputs can hold no more than the image in outline, so what is read are the leading principal
-components of the user's images; finer detail, which neither an honest nor a vicious model tells, would only add noise.
+standardised logits and the predicted label to the image finds it with a few images and without training a network. A few outputs can
+hold no more than the image in outline, so what is read are the leading principal components of the user's images; finer detail,
+which neither an honest nor a vicious model tells, would only add noise.
+
+A server that knows of it can drown the code: see :mod:`vicious.defense.gap_decodability`.
 
 The score is 1 - SS(logits and label) / SS(label), both sums of squared errors of images that were left out one at a time (Allen's
 PRESS: "The relationship between variable selection and data augmentation and a method for prediction", Technometrics 16,
@@ -13,8 +15,7 @@ PRESS: "The relationship between variable selection and data augmentation and a 
 
 import numpy as np
 
-from vicious.defense.detector import Array, Detector, Evidence
-from vicious.defense.features import features
+from vicious.defense.detector import Array, Detector, Evidence, standardised
 
 COMPONENTS = 10
 PENALTIES = tuple(10.0**power for power in np.arange(-2, 4.01, 0.5))
@@ -25,13 +26,16 @@ def score(evidence: Evidence) -> float:
 
     Where all images are equal there is nothing to explain and the score is 0.
     """
+    return explained(standardised(evidence.logits), evidence)
+
+
+def explained(told: Array, evidence: Evidence) -> float:
+    """The score of what outputs tell, (n, q), beyond the predicted label."""
     label, codes = evidence.predicted, leading_components(evidence.pixels)
     base = _left_out_errors(label, codes).min()
     if base <= 0:
         return 0.0
-    told, _ = features(evidence.logits, evidence.logits, evidence.multilabel)
-    both = _left_out_errors(np.hstack([told, label]), codes).min()
-    return float(1.0 - both / base)
+    return float(1.0 - _left_out_errors(np.hstack([told, label]), codes).min() / base)
 
 
 def leading_components(rows: Array, count: int = COMPONENTS) -> Array:

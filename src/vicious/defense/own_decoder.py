@@ -1,8 +1,8 @@
 """A small decoder that the user trains: what a network reads of the image from the logits, beyond the predicted label.
 
 Reasoning: the server's decoder is a network, and what it reads need not be linear. The user has the model, so every image can be
-asked for many times, each time augmented. A network of one hidden layer reads, from the predicted label and what it leaves of
-the logits (:mod:`vicious.defense.features`), what the mean image of the label leaves of the leading principal components of the user's augmented images.
+asked for many times, each time augmented. A network of one hidden layer reads, from the predicted label and the
+gaps (:mod:`vicious.defense.gaps`), what the mean image of the label leaves of the leading principal components of the user's augmented images.
 
 The score is 1 - SS(network) / SS(label), the sums of squared pixel errors on images that were not trained on, in two folds, for
 the best of a few numbers of steps. 0: logits tell nothing beyond the label; 1: everything.
@@ -17,7 +17,7 @@ from torch import Generator, nn
 from torch.nn import functional
 
 from vicious.defense.detector import ROUNDING, Array, Detector, Evidence, predicted
-from vicious.defense.features import features
+from vicious.defense.gaps import gaps
 from vicious.randomness import derive_seed
 
 FOLDS = 2
@@ -55,14 +55,7 @@ def _errors(evidence: Evidence, held: np.ndarray, index: int) -> Array:
     # Told which images are augmented: logits that tell this would look like logits that tell more.
     plain = np.arange(len(label)) < len(own)
     told, new_told = _told(label, plain), _told(new_label, np.ones(len(new_label), bool))
-    code, new_code = features(logits, evidence.logits[held], evidence.multilabel)
-    residual, new_residual = _beyond(code, told, new_code, new_told)
-    spread = residual[plain].std(0)
-    spread = np.where(spread > ROUNDING, spread, np.inf)
-    x, new = (
-        np.column_stack([np.clip(rest / spread, -CLIP, CLIP), known])
-        for rest, known in ((residual, told), (new_residual, new_told))
-    )
+    x, new = _read(logits, evidence.logits[held], told, new_told, plain, evidence.multilabel)
     pixels, new_pixels = images.reshape(len(images), -1).double().numpy(), evidence.pixels[held]
     left, new_left = _beyond(pixels, told, new_pixels, new_told)
     _, s, vt = np.linalg.svd(left, full_matrices=False)
@@ -71,6 +64,22 @@ def _errors(evidence: Evidence, held: np.ndarray, index: int) -> Array:
     basis = vt[:COMPONENTS] * (s[0] / np.sqrt(len(left)))
     codes = left @ np.linalg.pinv(basis)
     return np.array([((new_left - read @ basis) ** 2).sum() for read in _training(x, codes, new, generator)])
+
+
+def _read(
+    logits: Array, new_logits: Array, told: Array, new_told: Array, plain: np.ndarray, multilabel: bool
+) -> tuple[Array, Array]:
+    """What the network is given, of images that it is trained on and of new ones: what the label leaves of the logits and of their
+    gaps, in units of plain images and cut off at :data:`CLIP`, and the label."""
+    parts = [
+        _beyond(known, told, asked, new_told)
+        for known, asked in ((logits, new_logits), gaps(logits, new_logits, multilabel))
+    ]
+    x, new = (np.column_stack(columns) for columns in zip(*parts, strict=True))
+    spread = x[plain].std(0)
+    scale = np.where(spread > ROUNDING * np.abs(x).max(), spread, np.inf)
+    x, new = (np.clip(part / scale, -CLIP, CLIP) for part in (x, new))
+    return np.column_stack([x, told]), np.column_stack([new, new_told])
 
 
 def _told(label: Array, plain: np.ndarray) -> Array:

@@ -10,6 +10,7 @@ from vicious.report import frames
 
 SHOWN = {
     "linear_decodability": "#000000",
+    "gap_decodability": "#882255",
     "distance_correlation": "#E69F00",
     "own_decoder": "#56B4E9",
     "effective_rank": "#009E73",

@@ -16,7 +16,10 @@ from vicious.report.frames import Cell
 from vicious.report.judged import SAMPLES, words
 from vicious.report.tables import Column, Value
 
-DETECTORS = ("linear_decodability", "own_decoder", "distance_correlation", "within_class_scatter", "effective_rank")
+DETECTORS = (
+    *("linear_decodability", "gap_decodability", "own_decoder"),
+    *("distance_correlation", "within_class_scatter", "effective_rank"),
+)
 """Those printed, where they are there; the CSV holds all."""
 _PERCENT = 100.0
 _SCALES = {"accuracy": _PERCENT}

@@ -142,7 +142,7 @@ def caption(table: pd.DataFrame, summary: pd.DataFrame) -> str:
         "How well each detector tells vicious from honest models by n of the user's own labelled images. AUROC: chance that a "
         "verdict on a vicious model lies above one on an honest model, ties half, a verdict being the score of one sample of user images; 0.5 is guessing, below it the detector points the other way; "
         "in brackets the 95% interval over models, where there are at least two of each kind. TPR: share of verdicts on vicious models "
-        "above the lowest threshold that calls at most 5% of those on honest ones vicious. combined: log-odds of a logistic regression over the other detectors, fitted on other "
+        "above the lowest threshold that calls at most 5% of those on honest ones vicious. combined: log-odds of a logistic regression over those of the others that judged all datasets, fitted on other "
         "datasets only. Seconds: mean time of one verdict on this machine."
         f"{by_weight}{warning} {judged.SAMPLES} {judged.settings(summary)}"
     )

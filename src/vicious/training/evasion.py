@@ -1,6 +1,6 @@
 """An adaptive vicious server: a penalty on what a user's detector would find.
 
-It can be one of two detectors or both, :data:`PENALTIES`. Both penalties are the detector's own quantity beyond the true label, not
+It can be one of two detectors or both, :data:`PENALTIES`. Both penalties are close to the detector's own quantity, beyond the true label, not
 beyond the predicted one as for the user: the server knows it, and so the penalty leaves the classification alone.
 
 Linear decodability (:mod:`vicious.defense.linear_decodability`) is the share of the pixels' variance that the best linear

@@ -1,0 +1,87 @@
+"""The gaps of the outputs, as decoders read them whom a server cannot blind by a simple map.
+
+Reasoning: a server may change the outputs in any way that it can undo. What costs it nothing: to add noise to the largest logit, which
+tells the class already; to shift all logits of an image, or to stretch their gaps, by any amount; to do so by the predicted label.
+Where such changes are large, logits that are standardised as they are tell the label and the changes, and little else. So the largest
+logit goes, the others are standardised image by image, and what is left is compared among images of one predicted class. It is
+the shape of the gaps alone, which a code cannot do without; their size, which may be a part of it, is lost.
+
+Attributes have no largest logit: their sizes are standardised image by image, and each is compared among images with the same predicted
+value of that attribute.
+
+What remains open: changes that differ from output to output and by the image, monotone ones such as powers of the gaps, and orders
+that differ by the label.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vicious.defense.detector import Array
+
+ENOUGH = 3
+"""Images a class, on average, from which on classes are told apart; with fewer, their means are not known."""
+FEWEST = 5
+"""Outputs that are standardised image by image; of fewer, hardly anything would be left."""
+_ROUNDING = 1e-6
+"""A spread of no more than this share of the values is rounding of float32."""
+
+
+def gaps(logits: Array, new: Array, multilabel: bool) -> tuple[Array, Array]:
+    """What decoders read, (n, K) and (m, K): of some logits (n, K), and of others (m, K) by the statistics of the first.
+
+    Each column has unit variance over the first, or is 0 where there is nothing left. A new image of a class, or with a value of
+    an attribute, that the first do not have twice is 0 there.
+    """
+    shapes = [_sizes(part) if multilabel else _others(part) for part in (logits, new)]
+    known, asked = map(np.zeros_like, shapes)
+    for column, one, other in _groups(logits, new, multilabel):
+        known[one, column], asked[other, column] = _beyond_mean(shapes[0][one, column], shapes[1][other, column])
+    spread = known.std(0)
+    scale = np.where(spread > _ROUNDING, spread, np.inf)
+    return known / scale, asked / scale
+
+
+_Rows = NDArray[np.bool_]
+
+
+def _groups(logits: Array, new: Array, multilabel: bool) -> list[tuple[slice, _Rows, _Rows]]:
+    """Columns, and which of the rows (n,) and of the new ones (m,) are compared there."""
+    count = logits.shape[1]
+    if multilabel:
+        pairs = [(k, value) for k in range(count) for value in (False, True)]
+        return [(slice(k, k + 1), (logits[:, k] >= 0) == value, (new[:, k] >= 0) == value) for k, value in pairs]
+    if len(logits) < ENOUGH * count:
+        return [(slice(None), np.ones(len(logits), bool), np.ones(len(new), bool))]
+    return [(slice(None), logits.argmax(1) == label, new.argmax(1) == label) for label in range(count)]
+
+
+def _beyond_mean(group: Array, new: Array) -> tuple[Array, Array]:
+    """Rows (g, q) and (h, q) beyond the first ones' mean, relative to the root mean square of what is left of them."""
+    if len(group) < 2:
+        return np.zeros_like(group), np.zeros_like(new)
+    varies = group.std(0) > _ROUNDING * np.abs(group).max(0)
+    rest, new_rest = (np.where(varies, part - group.mean(0), 0) for part in (group, new))
+    size = float(np.sqrt((rest**2).sum() / (len(rest) - 1)))
+    return (rest / size, new_rest / size) if size > 0 else (rest, np.zeros_like(new))
+
+
+def _others(logits: Array) -> Array:
+    """The logits that are not the largest in the form of their gaps, (n, K), 0 in the place of the largest."""
+    largest = np.arange(logits.shape[1]) == logits.argmax(1)[:, None]
+    found = np.zeros_like(logits)
+    if logits.shape[1] < FEWEST:
+        return logits - logits.max(1, keepdims=True)
+    found[~largest] = _standardised(logits[~largest].reshape(len(logits), -1)).ravel()
+    return found
+
+
+def _sizes(logits: Array) -> Array:
+    """How sure each attribute is, (n, K)."""
+    return _standardised(np.abs(logits)) if logits.shape[1] >= FEWEST else np.abs(logits)
+
+
+def _standardised(rows: Array) -> Array:
+    """Each row with zero mean and unit variance; 0 where it is constant."""
+    spread = rows.std(1, keepdims=True)
+    limit = _ROUNDING * np.abs(rows).max(1, keepdims=True)
+    return (rows - rows.mean(1, keepdims=True)) / np.where(spread > limit, spread, np.inf)
