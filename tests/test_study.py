@@ -189,5 +189,5 @@ def test_a_dataset_may_have_treatments_of_its_own(params):
     sent = {dataset: set() for dataset in demo.datasets}
     for cell in study.cells(demo, "mitigations"):
         sent[cell.task.dataset].add(cell.attack.removeprefix("posthoc-"))
-    assert sent["mnist"] == set(demo.cell("mnist").mitigations.outputs) > {"logits", "label"}
+    assert sent["fashion_mnist"] == set(demo.cell("fashion_mnist").mitigations.outputs) > {"logits", "label"}
     assert sent["cifar10"] == {"logits", "label"}

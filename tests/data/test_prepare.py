@@ -134,21 +134,6 @@ def test_caps_nest_and_leave_other_splits_alone(cifar10: Any, tmp_path: Path) ->
     assert small["test"] == [image for image in full["test"] if image in small["test"]]
 
 
-def test_drawn_stand_ins_may_have_more_validation_images_than_the_official_share(cifar10: Any, tmp_path: Path) -> None:
-    def stored(name: str, **changes: Any) -> dict[str, set[bytes]]:
-        data = run("cifar10", cifar10.root, tmp_path / name, **changes)
-        return {split: {image.tobytes() for image in data.images(split)} for split in SPLITS}
-
-    share, drawn = stored("share", source="synthetic"), stored("drawn", source="synthetic", validation=8)
-    assert [len(drawn[split]) for split in ("train", "validation")] == [12, 8]
-    assert drawn["validation"] > share["validation"]
-    assert drawn["train"] < share["train"]
-    assert not drawn["train"] & drawn["validation"]
-    assert stored("official", validation=8) == share
-    with pytest.raises(DataError, match="train split has no image"):
-        stored("nothing", source="synthetic", validation=20)
-
-
 def test_seed_moves_the_split_and_repeats_it(cifar10: Any, tmp_path: Path) -> None:
     first, again, other = (
         run("cifar10", cifar10.root, tmp_path / name, split_seed=seed)

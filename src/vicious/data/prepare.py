@@ -55,10 +55,9 @@ def prepare(
 ) -> None:
     """Write a dataset's arrays and, last, dataset.json into the folder ``out``.
 
-    The official train set is cut by a seeded permutation: its tail, of the official share, is the validation set; of drawn stand-ins
-    as many as were drawn for it, where that is more. CelebA brings its own. A cap takes a prefix of its permuted split, so that a
-    smaller subset lies within a larger one, and no cap of official data moves another split. Within a split the official order is
-    kept.
+    The official train set is cut by a seeded permutation: its tail, of the official share, is the validation set.
+    CelebA brings its own. A cap takes a prefix of its permuted split, so that a smaller subset lies within a larger
+    one, and no cap moves another split. Within a split the official order is kept.
 
     Args:
         dataset: key of the catalog.
@@ -76,8 +75,7 @@ def prepare(
     """
     raw = open_raw(dataset, root)
     spec = CATALOG[dataset]
-    caps = {"train": train, "validation": validation, "test": test}
-    chosen = choose_images(spec, raw, caps, split_seed, (validation or 0) if source == "synthetic" else 0)
+    chosen = choose_images(spec, raw, {"train": train, "validation": validation, "test": test}, split_seed)
     settings = {
         "name": spec.name,
         "source": source,
@@ -116,12 +114,9 @@ def prepare(
 
 
 def choose_images(
-    spec: Dataset, raw: RawDataset, caps: Mapping[str, int | None], seed: int, drawn: int = 0
+    spec: Dataset, raw: RawDataset, caps: Mapping[str, int | None], seed: int
 ) -> dict[str, tuple[RawSplit, np.ndarray]]:
     """For each split the official split it is taken from, and the ascending indices into that.
-
-    Args:
-        drawn: validation images at least, out of drawn stand-ins.
 
     Raises:
         DataError: a split would be empty.
@@ -134,7 +129,7 @@ def choose_images(
     if "validation" not in pools:
         part, order = pools["train"]
         share = spec.sizes[1] / (spec.sizes[0] + spec.sizes[1])
-        cut = max(0, len(order) - max(1, round(len(order) * share), drawn))
+        cut = len(order) - max(1, round(len(order) * share))
         pools["train"], pools["validation"] = (part, order[:cut]), (part, order[cut:])
     chosen: dict[str, tuple[RawSplit, np.ndarray]] = {}
     for split in SPLITS:

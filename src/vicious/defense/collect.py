@@ -44,7 +44,8 @@ def separation(scores: pd.DataFrame, resamples: int = 1000, seed: int = 0) -> pd
         scores: rows as written by :func:`evaluate_defense`, of several models.
     """
     rows: list[dict[str, Any]] = []
-    named = scores.assign(group=names(scores))
+    of_model = scores.groupby(list(MODEL), dropna=False, sort=False).ngroup()
+    named = scores.assign(group=names(scores), model=of_model)
     for key, block in named.groupby(["dataset", "detector", "n_user"], sort=False):
         honest = block.loc[block["group"] == HONEST]
         for server, vicious in _servers(block).items():
@@ -65,9 +66,8 @@ def _servers(block: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 def _separation(honest_scores: pd.DataFrame, vicious_scores: pd.DataFrame, resamples: int, seed: int) -> dict[str, Any]:
     honest, vicious = (_verdicts(scores) for scores in (honest_scores, vicious_scores))
-    both = pd.concat([honest_scores, vicious_scores])
-    failed = both["score"].isna().groupby([both[name] for name in MODEL], dropna=False).any()
-    row: dict[str, Any] = {"honest_models": len(honest), "vicious_models": len(vicious), "failed": int(failed.sum())}
+    failed = sum(rows.loc[rows["score"].isna(), "model"].nunique() for rows in (honest_scores, vicious_scores))
+    row: dict[str, Any] = {"honest_models": len(honest), "vicious_models": len(vicious), "failed": failed}
     if not honest or not vicious:
         return row
     each = np.array([[auroc(one, other) for other in vicious] for one in honest])
@@ -82,8 +82,9 @@ def _separation(honest_scores: pd.DataFrame, vicious_scores: pd.DataFrame, resam
 
 def _verdicts(scores: pd.DataFrame) -> list[NDArray[np.float64]]:
     """The scores of each model's verdicts; a model without any is left out."""
-    models = scores.dropna(subset=["score"]).groupby(list(MODEL), dropna=False, sort=False)["score"]
-    return [verdicts.to_numpy(dtype=np.float64) for _, verdicts in models]
+    models, verdicts = scores["model"].to_numpy(), scores["score"].to_numpy(dtype=np.float64)
+    there = ~np.isnan(verdicts)
+    return [verdicts[there & (models == model)] for model in dict.fromkeys(models[there])]
 
 
 def failed_verdicts(file: Path) -> list[str]:

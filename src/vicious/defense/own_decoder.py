@@ -19,6 +19,7 @@ from torch.nn import functional
 from vicious.defense.detector import ROUNDING, Array, Detector, Evidence, predicted
 from vicious.defense.gaps import gaps
 from vicious.randomness import derive_seed
+from vicious.training.augment import augment
 
 FOLDS = 2
 COPIES = 3
@@ -44,9 +45,6 @@ def measure(evidence: Evidence) -> float:
 
 def _errors(evidence: Evidence, held: np.ndarray, index: int) -> Array:
     """Sums of squared errors on held-out images after each of :data:`STOPS`."""
-    # Here, since torchvision takes a second to load, which other detectors do not need.
-    from vicious.training.augment import augment
-
     own = torch.from_numpy(evidence.images[~held][:MOST])
     generator = Generator().manual_seed(derive_seed(evidence.seed, "own decoder", index))
     images = torch.cat([own, *(augment(own, generator) for _ in range(COPIES))])
