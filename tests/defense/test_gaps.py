@@ -62,8 +62,9 @@ def test_a_shift_and_a_stretch_of_an_images_gaps_are_gone(n):
 
 @numbers
 @pytest.mark.parametrize("size", [100, 1e20])
-def test_noise_on_the_largest_logit_is_gone(n, size):
-    logits = drawn(n)
+@pytest.mark.parametrize("outputs", [3, 4, K])
+def test_noise_on_the_largest_logit_is_gone(n, size, outputs):
+    logits = drawn(n, outputs)
     noise = size * np.random.default_rng(1).uniform(size=(n, 1))
     np.testing.assert_allclose(own(np.where(is_top(logits), logits + noise, logits)), own(logits), atol=1e-9)
 
@@ -83,6 +84,16 @@ def test_of_attributes_a_shift_and_a_stretch_of_all_sizes_are_gone():
     factor, shift = 10.0 ** generator.uniform(-2, 2, (40, 1)), generator.uniform(0, 1e3, (40, 1))
     changed = np.where(logits >= 0, 1, -1) * (np.abs(logits) * factor + shift)
     np.testing.assert_allclose(own(changed, True), own(logits, True), atol=1e-7)
+
+
+def test_each_attribute_is_compared_among_images_with_its_own_value():
+    logits = drawn(40)
+    rows = (np.abs(logits) - np.abs(logits).mean(1, keepdims=True)) / np.abs(logits).std(1, keepdims=True)
+    for k in range(K):
+        for side in (logits[:, k] >= 0, logits[:, k] < 0):
+            rest = rows[side, k] - rows[side, k].mean()
+            rows[side, k] = rest / rest.std(ddof=1)
+    np.testing.assert_allclose(own(logits, True), rows / rows.std(0), atol=1e-9)
 
 
 @pytest.mark.parametrize("multilabel", [False, True])
@@ -130,17 +141,21 @@ def test_few_outputs_have_gaps_too(outputs):
     assert own(drawn(40, outputs), True).std() > 0.5
 
 
-def noisy(logits):
+def noisy(logits, size=100):
     """Noise on the largest logit that the server could draw again from the smallest."""
-    noise = 100 * (1e4 * logits.min(1, keepdims=True) % 1)
+    noise = size * (1e4 * logits.min(1, keepdims=True) % 1)
     return np.where(is_top(logits), logits + noise, logits)
+
+
+def very_noisy(logits):
+    return noisy(logits, 1e15)
 
 
 def shifted(logits):
     return hide(torch.from_numpy(logits), "shifted", multilabel=False).numpy()
 
 
-@pytest.mark.parametrize("change", [noisy, shifted])
+@pytest.mark.parametrize("change", [noisy, very_noisy, shifted])
 def test_changes_that_blind_linear_decodability_do_not_blind_all(made, change):
     honest, evidence = made(200, outputs=8), made(200, outputs=8, leak=1.0)
     hidden = replace(evidence, logits=change(evidence.logits), query=lambda images: change(evidence.query(images)))

@@ -3,7 +3,8 @@
 Reasoning: a code need not be linear for the server's decoder, but a network that learns to write and to read it will give like images
 like codes. So within each predicted class the distances between logits are compared with those between images. A server that
 lets the logits of each class change places, which blinds a linear decoder for all classes, does not change these distances; one that
-bends them after training does. The largest logit is left out, since a server could add noise to it that costs nothing.
+bends them after training, or stretches them image by image, does. The largest logit is left out, since a server could add noise to it
+that costs nothing.
 
 The score is the bias-corrected squared distance correlation of Szekely and Rizzo, "Partial distance correlation with methods for
 dissimilarities" (Annals of Statistics 42, 2014), with numerator and denominator summed over predicted classes: 0 where there is no

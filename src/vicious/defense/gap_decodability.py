@@ -1,8 +1,8 @@
 """Gap decodability: linear decodability of the gaps alone, for servers that change the outputs and undo it.
 
 Reasoning: the same ridge regression, but on what :mod:`vicious.defense.gaps` leaves of the outputs. It sees less than the whole
-logits of a server that does not hide, and the same of one that shifts or stretches them. The two together leave such a server no way: it
-must change what the first reads, and cannot change what the second does.
+logits of a server that does not hide, and the same of one that shifts or stretches them. A server that turns the gaps around or mixes
+their order, by the label, blinds both.
 
 Most columns are noise, so they weigh less than the label before the common ridge penalty, :data:`WEIGHT`.
 """

@@ -1,16 +1,18 @@
 """The gaps of the outputs, as decoders read them whom a server cannot blind by a simple map.
 
 Reasoning: a server may change the outputs in any way that it can undo. What costs it nothing: to add noise to the largest logit, which
-tells the class already; to shift all logits of an image, or to stretch their gaps, by any amount; to do so by the predicted label.
-Where such changes are large, logits that are standardised as they are tell the label and the changes, and little else. So the largest
-logit goes, the others are standardised image by image, and what is left is compared among images of one predicted class. It is
-the shape of the gaps alone, which a code cannot do without; their size, which may be a part of it, is lost.
+tells the class already; to shift all logits of an image, or to stretch their gaps, by any positive amount; to do so by the predicted
+label. Where such changes are large, logits that are standardised as they are tell the label and the changes, and little else. So the
+largest logit goes, the others are standardised image by image, and what is left is compared among images of one predicted class, where
+there are :data:`ENOUGH` of these. It is the shape of the gaps alone; their size, which may be a part of the code, is lost. With fewer
+than :data:`FEWEST` outputs the size stays, and so does what a stretch does to it; with two classes there is one gap, which noise on the
+largest logit drowns.
 
 Attributes have no largest logit: their sizes are standardised image by image, and each is compared among images with the same predicted
 value of that attribute.
 
-What remains open: changes that differ from output to output and by the image, monotone ones such as powers of the gaps, and orders
-that differ by the label.
+What remains open: changes that differ from output to output and by the image, monotone ones such as powers of the gaps, and signs or
+orders of the gaps that differ by the label.
 """
 
 import numpy as np
@@ -67,11 +69,13 @@ def _beyond_mean(group: Array, new: Array) -> tuple[Array, Array]:
 
 def _others(logits: Array) -> Array:
     """The logits that are not the largest in the form of their gaps, (n, K), 0 in the place of the largest."""
-    largest = np.arange(logits.shape[1]) == logits.argmax(1)[:, None]
-    found = np.zeros_like(logits)
-    if logits.shape[1] < FEWEST:
+    count = logits.shape[1]
+    if count == 2:
         return logits - logits.max(1, keepdims=True)
-    found[~largest] = _standardised(logits[~largest].reshape(len(logits), -1)).ravel()
+    largest = np.arange(count) == logits.argmax(1)[:, None]
+    others = logits[~largest].reshape(len(logits), count - 1)
+    found = np.zeros_like(logits)
+    found[~largest] = (_standardised(others) if count >= FEWEST else others - others.mean(1, keepdims=True)).ravel()
     return found
 
 

@@ -69,15 +69,14 @@ def _read(
 ) -> tuple[Array, Array]:
     """What the network is given, of images that it is trained on and of new ones: what the label leaves of the logits and of their
     gaps, in units of plain images and cut off at :data:`CLIP`, and the label."""
-    parts = [
-        _beyond(known, told, asked, new_told)
-        for known, asked in ((logits, new_logits), gaps(logits, new_logits, multilabel))
-    ]
-    x, new = (np.column_stack(columns) for columns in zip(*parts, strict=True))
-    spread = x[plain].std(0)
-    scale = np.where(spread > ROUNDING * np.abs(x).max(), spread, np.inf)
-    x, new = (np.clip(part / scale, -CLIP, CLIP) for part in (x, new))
-    return np.column_stack([x, told]), np.column_stack([new, new_told])
+    columns, new_columns = [], []
+    for known, asked in ((logits, new_logits), gaps(logits, new_logits, multilabel)):
+        rest, new_rest = _beyond(known, told, asked, new_told)
+        spread = rest[plain].std(0)
+        scale = np.where(spread > ROUNDING * np.abs(known).max(0), spread, np.inf)
+        columns.append(np.clip(rest / scale, -CLIP, CLIP))
+        new_columns.append(np.clip(new_rest / scale, -CLIP, CLIP))
+    return np.column_stack([*columns, told]), np.column_stack([*new_columns, new_told])
 
 
 def _told(label: Array, plain: np.ndarray) -> Array:
