@@ -172,7 +172,13 @@ class DistanceCorrelation:
 def _correlation(logits: Tensor, labels: Tensor, pixels: Tensor, group: Tensor) -> Tensor:
     """The correlation of rows that are compared within groups (N,)."""
     if labels.ndim == 1:
-        x = logits - logits.mean(1, keepdim=True)  # a shift of all logits tells no class
+        others = (
+            1 - functional.one_hot(labels, logits.shape[1]).to(logits)
+            if logits.shape[1] > 2
+            else torch.ones_like(logits)
+        )
+        # A shift of all logits tells no class; that of the class itself is left out, as by the detector.
+        x = (logits - (logits * others).sum(1, keepdim=True) / others.sum(1, keepdim=True)) * others
     else:
         x = _left(logits, torch.cat([group[:, None] == group.unique(), labels], dim=1).double())
     enough = (group[:, None] == group).sum(1) >= SMALLEST
