@@ -362,7 +362,7 @@ class Scales(Strict):
     """The four sizes of the study."""
 
     smoke: ScaleParams = Field(description="tests: seconds per dataset")
-    demo: ScaleParams = Field(description="a laptop without network: under 10 minutes on 2 cores")
+    demo: ScaleParams = Field(description="a laptop without network: minutes on 2 cores")
     pilot: ScaleParams = Field(description="real data, small models: hours on 2 cores, `main` in one")
     paper: ScaleParams = Field(description="real data, complete, original models: GPU or cluster")
 

@@ -8,7 +8,7 @@ import torch
 
 from vicious.defense.distance_correlation import DISTANCE_CORRELATION
 from vicious.defense.gap_decodability import GAP_DECODABILITY
-from vicious.defense.gaps import ENOUGH, FEWEST, gaps
+from vicious.defense.gaps import ENOUGH, SEVERAL, gaps
 from vicious.defense.linear_decodability import LINEAR_DECODABILITY
 from vicious.defense.own_decoder import OWN_DECODER
 from vicious.models.hidden import hide
@@ -134,7 +134,7 @@ def test_small_outputs_are_outputs(n, multilabel):
     np.testing.assert_allclose(own(1e-14 * drawn(n), multilabel), own(drawn(n), multilabel), atol=1e-9)
 
 
-@pytest.mark.parametrize("outputs", range(1, FEWEST + 1))
+@pytest.mark.parametrize("outputs", range(1, SEVERAL + 1))
 def test_few_outputs_have_gaps_too(outputs):
     if outputs > 1:
         assert own(drawn(40, outputs)).std() > 0.5

@@ -21,9 +21,10 @@ Array = NDArray[np.float64]
 def combined(scores: pd.DataFrame) -> pd.DataFrame:
     """Rows of the combined score, one for each model, number of user images and draw; none for a single dataset.
 
-    It is over the detectors that judged all datasets. For a dataset and number of images it is fitted on the models of all other ones, each by its mean scores over draws,
-    with honest and vicious models weighing alike; honest ones of another recipe and adaptive servers' are judged only. A row has status "failed" where the other datasets lack a kind of
-    model, or a detector has no score.
+    It is over the detectors that judged all datasets. For a dataset and number of images it is fitted on the models of all other
+    datasets, each by its mean scores over draws, with honest and vicious models weighing alike; honest ones of another recipe and
+    adaptive servers' are judged only. A row has status "failed" where the other datasets lack a kind of model, or a detector has
+    no score.
 
     Args:
         scores: rows as written by ``evaluate_defense``, of several models.

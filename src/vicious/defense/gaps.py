@@ -5,7 +5,7 @@ tells the class already; to shift all logits of an image, or to stretch their ga
 label. Where such changes are large, logits that are standardised as they are tell the label and the changes, and little else. So the
 largest logit goes, the others are standardised image by image, and what is left is compared among images of one predicted class, where
 there are :data:`ENOUGH` of these. It is the shape of the gaps alone; their size, which may be a part of the code, is lost. With fewer
-than :data:`FEWEST` outputs the size stays, and so does what a stretch does to it; with two classes there is one gap, which noise on the
+than :data:`SEVERAL` outputs the size stays, and so does what a stretch does to it; with two classes there is one gap, which noise on the
 largest logit drowns.
 
 Attributes have no largest logit: their sizes are standardised image by image, and each is compared among images with the same predicted
@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 
 from vicious.defense.detector import Array
 
+_Rows = NDArray[np.bool_]
 ENOUGH = 3
 """Images a class, on average, from which on classes are told apart; with fewer, their means are not known."""
-FEWEST = 5
-"""Outputs that are standardised image by image; of fewer, hardly anything would be left."""
+SEVERAL = 5
+"""Outputs from which on they are standardised image by image; of fewer, hardly anything would be left."""
 _ROUNDING = 1e-6
 """A spread of no more than this share of the values is rounding of float32."""
 
@@ -34,16 +35,13 @@ def gaps(logits: Array, new: Array, multilabel: bool) -> tuple[Array, Array]:
     Each column has unit variance over the first, or is 0 where there is nothing left. A new image of a class, or with a value of
     an attribute, that the first do not have twice is 0 there.
     """
-    shapes = [_sizes(part) if multilabel else _others(part) for part in (logits, new)]
-    known, asked = map(np.zeros_like, shapes)
+    forms = [_sizes(part) if multilabel else _others(part) for part in (logits, new)]
+    known, asked = map(np.zeros_like, forms)
     for column, one, other in _groups(logits, new, multilabel):
-        known[one, column], asked[other, column] = _beyond_mean(shapes[0][one, column], shapes[1][other, column])
+        known[one, column], asked[other, column] = _beyond_mean(forms[0][one, column], forms[1][other, column])
     spread = known.std(0)
     scale = np.where(spread > _ROUNDING, spread, np.inf)
     return known / scale, asked / scale
-
-
-_Rows = NDArray[np.bool_]
 
 
 def _groups(logits: Array, new: Array, multilabel: bool) -> list[tuple[slice, _Rows, _Rows]]:
@@ -75,13 +73,13 @@ def _others(logits: Array) -> Array:
     largest = np.arange(count) == logits.argmax(1)[:, None]
     others = logits[~largest].reshape(len(logits), count - 1)
     found = np.zeros_like(logits)
-    found[~largest] = (_standardised(others) if count >= FEWEST else others - others.mean(1, keepdims=True)).ravel()
+    found[~largest] = (_standardised(others) if count >= SEVERAL else others - others.mean(1, keepdims=True)).ravel()
     return found
 
 
 def _sizes(logits: Array) -> Array:
     """How sure each attribute is, (n, K)."""
-    return _standardised(np.abs(logits)) if logits.shape[1] >= FEWEST else np.abs(logits)
+    return _standardised(np.abs(logits)) if logits.shape[1] >= SEVERAL else np.abs(logits)
 
 
 def _standardised(rows: Array) -> Array:

@@ -1,8 +1,9 @@
 """A small decoder that the user trains: what a network reads of the image from the logits, beyond the predicted label.
 
 Reasoning: the server's decoder is a network, and what it reads need not be linear. The user has the model, so every image can be
-asked for many times, each time augmented. A network of one hidden layer reads, from the predicted label and the
-gaps (:mod:`vicious.defense.gaps`), what the mean image of the label leaves of the leading principal components of the user's augmented images.
+asked for many times, each time augmented. A network of one hidden layer reads, from the predicted label, what it leaves of the logits,
+and what it leaves of their gaps (:mod:`vicious.defense.gaps`), what the mean image of the label leaves of the leading principal
+components of the user's augmented images.
 
 The score is 1 - SS(network) / SS(label), the sums of squared pixel errors on images that were not trained on, in two folds, for
 the best of a few numbers of steps. 0: logits tell nothing beyond the label; 1: everything.
@@ -19,7 +20,6 @@ from torch.nn import functional
 from vicious.defense.detector import ROUNDING, Array, Detector, Evidence, predicted
 from vicious.defense.gaps import gaps
 from vicious.randomness import derive_seed
-from vicious.training.augment import augment
 
 FOLDS = 2
 COPIES = 3
@@ -45,6 +45,9 @@ def measure(evidence: Evidence) -> float:
 
 def _errors(evidence: Evidence, held: np.ndarray, index: int) -> Array:
     """Sums of squared errors on held-out images after each of :data:`STOPS`."""
+    # Here, since torchvision takes a second to load, which other detectors do not need.
+    from vicious.training.augment import augment
+
     own = torch.from_numpy(evidence.images[~held][:MOST])
     generator = Generator().manual_seed(derive_seed(evidence.seed, "own decoder", index))
     images = torch.cat([own, *(augment(own, generator) for _ in range(COPIES))])

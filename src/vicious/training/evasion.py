@@ -1,6 +1,6 @@
 """An adaptive vicious server: a penalty on what a user's detector would find.
 
-It can be one of two detectors or both, :data:`PENALTIES`. Both penalties are close to the detector's own quantity, beyond the true label, not
+It can be one of two detectors or both, :data:`PENALTIES`. Both penalties are the detector's own quantity beyond the true label, not
 beyond the predicted one as for the user: the server knows it, and so the penalty leaves the classification alone.
 
 Linear decodability (:mod:`vicious.defense.linear_decodability`) is the share of the pixels' variance that the best linear
@@ -172,12 +172,10 @@ class DistanceCorrelation:
 def _correlation(logits: Tensor, labels: Tensor, pixels: Tensor, group: Tensor) -> Tensor:
     """The correlation of rows that are compared within groups (N,)."""
     if labels.ndim == 1:
-        others = (
-            1 - functional.one_hot(labels, logits.shape[1]).to(logits)
-            if logits.shape[1] > 2
-            else torch.ones_like(logits)
-        )
-        # A shift of all logits tells no class; that of the class itself is left out, as by the detector.
+        others = torch.ones_like(logits)
+        if logits.shape[1] > 2:  # without the class's own, as the detector
+            others = others - functional.one_hot(labels, logits.shape[1])
+        # A shift of all logits tells no class.
         x = (logits - (logits * others).sum(1, keepdim=True) / others.sum(1, keepdim=True)) * others
     else:
         x = _left(logits, torch.cat([group[:, None] == group.unique(), labels], dim=1).double())
