@@ -123,15 +123,21 @@ SMOKE = ("scale=smoke", "datasets=[mnist,cifar100,celeba]")
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory):
-    """The smoke study of a few datasets, built once, whichever of several test processes comes first."""
+def building(tmp_path_factory):
+    """The smoke study of a few datasets, built once, whichever of several test processes comes first, and what Snakemake told."""
 
     def build(folder):
-        result = snakemake(copy_project(folder), "--cores", "2", "--config", *SMOKE)
+        result = snakemake(copy_project(folder), "--cores", "2", "--verbose", "--config", *SMOKE)
         assert result.returncode == 0, result.stderr[-3000:]
-        return result.stdout
+        return result.stdout + result.stderr
 
-    return once(tmp_path_factory, "a study built", build)[0]
+    return once(tmp_path_factory, "a study built", build)
+
+
+@pytest.fixture(scope="session")
+def built(building):
+    """The folder of that study."""
+    return building[0]
 
 
 def narrow_params(project):
@@ -164,6 +170,12 @@ def test_smoke_study_builds_everything_and_is_stable(built):
 
     again = snakemake(built, "--cores", "2", "--config", *SMOKE)
     assert "Nothing to be done" in again.stdout + again.stderr
+
+
+@pytest.mark.slow
+def test_the_scheduler_chooses_anew_only_where_a_job_ended(building):
+    _, told = building
+    assert 100 < told.count("Finished jobid") >= told.count("Ready jobs:") > 0
 
 
 @pytest.mark.slow

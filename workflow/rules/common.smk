@@ -69,6 +69,14 @@ if workflow.is_main_process:
         raise WorkflowError(str(error))
 
 
+onstart:
+    # Snakemake's default limit of 100 jobs a second wakes its scheduler once a second more with every job, for as long as others wait:
+    # hundreds of jobs keep a core busy (see https://github.com/snakemake/snakemake/pull/3744). Another limit, by its option, stands.
+    limiter = workflow.scheduler.job_rate_limiter
+    if limiter is not None and (limiter.max_jobs, limiter.timespan) == (100, 1):
+        workflow.scheduler.job_rate_limiter = None
+
+
 def any_of(names):
     """A regular expression that matches each of some names, and nothing else."""
     return "|".join(re.escape(name) for name in sorted(set(map(str, names))))
