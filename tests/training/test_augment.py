@@ -37,6 +37,22 @@ def test_perspective_agrees_with_torchvision(images):
     assert torch.allclose(found[inner], torch.stack(expected)[inner], atol=1e-3)
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("side", [32, 28, 9])
+def test_simple_ones_agree_with_torchvision(images, channels, side):
+    images = images[:, :channels, :side, :side].clone()
+    images[0] = 0.5
+    images[1, 0] = 0.25
+    third = [side * 2 // 3] * 2
+    expected = {
+        module.sharpen: transforms.adjust_sharpness(images, 5.0),
+        module.autocontrast: transforms.autocontrast(images),
+        module.crop: transforms.resize(transforms.center_crop(images, third), [side, side], antialias=True),
+    }
+    for augmentation, wanted in expected.items():
+        torch.testing.assert_close(augmentation(images, Generator()), wanted, atol=1e-6, rtol=0)
+
+
 def test_erase_blanks_one_rectangle_of_the_stated_area():
     images = torch.ones(500, 1, 32, 32)
     erased = module.erase(images, Generator().manual_seed(0)) == 0

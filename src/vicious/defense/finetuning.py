@@ -10,6 +10,7 @@ import torch
 
 from vicious.defense.detector import Detector, Evidence
 from vicious.defense.stated_loss import StatedLoss
+from vicious.training.adam import Adam
 
 STEPS = 5
 RATE = 1e-4
@@ -22,9 +23,9 @@ def measure(evidence: Evidence) -> float:
     """Relative squared change of the logits; 0 where the outputs are constant and stay so."""
     loss = StatedLoss(evidence, IMAGES)
     assert evidence.model is not None
-    optimiser = torch.optim.Adam(loss.model.parameters(), lr=RATE)
+    optimiser = Adam(loss.model, RATE)
     for _ in range(STEPS):  # in evaluation mode: the statistics of the normalisation stay the server's
-        optimiser.zero_grad(set_to_none=True)
+        optimiser.zero_grad()
         loss().backward()
         optimiser.step()
     with torch.no_grad():

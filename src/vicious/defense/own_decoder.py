@@ -20,6 +20,8 @@ from torch.nn import functional
 from vicious.defense.detector import ROUNDING, Array, Detector, Evidence, predicted
 from vicious.defense.gaps import gaps
 from vicious.randomness import derive_seed
+from vicious.training.adam import Adam
+from vicious.training.augment import augment
 
 FOLDS = 2
 COPIES = 3
@@ -45,9 +47,6 @@ def measure(evidence: Evidence) -> float:
 
 def _errors(evidence: Evidence, held: np.ndarray, index: int) -> Array:
     """Sums of squared errors on held-out images after each of :data:`STOPS`."""
-    # Here, since torchvision takes a second to load, which other detectors do not need.
-    from vicious.training.augment import augment
-
     own = torch.from_numpy(evidence.images[~held][:MOST])
     generator = Generator().manual_seed(derive_seed(evidence.seed, "own decoder", index))
     images = torch.cat([own, *(augment(own, generator) for _ in range(COPIES))])
@@ -104,12 +103,12 @@ def _training(x: Array, codes: Array, new: Array, generator: Generator) -> Itera
     for part in (first.bias, second.weight, second.bias):
         nn.init.zeros_(part)
     network = nn.Sequential(first, nn.ReLU(), second)
-    optimiser = torch.optim.Adam(network.parameters(), lr=RATE)
+    optimiser = Adam(network, RATE)
     given, wanted, asked = (torch.from_numpy(part).float() for part in (x, codes, new))
     for before, stop in pairwise((0, *STOPS)):
         for _ in range(before, stop):
             chosen = torch.randint(len(given), (min(BATCH, len(given)),), generator=generator)
-            optimiser.zero_grad(set_to_none=True)
+            optimiser.zero_grad()
             functional.mse_loss(network(given[chosen]), wanted[chosen]).backward()
             optimiser.step()
         with torch.no_grad():
