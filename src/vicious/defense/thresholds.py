@@ -6,14 +6,14 @@ honest ones do may hide something.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vicious.defense.groups import HONEST, names
+from vicious.defense.groups import HONEST, MODEL, names
 
 SPREADS = 3.0
 COLUMNS = (
@@ -47,47 +47,49 @@ def called(scores: pd.DataFrame) -> pd.DataFrame:
     Args:
         scores: rows as written by ``evaluate_defense``, of several models.
     """
-    rows = [row for _, group in scores.groupby(["detector", "n_user"], sort=False) for row in _rows(group)]
+    model = scores.groupby(list(MODEL), dropna=False, sort=False).ngroup()
+    named = scores.assign(group=names(scores), model=model)
+    rows = [row for _, block in named.groupby(["detector", "n_user"], sort=False) for row in _rows(block)]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 @dataclass(frozen=True)
 class _Verdicts:
-    """Verdicts on one or several models: of each its model's seed, its sample of images, and its score, (m,) each."""
+    """Verdicts of one detector, by the same number of user images: of each its dataset, its model, the group and seed of that, its sample
+    of images, and its score, (m,) each."""
 
-    seeds: NDArray[Any]
-    draws: NDArray[Any]
-    scores: NDArray[np.float64]
+    dataset: NDArray[Any]
+    model: NDArray[Any]
+    group: NDArray[Any]
+    seed: NDArray[Any]
+    draw: NDArray[Any]
+    score: NDArray[np.float64]
 
+    def where(self, chosen: NDArray[np.bool_]) -> "_Verdicts":
+        """Some of them."""
+        return _Verdicts(*(getattr(self, field.name)[chosen] for field in fields(self)))
 
-def _verdicts(rows: pd.DataFrame) -> _Verdicts:
-    return _Verdicts(rows["seed"].to_numpy(), rows["draw"].to_numpy(), rows["score"].to_numpy(dtype=np.float64))
+    def by(self, column: Literal["dataset", "model", "group"]) -> dict[Any, "_Verdicts"]:
+        """Those of each dataset, model or group, in the order in which these come."""
+        values = getattr(self, column)
+        return {value: self.where(values == value) for value in dict.fromkeys(values)}
 
 
 def _rows(scores: pd.DataFrame) -> Iterator[dict[str, object]]:
     """The rows of one detector and number of user images."""
-    named = scores.assign(group=names(scores))
     told = {"detector": scores["detector"].iloc[0], "n_user": scores["n_user"].iloc[0]}
-    blocks = dict(iter(named.groupby("dataset", sort=False)))
-    honest = {
-        dataset: _verdicts(block.loc[(block["group"] == HONEST) & block["score"].notna()])
-        for dataset, block in blocks.items()
-    }
+    blocks = _Verdicts(*(scores[field.name].to_numpy() for field in fields(_Verdicts))).by("dataset")
+    honest = {name: block.where((block.group == HONEST) & ~np.isnan(block.score)) for name, block in blocks.items()}
     for dataset, block in blocks.items():
-        groups = {group: _models(rows) for group, rows in block.groupby("group", sort=False)}
+        groups = {group: list(verdicts.by("model").values()) for group, verdicts in block.by("group").items()}
         for reference, there in honest.items():
             for group, models in groups.items():
                 found = _shares(models, there, own=dataset == reference, held_out=group == HONEST)
                 if found:
                     yield {
-                        **{"dataset": dataset, **told, "reference": reference, "references": len(set(there.seeds))},
+                        **{"dataset": dataset, **told, "reference": reference, "references": len(set(there.seed))},
                         **{"group": HELD_OUT if group == HONEST else group, **found},
                     }
-
-
-def _models(rows: pd.DataFrame) -> list[_Verdicts]:
-    """The verdicts on each model of a group."""
-    return [_verdicts(model) for _, model in rows.groupby(["outputs", "beta_r", "recipe", "seed"], sort=False)]
 
 
 def _shares(models: list[_Verdicts], honest: _Verdicts, *, own: bool, held_out: bool) -> dict[str, object]:
@@ -106,11 +108,11 @@ def _shares(models: list[_Verdicts], honest: _Verdicts, *, own: bool, held_out: 
 
 def _calls(model: _Verdicts, honest: _Verdicts, own: bool, held_out: bool) -> Iterator[tuple[bool, bool, bool]]:
     """Whether each verdict on a model lies above the upper threshold, or outside of both, and whether it has no score."""
-    for seed, draw, score in zip(model.seeds, model.draws, model.scores, strict=True):
-        apart = (honest.draws != draw) if own else np.ones(len(honest.draws), bool)
+    for seed, draw, score in zip(model.seed, model.draw, model.score, strict=True):
+        apart = (honest.draw != draw) if own else np.ones(len(honest.draw), bool)
         if own and held_out:
-            apart &= honest.seeds != seed
-        references = honest.scores[apart]
+            apart &= honest.seed != seed
+        references = honest.score[apart]
         if len(references) > 1:
             low, high = limits(references)
             yield score > high, score > high or score < low, np.isnan(score)
