@@ -35,7 +35,7 @@ def size(work):
 
 def minutes(work):
     """Of a joint training, by the budget at the measured rate."""
-    n = {"train": work.train, "validation": work.validation, "test": work.test}
+    n = {"train": work.epoch_images, "validation": work.validation, "test": work.test}
     flops = budget.training_flops(size(work), n, work.epochs, target=True, attack=True)
     return flops / MEASURED[work.device](work.width) / 60
 
@@ -67,7 +67,7 @@ def test_every_job_of_a_dataset_gets_the_budgets_memory_of_its_kind(scale):
 
 def test_more_of_anything_never_needs_less():
     work = resources.work(chosen("pilot", "cpu"), "cifar10")
-    for key in ("train", "validation", "test", "channels", "outputs", "width", "epochs"):
+    for key in ("train", "validation", "test", "channels", "outputs", "width", "epochs", "epoch_images"):
         more = replace(work, **{key: 4 * getattr(work, key)})
         for kind in (resources.training, resources.assessment, resources.factorisation):
             before, after = kind(work), kind(more)

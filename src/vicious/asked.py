@@ -7,9 +7,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any, get_args
 
 from vicious import inputs, paths, study
-from vicious.config import PARAMS_FILE, Params, ScaleName
+from vicious.config import Params
 from vicious.data.tasks import Task
 from vicious.files import read_json
+from vicious.names import PARAMS_FILE, ScaleName
 from vicious.records import Record, plain_name
 from vicious.report.products import PRODUCTS, SEVERAL
 
@@ -147,7 +148,7 @@ def _product(folder: object, name: str) -> str:
 
 def _schedule(params: Params, task: Task, seed: int) -> dict[str, Any]:
     own = study.settings(params, str(task))
-    names = ("depth", "width", "epochs", "batch_images", "learning_rate")
+    names = ("depth", "width", "epochs", "epoch_images", "batch_images", "learning_rate")
     return {
         **{name: getattr(own, name) for name in names},
         "seed": seed,

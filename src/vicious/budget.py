@@ -25,7 +25,7 @@ from vicious.metrics.estimators import CUTOFFS, RIDGES, SHARES
 from vicious.models.attack import AttackModel
 from vicious.models.checkpoint import count_parameters
 from vicious.models.target import TargetModel
-from vicious.resources import CPU_RATE, GPU_RATE, images, task_images
+from vicious.resources import CPU_RATE, GPU_RATE, an_epoch, images, task_images
 from vicious.training.recipes import RECIPES, STANDARD
 
 COPIES = 2
@@ -191,8 +191,8 @@ def _dataset(
         joint, how = one.model.role != "honest", RECIPES.get(one.model.recipe or "", STANDARD)
         size = model_size(how.depth(own.depth), how.width(own.width), spec.channels, study.task_outputs(one.task))
         epochs = how.longer * study.settings(params, str(one.task)).epochs
-        copies = COPIES if how.augmented else 1
-        cost = training_flops(size, task_images(params, one.task, n), epochs, target=True, attack=joint, copies=copies)
+        copies, here = COPIES if how.augmented else 1, an_epoch(own, task_images(params, one.task, n))
+        cost = training_flops(size, here, epochs, target=True, attack=joint, copies=copies)
         flops, largest = flops + cost, max(largest, cost)
         disk += FLOAT * (size.target_parameters + joint * size.attack_parameters) + CSV_AND_JSON
         memory = max(memory, training_memory(size, own.batch_images))
@@ -200,7 +200,7 @@ def _dataset(
         size, here = sizes[cell.task], task_images(params, cell.task, n)
         if cell.attack != "joint":
             epochs = study.settings(params, str(cell.task)).epochs
-            flops += training_flops(size, here, epochs, target=False, attack=True)
+            flops += training_flops(size, an_epoch(own, here), epochs, target=False, attack=True)
             disk += FLOAT * size.attack_parameters + CSV_AND_JSON
         flops += _assessment_flops(size, here["test"], d)
         disk += here["test"] * (FLOAT * (len(SHARES) + len(CUTOFFS) + len(RIDGES) + 2) + 100) + CSV_AND_JSON
@@ -225,6 +225,7 @@ def training_flops(
     """FLOPs of one training: every row forward and backward, and the validation images forward, in every epoch.
 
     Args:
+        n: images of each split that an epoch takes.
         target: F is trained; else it is frozen and only runs forward.
         attack: G is trained.
         copies: rows of a batch for each image.

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from vicious import __version__
-from vicious.config import PARAMS_FILE, DetectorName, EvadedName, RecipeName, json_schema, load_params
 from vicious.data.catalog import CATALOG
 from vicious.data.tasks import CELEBA_SETS
 from vicious.errors import ViciousError
 from vicious.files import noted_writes
 from vicious.models.evaded import UNNAMED
 from vicious.models.kinds import Code, parse_outputs, parse_trainable
+from vicious.names import PARAMS_FILE, DetectorName, EvadedName, RecipeName
 from vicious.paths import ARRAYS
 from vicious.progress import tell
 from vicious.report.products import INPUTS, PRODUCTS, SEVERAL
@@ -61,16 +61,21 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _check_config(a: Arguments) -> None:
+    from vicious.config import load_params
+
     params = load_params(a.file)
     print(f"{a.file}: valid; scale {params.scale}, {len(params.datasets)} datasets")
 
 
 def _schema(a: Arguments) -> None:
+    from vicious.config import json_schema
+
     print(json_schema(), end="")
 
 
 def _budget(a: Arguments) -> None:
     from vicious import budget
+    from vicious.config import load_params
 
     params = load_params(a.file)
     params = params if a.scale is None else params.model_copy(update={"scale": a.scale})
@@ -249,6 +254,7 @@ def _summarize_defense(a: Arguments) -> None:
 
 
 def _verify(a: Arguments) -> None:
+    from vicious.config import load_params
     from vicious.verify import verify
 
     report = verify(a.paths, load_params(a.file), a.file)
@@ -257,6 +263,7 @@ def _verify(a: Arguments) -> None:
 
 
 def _discard(a: Arguments) -> None:
+    from vicious.config import load_params
     from vicious.discard import discard
 
     for one in discard(a.paths, load_params(a.file), a.file):
@@ -264,6 +271,7 @@ def _discard(a: Arguments) -> None:
 
 
 def _restore(a: Arguments) -> None:
+    from vicious.config import load_params
     from vicious.restore import restore
 
     print(restore(load_params()))
@@ -490,6 +498,7 @@ def _training(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--depth", type=_depth, required=True)
     sub.add_argument("--width", type=_count, required=True)
     sub.add_argument("--epochs", type=_count, required=True)
+    sub.add_argument("--epoch-images", type=_count, help="most training images of an epoch; default: all")
     sub.add_argument("--batch-images", type=_count, required=True)
     sub.add_argument("--learning-rate", type=_positive, required=True)
     sub.add_argument("--seed", type=_seed, required=True)
@@ -559,7 +568,7 @@ def _task_data(a: Arguments) -> "PreparedDataset":
 def _schedule(a: Arguments) -> "Schedule":
     from vicious.training.loop import Schedule
 
-    return Schedule(a.epochs, a.batch_images, a.learning_rate, a.seed)
+    return Schedule(a.epochs, a.batch_images, a.learning_rate, a.seed, a.epoch_images)
 
 
 def _device(a: Arguments) -> "torch.device":

@@ -8,7 +8,7 @@ import difflib
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar, get_args
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -17,35 +17,11 @@ from vicious.data.catalog import CATALOG
 from vicious.data.tasks import CELEBA_SETS
 from vicious.errors import ConfigError
 from vicious.models.kinds import Code, parse_outputs, parse_trainable
-
-PARAMS_FILE = Path("params.yaml")
-
-DatasetName = Literal["mnist", "fashion_mnist", "cifar10", "cifar100", "tiny_imagenet", "celeba"]
-ScaleName = Literal["smoke", "demo", "pilot", "paper"]
-DetectorName = Literal[
-    "linear_decodability",
-    "gap_decodability",
-    "own_decoder",
-    "distance_correlation",
-    "within_class_scatter",
-    "effective_rank",
-    "entropy",
-    "margin",
-    "calibration",
-    "jacobian_spectrum",
-    "gradient_norm",
-    "finetuning",
-]
-EvadedName = Literal["linear_decodability", "distance_correlation", "both"]
-RecipeName = Literal["deeper", "wider", "longer", "plain", "smoothed", "decayed"]
-AttributeSet = Literal["k1", "k2", "k3", "k4", "k5", "k6", "k7", "k8", "k9", "k10", "k15", "k20", "k30", "k40"]
+from vicious.names import PARAMS_FILE, AttributeSet, DatasetName, DetectorName, EvadedName, RecipeName, ScaleName
 
 OFFICIAL_NAMES = sorted(
     {name for dataset in CATALOG.values() for file in dataset.files for name in (file.name, file.path)}
 )
-
-assert get_args(DatasetName) == tuple(CATALOG)
-assert get_args(AttributeSet) == tuple(CELEBA_SETS)
 
 
 def _distinct(values: list[Any]) -> list[Any]:
@@ -253,6 +229,7 @@ class ScaleParams(Strict):
     depth: Depth = Field(description="layers of F and G, 6 n + 4")
     width: Count = Field(description="width factor of F and G")
     epochs: Count = Field(description="passes over the training images")
+    epoch_images: Count | None = Field(description="most training images of an epoch, drawn anew for each; null: all")
     batch_images: Count = Field(
         description="images in a batch; each comes with one augmented copy, so twice as many rows"
     )
@@ -346,6 +323,7 @@ class Overrides(Strict):
     depth: Depth = Field(default=_UNSET, description="as in the scale")
     width: Count = Field(default=_UNSET, description="as in the scale")
     epochs: Count = Field(default=_UNSET, description="as in the scale")
+    epoch_images: Count | None = Field(default=None, description="as in the scale")
     batch_images: Count = Field(default=_UNSET, description="as in the scale")
     learning_rate: Positive = Field(default=_UNSET, description="as in the scale")
     seeds: Seeds = Field(default=_UNSET, description="as in the scale")

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from vicious import paths
 from vicious.asked import Asked
-from vicious.config import PARAMS_FILE, Params
+from vicious.config import Params
 from vicious.files import storage_errors
+from vicious.names import PARAMS_FILE
 from vicious.origin import MADE, built, made_otherwise, mistake, strangers
 from vicious.records import Record, is_record, plain_name, read_record, records_below
 from vicious.unlock import check_not_locked

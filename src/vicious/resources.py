@@ -69,6 +69,7 @@ class Work:
         outputs: of the target model.
         depth, width: of the target and the attack model.
         epochs: passes over the training images.
+        epoch_images: training images of an epoch.
         batch_images: images in a batch; each comes with one augmented copy.
         device: "cpu" or "cuda".
     """
@@ -81,6 +82,7 @@ class Work:
     depth: int
     width: int
     epochs: int
+    epoch_images: int
     batch_images: int
     device: str
 
@@ -89,13 +91,15 @@ def work(params: Params, task: str, recipe: str | None = None) -> Work:
     """What the jobs of a task, of one of its honest models if a recipe is named, work on."""
     parsed, own = parse_task(task), settings(params, task)
     how = STANDARD if recipe is None else RECIPES[recipe]
+    n = task_images(params, parsed, images(own, parsed.dataset))
     return Work(
-        **task_images(params, parsed, images(own, parsed.dataset)),
+        **n,
         channels=CATALOG[parsed.dataset].channels,
         outputs=task_outputs(parsed),
         depth=how.depth(own.depth),
         width=how.width(own.width),
         epochs=how.longer * own.epochs,
+        epoch_images=an_epoch(own, n)["train"],
         batch_images=own.batch_images,
         device=params.runtime.device,
     )
@@ -106,6 +110,11 @@ def images(own: ScaleParams, dataset: str) -> dict[str, int]:
     caps = {"train": own.train, "validation": own.validation, "test": own.test}
     official = dict(zip(caps, CATALOG[dataset].sizes, strict=True))
     return {split: official[split] if cap is None else min(cap, official[split]) for split, cap in caps.items()}
+
+
+def an_epoch(own: ScaleParams, n: dict[str, int]) -> dict[str, int]:
+    """Images of each split that an epoch takes, out of all."""
+    return n if own.epoch_images is None else {**n, "train": min(n["train"], own.epoch_images)}
 
 
 def task_images(params: Params, task: Task, n: dict[str, int]) -> dict[str, int]:
@@ -119,9 +128,9 @@ def task_images(params: Params, task: Task, n: dict[str, int]) -> dict[str, int]
 
 def training(job: Work) -> Need:
     """Of any training: as of a joint one, the dearest."""
-    rows = 2 * job.train * 3 + job.validation  # a backward pass costs two forward passes
+    rows = 2 * job.epoch_images * 3 + job.validation  # a backward pass costs two forward passes
     flops = job.epochs * rows * (_target_flops(job) + _attack_flops(job))
-    steps = job.epochs * ceil(job.train / job.batch_images)
+    steps = job.epochs * ceil(job.epoch_images / job.batch_images)
     return _need(_training_bytes(job), _seconds(flops, job.device, waits=steps * job.depth), job.device)
 
 

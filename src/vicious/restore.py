@@ -12,8 +12,9 @@ from pathlib import Path
 
 from vicious import paths
 from vicious.asked import NOT_ASKED, Asked
-from vicious.config import PARAMS_FILE, Params
+from vicious.config import Params
 from vicious.errors import ProvenanceError
+from vicious.names import PARAMS_FILE
 from vicious.provenance import code_of
 from vicious.records import Record, read_record, records_below
 from vicious.unlock import check_not_locked

@@ -3,14 +3,19 @@
 A *cell* is an attack on a target model for a task (see :mod:`vicious.data.tasks`), of one seed.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
-from vicious.config import EvadedName, Params, ScaleParams
 from vicious.data.catalog import CATALOG
 from vicious.data.tasks import CELEBA_SETS, Task, parse_task
 from vicious.models.evaded import UNNAMED
+from vicious.names import EvadedName
+
+if TYPE_CHECKING:  # the command line knows the experiments, and must not wait for what checks params.yaml
+    from vicious.config import Params, ScaleParams
 
 Role = Literal["honest", "vicious", "autoencoder"]
 Experiment = Literal["main", "tradeoff", "attribute_sets", "class_counts", "defense", "mitigations"]
@@ -54,7 +59,7 @@ class Model:
         return "-".join(filter(None, [self.role, self.outputs, beta, self.recipe, evasion, evades, self.hidden]))
 
     @property
-    def trained(self) -> "Model":
+    def trained(self) -> Model:
         """The model as it is trained: a code is hidden afterwards."""
         return replace(self, hidden=None)
 

@@ -13,9 +13,10 @@ from pathlib import Path, PurePosixPath
 
 from vicious import paths
 from vicious.asked import NOT_ASKED, Asked, made_by, scale_of
-from vicious.config import PARAMS_FILE, Params
+from vicious.config import Params
 from vicious.errors import ProvenanceError
 from vicious.files import digest
+from vicious.names import PARAMS_FILE
 from vicious.progress import Progress
 from vicious.provenance import code_of
 from vicious.records import ENDING, Record, is_record, plain_name, read_record, read_records, records_below

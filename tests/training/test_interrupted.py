@@ -13,9 +13,9 @@ from vicious.training.evasion import PENALTIES
 from vicious.training.loop import Schedule
 
 CPU = torch.device("cpu")
-SCHEDULE = Schedule(epochs=3, batch_images=8, learning_rate=0.002, seed=0)
-STEPS = 6
-"""Batches of an epoch: 48 images."""
+SCHEDULE = Schedule(epochs=3, batch_images=8, learning_rate=0.002, seed=0, epoch_images=40)
+STEPS = 5
+"""Batches of an epoch: 40 of 48 images."""
 
 
 @pytest.fixture(autouse=True)
@@ -93,7 +93,7 @@ def test_interrupted_at_random_batches_it_ends_the_same(
     chance = random.Random(request.node.name)
     moments = sorted(chance.sample(range(1, SCHEDULE.epochs * (STEPS + 1) + 1), 5))
     asked = signals_at(
-        monkeypatch, {moment: chance.choice([signal.SIGINT, signal.SIGTERM]) for moment in (*moments, 7)}
+        monkeypatch, {moment: chance.choice([signal.SIGINT, signal.SIGTERM]) for moment in (*moments, STEPS + 1)}
     )
     interruptions = 0
     while True:
@@ -103,7 +103,7 @@ def test_interrupted_at_random_batches_it_ends_the_same(
         except Interrupted:
             interruptions += 1
             assert [path.suffix for path in jobs.RESUME_FOLDER.iterdir()] == [".safetensors"]
-    assert interruptions == len({*moments, 7})
+    assert interruptions == len({*moments, STEPS + 1})
     assert asked.count("train") == SCHEDULE.epochs * STEPS, "no batch is trained twice"
     assert written(tmp_path / "interrupted") == written(tmp_path / "whole")
     assert not list(jobs.RESUME_FOLDER.iterdir())

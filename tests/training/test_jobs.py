@@ -42,6 +42,26 @@ def test_the_same_command_gives_the_same_bytes_whatever_ran_before(prepared, tmp
     assert other[0] != first[0]
 
 
+def test_an_epoch_takes_as_many_images_as_asked_for_others_each_time(prepared, tmp_path, monkeypatch, capsys):
+    seen, real = [], loop.batches
+
+    def batches(data, split, size, device, order=None):
+        if split == "train":
+            seen.append(order)
+        return real(data, split, size, device, order)
+
+    monkeypatch.setattr(loop, "batches", batches)
+    vicious(prepared, tmp_path / "a", Schedule(3, 16, 0.002, 0, epoch_images=20))
+    assert "60/60 images" in capsys.readouterr().err
+    assert [len(set(order)) for order in seen] == [20, 20, 20]
+    assert len(set(np.concatenate(seen))) > 20
+    assert json.loads((tmp_path / "a" / "target.json").read_text())["schedule"]["epoch_images"] == 20
+    whole = vicious(prepared, tmp_path / "b", Schedule(3, 16, 0.002, 0, epoch_images=1000))
+    assert whole[:3] == vicious(prepared, tmp_path / "c")[:3]
+    assert all(set(order) == set(range(48)) for order in seen[3:])
+    assert all(np.array_equal(few, all_[:20]) for few, all_ in zip(seen[:3], seen[3:6], strict=True))
+
+
 @pytest.mark.parametrize("epoch", [1, 2])
 def test_a_resumed_run_ends_like_an_uninterrupted_one(prepared, tmp_path, monkeypatch, epoch):
     expected = vicious(prepared, tmp_path / "whole")

@@ -151,6 +151,12 @@ def cell(key):
     return lambda wildcards: getattr(study.settings(PARAMS, wildcards.task), key)
 
 
+def epoch_option(wildcards):
+    """The command-line option that caps the images of an epoch, or nothing."""
+    most = study.settings(PARAMS, wildcards.task).epoch_images
+    return "" if most is None else f"--epoch-images {most}"
+
+
 def task_options(wildcards):
     """Command-line options that restrict a dataset to a task."""
     task = parse_task(wildcards.task)

@@ -23,6 +23,7 @@ rule train_honest:
         depth=cell("depth"),
         width=cell("width"),
         epochs=cell("epochs"),
+        epoch_images=epoch_option,
         batch_images=cell("batch_images"),
         learning_rate=cell("learning_rate"),
         threads=PARAMS.runtime.threads,
@@ -33,7 +34,7 @@ rule train_honest:
     shell:
         "vicious train-honest --out {output.target:q}"
         " --data {params.data:q} {params.task} {params.recipe} --depth {params.depth} --width {params.width} --epochs {params.epochs}"
-        " --batch-images {params.batch_images} --learning-rate {params.learning_rate} --seed {wildcards.seed}"
+        " {params.epoch_images} --batch-images {params.batch_images} --learning-rate {params.learning_rate} --seed {wildcards.seed}"
         " --threads {params.threads} --device {params.device} --provenance {output.provenance:q} 2> {log:q}"
 
 
@@ -64,6 +65,7 @@ rule train_vicious:
         depth=cell("depth"),
         width=cell("width"),
         epochs=cell("epochs"),
+        epoch_images=epoch_option,
         batch_images=cell("batch_images"),
         learning_rate=cell("learning_rate"),
         threads=PARAMS.runtime.threads,
@@ -75,7 +77,7 @@ rule train_vicious:
         "vicious train-vicious --out {output.target:q} --attack-out {output.attack:q} --outputs {params.outputs}"
         " --beta-c {params.beta_c} --beta-r {params.beta_r} {params.evasion}"
         " --data {params.data:q} {params.task} --depth {params.depth} --width {params.width} --epochs {params.epochs}"
-        " --batch-images {params.batch_images} --learning-rate {params.learning_rate} --seed {wildcards.seed}"
+        " {params.epoch_images} --batch-images {params.batch_images} --learning-rate {params.learning_rate} --seed {wildcards.seed}"
         " --threads {params.threads} --device {params.device} --provenance {output.provenance:q} 2> {log:q}"
 
 
@@ -99,6 +101,7 @@ rule train_attack:
         depth=cell("depth"),
         width=cell("width"),
         epochs=cell("epochs"),
+        epoch_images=epoch_option,
         batch_images=cell("batch_images"),
         learning_rate=cell("learning_rate"),
         threads=PARAMS.runtime.threads,
@@ -109,7 +112,7 @@ rule train_attack:
     shell:
         "vicious train-attack --target {input.target:q} --out {output.attack:q} --outputs {wildcards.outputs}"
         " --data {params.data:q} --depth {params.depth} --width {params.width} --epochs {params.epochs}"
-        " --batch-images {params.batch_images} --learning-rate {params.learning_rate} --seed {wildcards.seed}"
+        " {params.epoch_images} --batch-images {params.batch_images} --learning-rate {params.learning_rate} --seed {wildcards.seed}"
         " --threads {params.threads} --device {params.device} --provenance {output.provenance:q} 2> {log:q}"
 
 

@@ -15,10 +15,10 @@ from typing import get_args
 import pandas as pd
 from matplotlib.figure import Figure
 
-from vicious.config import EvadedName
 from vicious.defense.groups import HONEST, MODEL, VICIOUS, names
 from vicious.errors import MixedResultsError
 from vicious.models.evaded import evasion
+from vicious.names import EvadedName
 from vicious.report import frames, judged
 from vicious.report.frames import Group
 from vicious.report.style import write_figure

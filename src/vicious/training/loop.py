@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -21,6 +20,7 @@ from vicious.files import write_bytes
 from vicious.interrupt import Interrupted, check, held_back
 from vicious.progress import Progress
 from vicious.randomness import derive_seed
+from vicious.training.adam import Adam
 from vicious.training.augment import augment
 from vicious.training.losses import selection_score
 
@@ -37,12 +37,19 @@ class Schedule:
         batch_images: images in a batch; with their augmented copies twice as many rows.
         learning_rate: of Adam, constant.
         seed: of initial weights, order and augmentation.
+        epoch_images: most images of an epoch, drawn anew for each; None: all.
     """
 
     epochs: int
     batch_images: int
     learning_rate: float
     seed: int
+    epoch_images: int | None = None
+
+    def order(self, epoch: int, count: int) -> np.ndarray:
+        """The images of an epoch, out of ``count``, in the order in which they come."""
+        generator = np.random.default_rng(derive_seed(self.seed, "order", epoch))
+        return generator.permutation(count)[: self.epoch_images]
 
 
 @dataclass(frozen=True)
@@ -126,7 +133,7 @@ def _train(
     run: "_Run", objective: Objective, data: PreparedDataset, schedule: Schedule, state: Path, label: str
 ) -> None:
     device = next(iter(next(iter(objective.modules.values())).parameters())).device
-    count = len(data.labels("train"))
+    count = len(schedule.order(0, len(data.labels("train"))))
     with held_back(), Progress(schedule.epochs * count, label) as progress:
         if run.curve or run.place.images:
             progress.advance(len(run.curve) * count + run.place.images, f"resumed in epoch {len(run.curve) + 1}")
@@ -152,7 +159,7 @@ def _train_epoch(
 ) -> Row:
     for module in objective.modules.values():
         module.train()
-    order = np.random.default_rng(derive_seed(schedule.seed, "order", epoch)).permutation(len(data.labels("train")))
+    order = schedule.order(epoch, len(data.labels("train")))
     generator = Generator().manual_seed(derive_seed(schedule.seed, "augmentation", epoch))
     done, sums = run.place.images, dict(run.place.sums)
     if done:
@@ -170,7 +177,7 @@ def _train_epoch(
                 f"the loss is {value} in epoch {epoch + 1} (seed {schedule.seed}): lower scales.<scale>.learning_rate"
             )
         for optimiser in run.optimisers.values():
-            optimiser.zero_grad(set_to_none=True)
+            optimiser.zero_grad()
         loss.backward()
         for optimiser in run.optimisers.values():
             optimiser.step()
@@ -198,13 +205,6 @@ def evaluate(objective: Objective, data: PreparedDataset, device: torch.device) 
     return {f"validation_{name}": mean for name, mean in means.items()} | {"selection": score}
 
 
-def _optimiser(module: nn.Module, objective: Objective, schedule: Schedule) -> torch.optim.Adam:
-    rate, decay = schedule.learning_rate, objective.weight_decay
-    if decay:
-        return torch.optim.AdamW(module.parameters(), lr=rate, weight_decay=decay)
-    return torch.optim.Adam(module.parameters(), lr=rate)
-
-
 @dataclass(frozen=True)
 class _Place:
     """How far the running epoch has come: how many of its images are done, sums over them, and what the next batch takes over.
@@ -223,7 +223,9 @@ class _Run:
 
     def __init__(self, objective: Objective, schedule: Schedule) -> None:
         self.modules, self._last = objective.modules, objective.last
-        self.optimisers = {name: _optimiser(module, objective, schedule) for name, module in self.modules.items()}
+        self.optimisers = {
+            name: Adam(module, schedule.learning_rate, objective.weight_decay) for name, module in self.modules.items()
+        }
         self.curve: list[Row] = []
         self.best: dict[str, dict[str, Tensor]] = {}
         self.place = _Place()
@@ -245,8 +247,7 @@ class _Run:
         for name, module in self.modules.items():
             tensors |= {f"now/{name}/{key}": value for key, value in module.state_dict().items()}
             tensors |= {f"best/{name}/{key}": value for key, value in self.best.get(name, {}).items()}
-            for index, moments in self.optimisers[name].state_dict()["state"].items():
-                tensors |= {f"adam/{name}/{index}/{key}": value for key, value in moments.items()}
+            tensors |= {f"adam/{name}/{key}": value for key, value in self.optimisers[name].state().items()}
         contiguous = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
         told = {"curve": self.curve, "images": self.place.images, "sums": self.place.sums}
         write_bytes(path, save(contiguous, metadata={key: json.dumps(value) for key, value in told.items()}))
@@ -267,12 +268,7 @@ class _Run:
         for name, module in self.modules.items():
             module.load_state_dict(below(tensors, f"now/{name}/"))
             self.best[name] = below(tensors, f"best/{name}/")
-            moments: dict[int, dict[str, Any]] = {}
-            for key, value in below(tensors, f"adam/{name}/").items():
-                index, moment = key.split("/")
-                moments.setdefault(int(index), {})[moment] = value
-            optimiser = self.optimisers[name]
-            optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})
+            self.optimisers[name].restore(below(tensors, f"adam/{name}/"))
 
 
 def below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
