@@ -228,7 +228,7 @@ class ScaleParams(Strict):
     test: Count | None = Field(description="most test images used; null: all")
     depth: Depth = Field(description="layers of F and G, 6 n + 4")
     width: Count = Field(description="width factor of F and G")
-    epochs: Count = Field(description="passes over the training images")
+    epochs: Count = Field(description="passes over the training images, or over the epoch_images drawn for each")
     epoch_images: Count | None = Field(description="most training images of an epoch, drawn anew for each; null: all")
     batch_images: Count = Field(
         description="images in a batch; each comes with one augmented copy, so twice as many rows"

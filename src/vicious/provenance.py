@@ -19,7 +19,6 @@ from vicious.files import digest, write_json
 _SOURCE = Path(__file__).resolve().parent
 _LIBRARIES = (
     "torch",
-    "torchvision",
     "numpy",
     "scipy",
     "pandas",

@@ -68,7 +68,7 @@ class Work:
         channels: of an image.
         outputs: of the target model.
         depth, width: of the target and the attack model.
-        epochs: passes over the training images.
+        epochs: passes over the training images, or over those drawn for each.
         epoch_images: training images of an epoch.
         batch_images: images in a batch; each comes with one augmented copy.
         device: "cpu" or "cuda".

@@ -69,10 +69,14 @@ def test_the_state_of_another_module_is_refused():
         Adam(unused(), 1e-2).restore(Adam(network(), 1e-2).state())
 
 
-def test_training_loads_neither_the_compiler_nor_torchvision():
+def test_training_and_detectors_load_neither_the_compiler_nor_torchvision():
     code = """
-import sys, torch
+import sys
+import numpy as np
+import torch
 from torch import nn
+from vicious.defense.detectors import BY_NAME
+from vicious.defense.own_decoder import _training
 from vicious.training import jobs
 from vicious.training.adam import Adam
 from vicious.training.augment import augment
@@ -81,6 +85,7 @@ optimiser = Adam(net, 0.1)
 optimiser.zero_grad()
 net(augment(torch.rand(20, 1, 16, 16), torch.Generator())).sum().backward()
 optimiser.step()
+list(_training(np.eye(9), np.eye(9), np.eye(9), torch.Generator()))
 print([name for name in ("torch._dynamo", "sympy", "torchvision") if name in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

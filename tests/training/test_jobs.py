@@ -83,7 +83,27 @@ def test_a_resumed_run_ends_like_an_uninterrupted_one(prepared, tmp_path, monkey
     assert not list(jobs.RESUME_FOLDER.iterdir()), "the resume state goes once the results are safe"
 
 
-def test_a_damaged_resume_state_costs_time_and_not_the_result(prepared, tmp_path, monkeypatch):
+def flipped(place):
+    """Bytes with one bit the other way round, at that share of their length."""
+
+    def flip(content):
+        where = int(place * len(content))
+        return content[:where] + bytes([content[where] ^ 1]) + content[where + 1 :]
+
+    return flip
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(lambda content: content[:1000], id="cut off"),
+        pytest.param(lambda content: b"", id="empty"),
+        pytest.param(lambda content: content.replace(b"adam/target/0/", b"adam/target/9/"), id="another name"),
+        pytest.param(lambda content: content.replace(b'"images":"0"', b'"images":"8"'), id="another place"),
+        *(pytest.param(flipped(place), id=f"a bit at {place}") for place in (0.001, 0.01, 0.02, 0.3, 0.6, 0.999)),
+    ],
+)
+def test_a_damaged_resume_state_costs_time_and_not_the_result(prepared, tmp_path, monkeypatch, damage, caplog):
     expected = vicious(prepared, tmp_path / "whole")
     monkeypatch.setattr(jobs, "save_model", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
@@ -91,8 +111,11 @@ def test_a_damaged_resume_state_costs_time_and_not_the_result(prepared, tmp_path
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)
     (state,) = jobs.RESUME_FOLDER.iterdir()
-    state.write_bytes(state.read_bytes()[:1000])
+    whole = state.read_bytes()
+    state.write_bytes(damage(whole))
+    assert state.read_bytes() != whole
     assert vicious(prepared, tmp_path / "again") == expected
+    assert "is damaged" in caplog.text
 
 
 def test_honest_then_posthoc(prepared, tmp_path):

@@ -178,6 +178,13 @@ def test_the_scheduler_chooses_anew_only_where_a_job_ended(building):
     assert 100 < told.count("Finished jobid") >= told.count("Ready jobs:") > 0
 
 
+def test_a_limit_of_jobs_that_is_asked_for_holds(tmp_path):
+    options = ("--max-jobs-per-timespan", "1/2s", "--config", "scale=smoke")
+    result = snakemake(copy_project(tmp_path / "p"), "--cores", "2", *options, "--", "data_mnist", "data_celeba")
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert "Job rate limit reached" in result.stdout + result.stderr
+
+
 @pytest.mark.slow
 def test_the_built_study_is_what_its_provenance_says_and_an_altered_byte_is_told(built, tmp_path):
     copy = copy_project(tmp_path / "a copy")

@@ -70,9 +70,9 @@ if workflow.is_main_process:
 
 
 onstart:
-    # Snakemake's default limit of 100 jobs a second wakes its scheduler once a second more with every job, for as long as others wait:
-    # hundreds of jobs keep a core busy (see https://github.com/snakemake/snakemake/pull/3744). Another limit, by its option, stands.
-    limiter = workflow.scheduler.job_rate_limiter
+    # Snakemake's default limit of 100 jobs a second makes each look of its scheduler cause another one a second later, as long as jobs
+    # wait, so with every job that ends there is one more a second: hundreds of jobs keep a core busy. Another limit stands.
+    limiter = getattr(workflow.scheduler, "job_rate_limiter", None)
     if limiter is not None and (limiter.max_jobs, limiter.timespan) == (100, 1):
         workflow.scheduler.job_rate_limiter = None
 

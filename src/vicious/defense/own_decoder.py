@@ -96,9 +96,8 @@ def _beyond(values: Array, label: Array, new_values: Array, new_label: Array) ->
 
 def _training(x: Array, codes: Array, new: Array, generator: Generator) -> Iterator[Array]:
     """Codes of new features after each of :data:`STOPS`, by a network trained on features (n, p) and codes (n, q)."""
-    first, second = (
-        nn.utils.skip_init(nn.Linear, one, two) for one, two in pairwise((x.shape[1], HIDDEN, codes.shape[1]))
-    )
+    with torch.random.fork_rng(devices=[]):  # not to touch the state of others; initial weights are set below
+        first, second = (nn.Linear(one, two) for one, two in pairwise((x.shape[1], HIDDEN, codes.shape[1])))
     nn.init.kaiming_uniform_(first.weight, nonlinearity="relu", generator=generator)
     for part in (first.bias, second.weight, second.bias):
         nn.init.zeros_(part)

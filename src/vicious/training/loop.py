@@ -1,5 +1,6 @@
 """The training loop that honest, vicious and attack training share, with resume state after each epoch and on a signal."""
 
+import hashlib
 import json
 import logging
 import math
@@ -33,7 +34,7 @@ class Schedule:
     """How to train.
 
     Attributes:
-        epochs: passes over the training images.
+        epochs: passes over the training images, or over those drawn for each.
         batch_images: images in a batch; with their augmented copies twice as many rows.
         learning_rate: of Adam, constant.
         seed: of initial weights, order and augmentation.
@@ -249,19 +250,24 @@ class _Run:
             tensors |= {f"best/{name}/{key}": value for key, value in self.best.get(name, {}).items()}
             tensors |= {f"adam/{name}/{key}": value for key, value in self.optimisers[name].state().items()}
         contiguous = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
-        told = {"curve": self.curve, "images": self.place.images, "sums": self.place.sums}
-        write_bytes(path, save(contiguous, metadata={key: json.dumps(value) for key, value in told.items()}))
+        place = {"curve": self.curve, "images": self.place.images, "sums": self.place.sums}
+        told = {key: json.dumps(value) for key, value in place.items()}
+        write_bytes(path, save(contiguous, metadata={**told, "sha256": _digest(contiguous, told)}))
 
     def restore(self, path: Path) -> None:
         if not path.is_file():
             return
         try:
             with safe_open(path, framework="pt") as file:
-                told = {key: json.loads(value) for key, value in file.metadata().items()}
+                texts = dict(file.metadata() or {})
                 tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
-        except (SafetensorError, OSError, ValueError, KeyError):
+            if texts.pop("sha256", None) != _digest(tensors, texts):
+                raise ValueError("its checksum is another")
+        except (SafetensorError, OSError, ValueError, KeyError, TypeError):
+            log.warning("%s is damaged: training begins anew", path)
             path.unlink()  # a damaged resume state costs time, never the result
             return
+        told = {key: json.loads(text) for key, text in texts.items()}
         self.curve = told["curve"]
         carried = below(tensors, "place/carried/")
         self.place = _Place(told["images"], told["sums"], tensors["place/augmentation"], carried)
@@ -269,6 +275,15 @@ class _Run:
             module.load_state_dict(below(tensors, f"now/{name}/"))
             self.best[name] = below(tensors, f"best/{name}/")
             self.optimisers[name].restore(below(tensors, f"adam/{name}/"))
+
+
+def _digest(tensors: dict[str, Tensor], told: dict[str, str]) -> str:
+    """A checksum of all that a resume state holds."""
+    found = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
+    for key, tensor in sorted(tensors.items()):
+        found.update(f"{key} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        found.update(tensor.numpy().tobytes())
+    return found.hexdigest()
 
 
 def below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
