@@ -102,3 +102,10 @@ def test_failed_verdicts_call_nothing_and_are_counted():
     assert found.loc["vicious", ["verdicts", "failed", "share", "outside"]].tolist() == [2, 1, 0.5, 0.5]
     assert found.loc["honest, plain", ["verdicts", "failed"]].tolist() == [3, 3]
     assert np.isnan(found.loc["honest, plain", "share"])
+
+
+def test_a_score_that_is_missing_is_a_failed_one_whatever_the_columns_type():
+    frame = scores([*HONEST, ("mnist", "vicious", "", 0, (0.9, np.nan))])
+    objects = frame.assign(score=frame["score"].astype(object).where(frame["score"].notna(), None))
+    assert objects["score"].dtype == object
+    pd.testing.assert_frame_equal(called(objects), called(frame))

@@ -48,7 +48,7 @@ def called(scores: pd.DataFrame) -> pd.DataFrame:
         scores: rows as written by ``evaluate_defense``, of several models.
     """
     model = scores.groupby(list(MODEL), dropna=False, sort=False).ngroup()
-    named = scores.assign(group=names(scores), model=model)
+    named = scores.assign(group=names(scores), model=model, score=scores["score"].astype(np.float64))
     rows = [row for _, block in named.groupby(["detector", "n_user"], sort=False) for row in _rows(block)]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
