@@ -178,6 +178,7 @@ def test_the_scheduler_chooses_anew_only_where_a_job_ended(building):
     assert 100 < told.count("Finished jobid") >= told.count("Ready jobs:") > 0
 
 
+@pytest.mark.slow
 def test_a_limit_of_jobs_that_is_asked_for_holds(tmp_path):
     options = ("--max-jobs-per-timespan", "1/2s", "--config", "scale=smoke")
     result = snakemake(copy_project(tmp_path / "p"), "--cores", "2", *options, "--", "data_mnist", "data_celeba")
