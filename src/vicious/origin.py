@@ -2,6 +2,7 @@
 
 Snakemake sees that a setting or code changed by its own record of a file's making. Of a file that took another's place it has the
 other's record, or none, and would take it as made by what is asked for now. The record of provenance beside it tells better.
+So with a cluster's job that ended after Snakemake was killed: what it made is no longer marked as incomplete, and has no record.
 """
 
 import os
@@ -83,7 +84,8 @@ def check_origin(params: Params) -> None:
         told = [*found[:_SHOWN], *([f"and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else [])]
         folders = " ".join(str(place) for place in paths.built(params.scale) if Path(place).is_dir())
         raise ProvenanceError(
-            "Snakemake did not make these results here, and they are not what is asked for now:\n  "
+            "Snakemake has no record of making these results here (they came from elsewhere, or were ready after it was killed), "
+            "and they are not what is asked for now:\n  "
             + "\n  ".join(told)
             + f"\n`vicious discard {folders}` deletes what params.yaml does not ask for (where --config asks for something else: "
             "delete these records); then run the same command again, which makes it anew"

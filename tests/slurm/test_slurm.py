@@ -16,6 +16,7 @@ from project import BIN, copy_project, environment
 
 # A part of a dataset, since its name has a slash.
 RISK = "results/smoke/assessments/cifar100/classes50/vicious-logits-beta1/seed{seed}/risk-joint.json"
+TRAINED = "results/smoke/models/cifar100/classes50/vicious-logits-beta1/seed{seed}/train_vicious.provenance.json"
 TARGETS = [RISK.format(seed=seed) for seed in (0, 1)]
 STUDY = (
     "scale=smoke",
@@ -96,7 +97,7 @@ def await_jobs(process, folder, **wanted):
     return found
 
 
-def wait_until(ready, seconds=120):
+def wait_until(ready, seconds=300):
     end = time.monotonic() + seconds
     while not ready():
         assert time.monotonic() < end, f"waited for {seconds} seconds"
@@ -117,7 +118,8 @@ def test_a_study_through_slurm_survives_a_cancelled_job_and_a_killed_snakemake(p
     local = site(tmp_path / "local")
     reference = start(local, "--cores", "1")
     first = submit(project)
-    training = r"train_vicious.*beta1_0"
+    training, other_training = (rf"train_vicious.*beta1_{seed}" for seed in (0, 1))
+    other = project / TRAINED.format(seed=1)
     (cancelled,) = await_jobs(first, project, Comment=training, JobState="RUNNING")
     assert cancelled["Partition"] == PARTITIONS[1]
     assert jobs(Comment="rule_data")[0]["Partition"] == PARTITIONS[0]
@@ -135,13 +137,16 @@ def test_a_study_through_slurm_survives_a_cancelled_job_and_a_killed_snakemake(p
     run = re.search(r"SLURM run ID: (\S+)", (project / "log.txt").read_text())[1]
     left = subprocess.run(["squeue", "--noheader", f"--name={run}"], capture_output=True, text=True, check=True).stdout
     assert again["JobId"] in left, "the job of a killed Snakemake lives on, and is found by the name of the run"
+    wait_until(lambda: jobs(Comment=other_training, JobState="COMPLETED"))
+    trained = other.read_bytes()
     subprocess.run(["scancel", f"--name={run}"], check=True)
     wait_until(lambda: unlock(project).returncode == 0)
 
     second = submit(project)
-    assert second.wait(300) == 0, told(project)
+    assert second.wait(600) == 0, told(project)
+    assert other.read_bytes() == trained, "what ended after Snakemake, which has no record of it, is not made again"
     assert jobs(Comment="rule_assess_cifar100/classes50")[0]["NumCPUs"] == "2", "both assessments share one job"
-    assert reference.wait(300) == 0, told(local)
+    assert reference.wait(600) == 0, told(local)
     found, expected = results(project), results(local)
     assert found.keys() == expected.keys()
     assert [name for name in expected if found[name] != expected[name]] == []
@@ -149,10 +154,11 @@ def test_a_study_through_slurm_survives_a_cancelled_job_and_a_killed_snakemake(p
     assert start(project, "-n").wait() == 0
     assert "Nothing to be done" in told(project), "a local Snakemake agrees with what Slurm's jobs left"
 
+    # where Snakemake saw every job end: results that it has no record of are refused under another configuration
     gpu = submit(
-        project, "--forcerun", "assess_risk", "--rerun-triggers", "mtime", study=(*STUDY, "runtime={device: cuda}")
+        local, "--forcerun", "assess_risk", "--rerun-triggers", "mtime", study=(*STUDY, "runtime={device: cuda}")
     )
-    (asked,) = await_jobs(gpu, project, Comment="rule_assess", TresPerJob="gpu")
+    (asked,) = await_jobs(gpu, local, Comment="rule_assess", TresPerJob="gpu")
     gpu.kill()  # the GPU is pretended
     gpu.wait()
     assert asked["TresPerJob"] == "gres:gpu:1", "assessments that share a job share one GPU,"
