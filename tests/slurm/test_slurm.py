@@ -5,7 +5,6 @@ It installs Slurm, writes below /etc/slurm and needs root, so it runs only where
 
 import os
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -16,13 +15,15 @@ from project import BIN, copy_project, environment
 
 # A part of a dataset, since its name has a slash.
 RISK = "results/smoke/assessments/cifar100/classes50/vicious-logits-beta1/seed{seed}/risk-joint.json"
-TRAINED = "results/smoke/models/cifar100/classes50/vicious-logits-beta1/seed{seed}/train_vicious.provenance.json"
+TRAINED = "results/smoke/models/cifar100/classes50/vicious-logits-beta1/seed0/train_vicious.provenance.json"
+ASSESSMENTS = "rule_assess_cifar100/classes50"
 TARGETS = [RISK.format(seed=seed) for seed in (0, 1)]
 STUDY = (
     "scale=smoke",
     "datasets=[cifar100]",
     "scales={smoke: {seeds: [0, 1], class_counts: {counts: {cifar100: [50]}, epochs: 8}}}",
 )
+ON_A_GPU = (*STUDY, "runtime={device: cuda}")
 HERE = (
     # no accounting here, and no time to wait: a site needs neither of these
     *("--slurm-status-command", "squeue"),
@@ -114,12 +115,18 @@ def results(folder):
     return {str(file.relative_to(folder)): file.read_bytes() for file in files if "provenance" not in file.name}
 
 
-def test_a_study_through_slurm_survives_a_cancelled_job_and_a_killed_snakemake(project, tmp_path):
+def killed(snakemake, folder):
+    """The name of the run of a Snakemake that is killed, by which Slurm finds the jobs that live on."""
+    snakemake.kill()
+    snakemake.wait()
+    return re.search(r"SLURM run ID: (\S+)", (folder / "log.txt").read_text())[1]
+
+
+def test_a_study_through_slurm_survives_cancelled_jobs_and_killed_snakemakes(project, tmp_path):
     local = site(tmp_path / "local")
     reference = start(local, "--cores", "1")
     first = submit(project)
-    training, other_training = (rf"train_vicious.*beta1_{seed}" for seed in (0, 1))
-    other = project / TRAINED.format(seed=1)
+    training = r"train_vicious.*beta1_0"
     (cancelled,) = await_jobs(first, project, Comment=training, JobState="RUNNING")
     assert cancelled["Partition"] == PARTITIONS[1]
     assert jobs(Comment="rule_data")[0]["Partition"] == PARTITIONS[0]
@@ -132,20 +139,26 @@ def test_a_study_through_slurm_survives_a_cancelled_job_and_a_killed_snakemake(p
     assert megabytes(again) == 2 * megabytes(cancelled), "with more memory"
     assert minutes(again) == 2 * minutes(cancelled), "and time"
 
-    first.send_signal(signal.SIGKILL)
-    first.wait()
-    run = re.search(r"SLURM run ID: (\S+)", (project / "log.txt").read_text())[1]
+    run = killed(first, project)
     left = subprocess.run(["squeue", "--noheader", f"--name={run}"], capture_output=True, text=True, check=True).stdout
     assert again["JobId"] in left, "the job of a killed Snakemake lives on, and is found by the name of the run"
-    wait_until(lambda: jobs(Comment=other_training, JobState="COMPLETED"))
-    trained = other.read_bytes()
+    wait_until(lambda: again["JobId"] in [job["JobId"] for job in jobs(Comment=training, JobState="COMPLETED")])
+    trained = (project / TRAINED).read_bytes()
+    wait_until(lambda: unlock(project).returncode == 0)
+    assert start(project, "-n", study=ON_A_GPU).wait() != 0
+    assert "Snakemake has no record of making these results here" in told(project)
+    assert f"{TRAINED}: another configuration: device cpu, params.yaml asks for cuda" in told(project)
+
+    second = submit(project)
+    await_jobs(second, project, Comment=ASSESSMENTS, JobState="RUNNING")
+    run = killed(second, project)
     subprocess.run(["scancel", f"--name={run}"], check=True)
     wait_until(lambda: unlock(project).returncode == 0)
 
-    second = submit(project)
-    assert second.wait(600) == 0, told(project)
-    assert other.read_bytes() == trained, "what ended after Snakemake, which has no record of it, is not made again"
-    assert jobs(Comment="rule_assess_cifar100/classes50")[0]["NumCPUs"] == "2", "both assessments share one job"
+    third = submit(project)
+    assert third.wait(600) == 0, told(project)
+    assert (project / TRAINED).read_bytes() == trained, "what was ready after Snakemake was killed is not made again"
+    assert jobs(Comment=ASSESSMENTS)[0]["NumCPUs"] == "2", "both assessments share one job"
     assert reference.wait(600) == 0, told(local)
     found, expected = results(project), results(local)
     assert found.keys() == expected.keys()
@@ -154,10 +167,8 @@ def test_a_study_through_slurm_survives_a_cancelled_job_and_a_killed_snakemake(p
     assert start(project, "-n").wait() == 0
     assert "Nothing to be done" in told(project), "a local Snakemake agrees with what Slurm's jobs left"
 
-    # where Snakemake saw every job end: results that it has no record of are refused under another configuration
-    gpu = submit(
-        local, "--forcerun", "assess_risk", "--rerun-triggers", "mtime", study=(*STUDY, "runtime={device: cuda}")
-    )
+    # in the folder whose Snakemake has a record of everything: the other one refuses what it has none of, as above
+    gpu = submit(local, "--forcerun", "assess_risk", "--rerun-triggers", "mtime", study=ON_A_GPU)
     (asked,) = await_jobs(gpu, local, Comment="rule_assess", TresPerJob="gpu")
     gpu.kill()  # the GPU is pretended
     gpu.wait()
