@@ -1,13 +1,12 @@
 """Fixtures that several parts share."""
 
-import json
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
+from prepared_by_hand import write_prepared
 
 from vicious.config import Params, load_params
 from vicious.data.prepared import PreparedDataset, load_prepared
@@ -18,40 +17,6 @@ if (
     signal.getsignal(signal.SIGINT) is signal.SIG_IGN
 ):  # as in a shell's background, where what tests start would ignore it too
     signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-def write_prepared(folder: Path, *, classes=4, channels=1, multilabel=False, counts=(48, 16, 40), seed=0) -> Path:
-    """A small prepared dataset with one bright bar per class, so that it can be learned in a moment."""
-    generator = np.random.default_rng(seed)
-    folder.mkdir(parents=True, exist_ok=True)
-    for split, n in zip(("train", "validation", "test"), counts, strict=True):
-        shape = (n, classes) if multilabel else (n,)
-        labels = generator.integers(2 if multilabel else classes, size=shape)
-        images = generator.integers(0, 90, size=(n, channels, 32, 32))
-        for image, label in zip(images, labels, strict=True):
-            for place in np.flatnonzero(label) if multilabel else [label]:
-                image[:, place * 8 : place * 8 + 8, 8:24] += generator.integers(80, 160)  # a flip keeps the class
-        np.save(folder / f"{split}_images.npy", images.astype(np.uint8))
-        np.save(folder / f"{split}_labels.npy", labels.astype(np.uint8 if multilabel else np.int64))
-    train = np.load(folder / "train_images.npy") / 255
-    info = {
-        "name": "celeba" if multilabel else "mnist",
-        "title": "CelebA" if multilabel else "MNIST",
-        "channels": channels,
-        "classes": classes,
-        "multilabel": multilabel,
-        "label_names": [],
-        "n": dict(zip(("train", "validation", "test"), counts, strict=True)),
-        "mean": train.mean((0, 2, 3)).tolist(),
-        "std": train.std((0, 2, 3)).tolist(),
-        "synthetic": True,
-        "source": "synthetic",
-        "split_seed": 0,
-        "files": [],
-        "fingerprint": f"test-{seed}",
-    }
-    (folder / "dataset.json").write_text(json.dumps(info), encoding="utf-8")
-    return folder
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -74,9 +73,9 @@ def test_living_processes_of_the_folder_are_told_and_the_lock_stays(tmp_path, st
     assert told.count("kill ") == 2
     assert (folder / LOCKS / "0.input.lock").exists()
 
-    study.kill()  # a zombie until it is waited for
-    job.kill()
-    time.sleep(0.2)
+    for process in (study, job):
+        process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # it stays a zombie
     assert list(processes(folder)) == []
 
 

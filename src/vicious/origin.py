@@ -84,7 +84,7 @@ def check_origin(params: Params) -> None:
         told = [*found[:_SHOWN], *([f"and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else [])]
         folders = " ".join(str(place) for place in paths.built(params.scale) if Path(place).is_dir())
         raise ProvenanceError(
-            "Snakemake has no record of making these results here (they came from elsewhere, or were ready after it was killed), "
+            "Snakemake has no record of making these results here (they came from elsewhere, or a cluster's job ended after it was killed), "
             "and they are not what is asked for now:\n  "
             + "\n  ".join(told)
             + f"\n`vicious discard {folders}` deletes what params.yaml does not ask for (where --config asks for something else: "

@@ -39,7 +39,7 @@ def declare(monkeypatch: pytest.MonkeyPatch, dataset: str, contents: dict[str, b
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "BACK_OFF", 0.01)
-    monkeypatch.setattr(module, "TIMEOUTS", (2.0, 0.4))
+    monkeypatch.setattr(module, "TIMEOUTS", (10.0, 10.0))
 
 
 @pytest.fixture
@@ -149,12 +149,13 @@ def test_partial_download_with_nothing_left_to_ask_for(tmp_path: Path, server: A
 
 
 @pytest.mark.usefixtures("cifar")
-def test_silent_server_times_out_and_the_next_mirror_serves(tmp_path: Path, server: Any, reply: Any) -> None:
-    started = time.monotonic()
-    silent = server.serve("/silent", reply(body=CONTENT, stall=1.5))
+def test_silent_server_times_out_and_the_next_mirror_serves(
+    tmp_path: Path, server: Any, reply: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "TIMEOUTS", (10.0, 1.0))
+    silent = server.serve("/silent", reply(body=CONTENT, stall=30))
     download(tmp_path, silent, server.serve("/b", reply(body=CONTENT)))
     assert [path for path, _ in server.requests] == ["/silent"] * 3 + ["/b"]
-    assert time.monotonic() - started < 10
 
 
 @pytest.mark.usefixtures("cifar")

@@ -1,14 +1,17 @@
 """Assessment of an attack: per image, whole test set, baselines, summary."""
 
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from prepared_by_hand import write_prepared
 from sklearn.metrics import balanced_accuracy_score
 
 from vicious.data.batches import as_batch
+from vicious.data.prepared import load_prepared
 from vicious.errors import CheckpointError, MixedResultsError
 from vicious.files import read_json
 from vicious.metrics.answers import calibration_error
@@ -24,30 +27,29 @@ from vicious.training.loop import Schedule
 CPU = torch.device("cpu")
 
 
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """A vicious model with its joint attack, an honest one with a post-hoc attack, and the covariance, of ``prepared``."""
+    place = tmp_path_factory.mktemp("models")
+    prepared = load_prepared(write_prepared(tmp_path_factory.mktemp("data") / "prepared"))
+    schedule = Schedule(1, 16, 0.002, 0)
+    vicious, honest = place / "v/target.safetensors", place / "h/target.safetensors"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        torch.set_num_threads(1)
+        train_vicious(prepared, vicious, place / "v/joint.safetensors", 10, 1, "logits", 1.0, 1.0, schedule, CPU)
+        train_honest(prepared, honest, 10, 1, schedule, CPU)
+        train_attack(prepared.folder, honest, place / "h/posthoc.safetensors", 10, 1, "logits", schedule, CPU)
+    save_covariance(fit(prepared), place / "covariance.safetensors")
+    return place
+
+
 @pytest.fixture
-def study(prepared, tmp_path, monkeypatch):
-    """A vicious model with its joint attack, an honest one with a post-hoc attack, and the covariance."""
+def study(models, tmp_path, monkeypatch):
+    """A copy of these that a test may change."""
     monkeypatch.chdir(tmp_path)
     torch.set_num_threads(1)
-    schedule = Schedule(1, 16, 0.002, 0)
-    folder = prepared.folder
-    train_vicious(
-        prepared,
-        tmp_path / "v/target.safetensors",
-        tmp_path / "v/joint.safetensors",
-        10,
-        1,
-        "logits",
-        1.0,
-        1.0,
-        schedule,
-        CPU,
-    )
-    train_honest(prepared, tmp_path / "h/target.safetensors", 10, 1, schedule, CPU)
-    train_attack(
-        folder, tmp_path / "h/target.safetensors", tmp_path / "h/posthoc.safetensors", 10, 1, "logits", schedule, CPU
-    )
-    save_covariance(fit(prepared), tmp_path / "covariance.safetensors")
+    shutil.copytree(models, tmp_path, dirs_exist_ok=True)
     return tmp_path
 
 
@@ -106,14 +108,20 @@ def test_the_gallery_holds_the_images_at_most_and_least_risk(study, prepared):
             assert error.mean((1, 2, 3)) == pytest.approx(expected["mse"].to_numpy(), rel=0.05)
 
 
-def test_attributes_are_judged_one_by_one(prepared_attributes, tmp_path, monkeypatch):
+@pytest.fixture(scope="module")
+def of_attributes(tmp_path_factory):
+    """The covariance of ``prepared_attributes``."""
+    return fit(load_prepared(write_prepared(tmp_path_factory.mktemp("data") / "a", channels=3, multilabel=True)))
+
+
+def test_attributes_are_judged_one_by_one(prepared_attributes, of_attributes, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     train_honest(prepared_attributes, tmp_path / "h/target.safetensors", 10, 1, Schedule(1, 16, 0.002, 0), CPU)
     train_attack(
         prepared_attributes.folder, tmp_path / "h/target.safetensors", tmp_path / "h/posthoc.safetensors", 10, 1,
         "logits", Schedule(1, 16, 0.002, 0), CPU,
     )  # fmt: skip
-    save_covariance(fit(prepared_attributes), tmp_path / "covariance.safetensors")
+    save_covariance(of_attributes, tmp_path / "covariance.safetensors")
     summary, _ = assess(tmp_path, prepared_attributes, "h", "posthoc")
     assert len(summary["attributes"]) == 4
     assert np.mean([row["accuracy"] for row in summary["attributes"]]) == pytest.approx(summary["accuracy"])
@@ -181,8 +189,8 @@ def test_label_baseline_is_the_mean_image_of_the_predicted_class(prepared):
     assert guess[1] == pytest.approx(images[labels == 0].mean(0))
 
 
-def test_attributes_have_a_label_baseline(prepared_attributes):
-    images = label_images(fit(prepared_attributes), None, True)
+def test_attributes_have_a_label_baseline(of_attributes):
+    images = label_images(of_attributes, None, True)
     guess = guess_by_label(torch.tensor([[1.0, -1.0, 1.0, -1.0]]), images, multilabel=True)
     assert guess.shape == (1, 3072)
     assert (guess >= 0).all()

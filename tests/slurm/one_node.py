@@ -45,7 +45,8 @@ def cluster(folder: Path, cpus: int = 8) -> Iterator[None]:
     """Start munged, slurmctld and slurmd with all their files in ``folder``; stop them and remove the configuration at the end.
 
     Raises:
-        NoClusterError: there is a configuration already, which is not touched, or a daemon does not start.
+        NoClusterError: there is a configuration already, which is not touched.
+        RuntimeError: a daemon does not start.
     """
     written = {ETC / "slurm.conf": _slurm_conf(folder, cpus), ETC / "gres.conf": "Name=gpu File=/dev/null\n"}
     if found := [str(file) for file in written if file.exists()]:
@@ -132,10 +133,10 @@ def _output(*command: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False).stdout
 
 
-def _wait(ready, what: str, folder: Path, seconds: float = 30) -> None:
+def _wait(ready, what: str, folder: Path, seconds: float = 120) -> None:
     end = time.monotonic() + seconds
     while not ready():
         if time.monotonic() > end:
             logs = "".join(f"\n--- {file.name}\n{file.read_text()[-1500:]}" for file in sorted(folder.glob("*.log")))
-            raise NoClusterError(f"no {what} after {seconds:.0f} seconds:{logs}")
+            raise RuntimeError(f"no {what} after {seconds:.0f} seconds:{logs}")
         time.sleep(0.2)

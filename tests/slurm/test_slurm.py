@@ -16,12 +16,13 @@ from project import BIN, copy_project, environment
 # A part of a dataset, since its name has a slash.
 RISK = "results/smoke/assessments/cifar100/classes50/vicious-logits-beta1/seed{seed}/risk-joint.json"
 TRAINED = "results/smoke/models/cifar100/classes50/vicious-logits-beta1/seed0/train_vicious.provenance.json"
+LOG = "logs/smoke/cifar100/classes50/vicious-logits-beta1/seed0/train_vicious.log"
 ASSESSMENTS = "rule_assess_cifar100/classes50"
 TARGETS = [RISK.format(seed=seed) for seed in (0, 1)]
 STUDY = (
     "scale=smoke",
     "datasets=[cifar100]",
-    "scales={smoke: {seeds: [0, 1], class_counts: {counts: {cifar100: [50]}, epochs: 8}}}",
+    "scales={smoke: {seeds: [0, 1], class_counts: {counts: {cifar100: [50]}, epochs: 16}}}",
 )
 ON_A_GPU = (*STUDY, "runtime={device: cuda}")
 HERE = (
@@ -66,11 +67,22 @@ def site(folder):
     return folder
 
 
-def start(folder, *arguments, study=STUDY):
+STARTED = []
+
+
+def start(folder, *arguments, study=STUDY, targets=TARGETS):
     """Snakemake in a folder, in the background; its output lies in log.txt."""
-    command = [BIN / "snakemake", *arguments, "--config", *study, "--", *TARGETS]
+    command = [BIN / "snakemake", *arguments, "--config", *study, "--", *targets]
     with (folder / "log.txt").open("w") as log:
-        return subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, env=environment(folder))
+        STARTED.append(subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, env=environment(folder)))
+    return STARTED[-1]
+
+
+@pytest.fixture(autouse=True)
+def _no_snakemake_outlives_its_test():
+    yield
+    while STARTED:
+        STARTED.pop().kill()
 
 
 def unlock(folder):
@@ -125,27 +137,29 @@ def killed(snakemake, folder):
 def test_a_study_through_slurm_survives_cancelled_jobs_and_killed_snakemakes(project, tmp_path):
     local = site(tmp_path / "local")
     reference = start(local, "--cores", "1")
-    first = submit(project)
+    first = submit(project, targets=TARGETS[:1])
     training = r"train_vicious.*beta1_0"
     (cancelled,) = await_jobs(first, project, Comment=training, JobState="RUNNING")
     assert cancelled["Partition"] == PARTITIONS[1]
     assert jobs(Comment="rule_data")[0]["Partition"] == PARTITIONS[0]
-    wait_until(lambda: len(resume_states(project)) == 2)
+    wait_until(lambda: resume_states(project))
+    (state,) = resume_states(project)
     subprocess.run(["scancel", cancelled["JobId"]], check=True)
 
     again = await_jobs(first, project, Comment=training, JobState="RUNNING")[0]
-    assert resume_states(project), "what was trained until then is kept"
+    assert state.exists(), "what was trained until then is kept"
     assert again["JobId"] != cancelled["JobId"], "Snakemake tries again by itself,"
     assert megabytes(again) == 2 * megabytes(cancelled), "with more memory"
     assert minutes(again) == 2 * minutes(cancelled), "and time"
 
     run = killed(first, project)
-    left = subprocess.run(["squeue", "--noheader", f"--name={run}"], capture_output=True, text=True, check=True).stdout
-    assert again["JobId"] in left, "the job of a killed Snakemake lives on, and is found by the name of the run"
+    left = subprocess.run(["squeue", "--format=%i", f"--name={run}"], capture_output=True, text=True, check=True).stdout
+    assert again["JobId"] in left.split(), "the job of a killed Snakemake lives on, and is found by the name of the run"
     wait_until(lambda: again["JobId"] in [job["JobId"] for job in jobs(Comment=training, JobState="COMPLETED")])
+    assert "resumed in epoch" in (project / LOG).read_text(), "it goes on from what was kept"
     trained = (project / TRAINED).read_bytes()
     wait_until(lambda: unlock(project).returncode == 0)
-    assert start(project, "-n", study=ON_A_GPU).wait() != 0
+    assert start(project, "-n", study=ON_A_GPU, targets=TARGETS[:1]).wait() != 0
     assert "Snakemake has no record of making these results here" in told(project)
     assert f"{TRAINED}: another configuration: device cpu, params.yaml asks for cuda" in told(project)
 

@@ -190,8 +190,10 @@ def test_every_detector_that_can_be_evaded_has_its_penalty():
     assert tuple(PENALTIES) == get_args(EvadedName)
 
 
-def _train(data, out, evasion, epochs=3, evades="linear_decodability"):
-    schedule = Schedule(epochs, 16, 0.002, 0)
+THREE_EPOCHS = Schedule(3, 16, 0.002, 0)
+
+
+def _train(data, out, evasion, schedule=THREE_EPOCHS, evades="linear_decodability"):
     weights = [out / "target.safetensors", out / "joint.safetensors"]
     jobs.train_vicious(data, *weights, 10, 1, "logits", 1.0, 1.0, schedule, CPU, evasion=evasion, evades=evades)
     with weights[0].with_suffix(".csv").open() as file:
@@ -236,9 +238,11 @@ def test_without_a_penalty_nothing_changes(prepared, tmp_path):
 
 def test_training_with_it_lowers_what_is_found(prepared, tmp_path):
     evades = "distance_correlation"
-    curves = [_train(prepared, tmp_path / f"{weight}", weight, epochs=20, evades=evades)[1] for weight in (1e-6, 10.0)]
-    without, penalised = (np.mean([float(row[f"train_{evades}"]) for row in curve[-4:]]) for curve in curves)
-    assert penalised < without - 0.1
+    schedule = Schedule(12, 48, 0.005, 0)
+    curves = [_train(prepared, tmp_path / f"{weight}", weight, schedule, evades)[1] for weight in (1e-6, 10.0)]
+    # from where the weight has its full size; about 0.5 and 0.15, by seed and machine
+    without, penalised = (np.mean([float(row[f"train_{evades}"]) for row in curve[4:]]) for curve in curves)
+    assert penalised < without / 2
 
 
 @pytest.mark.parametrize("evades", PENALTIES)

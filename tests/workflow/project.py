@@ -13,7 +13,7 @@ from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
-PARTS = ("Snakefile", "params.yaml", "workflow", "src", "profiles", "dvc.yaml", ".gitignore")
+PARTS = ("Snakefile", "params.yaml", "workflow", "src", "profiles", "dvc.yaml", ".gitignore", ".dvcignore")
 
 
 def copy_project(target: Path) -> Path:
@@ -54,13 +54,15 @@ def environment(folder: Path) -> dict[str, str]:
     """Environment variables in which this environment's programs run a project's own source."""
     path = os.pathsep.join([str(BIN), os.environ["PATH"]])
     python = os.pathsep.join(filter(None, [str(folder / "src"), os.environ.get("PYTHONPATH")]))
-    return {**os.environ, "PYTHONPATH": python, "PATH": path, "DVC_NO_ANALYTICS": "1"}
+    variables = {**os.environ, "PYTHONPATH": python, "PATH": path, "DVC_NO_ANALYTICS": "1"}
+    variables.pop("PYTHONDONTWRITEBYTECODE", None)  # most users have it not: jobs keep their compiled source
+    return variables
 
 
 def run(folder: Path, *command: object) -> subprocess.CompletedProcess[str]:
     """A program in a project's folder."""
     return subprocess.run(
-        list(map(str, command)), cwd=folder, capture_output=True, text=True, timeout=900, env=environment(folder)
+        list(map(str, command)), cwd=folder, capture_output=True, text=True, timeout=1800, env=environment(folder)
     )
 
 

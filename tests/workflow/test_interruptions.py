@@ -23,8 +23,8 @@ def test_a_study_that_is_killed_now_and_then_ends_as_an_undisturbed_one(tmp_path
     seed = random.randrange(10**6)
     print(f"seed {seed}")
     joint = HONEST.replace("honest", "vicious-logits-beta1").replace("target", "joint")
-    total = chaos(tmp_path, 5, seed, (HONEST, joint), longest=4.0, limit=600)
-    assert total["snakemake"] + total["job"] + total["all"] == 5
+    total = chaos(tmp_path, 3, seed, (HONEST, joint), longest=4.0, limit=600)
+    assert total["snakemake"] + total["job"] + total["all"] == 3
 
 
 @pytest.fixture(scope="module")
@@ -151,10 +151,25 @@ def wait_for(condition, seconds=60.0):
         time.sleep(0.02)
 
 
+def halted(snakemake: int) -> list[psutil.Process]:
+    """The processes of a Snakemake's only job, stopped, so that it lasts as long as a test needs it."""
+    wait_for(lambda: any("train-honest" in process.cmdline() for process in below(snakemake)))
+    job = below(snakemake)
+    for process in job:
+        process.suspend()
+    return job
+
+
+def below(snakemake: int) -> list[psutil.Process]:
+    """The processes that a Snakemake started, and those that they started."""
+    return psutil.Process(snakemake).children(recursive=True)
+
+
 @pytest.mark.slow
 def test_of_two_at_once_the_second_ends_with_an_error_and_a_killed_one_is_unlocked(study, undisturbed):
     first = study.start()
     wait_for(lambda: "Job 0: Train honest" in study.told())
+    job = halted(first.pid)
     second = subprocess.run(study.command, cwd=study.folder, env=study.environment, capture_output=True, text=True)
     assert second.returncode == 1
     for words in ("`vicious unlock` tells which", "Directory cannot be locked"):
@@ -163,13 +178,14 @@ def test_of_two_at_once_the_second_ends_with_an_error_and_a_killed_one_is_unlock
     assert refused.returncode == 1
     assert f"kill {first.pid}: " in refused.stderr
 
-    (shell,) = psutil.Process(first.pid).children()
     first.kill()
     first.wait()
     orphan = study.vicious("unlock")
     assert orphan.returncode == 1
     assert "vicious train-honest" in orphan.stderr
-    wait_for(lambda: not shell.is_running() or shell.status() == psutil.STATUS_ZOMBIE)
+    for process in job:
+        process.resume()
+    wait_for(lambda: not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in job))
     assert names(study.folder / LOCKS)
     done = study.vicious("unlock")
     assert (done.returncode, done.stderr) == (0, "")
