@@ -35,7 +35,7 @@ def test_an_honest_model_learns_the_drawn_attributes(tmp_path, monkeypatch):
     prepare("celeba", tmp_path / "raw", tmp_path / "data", source="synthetic", split_seed=0, files=files, **caps)
     data = load_prepared(tmp_path / "data")
     weights = tmp_path / "target.safetensors"
-    train_honest(data, weights, 10, 1, Schedule(4, 16, 0.002, 0), torch.device("cpu"))
+    train_honest(data, weights, 10, 1, Schedule(8, 16, 0.002, 0), torch.device("cpu"))
     model, _ = load_model(weights, "target")
     with torch.no_grad():
         logits = model(as_batch(np.array(data.images("test")), torch.device("cpu"))).numpy()

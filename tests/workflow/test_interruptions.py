@@ -23,8 +23,8 @@ def test_a_study_that_is_killed_now_and_then_ends_as_an_undisturbed_one(tmp_path
     seed = random.randrange(10**6)
     print(f"seed {seed}")
     joint = HONEST.replace("honest", "vicious-logits-beta1").replace("target", "joint")
-    total = chaos(tmp_path, 3, seed, (HONEST, joint), longest=4.0, limit=600)
-    assert total["snakemake"] + total["job"] + total["all"] == 3
+    total = chaos(tmp_path, 5, seed, (HONEST, joint), longest=4.0, limit=600)
+    assert total["snakemake"] + total["job"] + total["all"] == 5
 
 
 @pytest.fixture(scope="module")
