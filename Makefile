@@ -5,10 +5,10 @@ KILLS ?= 50
 SHELL := /bin/bash
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-long chaos check format lock schema clean
+.PHONY: help env demo test chaos check format lock schema clean
 
 help:  ## list the targets
-	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 env: .venv/.complete  ## create the locked environment
 
@@ -28,11 +28,8 @@ demo: .venv/.complete  ## the main comparison on synthetic stand-ins of all six 
 	@echo "  snakemake --cores $(CORES) -- tradeoff               one experiment; docs/experiments.md lists them"
 	@echo "  snakemake -n --config scale=pilot               what the pilot on real images would do"
 
-test: .venv/.complete  ## run all tests but the longest
-	pytest -n $(CORES) --dist worksteal -m "not long"
-
-test-long: .venv/.complete  ## run the longest tests
-	pytest -n $(CORES) --dist worksteal -m long
+test: .venv/.complete  ## run every test; with QUICK=1 none that builds a study or trains for long
+	pytest -n $(CORES) --dist worksteal $(if $(QUICK),-m "not slow")
 
 chaos: .venv/.complete  ## kill a small study KILLS times; it must end as an undisturbed one, within an hour
 	python tests/workflow/chaos.py --kills $(KILLS)

@@ -17,7 +17,7 @@ from vicious.training.loop import Schedule
 CLEARLY_DRAWN = ("Black_Hair", "Blond_Hair", "Heavy_Makeup", "Male", "Wearing_Lipstick")
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_an_honest_model_learns_the_drawn_attributes(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     torch.set_num_threads(1)

@@ -81,7 +81,7 @@ echo $!
 """
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.skipif(
     " " in sys.executable, reason="Snakemake's scripts for clusters take no Python whose path has a space"
 )

@@ -165,7 +165,7 @@ def test_after_snakemake_dvc_computes_nothing(project):
     assert identities(project) == before
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_parameter_of_a_dataset_reruns_its_stages_and_jobs_alone_and_both_tools_end_in_the_same_bytes(
     project, tmp_path
 ):
@@ -237,7 +237,7 @@ def test_a_model_that_is_gone_is_made_again_by_both(project):
     assert "models/mnist" in ok(dvc(project, "status"))
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_an_experiment_in_a_folder_of_its_own_computes_what_its_parameter_changes_alone(project):
     output = ok(
         dvc(project, "exp", "run", "--temp", "-S", "scales.smoke.overrides.mnist.learning_rate=0.002", "summaries")
@@ -340,7 +340,7 @@ def cached(cache):
     return [path for path in (cache / "files/md5").rglob("*") if path.is_file()]
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_study_whose_files_are_links_into_a_read_only_cache_leaves_it_as_it_is(project, tmp_path):
     cache = shutil.copytree(project / ".dvc/cache", tmp_path / "the cache of all")
     shutil.rmtree(project / ".dvc/cache")
@@ -381,7 +381,7 @@ def home():
         yield Path(folder)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_second_user_works_from_a_cache_that_only_the_first_may_write(built, home):
     project, own = shutil.copytree(built, home / "the first user's study", symlinks=True), home / "a study"
 

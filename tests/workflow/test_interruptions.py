@@ -18,7 +18,7 @@ from vicious.unlock import LOCKS
 HONEST = "results/smoke/models/mnist/honest/seed0/target.safetensors"
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_study_that_is_killed_now_and_then_ends_as_an_undisturbed_one(tmp_path):
     seed = random.randrange(10**6)
     print(f"seed {seed}")

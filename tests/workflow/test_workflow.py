@@ -178,7 +178,7 @@ def test_the_scheduler_chooses_anew_only_where_a_job_ended(building):
     assert 100 < told.count("Finished jobid") >= told.count("Ready jobs:") > 0
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_limit_of_jobs_that_is_asked_for_holds(tmp_path):
     options = ("--max-jobs-per-timespan", "1/2s", "--config", "scale=smoke")
     result = snakemake(copy_project(tmp_path / "p"), "--cores", "2", *options, "--", "data_mnist", "data_celeba")
@@ -288,7 +288,7 @@ def test_other_cores_and_fewer_datasets_give_the_same_bytes(built, tmp_path):
     assert all((other / path).read_bytes() == first[path] for path in same)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_failed_training_is_a_failed_cell_everywhere_and_an_error_at_the_end(tmp_path):
     project = copy_project(tmp_path / "fails")
     defense = "{datasets: [fashion_mnist], evasion: {linear_decodability: []}, detectors: [margin]}"
