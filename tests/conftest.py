@@ -26,20 +26,30 @@ def smoke() -> Params:
 
 
 @pytest.fixture
-def spawn():
-    """Starts a Python program, which says a word once it is ready, and ends it after the test."""
+def launch():
+    """Starts a process in the background, and ends it after the test."""
     started = []
 
-    def start(word, *arguments, **options):
-        process = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.PIPE, text=True, **options)
-        started.append(process)
-        assert process.stdout.readline() == f"{word}\n"
-        return process
+    def start(command, **options):
+        started.append(subprocess.Popen(command, **options))
+        return started[-1]
 
     yield start
     for process in started:
-        process.kill()
-        process.communicate()
+        with process:  # which closes its pipes and waits for it
+            process.kill()
+
+
+@pytest.fixture
+def spawn(launch):
+    """Starts a Python program, which says a word once it is ready, and ends it after the test."""
+
+    def start(word, *arguments, **options):
+        process = launch([sys.executable, *arguments], stdout=subprocess.PIPE, text=True, **options)
+        assert process.stdout.readline() == f"{word}\n"
+        return process
+
+    return start
 
 
 @pytest.fixture

@@ -22,21 +22,15 @@ WORDS = "interrupted: run the same command again to go on"
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 
-STARTED = []
+@pytest.fixture
+def start(launch):
+    """Starts a Python program in a process of its own, with what it prints."""
 
+    def run(program, folder):
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        return launch([sys.executable, *program], cwd=folder, env=ENVIRONMENT, text=True, **pipes)
 
-def start(program, folder):
-    """A Python program in a process of its own, with what it prints."""
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    STARTED.append(subprocess.Popen([sys.executable, *program], cwd=folder, env=ENVIRONMENT, text=True, **pipes))
-    return STARTED[-1]
-
-
-@pytest.fixture(autouse=True)
-def _no_process_outlives_its_test():
-    yield
-    while STARTED:
-        STARTED.pop().kill()
+    return run
 
 
 def wait_for(condition, seconds=60.0):
@@ -64,7 +58,7 @@ sys.exit(__main__.main())
 
 
 @pytest.mark.parametrize("number", CODES)
-def test_a_signal_while_a_file_is_written_leaves_an_old_or_a_new_one_and_nothing_else(tmp_path, number):
+def test_a_signal_while_a_file_is_written_leaves_an_old_or_a_new_one_and_nothing_else(start, tmp_path, number):
     chance = random.Random(int(number))
     for _ in range(4):
         process = start(["-c", WRITING], tmp_path)
@@ -82,7 +76,7 @@ def test_a_signal_while_a_file_is_written_leaves_an_old_or_a_new_one_and_nothing
 
 
 @pytest.mark.parametrize("number", CODES)
-def test_a_command_that_only_starts_ends_as_cleanly(tmp_path, number):
+def test_a_command_that_only_starts_ends_as_cleanly(start, tmp_path, number):
     os.mkfifo(tmp_path / "params.yaml")  # it waits for someone to write
     process = start(["-m", "vicious", "check-config", "params.yaml"], tmp_path)
     wait_for(lambda: listens(process))
@@ -98,11 +92,10 @@ def listens(process):
     return bool(caught >> (signal.SIGTERM - 1) & 1)
 
 
-def train(folder, epochs):
-    options = "--depth 10 --width 1 --batch-images 8 --learning-rate 0.002 --seed 0 --provenance out/p.json"
-    outputs = "--outputs noise0.2 --beta-c 1 --beta-r 1 --evasion 0.5 --evades both --out out/target.safetensors"
-    command = ["-m", "vicious", "train-vicious", "--data", "prepared", "--epochs", str(epochs), *options.split()]
-    return start([*command, *outputs.split(), "--attack-out", "out/joint.safetensors"], folder)
+OPTIONS = "--data prepared --depth 10 --width 1 --epochs 20 --batch-images 8 --learning-rate 0.002 --seed 0"
+SERVER = "--outputs noise0.2 --beta-c 1 --beta-r 1 --evasion 0.5 --evades both"
+WRITTEN = "--out out/target.safetensors --attack-out out/joint.safetensors --provenance out/p.json"
+TRAIN = ["-m", "vicious", "train-vicious", *OPTIONS.split(), *SERVER.split(), *WRITTEN.split()]
 
 
 def trained(folder):
@@ -119,15 +112,15 @@ def saved(resume):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_a_training_that_is_ended_goes_on_from_there_to_the_same_bytes(prepared, tmp_path, number):
+def test_a_training_that_is_ended_goes_on_from_there_to_the_same_bytes(prepared, start, tmp_path, number):
     folders = tmp_path / "whole", tmp_path / "ended"
     for folder in folders:
         shutil.copytree(prepared.folder, folder / "prepared")
-    _, told = train(folders[0], 20).communicate(timeout=120)
+    _, told = start(TRAIN, folders[0]).communicate(timeout=120)
     assert "960/960 images" in told
     chance, resume = random.Random(int(number)), folders[1] / ".cache/resume"
     for epochs in (1, 8):  # at least so many are done when it is ended
-        process = train(folders[1], 20)
+        process = start(TRAIN, folders[1])
         wait_for(lambda least=epochs: saved(resume) >= least)
         time.sleep(0.1 * chance.random())
         process.send_signal(number)
@@ -136,7 +129,7 @@ def test_a_training_that_is_ended_goes_on_from_there_to_the_same_bytes(prepared,
         if number == signal.SIGTERM:
             assert WORDS in told.splitlines()
             assert not list(tmp_path.rglob("*.part*"))
-    _, told = train(folders[1], 20).communicate(timeout=120)
+    _, told = start(TRAIN, folders[1]).communicate(timeout=120)
     assert "960/960 images" in told
     assert trained(folders[1]) == trained(folders[0])
     assert not list(resume.iterdir())

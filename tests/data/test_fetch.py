@@ -153,9 +153,11 @@ def test_silent_server_times_out_and_the_next_mirror_serves(
     tmp_path: Path, server: Any, reply: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "TIMEOUTS", (10.0, 1.0))
+    started = time.monotonic()
     silent = server.serve("/silent", reply(body=CONTENT, stall=30))
     download(tmp_path, silent, server.serve("/b", reply(body=CONTENT)))
     assert [path for path, _ in server.requests] == ["/silent"] * 3 + ["/b"]
+    assert time.monotonic() - started < 10
 
 
 @pytest.mark.usefixtures("cifar")
@@ -238,7 +240,7 @@ def test_one_process_downloads_and_the_other_finds_the_file(tmp_path: Path, serv
     assert results[0] == results[1] == results[2]
 
 
-def test_killed_download_is_resumed(tmp_path: Path, server: Any, reply: Any) -> None:
+def test_killed_download_is_resumed(tmp_path: Path, server: Any, reply: Any, launch: Any) -> None:
     """A partial download under its final name would be taken for complete (torchvision; pytorch#740)."""
     url = server.serve("/a", reply(body=CONTENT, cut=200_000, stall=0.0), reply(body=CONTENT, stall=30))
     code = (
@@ -246,7 +248,7 @@ def test_killed_download_is_resumed(tmp_path: Path, server: Any, reply: Any) -> 
         f"f.BACK_OFF = 0\nf.fetch('cifar10', Path(sys.argv[1]), download=True, "
         f"checksums={{{NAME!r}: {md5(CONTENT)!r}}}, mirrors={{{NAME!r}: [sys.argv[2]]}})"
     )
-    process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path), url], stderr=subprocess.DEVNULL)
+    process = launch([sys.executable, "-c", code, str(tmp_path), url], stderr=subprocess.DEVNULL)
     while len(server.requests) < 2:
         time.sleep(0.01)
         assert process.poll() is None

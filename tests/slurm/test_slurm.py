@@ -66,31 +66,31 @@ def site(folder):
     return folder
 
 
-STARTED = []
+@pytest.fixture
+def start(launch):
+    """Starts Snakemake in a folder, in the background; its output lies in log.txt."""
+
+    def run(folder, *arguments, study=STUDY, targets=TARGETS):
+        command = [BIN / "snakemake", *arguments, "--config", *study, "--", *targets]
+        with (folder / "log.txt").open("w") as log:
+            return launch(command, cwd=folder, stdout=log, stderr=log, env=environment(folder))
+
+    return run
 
 
-def start(folder, *arguments, study=STUDY, targets=TARGETS):
-    """Snakemake in a folder, in the background; its output lies in log.txt."""
-    command = [BIN / "snakemake", *arguments, "--config", *study, "--", *targets]
-    with (folder / "log.txt").open("w") as log:
-        STARTED.append(subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, env=environment(folder)))
-    return STARTED[-1]
+@pytest.fixture
+def submit(start):
+    """Starts Snakemake with Slurm's profile."""
 
+    def run(folder, *arguments, **options):
+        return start(folder, "--profile", "profiles/slurm", *HERE, *arguments, **options)
 
-@pytest.fixture(autouse=True)
-def _no_snakemake_outlives_its_test():
-    yield
-    while STARTED:
-        STARTED.pop().kill()
+    return run
 
 
 def unlock(folder):
     command = [sys.executable, "-m", "vicious", "unlock"]
     return subprocess.run(command, cwd=folder, env=environment(folder), capture_output=True, check=False)
-
-
-def submit(folder, *arguments, **options):
-    return start(folder, "--profile", "profiles/slurm", *HERE, *arguments, **options)
 
 
 def jobs(**wanted):
@@ -133,7 +133,7 @@ def killed(snakemake, folder):
     return re.search(r"SLURM run ID: (\S+)", (folder / "log.txt").read_text())[1]
 
 
-def test_a_study_through_slurm_survives_cancelled_jobs_and_killed_snakemakes(project, tmp_path):
+def test_a_study_through_slurm_survives_cancelled_jobs_and_killed_snakemakes(project, start, submit, tmp_path):
     local = site(tmp_path / "local")
     reference = start(local, "--cores", "1")
     first = submit(project, targets=TARGETS[:1])
