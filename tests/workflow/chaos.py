@@ -170,7 +170,7 @@ def disturbed(
                 raise ChaosError(f"it does not end:\n{study.told()}") from None
             with suppress(psutil.NoSuchProcess):  # it ended in this very moment
                 happened[kill(psutil.Process(process.pid), chance)] += 1
-            happened["with a training's state saved"] += any((study.folder / ".cache/resume").glob("*"))
+            happened["with a training's state saved"] += any((study.folder / ".cache/resume").glob("[!.]*"))
             process.wait(PATIENCE)
         for name, before in finished.items():
             if identity(study.folder / name) != before:
