@@ -1,13 +1,20 @@
 """SIGINT and SIGTERM alike: work ends where nothing is left half-done, and says how to go on."""
 
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
 
 CLEANING = 10.0
 """Seconds after a signal in which further ones are ignored: they must not break the cleaning up."""
+AGAIN = 0.05
+"""Seconds until a signal is raised once more that came where Python drops exceptions."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -48,6 +55,16 @@ class _Signals:
             self._raised = time.monotonic()
             raise Interrupted(number)
 
+    def dropped(self, unraisable: "UnraisableHookArgs") -> None:
+        """Raise a signal later that came in a finalizer, such as Python itself runs while it imports; told what else is dropped."""
+        interruption = unraisable.exc_value
+        if not isinstance(interruption, Interrupted):
+            sys.__unraisablehook__(unraisable)
+            return
+        self._raised = -CLEANING
+        signal.signal(signal.SIGALRM, lambda _, frame: self.receive(interruption.number, frame))
+        signal.setitimer(signal.ITIMER_REAL, AGAIN)
+
 
 _SIGNALS = _Signals()
 
@@ -57,11 +74,12 @@ def listen() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _SIGNALS.receive)
+    sys.unraisablehook = _SIGNALS.dropped
 
 
 def ignore() -> None:
     """From now on SIGINT and SIGTERM change nothing: all is done, and the process ends by itself."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM):
         signal.signal(number, signal.SIG_IGN)
 
 

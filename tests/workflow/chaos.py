@@ -8,8 +8,8 @@ Every study must end with the bytes of an undisturbed one, leave nothing behind,
 import argparse
 import base64
 import hashlib
-import itertools
 import json
+import os
 import random
 import shutil
 import subprocess
@@ -30,8 +30,14 @@ KINDS = ("snakemake", "job", "all")
 """What is killed: Snakemake alone, so that its jobs are orphans; a job, that is its shell and its program; all at once."""
 AT_WORK = 0.75
 """Share of kills whose moment counts from the first job, and not from Snakemake's own start."""
-PATIENCE = 120.0
-"""Seconds that anything may take: an orphan to end, a study to go on."""
+LONGEST = 0.6
+"""From a start, of Snakemake or of its first job, to the latest kill: in the time that an undisturbed study takes."""
+PATIENCE = 8.0
+"""What anything may take, an orphan to end, a study to go on: as above; two minutes at least."""
+SAVED = "with a training's state saved"
+"""Kills after which a training has something to go on from: one at least has to be."""
+NO_CLUSTER = Path(__file__).resolve().parents[1] / "no_cluster"
+"""Holds a ``squeue`` as on a machine that belongs to no cluster, whatever this one does meanwhile."""
 
 
 class ChaosError(AssertionError):
@@ -45,6 +51,8 @@ class Study:
         self.folder, self.log = copy_project(folder), folder / "snakemake.txt"
         self.command = [str(BIN / "snakemake"), "--cores", "2", "--config", *CHOICE, "--", *targets]
         self.environment = environment(folder)
+        self.environment["PATH"] = os.pathsep.join([str(NO_CLUSTER), self.environment["PATH"]])
+        self.patience = 120.0
 
     def start(self) -> subprocess.Popen[bytes]:
         """Snakemake, in the background."""
@@ -66,7 +74,7 @@ class Study:
 
     def unlock(self) -> None:
         """As a user does whom Snakemake told that the folder is locked: wait as long as a job is alive."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + self.patience
         while (result := self.vicious("unlock")).returncode:
             if "is in use" not in result.stderr or time.monotonic() > deadline:
                 raise ChaosError(f"vicious unlock: {result.stdout}{result.stderr}")
@@ -136,13 +144,22 @@ def wait_for_job(process: subprocess.Popen[bytes]) -> None:
             time.sleep(0.05)
 
 
+def halted(shell: psutil.Process) -> list[psutil.Process]:
+    """A job's shell, which is stopped so that it starts nothing more, and what it started; none where it ended."""
+    with suppress(psutil.NoSuchProcess):
+        shell.suspend()
+        return [shell, *shell.children(recursive=True)]
+    return []
+
+
 def kill(snakemake: psutil.Process, chance: random.Random) -> str:
     """Kill part of a running study at once; what was killed."""
-    jobs = [[shell, *shell.children(recursive=True)] for shell in snakemake.children()]
-    kind = chance.choice(KINDS if jobs else KINDS[:1])
-    victims = chance.choice(jobs) if kind == "job" else [snakemake]
-    if kind == "all":
-        victims += itertools.chain.from_iterable(jobs)
+    shells = snakemake.children()
+    kind = chance.choice(KINDS if shells else KINDS[:1])
+    victims = [] if kind == "job" else [snakemake]
+    if kind != "snakemake":
+        for shell in [chance.choice(shells)] if kind == "job" else shells:
+            victims += halted(shell)
     for victim in victims:
         with suppress(psutil.NoSuchProcess):
             victim.kill()
@@ -161,17 +178,17 @@ def disturbed(
         process = study.start()
         if chance.random() < AT_WORK:
             wait_for_job(process)
-        wait = chance.uniform(0.1, longest) if sum(happened[kind] for kind in KINDS) < kills else PATIENCE
+        wait = chance.uniform(0.1, longest) if sum(happened[kind] for kind in KINDS) < kills else study.patience
         try:
             process.wait(wait)
         except subprocess.TimeoutExpired:
-            if wait == PATIENCE:
+            if wait == study.patience:
                 process.kill()
                 raise ChaosError(f"it does not end:\n{study.told()}") from None
             with suppress(psutil.NoSuchProcess):  # it ended in this very moment
                 happened[kill(psutil.Process(process.pid), chance)] += 1
-            happened["with a training's state saved"] += any((study.folder / ".cache/resume").glob("[!.]*"))
-            process.wait(PATIENCE)
+            happened[SAVED] += any((study.folder / ".cache/resume").glob("[!.]*"))
+            process.wait(study.patience)
         for name, before in finished.items():
             if identity(study.folder / name) != before:
                 raise ChaosError(f"{name} was complete, and was made again")
@@ -193,7 +210,7 @@ def check(study: Study, expected: dict[str, str]) -> None:
     if left := study.left():
         raise ChaosError(f"left behind: {left}")
     process = study.start()
-    if process.wait(PATIENCE) or "Nothing to be done" not in study.told():
+    if process.wait(study.patience) or "Nothing to be done" not in study.told():
         raise ChaosError(f"the same command does not find all done:\n{study.told()}")
 
 
@@ -202,17 +219,15 @@ def chaos(
     kills: int,
     seed: int,
     targets: tuple[str, ...] = ("all",),
-    longest: float = 12.0,
     limit: float = 3600.0,
 ) -> Counter[str]:
-    """Studies one after the other, until so many kills have happened; how many of each kind there were.
+    """Studies one after the other, until so many kills have happened, one of them in a training; how many of each kind there were.
 
     Args:
         folder: to work in; each study gets a folder below it.
         kills: how many, over all studies.
         seed: of the kinds and moments of kills.
         targets: what is built.
-        longest: seconds from a start, of Snakemake or of its first job, to the latest kill.
         limit: seconds after which it is given up.
 
     Raises:
@@ -223,16 +238,19 @@ def chaos(
     start = time.monotonic()
     if calm.start().wait():
         raise ChaosError(f"the undisturbed study failed:\n{calm.told()}")
-    print(f"An undisturbed study takes {time.monotonic() - start:.0f} s.", flush=True)
+    measured = time.monotonic() - start
+    calm.patience = max(calm.patience, PATIENCE * measured)
+    print(f"An undisturbed study takes {measured:.0f} s.", flush=True)
     jobs: dict[str, set[str]] = {}
     for name, log in calm.recorded().items():
         jobs.setdefault(log, set()).add(name)
     expected, total = calm.hashes(), Counter[str]()
     check(calm, expected)
-    while (so_far := sum(total[kind] for kind in KINDS)) < kills:
+    while (left := kills - sum(total[kind] for kind in KINDS)) > 0 or not total[SAVED]:
         total["studies"] += 1
         study = Study(folder / f"study {total['studies']}", targets)
-        total += disturbed(study, jobs, chance, kills - so_far, longest, deadline)
+        study.patience = calm.patience
+        total += disturbed(study, jobs, chance, max(left, 1), LONGEST * measured, deadline)
         check(study, expected)
         shutil.rmtree(study.folder)
         print(", ".join(f"{what}: {count}" for what, count in total.items()), flush=True)

@@ -305,6 +305,7 @@ def bucket(tmp_path, monkeypatch):
         "AWS_ACCESS_KEY_ID": "any",
         "AWS_SECRET_ACCESS_KEY": "any",
         "AWS_DEFAULT_REGION": "us-east-1",
+        "NO_PROXY": "127.0.0.1",
     }.items():
         monkeypatch.setenv(name, value)
     server.start()

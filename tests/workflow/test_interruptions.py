@@ -4,14 +4,14 @@ import os
 import random
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 import pytest
-from chaos import Study, chaos
+from chaos import SAVED, Study, chaos
+from waiting import wait_for
 
 from vicious.unlock import LOCKS
 
@@ -23,8 +23,9 @@ def test_a_study_that_is_killed_now_and_then_ends_as_an_undisturbed_one(tmp_path
     seed = random.randrange(10**6)
     print(f"seed {seed}")
     joint = HONEST.replace("honest", "vicious-logits-beta1").replace("target", "joint")
-    total = chaos(tmp_path, 5, seed, (HONEST, joint), longest=4.0, limit=600)
-    assert total["snakemake"] + total["job"] + total["all"] == 5
+    total = chaos(tmp_path, 5, seed, (HONEST, joint))
+    assert total["snakemake"] + total["job"] + total["all"] >= 5
+    assert total[SAVED] > 0
 
 
 @pytest.fixture(scope="module")
@@ -144,13 +145,6 @@ def test_a_read_only_folder_is_told_with_its_path(study, undisturbed, part, told
         assert study.left() == []
 
 
-def wait_for(condition, seconds=60.0):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.02)
-
-
 def halted(snakemake: int) -> list[psutil.Process]:
     """The processes of a Snakemake's only job, stopped, so that it lasts as long as a test needs it."""
     wait_for(lambda: any("train-honest" in process.cmdline() for process in below(snakemake)))
@@ -158,6 +152,13 @@ def halted(snakemake: int) -> list[psutil.Process]:
     for process in job:
         process.suspend()
     return job
+
+
+def ended(process: psutil.Process) -> bool:
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def below(snakemake: int) -> list[psutil.Process]:
@@ -185,7 +186,7 @@ def test_of_two_at_once_the_second_ends_with_an_error_and_a_killed_one_is_unlock
     assert "vicious train-honest" in orphan.stderr
     for process in job:
         process.resume()
-    wait_for(lambda: not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in job))
+    wait_for(lambda: all(map(ended, job)))
     assert names(study.folder / LOCKS)
     done = study.vicious("unlock")
     assert (done.returncode, done.stderr) == (0, "")
