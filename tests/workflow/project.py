@@ -13,6 +13,8 @@ from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
+PAPER = pytest.param("paper", marks=pytest.mark.slow)
+"""The scale with most jobs by far: a plan of it takes half a minute on a slow machine."""
 PARTS = ("Snakefile", "params.yaml", "workflow", "src", "profiles", "dvc.yaml", ".gitignore", ".dvcignore")
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from project import BIN, ROOT, copy_project, counts, once, run, set_params, snakemake, study_files
+from project import BIN, PAPER, ROOT, copy_project, counts, once, run, set_params, snakemake, study_files
 
 NOTHING = "Nothing to be done"
 MNIST = "scales__smoke__overrides__mnist"
@@ -90,7 +90,7 @@ def project(built, tmp_path):
     return shutil.copytree(built, tmp_path / "a user's copy", symlinks=True)
 
 
-@pytest.mark.parametrize("scale", ["smoke", "demo", "pilot", "paper"])
+@pytest.mark.parametrize("scale", ["smoke", "demo", "pilot", PAPER])
 def test_stages_ask_for_the_targets_of_the_snakefile_and_keep_what_these_make(tmp_path, scale):
     project = copy_project(tmp_path / "a study")
     set_params(project, scale=scale)

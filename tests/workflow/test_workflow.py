@@ -9,7 +9,7 @@ import sys
 
 import pandas as pd
 import pytest
-from project import BIN, ROOT, copy_project, counts, environment, once, run, set_params, snakemake, study_files
+from project import BIN, PAPER, ROOT, copy_project, counts, environment, once, run, set_params, snakemake, study_files
 from waiting import wait_for
 
 from vicious import budget
@@ -24,7 +24,7 @@ def project(tmp_path_factory):
     return copy_project(tmp_path_factory.mktemp("a study"))
 
 
-@pytest.mark.parametrize("scale", ["smoke", "demo", "pilot", "paper"])
+@pytest.mark.parametrize("scale", ["smoke", "demo", "pilot", PAPER])
 def test_planning_needs_no_data(project, scale):
     result = snakemake(project, "-n", "--cores", "1", "--config", f"scale={scale}")
     assert result.returncode == 0, result.stderr
@@ -322,14 +322,14 @@ def test_a_failed_training_is_a_failed_cell_everywhere_and_an_error_at_the_end(t
         assert "failed" in (figures / f"{name}.md").read_text(encoding="utf-8"), name
 
 
-def test_the_budget_counts_the_jobs_of_the_dag(project):
-    for scale in ("demo", "paper"):
-        plan = counts(snakemake(project, "-n", "--forceall", "--cores", "1", "--config", f"scale={scale}"))
-        expected = sum(count for rule, count in plan.items() if rule in BEFORE_RESULTS)
-        params = load_params(ROOT / "params.yaml").model_copy(update={"scale": scale})
-        costs = budget.total(budget.budget(params).values())
-        assert costs.jobs == expected
-        assert costs.trainings == sum(plan[rule] for rule in TRAINING_RULES[:3])
+@pytest.mark.parametrize("scale", ["demo", PAPER])
+def test_the_budget_counts_the_jobs_of_the_dag(project, scale):
+    plan = counts(snakemake(project, "-n", "--forceall", "--cores", "1", "--config", f"scale={scale}"))
+    expected = sum(count for rule, count in plan.items() if rule in BEFORE_RESULTS)
+    params = load_params(ROOT / "params.yaml").model_copy(update={"scale": scale})
+    costs = budget.total(budget.budget(params).values())
+    assert costs.jobs == expected
+    assert costs.trainings == sum(plan[rule] for rule in TRAINING_RULES[:3])
 
 
 @pytest.mark.slow
