@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 1200.0) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 600.0) -> None:
     """Return once ``condition`` holds; AssertionError where it does not within seconds, which are many, for slow machines."""
     deadline = time.monotonic() + seconds
     while not condition():

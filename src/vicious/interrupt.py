@@ -56,7 +56,7 @@ class _Signals:
             raise Interrupted(number)
 
     def dropped(self, unraisable: "UnraisableHookArgs") -> None:
-        """Raise a signal later that came in a finalizer, such as Python itself runs while it imports; told what else is dropped."""
+        """Raise once more a signal that came in a finalizer, such as Python runs while it imports; print what else is dropped."""
         interruption = unraisable.exc_value
         if not isinstance(interruption, Interrupted):
             sys.__unraisablehook__(unraisable)

@@ -153,12 +153,12 @@ def test_partial_download_with_nothing_left_to_ask_for(tmp_path: Path, server: A
 def test_silent_server_times_out_and_the_next_mirror_serves(
     tmp_path: Path, server: Any, reply: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "TIMEOUTS", (10.0, 2.0))
+    monkeypatch.setattr(module, "TIMEOUTS", (10.0, 1.5))
     started = time.monotonic()
-    silent = server.serve("/silent", reply(body=CONTENT, stall=60))
+    silent = server.serve("/silent", reply(body=CONTENT, stall=30))
     download(tmp_path, silent, server.serve("/b", reply(body=CONTENT)))
     assert [path for path, _ in server.requests] == ["/silent"] * 3 + ["/b"]
-    assert time.monotonic() - started < 50, "it did not wait until the silent server spoke"
+    assert time.monotonic() - started < 10
 
 
 @pytest.mark.usefixtures("cifar")

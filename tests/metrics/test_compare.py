@@ -124,6 +124,14 @@ def test_what_cannot_be_resampled_is_refused(bad):
         paired_bootstrap([np.ones(3)], resamples=10)
 
 
+def test_twenty_cells_have_a_row_for_each_attack_and_measure(written):
+    for seed in range(2):
+        written(HONEST, seed)
+        for beta in range(1, 11):
+            written(("vicious", "joint", "logits", float(beta)), seed)
+    assert len(written.out()) == 10 * len(COMPARED)
+
+
 def test_each_measure_is_the_paired_mean_over_images_and_seeds(written):
     honest, vicious = ([written(model, seed, shift=shift) for seed in range(3)] for model, shift in _SHIFTS)
     rows = written.out()

@@ -159,10 +159,10 @@ def test_a_study_through_slurm_survives_cancelled_jobs_and_killed_snakemakes(pro
     wait_for(lambda: unlock(project).returncode == 0)
 
     third = submit(project)
-    assert third.wait(1800) == 0, told(project)
+    assert third.wait(600) == 0, told(project)
     assert (project / TRAINED).read_bytes() == trained, "what was ready after Snakemake was killed is not made again"
     assert jobs(Comment=ASSESSMENTS)[0]["NumCPUs"] == "2", "both assessments share one job"
-    assert reference.wait(1800) == 0, told(local)
+    assert reference.wait(600) == 0, told(local)
     found, expected = results(project), results(local)
     assert found.keys() == expected.keys()
     assert [name for name in expected if found[name] != expected[name]] == []

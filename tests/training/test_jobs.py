@@ -129,9 +129,7 @@ def test_honest_then_posthoc(prepared, tmp_path):
     with target.with_suffix(".csv").open() as file:
         curve = list(csv.DictReader(file))
     assert [row["epoch"] for row in curve] == ["1", "2", "3", "4", "5", "6"]
-    assert (
-        max(float(row["validation_accuracy"]) for row in curve) > 0.5
-    )  # chance is 0.25; other processors round otherwise
+    assert max(float(row["validation_accuracy"]) for row in curve) > 0.6  # chance is 0.25
     best = min(curve, key=lambda row: float(row["selection"]))
     assert json.loads(target.with_suffix(".json").read_text())["selected_epoch"] == int(best["epoch"])
 

@@ -63,7 +63,9 @@ def environment(folder: Path) -> dict[str, str]:
 
 def run(folder: Path, *command: object) -> subprocess.CompletedProcess[str]:
     """A program in a project's folder."""
-    return subprocess.run(list(map(str, command)), cwd=folder, capture_output=True, text=True, env=environment(folder))
+    return subprocess.run(
+        list(map(str, command)), cwd=folder, capture_output=True, text=True, timeout=1800, env=environment(folder)
+    )
 
 
 def snakemake(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from chaos import SAVED, Study, chaos
+from chaos import SAVED, Study, chaos, halted
 from waiting import wait_for
 
 from vicious.unlock import LOCKS
@@ -23,7 +23,7 @@ def test_a_study_that_is_killed_now_and_then_ends_as_an_undisturbed_one(tmp_path
     seed = random.randrange(10**6)
     print(f"seed {seed}")
     joint = HONEST.replace("honest", "vicious-logits-beta1").replace("target", "joint")
-    total = chaos(tmp_path, 5, seed, (HONEST, joint))
+    total = chaos(tmp_path, 5, seed, (HONEST, joint), limit=600)
     assert total["snakemake"] + total["job"] + total["all"] >= 5
     assert total[SAVED] > 0
 
@@ -145,10 +145,12 @@ def test_a_read_only_folder_is_told_with_its_path(study, undisturbed, part, told
         assert study.left() == []
 
 
-def halted(snakemake: int) -> list[psutil.Process]:
+def held(snakemake: int) -> list[psutil.Process]:
     """The processes of a Snakemake's only job, stopped, so that it lasts as long as a test needs it."""
-    wait_for(lambda: any("train-honest" in process.cmdline() for process in below(snakemake)))
-    job = below(snakemake)
+    parent = psutil.Process(snakemake)
+    wait_for(lambda: any("train-honest" in process.cmdline() for process in parent.children(recursive=True)))
+    (shell,) = parent.children()
+    job = halted(shell)
     for process in job:
         process.suspend()
     return job
@@ -161,16 +163,11 @@ def ended(process: psutil.Process) -> bool:
         return True
 
 
-def below(snakemake: int) -> list[psutil.Process]:
-    """The processes that a Snakemake started, and those that they started."""
-    return psutil.Process(snakemake).children(recursive=True)
-
-
 @pytest.mark.slow
 def test_of_two_at_once_the_second_ends_with_an_error_and_a_killed_one_is_unlocked(study, undisturbed):
     first = study.start()
     wait_for(lambda: "Job 0: Train honest" in study.told())
-    job = halted(first.pid)
+    job = held(first.pid)
     second = subprocess.run(study.command, cwd=study.folder, env=study.environment, capture_output=True, text=True)
     assert second.returncode == 1
     for words in ("`vicious unlock` tells which", "Directory cannot be locked"):
