@@ -21,8 +21,6 @@ ROOT = Path(__file__).resolve().parents[1]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
 WORDS = "interrupted: run the same command again to go on"
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
-WAIT = 600
-"""Seconds for a process that ends by itself, on a slow machine, too."""
 
 
 @pytest.fixture
@@ -62,7 +60,7 @@ def test_a_signal_while_a_file_is_written_leaves_an_old_or_a_new_one_and_nothing
         time.sleep(chance.random() / 20)
         process.send_signal(number)
         process.send_signal(number)  # while it cleans up
-        _, told = process.communicate(timeout=WAIT)
+        _, told = process.communicate(timeout=60)
         assert (process.returncode, told.strip()) == (CODES[number], WORDS)
         lines = (tmp_path / "a.txt").read_text().splitlines()
         assert len(lines) == 20_000
@@ -77,7 +75,7 @@ def test_a_command_that_only_starts_ends_as_cleanly(start, tmp_path, number):
     process = start(["-m", "vicious", "check-config", "params.yaml"], tmp_path)
     wait_for(lambda: listens(process))
     process.send_signal(number)
-    _, told = process.communicate(timeout=WAIT)
+    _, told = process.communicate(timeout=60)
     assert (process.returncode, told.strip()) == (CODES[number], WORDS)
 
 
@@ -104,7 +102,7 @@ sys.exit(__main__.main())
 
 def test_a_signal_where_python_drops_exceptions_ends_the_command_all_the_same(start, tmp_path):
     process = start(["-c", DROPPING], tmp_path)
-    _, told = process.communicate(timeout=WAIT)
+    _, told = process.communicate(timeout=60)
     assert (process.returncode, told.strip()) == (143, WORDS)
 
 
@@ -139,7 +137,7 @@ def test_a_training_that_is_ended_goes_on_from_there_to_the_same_bytes(prepared,
     folders = tmp_path / "whole", tmp_path / "ended"
     for folder in folders:
         shutil.copytree(prepared.folder, folder / "prepared")
-    _, told = start(TRAIN, folders[0]).communicate(timeout=WAIT)
+    _, told = start(TRAIN, folders[0]).communicate(timeout=120)
     assert "960/960 images" in told
     chance, resume = random.Random(int(number)), folders[1] / ".cache/resume"
     for epochs in (1, 8):  # at least so many are done when it is ended
@@ -147,12 +145,12 @@ def test_a_training_that_is_ended_goes_on_from_there_to_the_same_bytes(prepared,
         wait_for(lambda least=epochs: saved(resume) >= least)
         time.sleep(0.1 * chance.random())
         process.send_signal(number)
-        _, told = process.communicate(timeout=WAIT)
+        _, told = process.communicate(timeout=60)
         assert process.returncode == (143 if number == signal.SIGTERM else -signal.SIGKILL)
         if number == signal.SIGTERM:
             assert WORDS in told.splitlines()
             assert not list(tmp_path.rglob("*.part*"))
-    _, told = start(TRAIN, folders[1]).communicate(timeout=WAIT)
+    _, told = start(TRAIN, folders[1]).communicate(timeout=120)
     assert "960/960 images" in told
     assert trained(folders[1]) == trained(folders[0])
     assert not list(resume.iterdir())
