@@ -10,7 +10,7 @@ import time
 
 import numpy as np
 
-from vicious.metrics.compare import RESAMPLES, paired_bootstrap
+from vicious.results.comparisons import RESAMPLES, paired_bootstrap
 
 
 def main(images: int = 2000, seeds: int = 3) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from prepared_by_hand import write_prepared
 
-from vicious.config import Params, load_params
 from vicious.data.prepared import PreparedDataset, load_prepared
+from vicious.study.config import Params, load_params
 
 ROOT = Path(__file__).resolve().parents[1]
 

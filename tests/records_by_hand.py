@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from vicious.files import digest, write_json
-from vicious.provenance import code_of
+from vicious.provenance.record import code_of
+from vicious.system.files import digest, write_json
 
 
 def put(name, text: str) -> str:

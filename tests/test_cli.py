@@ -28,7 +28,9 @@ def test_help_lists_the_steps():
         assert command in text
 
 
-@pytest.mark.parametrize("module", ["vicious", "vicious.cli", "vicious.config", "vicious.paths", "vicious.provenance"])
+@pytest.mark.parametrize(
+    "module", ["vicious", "vicious.cli", "vicious.study.config", "vicious.study.paths", "vicious.provenance.record"]
+)
 def test_planning_imports_nothing_heavy(module):
     code = f"import sys, {module}; print([name for name in {HEAVY} if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
@@ -80,8 +82,8 @@ def test_a_misspelt_option_is_refused_not_guessed(capsys):
 def test_cuda_without_a_gpu_is_explained(monkeypatch):
     import torch
 
-    from vicious.errors import ConfigError
-    from vicious.runtime import use_device
+    from vicious.system.errors import ConfigError
+    from vicious.system.runtime import use_device
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ConfigError, match=r"runtime\.device"):

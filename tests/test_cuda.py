@@ -7,15 +7,15 @@ import pandas as pd
 import pytest
 import torch
 
+from vicious.attacks.assess import assess_risk
 from vicious.defense.detectors import BY_NAME
 from vicious.defense.evaluate import evaluate_defense
-from vicious.files import read_json
-from vicious.interrupt import Interrupted
-from vicious.metrics.assess import assess_risk
 from vicious.metrics.moments import fit
 from vicious.metrics.risk import save_covariance
 from vicious.models.checkpoint import failure
-from vicious.runtime import limit_threads, use_device
+from vicious.system.files import read_json
+from vicious.system.interrupt import Interrupted
+from vicious.system.runtime import limit_threads, use_device
 from vicious.training import jobs, loop
 from vicious.training.evasion import PENALTIES
 from vicious.training.loop import Schedule

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from vicious import study
 from vicious.report.products import PRODUCTS
+from vicious.study import grid
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -13,5 +13,5 @@ def test_every_table_figure_and_experiment_is_documented():
     for name, product in PRODUCTS.items():
         (line,) = [line for line in text.splitlines() if line.startswith(f"| `{name}` |")]
         assert line.endswith(f"| `{product.experiment}` |"), name
-    for experiment in study.EXPERIMENTS:
+    for experiment in grid.EXPERIMENTS:
         assert f"| `{experiment}` |" in text

@@ -3,7 +3,7 @@
 import gc
 import sys
 
-from vicious import interrupt
+from vicious.system import interrupt
 
 COLLECT_AFTER = 100_000
 """New objects before Python looks for unused ones: importing PyTorch makes a million that stay, and jobs are many and short."""
@@ -23,7 +23,7 @@ def main() -> int:
         code = cli.main()
     except KeyboardInterrupt as interruption:
         interrupt.ignore()
-        from vicious.progress import tell
+        from vicious.system.progress import tell
 
         tell("interrupted: run the same command again to go on")
         code = interrupt.exit_code(interruption)

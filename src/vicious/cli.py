@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING, Any, get_args
 from vicious import __version__
 from vicious.data.catalog import CATALOG
 from vicious.data.tasks import CELEBA_SETS
-from vicious.errors import ViciousError
-from vicious.files import noted_writes
 from vicious.models.evaded import UNNAMED
 from vicious.models.kinds import Code, parse_outputs, parse_trainable
-from vicious.names import PARAMS_FILE, DetectorName, EvadedName, RecipeName
-from vicious.paths import ARRAYS
-from vicious.progress import tell
 from vicious.report.products import INPUTS, PRODUCTS, SEVERAL
-from vicious.runtime import limit_threads, use_device
-from vicious.study import EXPERIMENTS
+from vicious.study.grid import EXPERIMENTS
+from vicious.study.names import PARAMS_FILE, DetectorName, EvadedName, RecipeName
+from vicious.study.paths import ARRAYS
+from vicious.system.errors import ViciousError
+from vicious.system.files import noted_writes
+from vicious.system.progress import tell
+from vicious.system.runtime import limit_threads, use_device
 
 if TYPE_CHECKING:
     import torch
@@ -61,21 +61,21 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _check_config(a: Arguments) -> None:
-    from vicious.config import load_params
+    from vicious.study.config import load_params
 
     params = load_params(a.file)
     print(f"{a.file}: valid; scale {params.scale}, {len(params.datasets)} datasets")
 
 
 def _schema(a: Arguments) -> None:
-    from vicious.config import json_schema
+    from vicious.study.config import json_schema
 
     print(json_schema(), end="")
 
 
 def _budget(a: Arguments) -> None:
-    from vicious import budget
-    from vicious.config import load_params
+    from vicious.study.config import load_params
+    from vicious.workflow import budget
 
     params = load_params(a.file)
     params = params if a.scale is None else params.model_copy(update={"scale": a.scale})
@@ -175,7 +175,7 @@ def _train_attack(a: Arguments) -> None:
 
 
 def _assess_risk(a: Arguments) -> None:
-    from vicious.metrics.assess import assess_risk
+    from vicious.attacks.assess import assess_risk
 
     assess_risk(
         a.data,
@@ -206,38 +206,38 @@ def _evaluate_defense(a: Arguments) -> dict[str, dict[str, float]]:
 
 
 def _summarize(a: Arguments) -> None:
-    from vicious.metrics.summary import write_summary
+    from vicious.results.summaries import write_summary
 
     write_summary(a.results, a.out)
 
 
 def _write_metrics(a: Arguments) -> None:
-    from vicious.metrics.flat import write_metrics
+    from vicious.results.flat import write_metrics
 
     write_metrics(a.summary, a.out)
 
 
 def _compare(a: Arguments) -> None:
-    from vicious.metrics.compare import write_comparisons
+    from vicious.results.comparisons import write_comparisons
 
     write_comparisons(a.results, a.out)
 
 
 def _agree(a: Arguments) -> None:
-    from vicious.metrics.agreement import write_estimators
+    from vicious.results.agreement import write_estimators
 
     write_estimators(a.results, a.estimators, a.agreement)
 
 
 def _per_class(a: Arguments) -> None:
-    from vicious.metrics.per_class import write_per_class
+    from vicious.results.per_class import write_per_class
 
     write_per_class(a.results, a.classes, a.attributes)
 
 
 def _check_complete(a: Arguments) -> None:
-    from vicious.files import write_text
-    from vicious.metrics.summary import check_complete
+    from vicious.results.summaries import check_complete
+    from vicious.system.files import write_text
 
     verdicts = []
     if a.scores is not None:
@@ -254,8 +254,8 @@ def _summarize_defense(a: Arguments) -> None:
 
 
 def _verify(a: Arguments) -> None:
-    from vicious.config import load_params
-    from vicious.verify import verify
+    from vicious.provenance.verify import verify
+    from vicious.study.config import load_params
 
     report = verify(a.paths, load_params(a.file), a.file)
     print(report)
@@ -263,22 +263,22 @@ def _verify(a: Arguments) -> None:
 
 
 def _discard(a: Arguments) -> None:
-    from vicious.config import load_params
-    from vicious.discard import discard
+    from vicious.provenance.discard import discard
+    from vicious.study.config import load_params
 
     for one in discard(a.paths, load_params(a.file), a.file):
         print(one)
 
 
 def _restore(a: Arguments) -> None:
-    from vicious.config import load_params
-    from vicious.restore import restore
+    from vicious.provenance.restore import restore
+    from vicious.study.config import load_params
 
     print(restore(load_params()))
 
 
 def _unlock(a: Arguments) -> None:
-    from vicious.unlock import unlock
+    from vicious.workflow.unlock import unlock
 
     print(unlock(Path.cwd()))
 
@@ -578,7 +578,7 @@ def _device(a: Arguments) -> "torch.device":
 def _write_provenance(
     a: Arguments, written: Iterable[Path], seconds: float, measured: Mapping[str, Any] | None
 ) -> None:
-    from vicious.provenance import write_provenance
+    from vicious.provenance.record import write_provenance
 
     hidden = ("run", "command", "inputs", "provenance")
     if a.command == "fetch":
@@ -603,7 +603,7 @@ def _read(command: str, argument: str, path: Path) -> list[Path]:
     if argument in ("target", "attack", "curves"):
         return [path, path.with_suffix(".json")]
     if argument in ("results", "assessments"):
-        from vicious.metrics.assessments import Assessment
+        from vicious.results.assessments import Assessment
 
         one = Assessment(path, {})
         of_images = [] if command == "summarize" else [one.parquet]

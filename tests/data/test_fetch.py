@@ -17,7 +17,7 @@ import pytest
 from vicious.data import fetch as module
 from vicious.data.catalog import CATALOG, Dataset, OfficialFile
 from vicious.data.fetch import VerifiedFile, fetch
-from vicious.errors import ConfigError, DataError, DownloadError, StorageError
+from vicious.system.errors import ConfigError, DataError, DownloadError, StorageError
 
 CONTENT = os.urandom(300_000)
 NAME = "cifar-10-python.tar.gz"

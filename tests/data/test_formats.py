@@ -13,7 +13,7 @@ import pytest
 
 from vicious.data.catalog import CELEBA_ATTRIBUTES
 from vicious.data.formats import RawSplit, open_raw
-from vicious.errors import ConfigError, DataError
+from vicious.system.errors import ConfigError, DataError
 
 
 def every(split: RawSplit) -> np.ndarray:

@@ -17,7 +17,7 @@ from vicious.data.prepare import fit_moments, prepare, resize
 from vicious.data.prepared import PreparedDataset, load_prepared
 from vicious.data.splits import SPLITS
 from vicious.data.tasks import CELEBA_SETS
-from vicious.errors import DataError, StorageError
+from vicious.system.errors import DataError, StorageError
 
 
 def run(dataset: str, root: Path, out: Path, **changes: Any) -> PreparedDataset:

@@ -18,7 +18,7 @@ from vicious.data.synthetic.digits import draw_digit
 from vicious.data.synthetic.faces import draw_face
 from vicious.data.synthetic.garments import draw_garment
 from vicious.data.synthetic.objects import draw_object
-from vicious.files import digest
+from vicious.system.files import digest
 
 COUNTS = (14, 6, 7)
 

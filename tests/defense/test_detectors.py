@@ -19,7 +19,7 @@ from vicious.defense.jacobian_spectrum import JACOBIAN_SPECTRUM
 from vicious.defense.linear_decodability import LINEAR_DECODABILITY
 from vicious.defense.own_decoder import OWN_DECODER
 from vicious.defense.within_class_scatter import WITHIN_CLASS_SCATTER
-from vicious.errors import MetricError
+from vicious.system.errors import MetricError
 
 LEAK_SEEN = {
     LINEAR_DECODABILITY: 0.5,

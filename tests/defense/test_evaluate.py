@@ -8,12 +8,12 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
-from vicious.config import DetectorName
 from vicious.defense import groups
 from vicious.defense.collect import auroc, collect_detection, failed_verdicts, separation, tpr_at_fpr
 from vicious.defense.detector import Detector
 from vicious.defense.detectors import BY_NAME
 from vicious.defense.evaluate import evaluate_defense, samples
+from vicious.study.config import DetectorName
 from vicious.training.jobs import train_honest
 from vicious.training.loop import Schedule
 

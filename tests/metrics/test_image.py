@@ -5,8 +5,8 @@ import pytest
 import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from vicious.errors import MetricError
 from vicious.metrics.image import check_images, mse, psnr, ssim
+from vicious.system.errors import MetricError
 
 
 def pair(n=5, channels=3, height=32, width=32, seed=0):

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from sklearn.covariance import LedoitWolf
 
-from vicious.errors import DataError, MetricError
 from vicious.metrics.estimators import estimators
 from vicious.metrics.risk import (
     RISK_CAP,
@@ -23,6 +22,7 @@ from vicious.metrics.risk import (
     whiten,
     whiten_share,
 )
+from vicious.system.errors import DataError, MetricError
 
 
 def images(n=400, d=12, seed=0, constant=0):

@@ -6,11 +6,11 @@ import pickle
 import pytest
 import torch
 
-from vicious.errors import CheckpointError
 from vicious.models.attack import AttackModel
 from vicious.models.checkpoint import Architecture, count_parameters, load_model, save_model
 from vicious.models.outputs import transmit
 from vicious.models.target import TargetModel, blocks_per_group
+from vicious.system.errors import CheckpointError
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from vicious.data.tasks import parse_task
-from vicious.study import task_outputs
+from vicious.study.grid import task_outputs
 
 ALL = ("mnist", "fashion_mnist", "cifar10", "cifar100", "tiny_imagenet", "celeba")
 _ACCURACY = {

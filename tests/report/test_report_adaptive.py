@@ -5,8 +5,8 @@ import math
 import pandas as pd
 import pytest
 
-from vicious.errors import MixedResultsError
 from vicious.report import adaptive
+from vicious.system.errors import MixedResultsError
 
 
 @pytest.fixture

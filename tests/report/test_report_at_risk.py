@@ -11,12 +11,12 @@ import pytest
 from matplotlib.text import Text
 from PIL import Image
 
-from vicious.errors import DataError, MixedResultsError
-from vicious.files import write_json
-from vicious.metrics.assessments import MEASURES, read_assessments
-from vicious.metrics.per_class import ATTRIBUTE_COLUMNS, CLASS_COLUMNS
 from vicious.report import at_risk, figure1, figure4, figure11, figure12, gallery, style, table6, table7
 from vicious.report.headline import headline
+from vicious.results.assessments import MEASURES, read_assessments
+from vicious.results.per_class import ATTRIBUTE_COLUMNS, CLASS_COLUMNS
+from vicious.system.errors import DataError, MixedResultsError
+from vicious.system.files import write_json
 
 IMAGES = 4
 GREY = ("mnist", "fashion_mnist")

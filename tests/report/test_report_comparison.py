@@ -7,8 +7,8 @@ import re
 import numpy as np
 import pytest
 
-from vicious.errors import DataError, MixedResultsError
 from vicious.report import comparison, table1, table2, table3, table4, tables
+from vicious.system.errors import DataError, MixedResultsError
 
 TABLES = {1: table1, 2: table2, 3: table3, 4: table4}
 SETS = ("celeba-k5", "celeba")

@@ -7,8 +7,8 @@ import pytest
 from matplotlib.text import Text
 from PIL import Image
 
-from vicious.errors import DataError
 from vicious.report import curves, figure5, figure6, figure7, style
+from vicious.system.errors import DataError
 
 BETAS = (0.1, 0.3, 1.0, 3.0, 10.0)
 SETS = ("celeba-k1", "celeba-k5", "celeba-k20", "celeba")

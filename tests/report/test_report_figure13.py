@@ -6,8 +6,8 @@ from matplotlib.text import Text
 from PIL import Image
 
 from vicious.defense.collect import auroc
-from vicious.errors import DataError, MixedResultsError
 from vicious.report import figure13, style
+from vicious.system.errors import DataError, MixedResultsError
 
 
 def _words(figure):

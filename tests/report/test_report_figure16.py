@@ -6,8 +6,8 @@ import pytest
 from matplotlib.text import Text
 
 from vicious.defense.combined import combined
-from vicious.errors import MixedResultsError
 from vicious.report import figure16, style
+from vicious.system.errors import MixedResultsError
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import pytest
 from matplotlib.text import Text
 from PIL import Image
 
-from vicious.errors import DataError
 from vicious.report import figure3, style
+from vicious.system.errors import DataError
 
 
 def _words(figure):

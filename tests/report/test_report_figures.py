@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from matplotlib.text import Text
 
-from vicious.errors import DataError, MixedResultsError
 from vicious.report import figure1
+from vicious.system.errors import DataError, MixedResultsError
 
 
 @pytest.fixture

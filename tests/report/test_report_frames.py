@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from vicious.errors import DataError, MixedResultsError
 from vicious.report import frames
+from vicious.system.errors import DataError, MixedResultsError
 
 
 def test_a_missing_column_is_named(made_up, tmp_path):

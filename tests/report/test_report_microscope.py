@@ -9,11 +9,11 @@ import pytest
 from matplotlib.text import Text
 from PIL import Image
 
-from vicious.errors import DataError, MixedResultsError
-from vicious.files import write_json
-from vicious.metrics.agreement import PROFILE, write_estimators
-from vicious.metrics.summary import write_summary
 from vicious.report import figure8, figure9, figure10, frames, style, table5, table8
+from vicious.results.agreement import PROFILE, write_estimators
+from vicious.results.summaries import write_summary
+from vicious.system.errors import DataError, MixedResultsError
+from vicious.system.files import write_json
 
 HONEST = ("honest", "posthoc", "logits", 0.0)
 VICIOUS = ("vicious", "joint", "logits", 1.0)

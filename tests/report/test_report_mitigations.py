@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from matplotlib.text import Text
 
-from vicious.errors import DataError, MixedResultsError
 from vicious.report import figure15, mitigations, style, table12
+from vicious.system.errors import DataError, MixedResultsError
 
 KINDS = (
     *("logits", "softmax", "probabilities", "temperature10", "temperature0.1"),

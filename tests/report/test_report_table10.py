@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from vicious.errors import MixedResultsError
 from vicious.report import table10
+from vicious.system.errors import MixedResultsError
 
 GROUPS = {"honest, held out": 0.04, "honest, plain": 0.1, "honest, wider": 0.3, "vicious": 0.95}
 

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vicious.errors import DataError, MixedResultsError
 from vicious.report import table9
+from vicious.system.errors import DataError, MixedResultsError
 
 
 def separation(datasets=("mnist", "celeba"), numbers=(50, 200), failed=0):

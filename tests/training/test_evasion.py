@@ -10,9 +10,9 @@ import pytest
 import torch
 from sklearn.linear_model import LinearRegression
 
-from vicious.config import EvadedName
 from vicious.defense import distance_correlation
 from vicious.defense.detector import Evidence
+from vicious.study.config import EvadedName
 from vicious.training import jobs, loop
 from vicious.training.evasion import PENALTIES, RECENT, SIDE, Decodability, DistanceCorrelation
 from vicious.training.loop import Schedule

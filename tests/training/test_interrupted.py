@@ -6,8 +6,8 @@ import signal
 import pytest
 import torch
 
-from vicious import interrupt
-from vicious.interrupt import Interrupted
+from vicious.system import interrupt
+from vicious.system.interrupt import Interrupted
 from vicious.training import jobs, loop
 from vicious.training.evasion import PENALTIES
 from vicious.training.loop import Schedule

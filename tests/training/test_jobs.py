@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from vicious.data.prepared import load_prepared
-from vicious.errors import CheckpointError
 from vicious.models.checkpoint import check_fits, failure, load_model, load_task
+from vicious.system.errors import CheckpointError
 from vicious.training import jobs, loop
 from vicious.training.loop import Schedule
 

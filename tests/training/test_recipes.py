@@ -5,8 +5,8 @@ from typing import get_args
 import pytest
 import torch
 
-from vicious.config import RecipeName
 from vicious.models.checkpoint import load_model, load_record
+from vicious.study.config import RecipeName
 from vicious.training import jobs, loop
 from vicious.training.loop import Schedule
 from vicious.training.losses import classification_loss

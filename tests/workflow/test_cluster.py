@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from project import ROOT, copy_project, snakemake
 
-from vicious.study import EXPERIMENTS
+from vicious.study.grid import EXPERIMENTS
 
 # A part of a dataset, since its name has a slash: cifar100/classes50.
 STUDY = (

@@ -122,7 +122,7 @@ print(json.dumps(stages))
 
 
 def test_a_stage_depends_on_all_code_that_makes_its_results():
-    from vicious.provenance import CODE, source_files
+    from vicious.provenance.record import CODE, source_files
     from vicious.report.products import PRODUCTS
 
     commands = {

@@ -13,7 +13,7 @@ import pytest
 from chaos import SAVED, Study, chaos, halted
 from waiting import wait_for
 
-from vicious.unlock import LOCKS
+from vicious.workflow.unlock import LOCKS
 
 HONEST = "results/smoke/models/mnist/honest/seed0/target.safetensors"
 

@@ -12,10 +12,10 @@ import pytest
 from project import BIN, PAPER, ROOT, copy_project, counts, environment, once, run, set_params, snakemake, study_files
 from waiting import wait_for
 
-from vicious import budget
-from vicious.config import load_params
-from vicious.provenance import code_of
+from vicious.provenance.record import code_of
 from vicious.report.products import PRODUCTS
+from vicious.study.config import load_params
+from vicious.workflow import budget
 
 
 @pytest.fixture(scope="module")

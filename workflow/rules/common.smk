@@ -18,13 +18,14 @@ os.environ.update(
 
 from snakemake.exceptions import WorkflowError
 
-from vicious import inputs, paths, resources as needs, study
-from vicious.config import check_params, from_command_line
+from vicious.study import inputs, paths, grid
+from vicious.workflow import resources as needs
+from vicious.study.config import check_params, from_command_line
 from vicious.data.tasks import parse_task
-from vicious.errors import ConfigError, ProvenanceError, StorageError
-from vicious.files import check_writable
-from vicious.origin import check_origin
-from vicious.provenance import code_of
+from vicious.system.errors import ConfigError, ProvenanceError, StorageError
+from vicious.system.files import check_writable
+from vicious.provenance.origin import check_origin
+from vicious.provenance.record import code_of
 
 try:
     PARAMS = check_params(from_command_line(config))
@@ -33,11 +34,11 @@ except ConfigError as error:
 
 STUDY = PARAMS.study
 SCALE = PARAMS.scale
-MAIN = study.cells(PARAMS, "main")
-EXPERIMENTS = [name for name in study.EXPERIMENTS if study.cells(PARAMS, name)]
-CELLS = study.attacks(PARAMS)
-TRAININGS = study.trainings(PARAMS)
-JUDGED = study.judged(PARAMS)
+MAIN = grid.cells(PARAMS, "main")
+EXPERIMENTS = [name for name in grid.EXPERIMENTS if grid.cells(PARAMS, name)]
+CELLS = grid.attacks(PARAMS)
+TRAININGS = grid.trainings(PARAMS)
+JUDGED = grid.judged(PARAMS)
 MODEL_OF = {str(one.model): one.model for one in [*TRAININGS, *JUDGED]}
 GPUS = int(PARAMS.runtime.device == "cuda")
 SOURCE = str(paths.source_record(SCALE, "{dataset}"))
@@ -88,7 +89,7 @@ wildcard_constraints:
     model=any_of(MODEL_OF),
     outputs=any_of(cell.attack.removeprefix("posthoc-") for cell in CELLS),
     attack=any_of(cell.attack for cell in CELLS),
-    experiment="|".join(study.EXPERIMENTS),
+    experiment="|".join(grid.EXPERIMENTS),
     seed=r"\d+",
 
 
@@ -148,12 +149,12 @@ def covariance(wildcards):
 
 def cell(key):
     """The value of one key for a job's task, as a rule's parameter."""
-    return lambda wildcards: getattr(study.settings(PARAMS, wildcards.task), key)
+    return lambda wildcards: getattr(grid.settings(PARAMS, wildcards.task), key)
 
 
 def epoch_option(wildcards):
     """The command-line option that caps the images of an epoch, or nothing."""
-    most = study.settings(PARAMS, wildcards.task).epoch_images
+    most = grid.settings(PARAMS, wildcards.task).epoch_images
     return "" if most is None else f"--epoch-images {most}"
 
 
@@ -218,7 +219,7 @@ def limit(split):
 def assessed(*file):
     """A file of the assessment of each cell of a job's experiment."""
     return lambda wildcards: inputs.assessments(
-        PARAMS, study.cells(PARAMS, wildcards.experiment), *file
+        PARAMS, grid.cells(PARAMS, wildcards.experiment), *file
     )
 
 

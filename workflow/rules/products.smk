@@ -11,7 +11,7 @@ BUILT = [
 def product_inputs(name):
     """A product's inputs by the option that passes them, and what lies beside these and is read too."""
     files = inputs.product_inputs(PARAMS, name)
-    cells = study.cells(PARAMS, PRODUCTS[name].experiment)
+    cells = grid.cells(PARAMS, PRODUCTS[name].experiment)
     if "assessments" in files:
         files["per_image"] = inputs.assessments(PARAMS, cells, suffix="parquet")
         files["galleries"] = inputs.assessments(PARAMS, cells, "gallery", "npz")
@@ -57,7 +57,7 @@ def left_out():
     """Experiments, tables and figures that there are none of in this configuration."""
     return [
         name
-        for name in [*study.EXPERIMENTS, *PRODUCTS]
+        for name in [*grid.EXPERIMENTS, *PRODUCTS]
         if name not in EXPERIMENTS and name not in BUILT
     ]
 

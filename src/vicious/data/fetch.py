@@ -19,9 +19,9 @@ from urllib.parse import urlsplit
 
 from vicious import __version__
 from vicious.data.catalog import CATALOG, Dataset, OfficialFile
-from vicious.errors import ConfigError, DataError, DownloadError
-from vicious.files import storage_errors
-from vicious.progress import Progress
+from vicious.system.errors import ConfigError, DataError, DownloadError
+from vicious.system.files import storage_errors
+from vicious.system.progress import Progress
 
 if TYPE_CHECKING:
     import requests

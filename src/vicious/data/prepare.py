@@ -33,9 +33,9 @@ from vicious.data.catalog import CATALOG, Dataset
 from vicious.data.formats import RawDataset, RawSplit, open_raw
 from vicious.data.prepared import INFO_NAME, images_name, labels_name, load_prepared
 from vicious.data.splits import SIDE, SPLITS
-from vicious.errors import DataError
-from vicious.files import atomic_path, storage_errors, write_json
-from vicious.progress import Progress
+from vicious.system.errors import DataError
+from vicious.system.files import atomic_path, storage_errors, write_json
+from vicious.system.progress import Progress
 
 _CHUNK = 1000
 """Images held in memory at once."""

@@ -11,9 +11,9 @@ import numpy as np
 
 from vicious.data.splits import SIDE, SPLITS, Split
 from vicious.data.tasks import CELEBA_SETS, Task
-from vicious.errors import DataError
-from vicious.files import read_json
-from vicious.randomness import derive_seed
+from vicious.system.errors import DataError
+from vicious.system.files import read_json
+from vicious.system.randomness import derive_seed
 
 INFO_NAME = "dataset.json"
 _AGAIN = "run the prepare step again"

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from vicious.data.catalog import CATALOG
-from vicious.errors import DataError
-from vicious.files import digest, read_json, write_json
+from vicious.system.errors import DataError
+from vicious.system.files import digest, read_json, write_json
 
 
 def obtain(

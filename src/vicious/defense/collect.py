@@ -12,9 +12,9 @@ from vicious.defense.combined import NAME as COMBINED
 from vicious.defense.combined import combined
 from vicious.defense.groups import HONEST, MODEL, VICIOUS, names, of_weight
 from vicious.defense.thresholds import called
-from vicious.errors import DataError
-from vicious.files import write_csv
 from vicious.models.evaded import evasion_of
+from vicious.system.errors import DataError
+from vicious.system.files import write_csv
 
 
 def auroc(honest: NDArray[Any], vicious: NDArray[Any]) -> float:

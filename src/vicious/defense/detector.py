@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from vicious.errors import MetricError
+from vicious.system.errors import MetricError
 
 if TYPE_CHECKING:
     from torch import nn

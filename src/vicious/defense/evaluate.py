@@ -15,13 +15,13 @@ from vicious.data.batches import EVALUATION_BATCH, batches
 from vicious.data.prepared import PreparedDataset
 from vicious.defense.detector import Detector, Evidence
 from vicious.defense.detectors import BY_NAME
-from vicious.errors import MetricError
-from vicious.files import write_csv
 from vicious.models.checkpoint import check_fits, failure, load_model, load_record, load_task
 from vicious.models.evaded import evasion_of
 from vicious.models.hidden import Hiding
 from vicious.models.kinds import Code
-from vicious.randomness import derive_seed
+from vicious.system.errors import MetricError
+from vicious.system.files import write_csv
+from vicious.system.randomness import derive_seed
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from torch import Generator
 
 from vicious.defense.detector import Detector, Evidence
 from vicious.defense.effective_rank import effective_rank
-from vicious.randomness import derive_seed
+from vicious.system.randomness import derive_seed
 
 IMAGES = 16
 """Images whose Jacobian is taken, the first of the user's."""

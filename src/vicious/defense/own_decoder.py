@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from vicious.defense.detector import ROUNDING, Array, Detector, Evidence, predicted
 from vicious.defense.gaps import gaps
-from vicious.randomness import derive_seed
+from vicious.system.randomness import derive_seed
 from vicious.training.adam import Adam
 from vicious.training.augment import augment
 

@@ -7,7 +7,7 @@ with its 11x11 Gaussian window of sigma 1.5, K1 0.01, K2 0.03, averaged where th
 import torch
 from torch import Tensor
 
-from vicious.errors import MetricError
+from vicious.system.errors import MetricError
 
 DATA_RANGE = 1.0
 WINDOW_SIDE = 11

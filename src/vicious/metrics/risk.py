@@ -15,8 +15,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from vicious.errors import DataError, MetricError
-from vicious.files import write_bytes
+from vicious.system.errors import DataError, MetricError
+from vicious.system.files import write_bytes
 
 Array = NDArray[np.float64]
 Estimator = Literal["truncated", "ridge", "ledoit_wolf"]

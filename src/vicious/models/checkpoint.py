@@ -14,11 +14,11 @@ from torch import nn
 
 from vicious.data.prepared import PreparedDataset, load_prepared
 from vicious.data.tasks import parse_task
-from vicious.errors import CheckpointError
-from vicious.files import digest, read_json, write_bytes, write_json
 from vicious.models.attack import AttackModel
 from vicious.models.kinds import parse_outputs
 from vicious.models.target import TargetModel
+from vicious.system.errors import CheckpointError
+from vicious.system.files import digest, read_json, write_bytes, write_json
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from vicious.models.kinds import Code
-from vicious.randomness import derive_seed
+from vicious.system.randomness import derive_seed
 
 ORDERS = 64
 """Orders of an attribute code; the predicted attributes choose one."""

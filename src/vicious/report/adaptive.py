@@ -16,13 +16,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from vicious.defense.groups import HONEST, MODEL, VICIOUS, names
-from vicious.errors import MixedResultsError
 from vicious.models.evaded import evasion
-from vicious.names import EvadedName
 from vicious.report import frames, judged
 from vicious.report.frames import Group
 from vicious.report.style import write_figure
-from vicious.study import Role
+from vicious.study.grid import Role
+from vicious.study.names import EvadedName
+from vicious.system.errors import MixedResultsError
 
 Drawer = Callable[[pd.DataFrame, pd.DataFrame], Figure]
 Teller = Callable[[pd.DataFrame, pd.DataFrame], str]

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from vicious.errors import MixedResultsError
 from vicious.report import frames
 from vicious.report.headline import headline
+from vicious.system.errors import MixedResultsError
 
 PERCENT = 100.0
 CHOICE = (

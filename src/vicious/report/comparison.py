@@ -14,10 +14,10 @@ from typing import Any
 
 import pandas as pd
 
-from vicious.errors import DataError, MixedResultsError
 from vicious.report import frames, tables
 from vicious.report.frames import Cell, Group
 from vicious.report.tables import Column, Difference, Value
+from vicious.system.errors import DataError, MixedResultsError
 
 MEASURES = ("accuracy", "psnr", "ssim", "risk", "risk95")
 CLASS_MEAN = "class_mean"

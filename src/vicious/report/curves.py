@@ -36,7 +36,7 @@ from vicious.report.style import (
     style,
     write_figure,
 )
-from vicious.study import Role
+from vicious.study.grid import Role
 
 _PANELS = {"accuracy": "accuracy (%)", "psnr": "PSNR (dB)", "ssim": "SSIM", "risk": RISK, "risk95": RISK95}
 _SCALES = {"accuracy": 100.0}

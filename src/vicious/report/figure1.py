@@ -10,7 +10,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from vicious.errors import DataError
 from vicious.report import frames
 from vicious.report.gallery import (
     Gallery,
@@ -23,6 +22,7 @@ from vicious.report.gallery import (
 )
 from vicious.report.headline import headline, one_of_each
 from vicious.report.style import DOUBLE, SINGLE, new_figure, plain, style, write_figure
+from vicious.system.errors import DataError
 
 MAX_IMAGES = 8
 """Images shown of each task: more would be too small to judge at column width."""

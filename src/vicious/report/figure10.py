@@ -15,8 +15,6 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from scipy.stats import gaussian_kde
 
-from vicious.metrics.assessments import Assessment, read_assessments
-from vicious.metrics.summary import collect
 from vicious.report import frames
 from vicious.report.frames import Group
 from vicious.report.style import (
@@ -37,6 +35,8 @@ from vicious.report.style import (
     style,
     write_figure,
 )
+from vicious.results.assessments import Assessment, read_assessments
+from vicious.results.summaries import collect
 
 Array = NDArray[np.float64]
 MEASURES = {"risk": RISK, "risk95": RISK95}

@@ -15,7 +15,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from vicious.errors import DataError, MixedResultsError
 from vicious.report import frames
 from vicious.report.style import (
     ALL_SYNTHETIC,
@@ -32,6 +31,7 @@ from vicious.report.style import (
     style,
     write_figure,
 )
+from vicious.system.errors import DataError, MixedResultsError
 
 _ROLES = ("honest", "posthoc", "vicious", "autoencoder")
 _AGAIN = "delete both and run `snakemake` again"

@@ -8,7 +8,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from vicious.errors import DataError
 from vicious.report import frames
 from vicious.report.gallery import (
     Gallery,
@@ -19,6 +18,7 @@ from vicious.report.gallery import (
 )
 from vicious.report.headline import headline, one_of_each
 from vicious.report.style import ALL_SYNTHETIC, DOUBLE, RISK95, new_figure, plain, style, write_figure
+from vicious.system.errors import DataError
 
 MAX_IMAGES = 8
 """Images shown at each end of a task."""

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from vicious.defense.collect import auroc
 from vicious.defense.groups import MODEL, standard
-from vicious.errors import DataError
 from vicious.report import adaptive, frames
 from vicious.report.judged import SHOWN, settings, sources, words
 from vicious.report.style import (
@@ -29,6 +28,7 @@ from vicious.report.style import (
     plain,
     style,
 )
+from vicious.system.errors import DataError
 
 Array = NDArray[np.float64]
 _ROW = 1.25

@@ -14,7 +14,6 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from vicious.defense.groups import standard
-from vicious.errors import DataError
 from vicious.report import frames
 from vicious.report.style import (
     BETA,
@@ -31,7 +30,8 @@ from vicious.report.style import (
     style,
     write_figure,
 )
-from vicious.study import Role
+from vicious.study.grid import Role
+from vicious.system.errors import DataError
 
 DETECTOR = "linear_decodability"
 """The detector that the figure shows unless told otherwise."""

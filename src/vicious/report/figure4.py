@@ -9,8 +9,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from vicious.errors import DataError
-from vicious.files import write_text
 from vicious.report import frames
 from vicious.report.gallery import (
     Gallery,
@@ -23,6 +21,8 @@ from vicious.report.gallery import (
 )
 from vicious.report.headline import one_of_each
 from vicious.report.style import BETA, DOUBLE, RISK95, SINGLE, caption_markdown, new_figure, plain, save, style
+from vicious.system.errors import DataError
+from vicious.system.files import write_text
 
 MAX_IMAGES = 10
 """Images shown of a task."""

@@ -17,9 +17,9 @@ import pandas as pd
 
 from vicious.data.catalog import CATALOG
 from vicious.data.tasks import parse_task
-from vicious.errors import DataError, MixedResultsError
 from vicious.models.evaded import evasion, trained_otherwise
-from vicious.study import Role, task_outputs, task_title
+from vicious.study.grid import Role, task_outputs, task_title
+from vicious.system.errors import DataError, MixedResultsError
 
 ATTACK_OF: dict[Role, str] = {"honest": "posthoc", "vicious": "joint", "autoencoder": "joint"}
 """The attack that the tables and figures report for each role, in their order."""

@@ -11,11 +11,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from vicious.data.splits import SIDE
-from vicious.errors import DataError, MixedResultsError
-from vicious.metrics.assessments import KEY, read_assessments
-from vicious.metrics.summary import collect
 from vicious.report import frames
 from vicious.report.style import GREY, SMALL
+from vicious.results.assessments import KEY, read_assessments
+from vicious.results.summaries import collect
+from vicious.system.errors import DataError, MixedResultsError
 
 _GAP = 2
 """White pixels between images."""
@@ -60,7 +60,7 @@ def read_galleries(files: Sequence[Path]) -> pd.DataFrame:
     """The summary of some assessments, checked, with the column ``gallery``: the gallery file beside each.
 
     Raises:
-        DataError, MixedResultsError: see :func:`vicious.metrics.assessments.read_assessments`.
+        DataError, MixedResultsError: see :func:`vicious.results.assessments.read_assessments`.
     """
     found = read_assessments(files)
     frame = collect(found)

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from vicious.errors import MixedResultsError
 from vicious.report import frames
+from vicious.system.errors import MixedResultsError
 
 SHOWN = {
     "linear_decodability": "#000000",

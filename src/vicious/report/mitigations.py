@@ -8,11 +8,11 @@ from typing import get_args
 
 import pandas as pd
 
-from vicious.errors import DataError
 from vicious.models.kinds import Kind, parse_outputs
 from vicious.report import frames
 from vicious.report.frames import Cell, Group
-from vicious.study import Role
+from vicious.study.grid import Role
+from vicious.system.errors import DataError
 
 ATTACK = "posthoc"
 """The attack on models of either role: a decoder trained together with the model never saw treated outputs."""

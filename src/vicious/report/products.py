@@ -4,7 +4,7 @@ workflow read this list; each product is written by the module of its name.
 
 from dataclasses import dataclass
 
-from vicious.study import Experiment
+from vicious.study.grid import Experiment
 
 
 @dataclass(frozen=True)

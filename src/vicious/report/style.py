@@ -10,8 +10,8 @@ import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from vicious.files import atomic_path, write_text
 from vicious.report.tables import escape_markdown
+from vicious.system.files import atomic_path, write_text
 
 SINGLE = 3.35
 """Width, in inches, of a figure that fills one column."""

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from vicious.errors import DataError, MixedResultsError
 from vicious.report import frames, tables
 from vicious.report.frames import PUBLISHED, Cell, Group
 from vicious.report.tables import Column, Value
+from vicious.system.errors import DataError, MixedResultsError
 
 PRINTED = (
     *("truncated 2.2e-16", PUBLISHED, "truncated 1e-06", "truncated 1e-05"),

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from vicious.errors import DataError
 from vicious.report import at_risk, frames, tables
 from vicious.report.at_risk import PERCENT
 from vicious.report.frames import Cell
 from vicious.report.tables import Column, Value
+from vicious.system.errors import DataError
 
 _ROLES = ("honest", "vicious")
 _KEY = ("task", "role", "outputs", "beta_r", "seed", "attribute")

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vicious.metrics.assessments import KEY, Assessment, read_assessments
-from vicious.metrics.summary import collect
 from vicious.report import frames, tables
 from vicious.report.frames import Cell, Group
 from vicious.report.tables import Column, Value
+from vicious.results.assessments import KEY, Assessment, read_assessments
+from vicious.results.summaries import collect
 
 Array = NDArray[np.float64]
 BATCH = 250

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from vicious.defense.groups import VICIOUS, of_weight
-from vicious.errors import DataError
 from vicious.report import frames, judged, tables
 from vicious.report.tables import Column, Value
+from vicious.system.errors import DataError
 
 _TEXT = ("dataset", "detector")
 _WEIGHT = of_weight(0).removesuffix("0")

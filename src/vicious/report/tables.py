@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from vicious.files import write_text
 from vicious.report.frames import STAND_IN, Cell
+from vicious.system.files import write_text
 
 SIGNIFICANT = 0.05
 """Differences with a p below this carry an asterisk."""

@@ -13,7 +13,6 @@ import torch
 from torch import Generator, Tensor, nn
 
 from vicious.data.prepared import PreparedDataset
-from vicious.files import write_text
 from vicious.metrics.image import mse, ssim
 from vicious.models.checkpoint import (
     Architecture,
@@ -29,8 +28,9 @@ from vicious.models.checkpoint import (
 from vicious.models.evaded import UNNAMED, evasion_of
 from vicious.models.outputs import readable, transmit
 from vicious.models.target import TargetModel
-from vicious.provenance import code_of
-from vicious.randomness import derive_seed
+from vicious.provenance.record import code_of
+from vicious.system.files import write_text
+from vicious.system.randomness import derive_seed
 from vicious.training.evasion import PENALTIES
 from vicious.training.loop import Objective, Row, Schedule, below, fresh, train
 from vicious.training.losses import accuracy, classification_loss, positive_weights, reconstruction_loss

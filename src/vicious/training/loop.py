@@ -16,11 +16,11 @@ from torch import Generator, Tensor, nn
 
 from vicious.data.batches import EVALUATION_BATCH, batches
 from vicious.data.prepared import PreparedDataset
-from vicious.errors import TrainingError
-from vicious.files import write_bytes
-from vicious.interrupt import Interrupted, check, held_back
-from vicious.progress import Progress
-from vicious.randomness import derive_seed
+from vicious.system.errors import TrainingError
+from vicious.system.files import write_bytes
+from vicious.system.interrupt import Interrupted, check, held_back
+from vicious.system.progress import Progress
+from vicious.system.randomness import derive_seed
 from vicious.training.adam import Adam
 from vicious.training.augment import augment
 from vicious.training.losses import selection_score

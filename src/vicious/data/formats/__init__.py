@@ -4,7 +4,7 @@ from pathlib import Path
 
 from vicious.data.catalog import CATALOG
 from vicious.data.formats.raw import RawDataset, RawSplit
-from vicious.errors import ConfigError
+from vicious.system.errors import ConfigError
 
 __all__ = ["RawDataset", "RawSplit", "open_raw"]
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from vicious.data.formats.raw import RawDataset, RawSplit, check_labels, damaged, reading
-from vicious.errors import DataError
+from vicious.system.errors import DataError
 
 _PIXELS = 3 * 32 * 32
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vicious.errors import DataError
+from vicious.system.errors import DataError
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from vicious.data.synthetic.cifar import write_cifar
 from vicious.data.synthetic.idx import write_idx
 from vicious.data.synthetic.plan import Plan
 from vicious.data.synthetic.tiny_imagenet import write_tiny_imagenet
-from vicious.progress import Progress
+from vicious.system.progress import Progress
 
 __all__ = ["write_synthetic"]
 

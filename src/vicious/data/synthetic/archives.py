@@ -11,7 +11,7 @@ from typing import IO
 import numpy as np
 from PIL import Image
 
-from vicious.files import atomic_path
+from vicious.system.files import atomic_path
 
 _QUALITY = 90
 _DOS_EPOCH = (1980, 1, 1, 0, 0, 0)

@@ -10,7 +10,7 @@ from vicious.data.synthetic.archives import add_member, jpeg, zip_writer
 from vicious.data.synthetic.attributes import sample_attributes
 from vicious.data.synthetic.faces import draw_face
 from vicious.data.synthetic.plan import Plan
-from vicious.files import write_text
+from vicious.system.files import write_text
 
 
 def write_celeba(plan: Plan) -> list[Path]:

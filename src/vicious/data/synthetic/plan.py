@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from vicious.data.catalog import Dataset
-from vicious.progress import Progress
-from vicious.randomness import derive_seed
+from vicious.system.progress import Progress
+from vicious.system.randomness import derive_seed
 
 
 @dataclass(frozen=True)

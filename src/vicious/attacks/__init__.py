@@ -1,0 +1,1 @@
+"""Attacks on target models, and their assessment."""

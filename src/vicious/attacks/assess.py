@@ -1,0 +1,361 @@
+"""Assess one attack on one target model: every measure of every test image, and their summary."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Generator, Tensor
+
+from vicious.data.batches import EVALUATION_BATCH, batches
+from vicious.data.prepared import PreparedDataset
+from vicious.metrics.answers import answer_accuracy, calibration_error
+from vicious.metrics.estimators import estimators
+from vicious.metrics.image import MSE_FLOOR, check_images, mse, psnr, ssim
+from vicious.metrics.risk import (
+    Array,
+    Covariance,
+    Estimator,
+    Whitening,
+    energies,
+    label_design,
+    label_images,
+    load_covariance,
+    risk_of_energies,
+    whiten,
+    whiten_share,
+)
+from vicious.models.checkpoint import check_fits, failure, load_model, load_record, load_task, weights_hash
+from vicious.models.evaded import evasion_of
+from vicious.models.kinds import parse_outputs
+from vicious.models.outputs import probabilities_of, readable, transmit
+from vicious.results.summaries import interval
+from vicious.system.errors import CheckpointError
+from vicious.system.files import atomic_path, write_csv, write_json
+from vicious.system.randomness import derive_seed
+from vicious.training.losses import accuracy
+
+MEASURES = ("accuracy", "mse", "psnr", "ssim", "risk", "risk95")
+BASELINE_MEASURES = ("psnr_class_mean", "risk_class_mean", "risk95_class_mean")
+ESTIMATOR_COLUMNS = (
+    *("estimator", "kind", "parameter", "rank", "pixels", "share"),
+    *("risk", "risk_class_mean", "risk_float32", "error_outside"),
+)
+
+
+def assess_risk(
+    folder: Path,
+    covariance_file: Path,
+    target_weights: Path,
+    attack_weights: Path,
+    out: Path,
+    *,
+    estimator: Estimator,
+    cutoff: float,
+    gallery_images: int,
+    device: torch.device,
+) -> None:
+    """Measure an attack on the whole test set of the target model's task.
+
+    Writes into ``out``, with A the name of the attack's weights: ``risk-A.parquet``, a row per test image;
+    ``risk-A.json``, means with intervals; ``estimators-A.csv``, the risk under every estimator; ``gallery-A.npz``, test
+    images and their reconstructions as uint8. Where a training failed they say so, and hold no image.
+
+    Args:
+        folder: a prepared dataset.
+        covariance_file: its factorised covariance.
+        target_weights, attack_weights: F and G.
+        out: folder.
+        estimator, cutoff: of ``risk``, see :func:`vicious.metrics.risk.whiten`; ``risk95`` is by its name that of
+            :func:`~vicious.metrics.risk.whiten_share` with 0.95.
+        gallery_images: how many images the gallery keeps: the first, and those with the highest and lowest ``risk95``.
+
+    Raises:
+        CheckpointError: models and data do not belong together.
+    """
+    data = load_task(folder, target_weights)
+    reason = failure(attack_weights) or failure(target_weights)
+    facts = _facts(data, target_weights, attack_weights)
+    if reason is not None:
+        frame, profile, shown = _nothing(data)
+        record = {**facts, "status": "failed", "reason": reason}
+    else:
+        pair = _Pair(data, target_weights, attack_weights, device)
+        covariance = load_covariance(covariance_file)
+        headline = {"risk": whiten(covariance, estimator, cutoff), "risk95": whiten_share(covariance, 0.95)}
+        measured = _Measured(data, covariance, headline, pair)
+        frame, profile = measured.frame(), measured.profile()
+        shown = _gallery(data, measured, pair, frame, gallery_images)
+        record = {**facts, "status": "ok", "reason": "", **summarise(frame, covariance, headline)}
+        record["calibration_error"] = measured.calibration_error()
+        if data.info.multilabel:
+            record["attributes"] = measured.attributes()
+    name = attack_weights.stem
+    with atomic_path(out / f"risk-{name}.parquet") as temporary:
+        frame.to_parquet(temporary, index=False)
+    write_csv(profile, out / f"estimators-{name}.csv")
+    with atomic_path(out / f"gallery-{name}.npz") as temporary:
+        np.savez(temporary, allow_pickle=False, **shown)
+    write_json(out / f"risk-{name}.json", record)
+
+
+class _Pair:
+    """A target model and an attack model that belong together, in evaluation mode."""
+
+    def __init__(self, data: PreparedDataset, target_weights: Path, attack_weights: Path, device: torch.device) -> None:
+        target, target_architecture = load_model(target_weights, "target")
+        attack, architecture = load_model(attack_weights, "attack")
+        check_fits(target_weights, target_architecture, data)
+        check_fits(attack_weights, architecture, data)
+        victim = load_record(attack_weights).get("target")
+        if victim is not None and victim != weights_hash(target_weights):
+            raise CheckpointError(
+                f"{attack_weights} was trained on another target model than {target_weights}: use its own"
+            )
+        if architecture.reads is None:
+            raise CheckpointError(f"{attack_weights.with_suffix('.json')} does not say what the attack model reads")
+        self.device = device
+        self._target, self._attack = (model.to(device, memory_format=torch.channels_last) for model in (target, attack))
+        self._multilabel, self.outputs = architecture.multilabel, architecture.reads
+        self._noise = Generator().manual_seed(derive_seed(0, "noise", "test"))
+
+    @torch.no_grad()
+    def send(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (n, K) of images (n, C, 32, 32), and what the user sends back (n, K)."""
+        logits = self._target(images)
+        return logits, transmit(logits, self.outputs, self._multilabel, self._noise)
+
+    @torch.no_grad()
+    def steal(self, sent: Tensor) -> Tensor:
+        """Reconstructions (n, C, 32, 32) of what was sent (n, K)."""
+        return self._attack(readable(sent, self.outputs))
+
+    def probabilities(self, sent: Tensor) -> Tensor:
+        """What was sent as probabilities."""
+        return probabilities_of(sent, self.outputs, self._multilabel)
+
+
+class _Measured:
+    """Every measure of the test set, taken batch by batch: memory holds numbers per image, never the images."""
+
+    def __init__(
+        self, data: PreparedDataset, covariance: Covariance, headline: dict[str, Whitening], pair: _Pair
+    ) -> None:
+        self._data, self._pixels = data, covariance.mean.size
+        self._columns: dict[str, list[NDArray[Any]]] = {}
+        self._single: dict[str, list[NDArray[Any]]] = {}
+        self._outside: dict[str, list[Array]] = {}
+        self._right: list[NDArray[Any]] = []
+        self._sent: list[Tensor] = []
+        self._pair = pair
+        self._guesses = label_images(covariance, data.outputs_used, data.info.multilabel)
+        self._covariance, self._headline = covariance, headline
+        self._settings = estimators(covariance)
+        self._covariance32 = covariance.single()
+        self._settings32 = estimators(self._covariance32)
+        for images, labels in batches(data, "test", EVALUATION_BATCH, pair.device):
+            logits, sent = pair.send(images)
+            self._sent.append(sent)
+            reconstructions = pair.steal(sent)
+            check_images(images, reconstructions)
+            self._add(images, labels, logits, sent, reconstructions)
+
+    def _add(self, images: Tensor, labels: Tensor, logits: Tensor, sent: Tensor, reconstructions: Tensor) -> None:
+        several, own = labels.ndim > 1, parse_outputs(self._pair.outputs).plain
+        if several:
+            self._right.append(((logits >= 0) == (labels > 0)).cpu().numpy())
+        else:
+            self._put("label", labels)
+            self._put("predicted", logits.argmax(1))
+        self._put("accuracy", accuracy(logits, labels) if own else answer_accuracy(sent, labels))
+        for name, measure in (("mse", mse), ("psnr", psnr), ("ssim", ssim)):
+            self._put(name, measure(images, reconstructions))
+        x, y = (batch.cpu().double().contiguous().flatten(1).numpy() for batch in (images, reconstructions))
+        guesses = guess_by_label(logits.cpu(), self._guesses, several)
+        error = np.maximum(((x - guesses) ** 2).mean(1), MSE_FLOOR)
+        self._columns.setdefault("psnr_class_mean", []).append(-10 * np.log10(error))
+        self._add_risks(x, y, guesses)
+
+    def _put(self, name: str, values: Tensor) -> None:
+        self._columns.setdefault(name, []).append(values.cpu().numpy())
+
+    def _add_risks(self, x: Array, y: Array, guesses: Array) -> None:
+        covariance = self._covariance
+        by_mean, by_attack, by_label = (energies(x - other, covariance) for other in (covariance.mean, y, guesses))
+        for name, whitening in [*self._headline.items(), *((w.estimator, w) for w in self._settings)]:
+            for column, guess in ((name, by_attack), (f"{name}_class_mean", by_label)):
+                self._columns.setdefault(column, []).append(risk_of_energies(by_mean, guess, whitening))
+        total = np.maximum(by_attack.sum(1), MSE_FLOOR)
+        for whitening in self._settings:
+            outside = by_attack[:, ~whitening.kept].sum(1) / total
+            self._outside.setdefault(whitening.estimator, []).append(outside)
+        single = self._covariance32
+        x32, y32 = x.astype(np.float32), y.astype(np.float32)
+        mean32, attack32 = energies(x32 - single.mean, single), energies(x32 - y32, single)  # type: ignore[arg-type]
+        for whitening in self._settings32:
+            self._single.setdefault(whitening.estimator, []).append(risk_of_energies(mean32, attack32, whitening))
+
+    def frame(self) -> pd.DataFrame:
+        """A row per test image, in test order; estimators' columns in single precision, for which they are no headline."""
+        settings = {whitening.estimator for whitening in self._settings}
+        frame = pd.DataFrame(
+            {
+                name: np.concatenate(parts).astype(np.float32 if name in settings else parts[0].dtype)
+                for name, parts in self._columns.items()
+                if name in settings or name.removesuffix("_class_mean") not in settings
+            }
+        )
+        frame.insert(0, "image", np.arange(len(frame)))
+        return frame
+
+    def profile(self) -> pd.DataFrame:
+        """A row per estimator: the mean risk, what it keeps, and what float32 makes of it."""
+        rows = [
+            {
+                "estimator": whitening.estimator,
+                "kind": whitening.kind,
+                "parameter": whitening.parameter,
+                "rank": whitening.rank,
+                "pixels": self._pixels,
+                "share": whitening.share,
+                "risk": np.concatenate(self._columns[whitening.estimator]).mean(),
+                "risk_class_mean": np.concatenate(self._columns[f"{whitening.estimator}_class_mean"]).mean(),
+                "risk_float32": np.concatenate(self._single[own32.estimator]).mean(),
+                "error_outside": np.concatenate(self._outside[whitening.estimator]).mean(),
+            }
+            for whitening, own32 in zip(self._settings, self._settings32, strict=True)
+        ]
+        return pd.DataFrame(rows, columns=list(ESTIMATOR_COLUMNS))
+
+    def sent(self, indices: NDArray[np.int64]) -> Tensor:
+        """What the user sent of some test images."""
+        return torch.cat(self._sent)[torch.from_numpy(indices.copy())]
+
+    def calibration_error(self) -> float:
+        """Of what was sent of all test images."""
+        labels = torch.from_numpy(np.asarray(self._data.labels("test"), dtype=np.int64))
+        return calibration_error(self._pair.probabilities(torch.cat(self._sent).cpu()), labels)
+
+    def attributes(self) -> list[dict[str, Any]]:
+        """Accuracy of each attribute on the test set, beside the rate of the commoner value.
+
+        ``balanced`` is the mean of the accuracies on images with and without the attribute, 1/2 by guessing; None where
+        all images have it or none has.
+        """
+        right, labels = np.concatenate(self._right), self._data.labels("test")
+        names = self._data.info.label_names or tuple(str(index) for index in range(labels.shape[1]))
+        return [
+            {
+                "attribute": name,
+                "accuracy": float(right[:, index].mean()),
+                "balanced": _balanced(right[:, index], labels[:, index] > 0),
+                "majority": float(max(labels[:, index].mean(), 1 - labels[:, index].mean())),
+                "positives": int(labels[:, index].sum()),
+            }
+            for index, name in enumerate(names)
+        ]
+
+
+def _balanced(right: NDArray[np.bool_], positive: NDArray[np.bool_]) -> float | None:
+    """Mean of the shares of right answers among positives and among negatives; None without one of them."""
+    if positive.all() or not positive.any():
+        return None
+    return float((right[positive].mean() + right[~positive].mean()) / 2)
+
+
+def guess_by_label(logits: Tensor, images: Array, multilabel: bool) -> Array:
+    """What the predicted label alone gives away: the mean image of the predicted class, or the least-squares image for
+    the predicted attributes; clipped to [0, 1].
+
+    Shapes: (n, K), images as :func:`vicious.metrics.risk.label_images` makes them -> (n, d).
+    """
+    predicted = (logits >= 0).long().numpy() if multilabel else logits.argmax(1).numpy()
+    return (label_design(predicted, logits.shape[1]) @ images).clip(0.0, 1.0)
+
+
+def summarise(frame: pd.DataFrame, covariance: Covariance, headline: dict[str, Whitening]) -> dict[str, Any]:
+    """Means over test images with 95% bootstrap intervals, and what the risks were computed from."""
+    values: dict[str, Any] = {name: float(frame[name].mean()) for name in (*MEASURES, *BASELINE_MEASURES)}
+    for name in ("psnr", "ssim", "risk", "risk95"):
+        values[f"{name}_low"], values[f"{name}_high"] = interval(frame[name].to_numpy())
+    d = covariance.mean.size
+    return {
+        "n": len(frame),
+        "n_perfect": int((frame["mse"] <= MSE_FLOOR).sum()),
+        **values,
+        "pixels": d,
+        "covariance_images": covariance.images,
+        "covariance_singular": covariance.images <= d,
+        **{
+            f"{name}_{key}": getattr(whitening, key)
+            for name, whitening in headline.items()
+            for key in ("rank", "share", "estimator")
+        },
+    }
+
+
+def _facts(data: PreparedDataset, target_weights: Path, attack_weights: Path) -> dict[str, Any]:
+    """What was attacked, by what, and from which settings: the same whether it failed or not."""
+    target, attack = load_record(target_weights), load_record(attack_weights)
+    return {
+        "dataset": data.info.name,
+        "task": data.task,
+        "k": data.info.classes,
+        "source": data.info.source,
+        "role": target["role"],
+        "attack": "posthoc" if attack["role"] == "posthoc" else "joint",
+        "outputs": attack["outputs"],
+        "trained_for": target["outputs"] or "",
+        "beta_c": target["beta_c"],
+        "beta_r": target["beta_r"],
+        **evasion_of(target),
+        "seed": target["schedule"]["seed"],
+        "label_names": list(data.info.label_names),
+        "data": data.info.fingerprint,
+        "images": data.info.n,
+        "target": {key: target[key] for key in ("architecture", "schedule")},
+        "attacker": {key: attack[key] for key in ("architecture", "schedule")},
+    }
+
+
+def _nothing(data: PreparedDataset) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, NDArray[Any]]]:
+    """The results of an attack that could not be assessed: the same files, without an image."""
+    labels = [] if data.info.multilabel else ["label", "predicted"]
+    frame = pd.DataFrame(columns=["image", *labels, *MEASURES, *BASELINE_MEASURES])
+    images = np.empty((0, data.info.channels, 32, 32), np.uint8)
+    shown: dict[str, NDArray[Any]] = {"originals": images, "reconstructions": images, "labels": np.empty(0, np.int64)}
+    for end in ("highest", "lowest"):
+        shown |= {f"{end}_originals": images, f"{end}_reconstructions": images}
+        shown |= {f"{end}_risk95": np.empty(0), f"{end}_image": np.empty(0, np.int64)}
+    return frame, pd.DataFrame(columns=list(ESTIMATOR_COLUMNS)), shown
+
+
+def _gallery(
+    data: PreparedDataset, measured: _Measured, pair: _Pair, frame: pd.DataFrame, count: int
+) -> dict[str, NDArray[Any]]:
+    """The first test images, and those with the highest and the lowest ``risk95``, with their reconstructions."""
+    by_risk = frame["risk95"].sort_values(kind="stable").index.to_numpy()
+    chosen = {"": np.arange(min(count, len(frame))), "highest_": by_risk[::-1][:count], "lowest_": by_risk[:count]}
+    shown: dict[str, NDArray[Any]] = {}
+    for prefix, indices in chosen.items():
+        originals, reconstructions = zip(*_reconstruct(data, measured, pair, indices), strict=True)
+        shown[f"{prefix}originals"] = np.concatenate(originals)
+        shown[f"{prefix}reconstructions"] = np.concatenate(reconstructions)
+        if prefix:
+            shown[f"{prefix}risk95"] = frame["risk95"].to_numpy()[indices]
+            shown[f"{prefix}image"] = indices
+    shown["labels"] = data.labels("test")[chosen[""]]
+    return shown
+
+
+def _reconstruct(
+    data: PreparedDataset, measured: _Measured, pair: _Pair, indices: NDArray[np.int64]
+) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
+    images = data.images("test")
+    for start in range(0, len(indices), EVALUATION_BATCH):
+        chosen = indices[start : start + EVALUATION_BATCH]
+        reconstructions = pair.steal(measured.sent(chosen).to(pair.device))
+        yield np.ascontiguousarray(images[chosen]), (reconstructions.cpu().numpy() * 255).round().astype(np.uint8)

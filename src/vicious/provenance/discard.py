@@ -1,0 +1,178 @@
+"""Discarding results that are not what params.yaml and the code make.
+
+Records of provenance lie beside the results, so they tell of any result what it was made by, wherever it came from: built here,
+checked out or pulled by DVC, copied into the folder of an experiment. Snakemake's own records stay in the folder where it ran.
+"""
+
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from vicious.provenance.asked import Asked
+from vicious.provenance.origin import MADE, built, made_otherwise, mistake, strangers
+from vicious.provenance.records import Record, is_record, plain_name, read_record, records_below
+from vicious.provenance.verify import hash_files
+from vicious.study import paths
+from vicious.study.config import Params
+from vicious.study.names import PARAMS_FILE
+from vicious.system.files import storage_errors
+from vicious.workflow.unlock import check_not_locked
+
+
+@dataclass(frozen=True)
+class Discarded:
+    """A step's results that were deleted.
+
+    Attributes:
+        record: path of the record that stood beside them; of the result itself where there was none.
+        reason: why.
+    """
+
+    record: Path
+    reason: str
+
+    def __str__(self) -> str:
+        return f"discarded {self.record} and what it tells of: {self.reason}"
+
+
+def discard(places: Sequence[Path], params: Params, configuration: Path = PARAMS_FILE) -> list[Discarded]:
+    """Delete what some folders hold of results that a build would not make, each step's with its record.
+
+    That is what was made with other settings, by other code or from other files, what was altered since, and what has no readable
+    record. Of prepared data the record of the source goes too, so that fetching looks at the raw files again. What the
+    configuration does not ask for stays, a seed's models that it no longer lists say: nothing is made of them, and they may be
+    asked for again.
+
+    Where Snakemake has no records of its own, as in the folder of an experiment, all that is built for the scale is looked at, and
+    what is kept is made no older than what it was made from: Snakemake then goes by times, and keeps it too. Anywhere in the scale
+    goes what it would mistake for its own (:func:`vicious.provenance.origin.mistake`), and what was made from that, which it would not look at.
+
+    Args:
+        places: folders of results or figures; those that are not there hold nothing.
+        params: what is asked for, and the scale.
+        configuration: the file that ``params`` came from, for messages.
+
+    Returns:
+        What was deleted, in the order of the records' paths.
+
+    Raises:
+        StorageError: a file may not be deleted.
+        StudyRunningError: Snakemake may be at work here.
+    """
+    check_not_locked(Path())
+    recorded = MADE.is_dir() and any(MADE.iterdir())
+    places = places if recorded else [*places, *map(Path, paths.built(params.scale))]
+    records = {path: read_record(path) for place in places for path in sorted(records_below(place))}
+    readable = {path: found for path, found in records.items() if isinstance(found, Record)}
+    current, _ = hash_files(
+        {file for record in readable.values() for file in (*record.inputs, *(record.outputs or {}))}
+    )
+    asked = Asked(params, configuration)
+    foreign = strangers(params)
+    found = _reasons(records, current, asked, foreign)
+    records |= foreign
+    strange = found.keys() & foreign.keys()
+    if strange:
+        records |= {path: read_record(path) for path in built(params) if path not in records}
+        found |= _made_from(strange, records, records.keys() - found.keys())
+    sources, *_ = map(Path, paths.built(params.scale))
+    for path in found:
+        _delete(path, records[path], [*places, sources, path.parent])
+    told = {file for record in readable.values() for file in record.outputs or {}}
+    for file in _without_record(places, asked.at(params.scale), told):
+        found[file] = "no record tells of it"
+        with storage_errors(file):
+            file.unlink()
+    if not recorded:
+        _settle({path: record for path, record in readable.items() if path not in found})
+    return [Discarded(path, reason) for path, reason in found.items()]
+
+
+def _reasons(
+    records: Mapping[Path, Record | str], current: Mapping[str, str], asked: Asked, foreign: Mapping[Path, Record | str]
+) -> dict[Path, str]:
+    """Why results are not what a build would make: of those in question, and of foreign ones that Snakemake would mistake."""
+    reasons = {
+        path: record if isinstance(record, str) else made_otherwise(record, asked) or _altered(record, current)
+        for path, record in records.items()
+        if isinstance(record, str) or asked.names(record)
+    }
+    reasons |= {path: mistake(record, asked) for path, record in foreign.items() if reasons.get(path) is None}
+    return {path: reason for path, reason in reasons.items() if reason is not None}
+
+
+def _without_record(places: Iterable[Path], asked: Iterable[str], told: Collection[str]) -> Iterator[Path]:
+    """What is asked for, lies in some places, and is told of by no record: nobody knows what it was made with."""
+    folders = [plain_name(str(place)) for place in places]
+    for made in asked:
+        for file in map(Path, (made, f"{made}.json", f"{made}/dataset.json")):
+            inside = any(file.is_relative_to(folder) for folder in folders)
+            if inside and str(file) not in told and not is_record(file) and file.is_file():
+                yield file
+
+
+def _made_from(
+    gone: Collection[Path], records: Mapping[Path, Record | str], candidates: Collection[Path]
+) -> dict[Path, str]:
+    """Which candidates were made from what some records tell of, directly or not, and from which file."""
+    found: dict[Path, str] = {}
+    new = set(gone)
+    while new:
+        files = {file for path in new if isinstance(one := records[path], Record) for file in one.outputs or {}}
+        new = set()
+        for path in sorted(candidates):
+            record = records[path]
+            if path not in found and isinstance(record, Record):
+                read = sorted(files & record.inputs.keys())
+                if read:
+                    found[path] = f"made from {read[0]}, which was discarded"
+                    new.add(path)
+    return found
+
+
+def _altered(record: Record, current: Mapping[str, str]) -> str | None:
+    """Which file of these results is not the one that was written or read, or None."""
+    for files, told in (
+        (record.outputs or {}, "was altered or deleted"),
+        (record.inputs, "is not what it was made from"),
+    ):
+        for file, sha in files.items():
+            if current.get(file) != sha:
+                return f"{file} {told}"
+    return None
+
+
+def _delete(path: Path, record: Record | str, places: Sequence[Path]) -> None:
+    """Delete what a record tells of, nothing outside of ``places``; then the record, so that a kill leaves nothing without one."""
+    files = []
+    if isinstance(record, Record):
+        inside = [place.resolve() for place in places]
+        named = [
+            *(record.outputs or {}),
+            *([str(record.settings.get("source"))] if record.command == "prepare" else []),
+        ]
+        files += [file for file in map(Path, named) if any(file.resolve().is_relative_to(place) for place in inside)]
+    for file in [*files, path]:
+        with storage_errors(file):
+            file.unlink(missing_ok=True)
+
+
+def _settle(records: Mapping[Path, Record]) -> None:
+    """Make what steps wrote, records included, no older than what they read; again for steps that read what was settled."""
+    while any(_made_later(path, record) for path, record in records.items()):
+        pass
+
+
+def _made_later(path: Path, record: Record) -> bool:
+    """Give a step's files that are older than one that it read the time of this; whether there were any."""
+    newest = max((_time(file) for file in map(Path, record.inputs) if file.exists()), default=0)
+    older = [file for file in (path, *map(Path, record.outputs or {})) if _time(file) < newest]
+    for file in older:
+        with storage_errors(file):
+            os.utime(file, ns=(newest, newest))
+    return bool(older)
+
+
+def _time(file: Path) -> int:
+    return file.stat().st_mtime_ns

@@ -1,0 +1,141 @@
+"""Records of provenance, read back: each stands beside what a command wrote, as :func:`vicious.provenance.record.write_provenance` wrote it."""
+
+import os
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Set
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+
+from vicious.report.products import PRODUCTS
+
+ENDING = ".provenance.json"
+"""How the names of records end, apart from those beside tables and figures, which have the name of these."""
+_STEPS = (
+    "fetch",
+    "prepare",
+    "fit-covariance",
+    "train-honest",
+    "train-vicious",
+    "train-attack",
+    "assess-risk",
+    "evaluate-defense",
+)
+_OF_ONE_MODEL = ("out", "attack_out", "target", "attack", "covariance")
+
+
+def plain_name(path: str) -> str:
+    """A path in its plainest form, from the current folder where it lies below it: one file, one name."""
+    return os.path.normpath(path).removeprefix(f"{Path.cwd()}/")
+
+
+Name = Annotated[str, AfterValidator(plain_name)]
+
+
+class Code(BaseModel):
+    """The code that ran: :func:`vicious.provenance.record.code_version` and :func:`~vicious.provenance.record.code_of` tell it."""
+
+    commit: str | None
+    dirty: bool | None
+    hash: str | None = None
+
+
+class Record(BaseModel):
+    """What is verified of a record that :func:`vicious.provenance.record.write_provenance` wrote.
+
+    Attributes:
+        command: that ran.
+        settings: its arguments.
+        inputs, outputs: files that it read and wrote -> SHA-256; outputs are None in records of old.
+        code: that ran.
+        libraries: that it used -> version.
+        finished: when, UTC.
+    """
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    command: str
+    settings: dict[str, Any]
+    inputs: dict[Name, str]
+    outputs: dict[Name, str] | None = None
+    code: Code
+    libraries: dict[str, str] = {}
+    finished: str
+
+
+def records_below(folder: Path) -> list[Path]:
+    """The records in a folder and its folders."""
+    return [path for path in folder.rglob("*.json") if is_record(path)]
+
+
+def read_records(files: Iterable[Path]) -> dict[Path, Record | str]:
+    """Some records, and those beside their inputs that wrote these, and so on; the reason where one cannot be read."""
+    read, beside = cache(read_record), cache(_beside)
+    found: dict[Path, Record | str] = {}
+    waiting = list(files)
+    while waiting:
+        path = Path(plain_name(str(waiting.pop())))
+        if path in found:
+            continue
+        record = found[path] = read(path)
+        if isinstance(record, Record):
+            waiting += _writers(record.inputs.keys(), read, beside)
+    return found
+
+
+def settings_behind(files: Collection[str]) -> dict[str, dict[str, list[Any]]]:
+    """The settings of each step before the summaries that some files go back to, by command: its distinct values of each.
+
+    Seeds are among them. What only names a single model's files is left out.
+    """
+    found: dict[str, dict[str, list[Any]]] = defaultdict(lambda: defaultdict(list))
+    for _, record in sorted(read_records(_writers({plain_name(file) for file in files}, read_record, _beside)).items()):
+        if isinstance(record, Record) and record.command in _STEPS:
+            for name, value in sorted(record.settings.items()):
+                values = found[record.command][name]
+                if name not in _OF_ONE_MODEL and value not in values:
+                    values.append(value)
+    return {
+        command: {name: sorted(values, key=_order) for name, values in settings.items() if values}
+        for command, settings in sorted(found.items())
+    }
+
+
+def _order(value: Any) -> tuple[float, str]:
+    return (value if isinstance(value, int | float) else 0.0, str(value))
+
+
+def _writers(
+    files: Set[str], read: Callable[[Path], Record | str], beside: Callable[[Path], list[Path]]
+) -> Iterable[Path]:
+    """Records of what wrote some files; those that cannot be read too, since they may be."""
+    for folder in {Path(file).parent for file in files}:
+        for path in beside(folder):
+            other = read(path)
+            if isinstance(other, str) or not files.isdisjoint(other.outputs or {}):
+                yield path
+
+
+def _beside(folder: Path) -> list[Path]:
+    try:
+        return list(folder.glob(f"*{ENDING}"))
+    except OSError:
+        return []  # its files are told of as missing
+
+
+def is_record(path: Path) -> bool:
+    return path.name.endswith(ENDING) or (path.suffix == ".json" and path.stem in PRODUCTS)
+
+
+def read_record(path: Path) -> Record | str:
+    try:
+        if path.exists() and not path.is_file():
+            return "it is no file"
+        return Record.model_validate_json(path.read_bytes())
+    except OSError as error:
+        return str(error.strerror)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        return f"{'.'.join(map(str, problem['loc'])) or 'no record of provenance'}: {problem['msg']}"

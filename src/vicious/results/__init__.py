@@ -1,0 +1,1 @@
+"""What assessments measured, read back, summarised and compared."""

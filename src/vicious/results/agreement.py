@@ -1,0 +1,236 @@
+"""Does the risk order reconstructions as image quality does, under every estimator of the covariance?
+
+Works from what assessments wrote: a JSON summary each, and beside it the Parquet with a row per test image, which has a
+column for each estimator, and the CSV with a row per estimator.
+"""
+
+from collections.abc import Iterable, Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from vicious.results.assessments import AGAIN, Assessment, read_assessments, same_images
+from vicious.system.errors import DataError, MixedResultsError
+from vicious.system.files import write_csv
+
+REFERENCES = {"psnr": 1.0, "ssim": 1.0, "lpips": -1.0}
+"""Columns of the Parquets that R is held against, where there are any, and the sign that makes larger the better.
+
+LPIPS needs the weights of a network, which are no part of this project; its column is used where something added it.
+"""
+SETTING = ("estimator", "kind", "parameter")
+PROFILE = (*SETTING, "rank", "pixels", "share", "risk", "risk_class_mean", "risk_float32", "error_outside")
+"""Columns of the CSV beside each summary."""
+CELL = ("dataset", "task", "role", "attack", "outputs", "beta_r", "seed", "status", "reason", "source")
+ESTIMATOR_COLUMNS = (*CELL, *PROFILE)
+AGREEMENT_COLUMNS = (
+    *("dataset", "task"),
+    *SETTING,
+    *("reference", "agree", "agree_models", "spearman", "pairs", "models", "n_images"),
+)
+
+
+def write_estimators(json_files: Iterable[Path], estimators_out: Path, agreement_out: Path) -> None:
+    """Write the risk under every estimator, and how far each orders reconstructions as image quality does.
+
+    Args:
+        json_files: summaries of assessments; beside each stand its Parquet and its CSV of estimators.
+        estimators_out: CSV with :data:`ESTIMATOR_COLUMNS`, see :func:`estimators`.
+        agreement_out: CSV with :data:`AGREEMENT_COLUMNS`, see :func:`agreement`.
+
+    Raises:
+        DataError: a file is missing, damaged, or lacks what the others hold.
+        MixedResultsError: two results are of the same cell, or those of one task used different data or settings.
+        StorageError: a file cannot be written.
+    """
+    found = read_assessments(json_files)
+    for frame, out in ((estimators(found), estimators_out), (agreement(found), agreement_out)):
+        write_csv(frame, out)
+
+
+def estimators(found: Sequence[Assessment]) -> pd.DataFrame:
+    """A row per task, model, attack, seed and estimator, in the order given.
+
+    A cell that failed has one row with its reason, without an estimator and numbers.
+
+    Raises:
+        DataError: a CSV of estimators is missing, damaged, empty, or lacks a column.
+    """
+    rows: list[dict[Any, Any]] = []
+    for one in found:
+        cell = {name: one.record[name] for name in CELL}
+        profile: list[dict[Any, Any]] = _profile(one).to_dict("records") if one.ok else [{}]
+        rows += [cell | setting for setting in profile]
+    return pd.DataFrame(rows, columns=list(ESTIMATOR_COLUMNS)).astype({"rank": "Int64", "pixels": "Int64"})
+
+
+def agreement(found: Sequence[Assessment]) -> pd.DataFrame:
+    """A row per task, estimator and reference, in the order given.
+
+    R orders two reconstructions of an image as a reference does if it calls the better one the riskier. ``agree`` is
+    the share of such orders over test images, pairs of attacks on the same task and seed (post-hoc on the honest model;
+    vicious models of each beta_R and outputs; autoencoders), and seeds; ties, in R or in the reference, count half, so
+    0.5 is chance. ``agree_models`` is the same for means over images. ``spearman`` is the rank correlation over test
+    images of R and the reference, the mean over the attacks and seeds whose values are not all equal. ``pairs`` counts
+    the pairs of attacks summed over seeds, ``models`` the attacks that succeeded, ``n_images`` the test images.
+
+    The estimator ``psnr`` is PSNR itself in place of R: how far two measures of image quality agree.
+
+    Without two attacks of one seed, the agreements are empty; a task where all failed has one row for each of PSNR and
+    SSIM, without an estimator and numbers.
+
+    Raises:
+        DataError: a Parquet is missing, damaged, or lacks an estimator.
+        MixedResultsError: the attacks of a task were judged under different estimators.
+    """
+    tasks: dict[str, list[Assessment]] = {}
+    for one in found:
+        if one.reported:
+            tasks.setdefault(one.record["task"], []).append(one)
+    rows = [row for cells in tasks.values() for row in _task_rows(cells)]
+    return pd.DataFrame(rows, columns=list(AGREEMENT_COLUMNS)).astype({"n_images": "Int64"})
+
+
+def order_agreement(values: NDArray[np.float64], reference: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Share of (image, pair of attacks) that each estimator orders as the reference does; ties count half.
+
+    Shapes: (attacks, n, estimators) and (attacks, n) -> (estimators,); NaN for fewer than two attacks.
+    """
+    # A pair scores the product of two signs: 1 if both order it alike, -1 if not, 0 for a tie in either.
+    scores = [
+        (np.sign(values[one] - values[two]) * np.sign(reference[one] - reference[two])[:, None]).mean(0)
+        for one, two in combinations(range(len(values)), 2)
+    ]
+    return 0.5 + 0.5 * np.mean(scores, axis=0) if scores else np.full(values.shape[2], np.nan)
+
+
+def spearman(values: NDArray[np.float64], reference: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Spearman's rank correlation of each column with the reference, with mean ranks for ties; NaN without variation.
+
+    Shapes: (n, estimators) and (n,) -> (estimators,).
+    """
+    ranks = pd.DataFrame(np.column_stack([reference, values])).rank().to_numpy()
+    centred = ranks - ranks.mean(0)
+    norms = np.sqrt((centred**2).sum(0))
+    with np.errstate(invalid="ignore"):
+        return np.asarray((centred[:, 1:] * centred[:, :1]).sum(0) / (norms[1:] * norms[0]))
+
+
+def _task_rows(cells: Sequence[Assessment]) -> list[dict[str, Any]]:
+    """The rows of one task: one seed is in memory at a time."""
+    good = [one for one in cells if one.ok]
+    task = {name: cells[0].record[name] for name in ("dataset", "task")}
+    if not good:
+        return [task | {"reference": name, "pairs": 0, "models": 0} for name in ("psnr", "ssim")]
+    settings = _settings(good)
+    references = _references(good)
+    itself = pd.DataFrame([{"estimator": "psnr", "kind": "psnr", "parameter": np.nan}])
+    settings = pd.concat([settings, itself], ignore_index=True)
+    names = settings["estimator"].tolist()
+    seeds = [
+        _Seed([one for one in good if one.record["seed"] == seed], names, references)
+        for seed in sorted({one.record["seed"] for one in good})
+    ]
+    pairs = np.array([one.pairs for one in seeds])
+    numbers = {
+        "pairs": int(pairs.sum()),
+        "models": len(good),
+        "n_images": good[0].record["n"],
+    }
+    rows: list[dict[str, Any]] = []
+    for index, reference in enumerate(references):
+        agree, models = (
+            _weighted(np.stack([getattr(one, name)[index] for one in seeds]), pairs)
+            for name in ("agree", "agree_models")
+        )
+        correlation = _mean(np.concatenate([one.spearman[index] for one in seeds]))
+        for place, setting in enumerate(settings.to_dict("records")):
+            if setting["estimator"] == reference:
+                continue
+            measured = {"agree": agree[place], "agree_models": models[place], "spearman": correlation[place]}
+            rows.append(task | {str(key): value for key, value in setting.items()} | numbers | measured)
+            rows[-1]["reference"] = reference
+    return rows
+
+
+class _Seed:
+    """What the attacks of one task and seed say: a list with a value per estimator for each reference.
+
+    Attributes:
+        pairs: of attacks.
+        agree, agree_models: (estimators,) for each reference.
+        spearman: (attacks, estimators) for each reference.
+    """
+
+    def __init__(self, attacks: Sequence[Assessment], names: Sequence[str], references: Sequence[str]) -> None:
+        columns = dict.fromkeys(["image", *references, *names])
+        read = [one.images(list(columns)) for one in attacks]
+        same_images(list(zip(attacks, read, strict=True)))
+        values = np.stack([frame[list(names)].to_numpy() for frame in read])
+        qualities = [REFERENCES[name] * np.stack([frame[name].to_numpy() for frame in read]) for name in references]
+        self.pairs = len(read) * (len(read) - 1) // 2
+        self.agree = [order_agreement(values, quality) for quality in qualities]
+        means = values.mean(1, keepdims=True)
+        self.agree_models = [order_agreement(means, quality.mean(1, keepdims=True)) for quality in qualities]
+        self.spearman = [
+            np.stack([spearman(of_attack, good) for of_attack, good in zip(values, quality, strict=True)])
+            for quality in qualities
+        ]
+
+
+def _weighted(values: NDArray[np.float64], pairs: NDArray[np.int_]) -> NDArray[np.float64]:
+    """Mean over seeds (rows), each by its number of pairs; NaN where there is no pair."""
+    counted = pairs > 0
+    if not counted.any():
+        return np.full(values.shape[1], np.nan)
+    return np.asarray(np.average(values[counted], axis=0, weights=pairs[counted]))
+
+
+def _mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean over rows without NaN; NaN where no row is left."""
+    known = ~np.isnan(values)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.where(known, values, 0.0).sum(0) / known.sum(0))
+
+
+def _settings(good: Sequence[Assessment]) -> pd.DataFrame:
+    """Name, kind and parameter of the estimators that judged all attacks of a task."""
+    first = _profile(good[0])[list(SETTING)]
+    for one in good[1:]:
+        if not _profile(one)[list(SETTING)].equals(first):
+            raise MixedResultsError(
+                f"{good[0].estimators} and {one.estimators} hold different estimators: run `snakemake` again so that "
+                "all results follow the same code"
+            )
+    return first
+
+
+def _references(good: Sequence[Assessment]) -> list[str]:
+    """The references that all attacks of a task have a column of; PSNR and SSIM always."""
+    found = []
+    for one in good:
+        try:
+            found.append(set(pq.read_schema(one.parquet).names))
+        except (OSError, pa.ArrowInvalid) as error:
+            raise DataError(f"cannot read {one.parquet} ({error}): {AGAIN}") from error
+    return [name for name in REFERENCES if name in ("psnr", "ssim") or all(name in names for names in found)]
+
+
+def _profile(one: Assessment) -> pd.DataFrame:
+    """The rows of the CSV of estimators beside a summary."""
+    try:
+        frame = pd.read_csv(one.estimators, dtype={"estimator": str, "kind": str})
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        raise DataError(f"cannot read {one.estimators} as a CSV table ({error}): {AGAIN}") from error
+    missing = [name for name in PROFILE if name not in frame.columns]
+    if missing:
+        raise DataError(f"{one.estimators} lacks {', '.join(missing)}: {AGAIN}")
+    if frame.empty:
+        raise DataError(f"{one.estimators} has no rows, though {one.file.name} says ok: {AGAIN}")
+    return frame[list(PROFILE)]

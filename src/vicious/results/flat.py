@@ -1,0 +1,66 @@
+"""The study's numbers as one flat JSON, for tools that compare versions of it such as ``dvc metrics diff``."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from vicious.results.assessments import MEASURES
+from vicious.study.grid import Model
+from vicious.system.errors import DataError
+from vicious.system.files import write_json
+
+_GROUP = ["task", "role", "outputs", "beta_r", "attack"]
+
+Flat = dict[str, float | int | str | None]
+
+
+def flatten(summary: pd.DataFrame) -> Flat:
+    """Mean and spread over seeds of each measure of each model and attack, under names such as
+    ``mnist/vicious-logits-beta1/joint/psnr`` and ``mnist/honest/posthoc-logits/psnr``.
+
+    ``.../seeds`` counts them, ``.../psnr_std`` is there for two seeds or more. Where seeds failed, ``.../reason`` says why and
+    ``.../failed`` how many; where all did, the measures are None. A measure that a model does not have (the accuracy of an
+    autoencoder) is left out.
+
+    Args:
+        summary: as :func:`vicious.results.summaries.collect` makes it, without adaptive servers.
+    """
+    flat: Flat = {}
+    for _, rows in summary.groupby(_GROUP, sort=False):
+        first: Any = rows.iloc[0]
+        model = Model(first.role, None if first.role == "honest" else first.outputs, 1.0, first.beta_r)
+        attack = first.attack if first.attack == "joint" else f"{first.attack}-{first.outputs}"
+        name = f"{first.task}/{model}/{attack}"
+        flat |= {f"{name}/{key}": value for key, value in _numbers(rows).items()}
+    return flat
+
+
+def _numbers(rows: pd.DataFrame) -> Flat:
+    sound, failed = rows[rows["status"] == "ok"], rows[rows["status"] != "ok"]
+    found: Flat = {"seeds": len(sound)}
+    if len(failed):
+        found |= {"failed": len(failed), "reason": "; ".join(dict.fromkeys(failed["reason"].astype(str)))}
+    for measure in MEASURES:
+        values = sound[measure].dropna()
+        if len(values):
+            found[measure] = float(values.mean())
+        elif not len(sound):
+            found[measure] = None
+        if len(values) > 1:
+            found[f"{measure}_std"] = float(values.std())
+    return found
+
+
+def write_metrics(summary: Path, out: Path) -> None:
+    """Write :func:`flatten` of a summary's CSV as JSON.
+
+    Raises:
+        DataError: the summary is damaged.
+        StorageError: the file cannot be written.
+    """
+    try:
+        content: dict[str, Any] = flatten(pd.read_csv(summary))
+    except (KeyError, ValueError) as error:
+        raise DataError(f"{summary} is damaged ({error}): delete it and run `snakemake` again") from None
+    write_json(out, content)

@@ -1,0 +1,154 @@
+"""Who is at risk: an attack's measures by class of the test images, and accuracies by attribute.
+
+Works from what assessments wrote: a JSON summary each, and the Parquet with a row per test image beside it.
+"""
+
+from collections.abc import Hashable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from vicious.results.assessments import AGAIN, CELL, MEASURES, Assessment, in_order, read_assessments
+from vicious.system.errors import DataError
+from vicious.system.files import write_csv
+
+CLASS_COLUMNS = (
+    *CELL,
+    *("label", "label_name", "seeds", "n"),
+    *MEASURES,
+    *(f"{name}_sd" for name in MEASURES),
+    *("failed", "reason", "source"),
+)
+_OF_ATTRIBUTE = ("attribute", "accuracy", "balanced", "majority", "positives")
+ATTRIBUTE_COLUMNS = (
+    *("dataset", "task", "role", "outputs", "beta_r", "seed"),
+    *_OF_ATTRIBUTE,
+    *("n", "status", "reason", "source"),
+)
+
+
+def write_per_class(json_files: Iterable[Path], per_class_out: Path, per_attribute_out: Path) -> None:
+    """Write measures by class and accuracies by attribute, from the summaries of assessments.
+
+    A class has a row for each model and attack, with mean and standard deviation (ddof 1) over the seeds that
+    succeeded, as :func:`per_class` gives it; an attribute has a row for each seed, as :func:`per_attribute` does.
+
+    Args:
+        json_files: summaries of assessments; beside each stands its Parquet, which is read one at a time.
+        per_class_out: CSV with :data:`CLASS_COLUMNS`.
+        per_attribute_out: CSV with :data:`ATTRIBUTE_COLUMNS`; its header alone where no task has attributes.
+
+    Raises:
+        DataError: a file is missing, damaged, or does not hold what its summary says.
+        MixedResultsError: two results are of the same cell, or those of one task used different data or settings.
+        StorageError: a file cannot be written.
+    """
+    found = read_assessments(json_files)
+    for frame, out in ((per_class(found), per_class_out), (per_attribute(found), per_attribute_out)):
+        write_csv(frame, out)
+
+
+def per_class(found: Sequence[Assessment]) -> pd.DataFrame:
+    """A row per task with classes, model, attack and class, in the order given, then by class.
+
+    ``label`` is the class's number, ``seeds`` the seeds behind the numbers, ``failed`` those without a result, ``n``
+    the test images of the class, the same for each seed. A cell whose seeds all failed has one row: n 0, no class, no
+    numbers. An autoencoder is not asked for classes: its accuracy is empty. Accuracy is a share, PSNR in dB.
+    """
+    cells: dict[tuple[Any, ...], list[Assessment]] = {}
+    for one in found:
+        if not one.multilabel:
+            cells.setdefault(one.cell, []).append(one)
+    rows = [row for seeds in cells.values() for row in _cell_rows(seeds)]
+    frame = pd.DataFrame(rows, columns=list(CLASS_COLUMNS)).astype({"label": "Int64"})
+    return in_order(frame, frame["task"], ("role", "attack", "outputs", "beta_r"))
+
+
+def per_attribute(found: Sequence[Assessment]) -> pd.DataFrame:
+    """A row per task with attributes, model, seed and attribute, in the order given.
+
+    ``accuracy``, ``balanced`` (the mean of the accuracies on images with and without the attribute; empty where one kind
+    is missing) and ``majority``, the share of the commoner value in the test set, are shares; ``positives`` counts the
+    ``n`` test images that have the attribute. A failed seed has one row: n 0, no attribute, no numbers.
+    Autoencoders, which are not asked for attributes, are left out.
+    """
+    rows: list[dict[str, Any]] = []
+    for one in found:
+        if one.multilabel and one.record["role"] != "autoencoder":
+            rows += _attribute_rows(one)
+    frame = pd.DataFrame(rows, columns=list(ATTRIBUTE_COLUMNS))
+    return in_order(frame, frame["task"], ("role", "outputs", "beta_r", "seed"))
+
+
+def class_means(parquet: Path, classes: int) -> NDArray[np.float64]:
+    """Number of test images and mean of each of :data:`MEASURES` by class, (classes, 1 + measures).
+
+    A class without a test image has n 0 and means that are NaN.
+
+    Raises:
+        DataError: the file is missing or damaged, or a label is not one of the classes.
+    """
+    try:
+        frame = pd.read_parquet(parquet, columns=["label", *MEASURES]).astype(float)
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(f"cannot read {parquet} ({' '.join(str(error).split())}): {AGAIN}") from error
+    if not frame["label"].isin(range(classes)).all():
+        raise DataError(f"{parquet}: a label is none of the {classes} classes: {AGAIN}")
+    grouped = frame.groupby("label")
+    means = grouped[list(MEASURES)].mean().reindex(range(classes))
+    means.insert(0, "n", grouped.size().reindex(range(classes), fill_value=0))
+    return means.to_numpy(dtype=np.float64)
+
+
+def _cell_rows(seeds: Sequence[Assessment]) -> list[dict[Hashable, Any]]:
+    """The rows of one model and attack."""
+    record, failed = seeds[0].record, [one for one in seeds if not one.ok]
+    good = [_checked_means(one) for one in seeds if one.ok]
+    told: dict[Any, Any] = {
+        **{name: record[name] for name in CELL},
+        "seeds": len(good),
+        "failed": len(failed),
+        "reason": "; ".join(f"seed {one.record['seed']}: {_one_line(one.record['reason'])}" for one in failed),
+        "source": record["source"],
+    }
+    if not good:
+        return [told | {"n": 0}]
+    values = np.stack(good)[:, :, 1:]
+    if record["role"] == "autoencoder":
+        values[:, :, MEASURES.index("accuracy")] = np.nan
+    with np.errstate(invalid="ignore"):  # a spread of infinities is none
+        spread = values.std(0, ddof=1) if len(good) > 1 else np.full(values.shape[1:], np.nan)
+    names = record["label_names"] or [str(label) for label in range(record["k"])]
+    table: dict[str, Any] = {"label": range(record["k"]), "label_name": names, "n": good[0][:, 0].astype(int)}
+    for index, name in enumerate(MEASURES):
+        table |= {name: values.mean(0)[:, index], f"{name}_sd": spread[:, index]}
+    return pd.DataFrame(table).assign(**told).to_dict("records")
+
+
+def _checked_means(one: Assessment) -> NDArray[np.float64]:
+    parquet = one.file.with_suffix(".parquet")
+    means = class_means(parquet, one.record["k"])
+    if means[:, 0].sum() != one.record["n"]:
+        raise DataError(
+            f"{parquet} has {means[:, 0].sum():.0f} test images, but {one.file.name} says {one.record['n']}: "
+            "delete both and run `snakemake` again"
+        )
+    return means
+
+
+def _attribute_rows(one: Assessment) -> list[dict[str, Any]]:
+    told = {name: one.record.get(name) for name in ATTRIBUTE_COLUMNS}
+    if not one.ok:
+        return [told | dict.fromkeys(_OF_ATTRIBUTE) | {"n": 0}]
+    try:
+        return [told | {name: item[name] for name in _OF_ATTRIBUTE} for item in one.record["attributes"]]
+    except (KeyError, TypeError) as error:
+        raise DataError(f"{one.file} does not give the accuracy of each attribute ({error}): {AGAIN}") from error
+
+
+def _one_line(text: str) -> str:
+    # Semicolons separate the seeds.
+    return " ".join(text.replace(";", ",").split())

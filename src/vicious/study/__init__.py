@@ -1,0 +1,1 @@
+"""What is asked for: the configuration, the grid of models, and where everything lies."""

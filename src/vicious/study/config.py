@@ -1,0 +1,471 @@
+"""The typed configuration: what params.yaml may hold, checked before any job starts.
+
+Values live in params.yaml alone; here stand names, types, ranges and meanings. An unknown key, a wrong type or a value out
+of range is one :class:`ConfigError` that names the key's path and, for names, the nearest valid one.
+"""
+
+import difflib
+import json
+from collections.abc import Callable, Collection, Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from vicious.data.catalog import CATALOG
+from vicious.data.tasks import CELEBA_SETS
+from vicious.models.kinds import Code, parse_outputs, parse_trainable
+from vicious.study.names import PARAMS_FILE, AttributeSet, DatasetName, DetectorName, EvadedName, RecipeName, ScaleName
+from vicious.system.errors import ConfigError
+
+OFFICIAL_NAMES = sorted(
+    {name for dataset in CATALOG.values() for file in dataset.files for name in (file.name, file.path)}
+)
+
+
+def _distinct(values: list[Any]) -> list[Any]:
+    if len(set(values)) != len(values):
+        raise ValueError("values must differ from each other")
+    return values
+
+
+def _depth(value: int) -> int:
+    if value % 6 != 4 or value < 10:
+        raise ValueError("depth must be 6 n + 4: 10, 16, 22 or 28")
+    return value
+
+
+Distinct = AfterValidator(_distinct)
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Depth = Annotated[int, Field(le=40), AfterValidator(_depth)]
+Checksum = Annotated[str, Field(pattern=r"^(md5:[0-9a-f]{32}|sha256:[0-9a-f]{64})$")]
+
+
+class Strict(BaseModel):
+    """Base: unknown keys are errors, types are not coerced, instances do not change."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class DataParams(Strict):
+    """Where real data come from."""
+
+    root: str | None = Field(
+        description="folder that holds the official files in torchvision's layout; null downloads to data/raw/official"
+    )
+    checksums: dict[str, Checksum] = Field(
+        description="file name -> md5:<hex> or sha256:<hex> of a file that is accepted in place of the official one"
+    )
+
+    @field_validator("checksums")
+    @classmethod
+    def _known_files(cls, checksums: dict[str, str]) -> dict[str, str]:
+        for name in checksums:
+            if name not in OFFICIAL_NAMES:
+                raise ValueError(f"{name!r} is no official file{_nearest(name, OFFICIAL_NAMES)}")
+        return checksums
+
+    split_seed: int = Field(ge=0, description="seed of the cut of the official train set into train and validation")
+
+
+class RiskParams(Strict):
+    """How the covariance is regularised for the reconstruction risk."""
+
+    estimator: Literal["truncated", "ridge", "ledoit_wolf"] = Field(description="covariance estimator of `risk`")
+    cutoff: NotNegative = Field(
+        description="truncated: keep eigenvalues above cutoff * d * largest; ridge: cutoff * mean eigenvalue is added"
+    )
+
+
+class RuntimeParams(Strict):
+    """What a training job may use."""
+
+    threads: Count = Field(description="CPU threads of one job; part of the result, since sums depend on it")
+    device: Literal["cpu", "cuda"] = Field(description="where a job computes")
+
+
+Seeds = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1), Distinct]
+OutputsList = Annotated[list[Literal["logits", "softmax"]], Field(min_length=1), Distinct]
+Autoencoder = Annotated[list[Literal["logits", "softmax"]], Distinct]
+
+
+class Tradeoff(Strict):
+    """The sweep of the weight of the reconstruction loss."""
+
+    datasets: Annotated[list[DatasetName], Distinct] = Field(description="datasets of the sweep, out of the study's")
+    outputs: OutputsList = Field(description="what the user sends back")
+    beta_r: Annotated[list[Positive], Distinct] = Field(
+        description="weights of the reconstruction loss; none: no sweep"
+    )
+
+
+class AttributeSets(Strict):
+    """CelebA with growing sets of attributes."""
+
+    sets: Annotated[list[AttributeSet], Distinct] = Field(description="attribute sets; none: no such experiment")
+    outputs: OutputsList = Field(description="what the user sends back")
+    beta_r: Positive = Field(description="weight of the reconstruction loss")
+
+
+class ClassCounts(Strict):
+    """Datasets restricted to some of their classes, with equally many images for each count."""
+
+    counts: dict[DatasetName, Annotated[list[Annotated[int, Field(ge=2)]], Field(min_length=1), Distinct]] = Field(
+        description="dataset -> numbers of classes; each uses as many images as the smallest has; none: no such experiment"
+    )
+    outputs: OutputsList = Field(description="what the user sends back")
+    beta_r: Positive = Field(description="weight of the reconstruction loss")
+    epochs: Count = Field(description="passes over the training images, of which there are few")
+
+    @field_validator("counts")
+    @classmethod
+    def _enough_classes(cls, counts: dict[str, list[int]]) -> dict[str, list[int]]:
+        for name, numbers in counts.items():
+            spec = CATALOG[name]
+            if spec.multilabel:
+                raise ValueError(f"{spec.title} has attributes, not classes: use attribute_sets")
+            if max(numbers) > spec.classes:
+                raise ValueError(f"{spec.title} has {spec.classes} classes, {max(numbers)} were asked for")
+        return counts
+
+
+def _named(parse: Callable[[str], object]) -> AfterValidator:
+    """The check of a name that ``parse`` understands, or refuses with a ValueError."""
+
+    def check(name: str) -> str:
+        parse(name)
+        return name
+
+    return AfterValidator(check)
+
+
+def _out_of(chosen: Iterable[object], all_of_them: Collection[object], words: str) -> None:
+    """Refuse what another list does not hold, as a ValueError; ``words`` hold a {} for the first."""
+    unknown = [one for one in chosen if one not in all_of_them]
+    if unknown:
+        raise ValueError(words.format(unknown[0]))
+
+
+Detectors = Annotated[list[DetectorName], Field(min_length=1), Distinct]
+Sent = Annotated[list[Annotated[str, _named(parse_outputs)]], Field(min_length=1), Distinct]
+
+
+class Defense(Strict):
+    """Detectors that tell vicious from honest models, and servers that know them."""
+
+    datasets: Annotated[list[DatasetName], Distinct] = Field(
+        description="datasets, out of the study's; none: no such experiment"
+    )
+    outputs: OutputsList = Field(description="what vicious models are trained to give away")
+    seeds: Seeds = Field(description="one honest model, and one vicious one of each weight, per seed")
+    beta_r: Annotated[list[Positive], Field(min_length=1), Distinct] = Field(
+        description="weights of the reconstruction loss; adaptive servers use the first"
+    )
+    variant_seeds: Annotated[list[Annotated[int, Field(ge=0)]], Distinct] = Field(
+        description="out of seeds: those of honest models of other recipes and of adaptive servers"
+    )
+    recipes: Annotated[list[RecipeName], Distinct] = Field(
+        description="other ways to train honest models, which detectors should not call vicious"
+    )
+    evasion: dict[EvadedName, Annotated[list[Positive], Distinct]] = Field(
+        description="adaptive servers: detector -> weights of a penalty against it in vicious training; none: no such server"
+    )
+    hidden: Annotated[list[Code], Distinct] = Field(
+        description="adaptive servers: ways to hide the code in the outputs of a vicious model once it is trained"
+    )
+    detectors: Detectors = Field(
+        description="that judge every model; those that use weights or queries take seconds a draw"
+    )
+    user_images: Annotated[list[Annotated[int, Field(ge=10)]], Field(min_length=1), Distinct] = Field(
+        description="numbers of the user's own labelled images that a detector gets"
+    )
+    draws: Count = Field(description="samples of user images drawn for each model and number")
+
+    @model_validator(mode="after")
+    def _variants_exist(self) -> Self:
+        _out_of(self.variant_seeds, self.seeds, "variant_seeds asks for seed {}, which seeds does not list")
+        variants = [name for name in ("recipes", "hidden") if getattr(self, name)]
+        variants += ["evasion"] if any(self.evasion.values()) else []
+        if variants and not self.variant_seeds:
+            raise ValueError(f"variant_seeds is empty, so nothing comes of {', '.join(variants)}: empty these too")
+        return self
+
+
+class Mitigations(Strict):
+    """What a user can do to the outputs, against attacks that are trained on outputs treated alike."""
+
+    datasets: Annotated[list[DatasetName], Distinct] = Field(
+        description="datasets, out of the study's; none: no such experiment"
+    )
+    seeds: Seeds = Field(
+        description="one honest and one vicious model, and an attack on each kind of outputs, per seed"
+    )
+    beta_r: Positive = Field(description="one weight of the reconstruction loss")
+    outputs: Sent = Field(
+        description="what the user sends back: logits, softmax, probabilities, temperature<T>, top<k>, round<bits>, noise<sd>, label"
+    )
+    trained_for: Annotated[list[Annotated[str, _named(parse_trainable)]], Distinct] = Field(
+        description="out of outputs: those that a vicious server expects and trains a model of its own for"
+    )
+
+    @field_validator("trained_for")
+    @classmethod
+    def _not_logits(cls, trained_for: list[str]) -> list[str]:
+        if "logits" in trained_for:
+            raise ValueError("leave out logits: the vicious model itself is trained for them")
+        return trained_for
+
+
+class ScaleParams(Strict):
+    """One size of the study."""
+
+    source: Literal["synthetic", "official"] = Field(description="synthetic stand-ins or the official files")
+    train: Count | None = Field(description="most training images used; null: all")
+    validation: Count | None = Field(description="most validation images used; null: the official share")
+    test: Count | None = Field(description="most test images used; null: all")
+    depth: Depth = Field(description="layers of F and G, 6 n + 4")
+    width: Count = Field(description="width factor of F and G")
+    epochs: Count = Field(description="passes over the training images, or over the epoch_images drawn for each")
+    epoch_images: Count | None = Field(description="most training images of an epoch, drawn anew for each; null: all")
+    batch_images: Count = Field(
+        description="images in a batch; each comes with one augmented copy, so twice as many rows"
+    )
+    learning_rate: Positive = Field(description="of both Adam optimisers, constant")
+    seeds: Seeds = Field(description="one model of each kind per seed")
+    beta_c: Positive = Field(description="weight of the classification loss")
+    beta_r: Annotated[list[Positive], Field(min_length=1), Distinct] = Field(
+        description="weights of the reconstruction loss, one vicious model each"
+    )
+    outputs: OutputsList = Field(description="what the user sends back")
+    autoencoder: Autoencoder = Field(
+        description="outputs for which F and G are also trained for reconstruction alone (beta_c 0), the upper bound"
+    )
+    tradeoff: Tradeoff
+    attribute_sets: AttributeSets
+    class_counts: ClassCounts
+    defense: Defense
+    mitigations: Mitigations
+    gallery: Count = Field(description="test images kept with their reconstructions for the gallery figures")
+    overrides: dict[DatasetName, "Overrides"] = Field(description="per dataset: keys that differ from the above")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        for name in (None, *self.overrides):
+            cell = self if name is None else self.cell(name)
+            where = "" if name is None else f" (overrides.{name})"
+            asked = max(self.defense.user_images)
+            if name in (None, *self.defense.datasets) and cell.test is not None and asked > cell.test:
+                raise ValueError(f"user_images asks for {asked} of the user's images, but test is {cell.test}{where}")
+            _out_of(cell.autoencoder, cell.outputs, f"autoencoder asks for {{}}, which outputs does not list{where}")
+            if self.source == "synthetic" and None in (cell.train, cell.validation, cell.test):
+                raise ValueError(f"source synthetic needs numbers for train, validation and test, not null{where}")
+        for dataset in self.mitigations.datasets:
+            block, unlisted = self.cell(dataset).mitigations, "mitigations.trained_for asks for {}, which outputs of "
+            _out_of(block.trained_for, block.outputs, f"{unlisted}{CATALOG[dataset].title} does not list")
+            _check_top(dataset, block.outputs)
+        return self
+
+    def cell(self, dataset: str) -> "ScaleParams":
+        """This scale with the overrides of ``dataset`` applied."""
+        own = self.overrides.get(dataset)  # type: ignore[call-overload]
+        return self if own is None else _changed(self, own)
+
+
+def _check_top(dataset: str, sent: list[str]) -> None:
+    """Refuse top k of no more than k outputs, which leaves nothing out, as a ValueError."""
+    spec = CATALOG[dataset]
+    count = max(map(len, CELEBA_SETS.values())) if spec.multilabel else spec.classes
+    for name in sent:
+        outputs = parse_outputs(name)
+        if outputs.kind == "top" and outputs.amount >= count:
+            raise ValueError(f"mitigations asks for {name} of {spec.title}, which has {count} outputs")
+
+
+Part = TypeVar("Part", bound=Strict)
+
+
+def _changed(part: Part, by: Strict) -> Part:
+    """A part of the configuration with the keys that ``by`` sets, those of its parts one by one."""
+    told = {name: getattr(by, name) for name in by.model_fields_set}
+    return part.model_copy(
+        update={
+            key: _changed(getattr(part, key), value) if isinstance(value, Strict) else value
+            for key, value in told.items()
+        }
+    )
+
+
+_UNSET: Any = None
+"""Default of keys that may be left out but not be null; unset keys are never read."""
+
+
+class DefenseOverrides(Strict):
+    """Keys of the defence that one dataset may set for itself."""
+
+    detectors: Detectors = Field(default=_UNSET, description="as in the scale's")
+
+
+class MitigationsOverrides(Strict):
+    """Keys of the mitigations that one dataset may set for itself."""
+
+    outputs: Sent = Field(default=_UNSET, description="as in the scale's, all of its trained_for included")
+
+
+class Overrides(Strict):
+    """Keys of a scale that one dataset may set for itself."""
+
+    train: Count | None = Field(default=None, description="as in the scale")
+    validation: Count | None = Field(default=None, description="as in the scale")
+    test: Count | None = Field(default=None, description="as in the scale")
+    depth: Depth = Field(default=_UNSET, description="as in the scale")
+    width: Count = Field(default=_UNSET, description="as in the scale")
+    epochs: Count = Field(default=_UNSET, description="as in the scale")
+    epoch_images: Count | None = Field(default=None, description="as in the scale")
+    batch_images: Count = Field(default=_UNSET, description="as in the scale")
+    learning_rate: Positive = Field(default=_UNSET, description="as in the scale")
+    seeds: Seeds = Field(default=_UNSET, description="as in the scale")
+    beta_r: Annotated[list[Positive], Field(min_length=1), Distinct] = Field(
+        default=_UNSET, description="as in the scale"
+    )
+    outputs: OutputsList = Field(default=_UNSET, description="as in the scale")
+    autoencoder: Autoencoder = Field(default=_UNSET, description="as in the scale")
+    defense: DefenseOverrides = Field(default=_UNSET, description="some keys of it")
+    mitigations: MitigationsOverrides = Field(default=_UNSET, description="some keys of it")
+
+
+class Scales(Strict):
+    """The four sizes of the study."""
+
+    smoke: ScaleParams = Field(description="tests: seconds per dataset")
+    demo: ScaleParams = Field(description="a laptop without network: minutes on 2 cores")
+    pilot: ScaleParams = Field(description="real data, small models: hours on 2 cores, `main` in one")
+    paper: ScaleParams = Field(description="real data, complete, original models: GPU or cluster")
+
+
+class Params(Strict):
+    """The whole of params.yaml."""
+
+    scale: ScaleName = Field(description="which block of `scales` is built")
+    datasets: Annotated[list[DatasetName], Field(min_length=1), Distinct] = Field(description="datasets of the study")
+    data: DataParams
+    risk: RiskParams
+    runtime: RuntimeParams
+    scales: Scales
+
+    @property
+    def study(self) -> ScaleParams:
+        """The chosen scale's block."""
+        return getattr(self.scales, self.scale)
+
+    def cell(self, dataset: str) -> ScaleParams:
+        """The chosen scale with the overrides of ``dataset`` applied."""
+        return self.study.cell(dataset)
+
+
+def check_params(raw: Mapping[str, Any]) -> Params:
+    """Validate a configuration as read from YAML and the command line.
+
+    Raises:
+        ConfigError: with one line per problem: the key's path, what was found and expected, the nearest valid name.
+    """
+    try:
+        return Params.model_validate(dict(raw))
+    except ValidationError as error:
+        problems = "\n".join(f"  {_describe(problem, raw)}" for problem in error.errors())
+        raise ConfigError(
+            f"the configuration (params.yaml, --config, --configfile) is not valid:\n{problems}"
+        ) from None
+
+
+def from_command_line(value: Any) -> Any:
+    """Give numbers, booleans and null in a configuration their types: Snakemake's ``--config`` leaves nested ones as text."""
+    if isinstance(value, Mapping):
+        return {key: from_command_line(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [from_command_line(item) for item in value]
+    if not isinstance(value, str):
+        return value
+    try:
+        plain = yaml.safe_load(value)
+    except yaml.YAMLError:
+        return value
+    return plain if plain is None or isinstance(plain, bool | int | float) else value
+
+
+def load_params(path: Path = PARAMS_FILE) -> Params:
+    """Read and validate one YAML file.
+
+    Raises:
+        ConfigError: it is missing, is not YAML, or does not validate.
+    """
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}; run from the project's root folder") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not valid YAML: {error}") from None
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{path} must hold keys and values, found {type(raw).__name__}")
+    return check_params(raw)
+
+
+def json_schema() -> str:
+    """The JSON schema of params.yaml, as committed in workflow/schemas/params.schema.json."""
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Params.model_json_schema()}
+    return json.dumps(schema, indent=2, sort_keys=True) + "\n"
+
+
+def _describe(problem: Any, raw: Mapping[str, Any]) -> str:
+    path = [part for part in problem["loc"] if part != "[key]"]
+    key = ".".join(str(part) for part in path) or "params.yaml"
+    if problem["type"] == "extra_forbidden":
+        return f"{key}: unknown key{_nearest(path[-1], _valid_keys(path[:-1]))}"
+    if problem["type"] == "missing":
+        return f"{key}: this key is missing; params.yaml of the project shows it"
+    found = problem["input"]
+    if problem["type"] == "literal_error":
+        return f"{key}: {found!r} is not valid{_nearest(found, _literal_values(problem['ctx']['expected']))}"
+    message = problem["msg"].removeprefix("Value error, ").replace("Input should", "should")
+    hint = _number_hint(found) if problem["type"] in ("float_type", "int_type") else ""
+    shown = found if len(str(found)) <= 60 else f"{str(found)[:57]}..."
+    return f"{key}: {message}" + ("" if isinstance(found, dict) else f", found {shown!r}") + hint
+
+
+def _nearest(name: Any, valid: list[str]) -> str:
+    close = difflib.get_close_matches(str(name), valid, n=1, cutoff=0.5)
+    guess = f"; did you mean {close[0]!r}?" if close else ""
+    return f"{guess} (valid: {', '.join(valid)})" if valid else guess
+
+
+def _number_hint(found: Any) -> str:
+    if not isinstance(found, str):
+        return ""
+    try:
+        float(found)
+    except ValueError:
+        return ""
+    return "; YAML reads this as text: write it as 0.001 or 1.0e-3, without quotes"
+
+
+def _literal_values(expected: str) -> list[str]:
+    return [part.strip().strip("'") for part in expected.replace(" or ", ", ").split(",")]
+
+
+def _valid_keys(path: list[Any]) -> list[str]:
+    """Names that are valid below ``path``, found by walking the models' fields."""
+    model: Any = Params
+    for part in path:
+        if model is _OVERRIDES:
+            model = Overrides
+        elif part == "overrides":
+            model = _OVERRIDES
+        else:
+            model = model.model_fields[part].annotation
+    return list(CATALOG) if model is _OVERRIDES else list(getattr(model, "model_fields", {}))
+
+
+_OVERRIDES = object()
+"""Stands for a mapping from dataset names to :class:`Overrides` while a key's path is walked."""

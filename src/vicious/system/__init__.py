@@ -1,0 +1,1 @@
+"""Files, signals, progress, randomness, threads, errors."""

@@ -1,0 +1,171 @@
+"""Writing files so that a final name never holds half a file."""
+
+import errno
+import fcntl
+import glob
+import hashlib
+import json
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vicious.system.errors import StorageError
+from vicious.system.interrupt import held_back
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_REASONS = {
+    errno.ENOSPC: "the disk is full: free some space",
+    errno.EDQUOT: "the disk quota is used up: free some space",
+    errno.EROFS: "the file system is read-only: choose a folder that can be written",
+    errno.EACCES: "permission was denied: choose a folder that can be written",
+}
+
+_NOTING: list[set[Path]] = []
+
+
+@contextmanager
+def noted_writes() -> Iterator[set[Path]]:
+    """Yield a set that takes the path of every file that :func:`atomic_path` puts in place meanwhile, as it was named.
+
+    No result depends on it: it tells provenance what a command wrote, so that no command can forget a file.
+    """
+    noted: set[Path] = set()
+    _NOTING.append(noted)
+    try:
+        yield noted
+    finally:
+        _NOTING.pop()
+
+
+@contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Turn the file system's refusals while writing ``path`` into :class:`StorageError`.
+
+    Libraries that write through C or Rust wrap the cause, so the chain is searched for it.
+    """
+    try:
+        yield
+    except Exception as error:
+        reason = _refusal(error)
+        if reason is None:
+            raise
+        raise StorageError(f"cannot write {path}: {reason}, then run the same command again") from error
+
+
+def _refusal(error: BaseException) -> str | None:
+    """Why the file system refused, if it did: as an OSError, or as the text that libraries in Rust make of it."""
+    cause: BaseException | None = error
+    while cause is not None:
+        told = re.search(r"\(os error (\d+)\)", str(cause))
+        code = cause.errno if isinstance(cause, OSError) else int(told[1]) if told else None
+        if code in _REASONS:
+            return _REASONS[code]
+        cause = cause.__cause__ or cause.__context__
+    return None
+
+
+@contextmanager
+def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a temporary name beside ``path``; on success it becomes ``path``, on any error or signal it is removed.
+
+    The temporary name keeps the suffix of ``path``, since some writers choose their format by it. While it is written it is
+    locked. What a killed process left of ``path`` is not, and so goes with the next write. Open this very file to write:
+    another that takes its name has no lock.
+
+    Raises:
+        StorageError: the disk is full, read-only, or may not be written.
+    """
+    target = Path(path)
+    with storage_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _remove_left(target)
+        handle, temporary = -1, target
+        try:
+            with held_back():
+                handle, temporary = _locked_temporary(target)
+            yield temporary
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+            with held_back():
+                temporary.chmod(0o666 & ~_umask())
+                temporary.replace(target)
+                for noted in _NOTING:
+                    noted.add(target)
+        finally:
+            if handle >= 0:
+                with held_back():
+                    temporary.unlink(missing_ok=True)
+                    os.close(handle)
+
+
+def check_writable(folder: Path, size: int = 64 * 1024) -> None:
+    """Raise StorageError unless so many bytes can be written in a folder, or where it would be made; nothing is left of them."""
+    place = next(place for place in (folder, *folder.absolute().parents) if place.is_dir())
+    with storage_errors(folder), tempfile.TemporaryFile(dir=place) as file:
+        file.write(bytes(size))
+
+
+def _locked_temporary(target: Path) -> tuple[int, Path]:
+    """A new file beside ``target``, open and locked by this process."""
+    while True:
+        handle, name = tempfile.mkstemp(prefix=f".{target.stem}.", suffix=f".part{target.suffix}", dir=target.parent)
+        with suppress(OSError):  # a file system without locks: then nobody removes it either
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        if os.fstat(handle).st_nlink:
+            return handle, Path(name)
+        os.close(handle)  # another process took it for left behind before it was locked
+
+
+def _remove_left(target: Path) -> None:
+    """Remove temporary files of ``target`` whose process is dead, that is, whose lock can be taken."""
+    pattern = f".{glob.escape(target.stem)}.{'?' * 8}.part{glob.escape(target.suffix)}"
+    for left in target.parent.glob(pattern):
+        with suppress(OSError), left.open("rb+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            left.unlink()
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write ``content``, atomically."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Write ``text`` as UTF-8 with ``\\n`` line ends, atomically."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_json(path: str | os.PathLike[str], value: Any) -> None:
+    """Write ``value`` as sorted, indented, strictly standard JSON (NaN and infinity raise ``ValueError``)."""
+    write_text(path, json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n")
+
+
+def write_csv(frame: "pd.DataFrame", path: str | os.PathLike[str]) -> None:
+    """Write a table without its index, numbers with eight digits, atomically."""
+    with atomic_path(path) as temporary:
+        frame.to_csv(temporary, index=False, float_format="%.8g", lineterminator="\n")
+
+
+def read_json(path: str | os.PathLike[str]) -> Any:
+    """Read one JSON file."""
+    return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def digest(path: str | os.PathLike[str], algorithm: str = "sha256") -> str:
+    """Hexadecimal hash of a file's bytes, read in pieces."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, algorithm).hexdigest()

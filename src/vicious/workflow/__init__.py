@@ -1,0 +1,1 @@
+"""What the workflow needs to know of a machine: resources, budget, locks."""

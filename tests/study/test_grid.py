@@ -1,0 +1,193 @@
+"""The study's grid: what each experiment consists of, and what one more seed, weight or dataset adds."""
+
+from pathlib import Path
+
+import pytest
+
+from vicious.data.catalog import CATALOG
+from vicious.data.tasks import CELEBA_SETS, Task, parse_task
+from vicious.study import grid
+from vicious.study.config import Params, load_params
+
+ROOT = Path(__file__).resolve().parents[2]
+SCALES = ("smoke", "demo", "pilot", "paper")
+
+
+@pytest.fixture(scope="module")
+def params():
+    return load_params(ROOT / "params.yaml")
+
+
+def at(params: Params, scale: str, **changes) -> Params:
+    """The study at a scale, with keys of its block changed."""
+    block = getattr(params.scales, scale).model_copy(update=changes)
+    scales = params.scales.model_copy(update={scale: block})
+    return params.model_copy(update={"scale": scale, "scales": scales})
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_every_scale_has_every_experiment(params, scale):
+    chosen = at(params, scale)
+    for experiment in grid.EXPERIMENTS:
+        cells = grid.cells(chosen, experiment)
+        assert cells, experiment
+        assert len(set(cells)) == len(cells)
+        joint = {cell.attack for cell in cells if cell.model.role != "honest"} == {"joint"}
+        assert joint == (experiment not in ("defense", "mitigations"))
+
+
+def test_paper_scale_is_the_whole_grid(params):
+    paper = at(params, "paper")
+    main = grid.cells(paper, "main")
+    for dataset in CATALOG:
+        own = [cell for cell in main if cell.task == Task(dataset)]
+        for outputs in ("logits", "softmax"):
+            for seed in (0, 1, 2):
+                assert grid.Cell(Task(dataset), grid.HONEST, f"posthoc-{outputs}", seed) in own
+                for beta_r in (1.0, 3.0, 5.0):
+                    assert grid.Cell(Task(dataset), grid.Model("vicious", outputs, 1.0, beta_r), "joint", seed) in own
+                assert grid.Cell(Task(dataset), grid.Model("autoencoder", outputs, 0.0, 1.0), "joint", seed) in own
+        assert len(own) == 30
+    sweep = sorted({cell.model.beta_r for cell in grid.cells(paper, "tradeoff")} - {0.0})
+    assert (sweep[0], sweep[-1]) == (0.1, 10.0)
+    assert {grid.task_outputs(cell.task) for cell in grid.cells(paper, "attribute_sets")} == {
+        len(columns) for columns in CELEBA_SETS.values()
+    }
+    counts = {(cell.task.dataset, cell.task.classes) for cell in grid.cells(paper, "class_counts")}
+    assert counts == {
+        *(("cifar100", count) for count in (10, 20, 50, 100)),
+        *(("tiny_imagenet", count) for count in (10, 20, 50, 100, 200)),
+    }
+
+
+def test_models_shared_by_experiments_are_trained_once(params):
+    demo = at(params, "demo")
+    trained = grid.trainings(demo)
+    assert len(set(trained)) == len(trained)
+    parts = [
+        {cell.model for cell in grid.cells(demo, experiment) if cell.task == Task("mnist")}
+        for experiment in ("main", "tradeoff", "defense", "mitigations")
+    ]
+    recipes = {one.model for one in grid.judged(demo) if one.model.recipe and one.task == Task("mnist")}
+    assert len(parts[0] & parts[1]) == len(parts[0] & parts[2]) == 2
+    assert parts[3] < parts[0]
+    assert {one.model for one in trained if one.task == Task("mnist")} == set().union(*parts, recipes)
+
+
+def test_detectors_judge_models_that_are_trained(params):
+    for scale in SCALES:
+        chosen = at(params, scale)
+        trained, judged = set(grid.trainings(chosen, ["defense"])), grid.judged(chosen)
+        assert {grid.Training(one.task, one.model.trained, one.seed) for one in judged} == trained
+        assert len(set(judged)) == len(judged)
+        block = chosen.study.defense
+        for task in {one.task for one in judged}:
+            own = [one for one in judged if one.task == task]
+            assert len([one for one in own if one.model == grid.HONEST]) == len(block.seeds)
+            assert {one.model.recipe for one in own} == {None, *block.recipes}
+            penalties = {(name, weight) for name, weights in block.evasion.items() for weight in weights}
+            assert {(one.model.evades, one.model.evasion) for one in own} == {(None, 0.0), *penalties}
+            assert {one.model.hidden for one in own} == {None, *block.hidden}
+
+
+def test_a_hidden_code_is_no_training_of_its_own(params):
+    smoke = at(params, "smoke")
+    hidden = [one for one in grid.judged(smoke) if one.model.hidden]
+    names = {"vicious-logits-beta1", "vicious-logits-beta1-evasion1"}
+    assert {str(one.model) for one in hidden} == {f"{name}-shuffled" for name in names}
+    assert {str(one.model.trained) for one in hidden} == names
+
+
+def test_adaptive_servers_are_attacked_as_they_train_and_afterwards(params):
+    pilot = at(params, "pilot")
+    attacks = {
+        (cell.model.evades, cell.model.evasion, cell.attack)
+        for cell in grid.cells(pilot, "defense")
+        if cell.model.role == "vicious"
+    }
+    penalties = {(name, weight) for name, weights in pilot.study.defense.evasion.items() for weight in weights}
+    assert {name for name, _ in penalties} == {"linear_decodability", "distance_correlation", "both"}
+    both = ("joint", "posthoc-logits")
+    assert attacks == {(*penalty, attack) for penalty in {(None, 0.0), *penalties} for attack in both}
+
+
+def test_no_weights_and_no_detectors_mean_no_server_that_evades(params):
+    for evasion in ({}, {"linear_decodability": [], "distance_correlation": []}):
+        block = params.scales.smoke.defense.model_copy(update={"evasion": evasion})
+        assert {one.model.evades for one in grid.judged(at(params, "smoke", defense=block))} == {None}
+
+
+def test_names_of_models_differ_and_tell_how_they_came_about(params):
+    names = {str(one.model) for one in grid.judged(at(params, "pilot"))}
+    assert {"honest", "honest-wider", "vicious-logits-beta0.3", "vicious-logits-beta1-evasion0.1"} <= names
+    assert "vicious-logits-beta1-evasion1-distance_correlation" in names
+    models = {
+        one.model for scale in SCALES for one in [*grid.trainings(at(params, scale)), *grid.judged(at(params, scale))]
+    }
+    assert len({str(model) for model in models}) == len(models)
+
+
+def test_every_treatment_meets_the_same_models_and_some_a_server_that_trains_for_them(params):
+    pilot = at(params, "pilot")
+    block, cells = pilot.study.mitigations, grid.cells(pilot, "mitigations")
+    count = 2 * len(block.outputs) + len(block.trained_for)
+    assert len(cells) == len(block.datasets) * count * len(block.seeds)
+    for outputs in block.outputs:
+        models = {str(cell.model) for cell in cells if cell.attack == f"posthoc-{outputs}"}
+        aware = {f"vicious-{outputs}-beta1"} if outputs in block.trained_for else set()
+        assert models == {"honest", "vicious-logits-beta1", *aware}
+
+
+def test_one_more_weight_adds_one_model_for_each_dataset_and_outputs(params):
+    before = grid.attacks(at(params, "demo"))
+    betas = [*params.scales.demo.beta_r, 7.0]
+    after = grid.attacks(at(params, "demo", beta_r=betas))
+    added = set(after) - set(before)
+    assert set(before) <= set(after)
+    assert {cell.model.beta_r for cell in added} == {7.0}
+    demo = at(params, "demo")
+    assert len(added) == sum(len(demo.cell(dataset).outputs) for dataset in params.datasets)
+
+
+def test_a_narrowed_study_asks_for_nothing_of_other_datasets(params):
+    narrow = at(params, "paper").model_copy(update={"datasets": ["mnist"]})
+    assert {cell.task.dataset for cell in grid.attacks(narrow)} == {"mnist"}
+    assert grid.cells(narrow, "attribute_sets") == grid.cells(narrow, "class_counts") == []
+
+
+@pytest.mark.parametrize("name", ["mnist", "celeba-k5", "cifar100-classes20", "tiny_imagenet"])
+def test_names_of_tasks_go_there_and_back(name):
+    assert str(parse_task(name)) == name
+    assert parse_task(parse_task(name).folder) == parse_task(name)
+
+
+@pytest.mark.parametrize("name", ["celeba-k11", "cifar100-classes", "mnist-", "mnist-classes20x"])
+def test_what_is_no_task_is_refused(name):
+    with pytest.raises(ValueError, match="is no task"):
+        parse_task(name)
+    assert grid.task_title(name) == name
+
+
+def test_titles():
+    assert grid.task_title("celeba-k1") == "CelebA, 1 attribute"
+    assert grid.task_title("cifar100-classes20") == "CIFAR-100, 20 classes"
+    assert grid.task_title("fashion_mnist") == "Fashion-MNIST"
+    assert grid.task_title("minst") == "minst"
+    tasks = (Task("celeba"), Task("celeba", "k5"), Task("cifar100", classes=20))
+    assert [grid.task_outputs(task) for task in tasks] == [40, 5, 20]
+
+
+def test_class_counts_have_epochs_of_their_own(params):
+    demo = at(params, "demo")
+    assert grid.settings(demo, "mnist").epochs == params.scales.demo.epochs
+    assert grid.settings(demo, "cifar100").epochs == demo.cell("cifar100").epochs
+    assert grid.settings(demo, "cifar100-classes20").epochs == params.scales.demo.class_counts.epochs
+
+
+def test_a_dataset_may_have_treatments_of_its_own(params):
+    demo = at(params, "demo")
+    sent = {dataset: set() for dataset in demo.datasets}
+    for cell in grid.cells(demo, "mitigations"):
+        sent[cell.task.dataset].add(cell.attack.removeprefix("posthoc-"))
+    assert sent["fashion_mnist"] == set(demo.cell("fashion_mnist").mitigations.outputs) > {"logits", "label"}
+    assert sent["cifar10"] == {"logits", "label"}

@@ -1,0 +1,31 @@
+"""What is told while work goes on, where a log cannot take it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TELLS = """
+from vicious.system.progress import Progress, tell
+with Progress(2, "work") as progress:
+    progress.advance(2)
+tell("error: what happened")
+"""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_what_a_full_log_cannot_take_is_told_on_standard_output():
+    with open("/dev/full", "w") as log:
+        result = subprocess.run(
+            [sys.executable, "-c", TELLS], stderr=log, stdout=subprocess.PIPE, text=True, check=True
+        )
+    first, second = result.stdout.splitlines()
+    assert first.startswith("work: 2/2 images")
+    assert second == "error: what happened"
+
+
+def test_it_is_told_on_standard_error_else():
+    result = subprocess.run([sys.executable, "-c", TELLS], capture_output=True, text=True, check=True)
+    assert result.stdout == ""
+    assert result.stderr.endswith("error: what happened\n")
