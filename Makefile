@@ -5,41 +5,46 @@ KILLS ?= 50
 SHELL := /bin/bash
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 .DEFAULT_GOAL := help
-.PHONY: help env demo test chaos check format lock schema clean
+.PHONY: help env demo test coverage chaos check format lock schema clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
-env: .venv/.complete  ## create the locked environment
+env: .venv/.complete  ## create the locked environment in .venv
 
 .venv/.complete: requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 env")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 env"; exit 1; }
 	@echo "Creating the environment in .venv (several GB to download, a few minutes) ..."
 	$(PYTHON) -m venv .venv
 	python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
 	@touch .venv/.complete
 
-demo: .venv/.complete  ## the main comparison on synthetic stand-ins of all six datasets, under 10 minutes on 2 cores
+demo: .venv/.complete  ## build the main comparison on synthetic stand-ins of six datasets, minutes on 2 cores
 	snakemake --cores $(CORES) --config scale=demo -- main
 	@echo "Tables and figures of the main comparison are in paper_figures/demo, numbers in results/demo/summaries."
 	@echo "To go on, source .venv/bin/activate, and"
 	@echo "  snakemake --cores $(CORES)                          every experiment, table and figure of the demo"
 	@echo "  snakemake --cores $(CORES) -- tradeoff               one experiment; docs/experiments.md lists them"
-	@echo "  snakemake -n --config scale=pilot               what the pilot on real images would do"
+	@echo "  vicious budget --scale pilot                   what the pilot on real images would take"
 
-test: .venv/.complete  ## run every test; with QUICK=1 none that builds a study or trains for long
+test: .venv/.complete  ## run every test; QUICK=1 leaves out those that build a study or train for long
 	pytest -n $(CORES) --dist worksteal $(if $(QUICK),-m "not slow")
 
-chaos: .venv/.complete  ## kill a small study KILLS times; it must end as an undisturbed one, within an hour
+coverage: .venv/.complete  ## run the quick tests, and show which lines they reach
+	pytest -n $(CORES) -m "not slow" --cov=vicious --cov-report=term:skip-covered
+
+chaos: .venv/.complete  ## kill a small study KILLS times; it must end as an undisturbed one (an hour)
 	python tests/workflow/chaos.py --kills $(KILLS)
 
-check: .venv/.complete  ## formatting, lint, types, spelling
+check: .venv/.complete  ## check formatting, lint, types and spelling
 	ruff format --check .
 	ruff check .
 	snakefmt --check Snakefile workflow
 	snakemake -n --quiet --cores 1 >/dev/null
-	snakemake --lint 2>&1 | (! grep '^    \* ' | grep -v 'Specify a conda environment or container')  # it is the locked .venv
+	@# The environment is the locked .venv, so rules name none.
+	snakemake --lint 2>&1 | (! grep '^    \* ' | grep -v 'Specify a conda environment or container')
 	mypy
 	codespell
 
@@ -55,5 +60,5 @@ lock: .venv/.complete  ## pin newer dependencies (needs uv); names no index
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 		--all-extras --quiet --upgrade pyproject.toml --output-file requirements.lock
 
-clean:  ## remove the demo's and smoke study's results (never raw data, other scales or the environment)
+clean:  ## remove results of the scales demo and smoke, and nothing else
 	rm -rf results/demo results/smoke paper_figures/demo paper_figures/smoke data/prepared/demo data/prepared/smoke

@@ -12,12 +12,8 @@ configfile: "params.yaml" if os.path.exists("params.yaml") else workflow.source_
 
 
 include: "workflow/rules/common.smk"
-include: "workflow/rules/products.smk"
-include: "workflow/rules/data.smk"
-include: "workflow/rules/train.smk"
-include: "workflow/rules/assess.smk"
-include: "workflow/rules/defend.smk"
-include: "workflow/rules/report.smk"
+include: "workflow/rules/steps.smk"
+include: "workflow/rules/targets.smk"
 
 
 rule all:
@@ -25,7 +21,6 @@ rule all:
     input:
         rules.data.input,
         rules.models.input,
-        [getattr(rules, f"assessments_{dataset}").input for dataset in PARAMS.datasets],
+        PLAN.writes("assessments"),
         rules.results.input,
-        rules.products.input,
-        expand(COMPLETE, experiment=EXPERIMENTS),
+        PLAN.writes("figures"),

@@ -10,7 +10,7 @@ import time
 
 import numpy as np
 
-from vicious.results.comparisons import RESAMPLES, paired_bootstrap
+from vicious.metrics.bootstrap import PAIRED_RESAMPLES, paired_bootstrap
 
 
 def main(images: int = 2000, seeds: int = 3) -> None:
@@ -23,14 +23,14 @@ def main(images: int = 2000, seeds: int = 3) -> None:
 
     start = time.perf_counter()
     means = []
-    for _ in range(RESAMPLES):
+    for _ in range(PAIRED_RESAMPLES):
         drawn = generator.integers(images, size=images)
         blocks = generator.integers(seeds, size=seeds)
         means.append(np.mean([differences[block][drawn].mean() for block in blocks]))
     plain = time.perf_counter() - start
 
     assert np.allclose(fast, np.quantile(means, (0.025, 0.975)), atol=0.2 * np.std(means))
-    print(f"{RESAMPLES} resamples, {images} images, {seeds} seeds: paired_bootstrap {taken:.3f} s, ", end="")
+    print(f"{PAIRED_RESAMPLES} resamples, {images} images, {seeds} seeds: paired_bootstrap {taken:.3f} s, ", end="")
     print(f"a loop {plain:.3f} s, ratio {plain / taken:.1f}")
 
 

@@ -3,7 +3,9 @@
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prepared_by_hand import write_prepared
@@ -26,11 +28,11 @@ def smoke() -> Params:
 
 
 @pytest.fixture
-def launch():
+def launch() -> Iterator[Callable[..., subprocess.Popen[Any]]]:
     """Starts a process in the background, and ends it after the test."""
     started = []
 
-    def start(command, **options):
+    def start(command: Any, **options: Any) -> subprocess.Popen[Any]:
         started.append(subprocess.Popen(command, **options))
         return started[-1]
 
@@ -41,10 +43,10 @@ def launch():
 
 
 @pytest.fixture
-def spawn(launch):
+def spawn(launch: Any) -> Callable[..., Any]:
     """Starts a Python program, which says a word once it is ready, and ends it after the test."""
 
-    def start(word, *arguments, **options):
+    def start(word: Any, *arguments: Any, **options: Any) -> Any:
         process = launch([sys.executable, *arguments], stdout=subprocess.PIPE, text=True, **options)
         assert process.stdout.readline() == f"{word}\n"
         return process
@@ -53,18 +55,18 @@ def spawn(launch):
 
 
 @pytest.fixture
-def prepared(tmp_path) -> PreparedDataset:
+def prepared(tmp_path: Path) -> PreparedDataset:
     """Four classes, grey."""
     return load_prepared(write_prepared(tmp_path / "prepared"))
 
 
 @pytest.fixture
-def prepared_attributes(tmp_path) -> PreparedDataset:
+def prepared_attributes(tmp_path: Path) -> PreparedDataset:
     """Four attributes, RGB."""
     return load_prepared(write_prepared(tmp_path / "attributes", channels=3, multilabel=True))
 
 
-def _assessment(task, model, seed, reason="", images=3, **changes):
+def _assessment(task: str, model: Any, seed: int, reason: str = "", images: int = 3, **changes: Any) -> dict[Any, Any]:
     """What the JSON of an assessment holds before its measures; ``model`` is its role, attack, outputs and beta_R."""
     role, attack, outputs, beta_r = model
     schedule = {"epochs": 1, "seed": seed}
@@ -81,6 +83,6 @@ def _assessment(task, model, seed, reason="", images=3, **changes):
 
 
 @pytest.fixture(scope="session")
-def assessment():
+def assessment() -> Callable[..., dict[Any, Any]]:
     """Makes the record of an assessment."""
     return _assessment

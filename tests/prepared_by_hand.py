@@ -2,11 +2,20 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 
-def write_prepared(folder: Path, *, classes=4, channels=1, multilabel=False, counts=(48, 16, 40), seed=0) -> Path:
+def write_prepared(
+    folder: Path,
+    *,
+    classes: int = 4,
+    channels: int = 1,
+    multilabel: bool = False,
+    counts: Any = (48, 16, 40),
+    seed: int = 0,
+) -> Path:
     """A small prepared dataset with one bright bar per class, so that it can be learned in a moment."""
     generator = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)

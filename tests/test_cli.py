@@ -1,42 +1,90 @@
 """The command line as its user meets it."""
 
+import json
+import re
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from vicious import cli
+from vicious.steps import commands
+from vicious.study.artifacts import known
 
+ROOT = Path(__file__).resolve().parents[1]
 HEAVY = ["torch", "numpy", "pandas", "matplotlib"]
 
 
-def run(*arguments, **options):
+def run(*arguments: Any, **options: Any) -> subprocess.CompletedProcess[Any]:
     return subprocess.run([sys.executable, "-m", "vicious", *arguments], capture_output=True, text=True, **options)
 
 
-def test_help_lists_the_steps():
-    text = run("--help").stdout
-    for command in (
-        "fetch",
-        "prepare",
-        "train-honest",
-        "train-vicious",
-        "train-attack",
-        "assess-risk",
-        "evaluate-defense",
-    ):
-        assert command in text
+def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--help"]) == 0
+    text = capsys.readouterr().out
+    around = ("check-config", "schema", "budget", "verify", "discard", "restore", "unlock", "version")
+    for command in (*commands(), *known(), *around):
+        assert f"\n  {command}: " in text, command
+    assert [command for command in (*commands(), *known()) if text.count(f"\n  {command}: ") != 1] == []
+
+
+def test_help_waits_for_nothing_heavy() -> None:
+    """Not even for what checks settings: `--help` and a typo answer at once."""
+    for words in (["--help"], ["main_tabel"]):
+        code = f"""if True:
+            import sys
+            from vicious import cli
+            cli.main({words!r})
+            print([name for name in [*{HEAVY!r}, "pydantic", "yaml", "snakemake", "dvc"] if name in sys.modules])
+        """
+        out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+        assert out.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("command", ["train-vicious", "evaluate-defense", "fetch", "main_table", "verify"])
+def test_help_of_a_command_shows_its_options_and_waits_for_nothing_that_computes(command: str) -> None:
+    code = f"""if True:
+        import sys
+        from vicious import cli
+        cli.main([{command!r}, "--help"])
+        print([name for name in {HEAVY!r} if name in sys.modules])
+    """
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert out.splitlines()[-1] == "[]"
+    option = {"verify": "--file", "fetch": "--checksum", "main_table": "--summary"}.get(command, "--threads")
+    assert re.search(rf" {option}\b.*: ", out)
 
 
 @pytest.mark.parametrize(
-    "module", ["vicious", "vicious.cli", "vicious.study.config", "vicious.study.paths", "vicious.provenance.record"]
+    "module",
+    [
+        *("vicious", "vicious.cli", "vicious.study.config", "vicious.study.paths", "vicious.study.plan"),
+        *("vicious.provenance.record", "vicious.data.datasets", "vicious.steps.train_vicious"),
+    ],
 )
-def test_planning_imports_nothing_heavy(module):
+def test_planning_imports_nothing_heavy(module: Any) -> None:
     code = f"import sys, {module}; print([name for name in {HEAVY} if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
-def test_an_error_is_one_line_and_an_exit_code(tmp_path):
+def test_a_version_for_people_and_one_for_bug_reports(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["version"], ["--version"]):
+        assert cli.main(words) == 0
+        assert capsys.readouterr().out == "vicious 0.1.0\n"
+    assert cli.main(["version", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["code"]["package"] == "0.1.0"
+    assert {"python", "torch", "numpy"} <= found["libraries"].keys()
+    assert found["hardware"]["cores"] >= 1
+
+
+TRAIN = ["train-honest", "--data", "d", "--out", "o", "--width", "1", "--epochs", "1", "--batch-images", "8"]
+FETCH = ["fetch", "--dataset", "mnist", "--source", "synthetic", "--root", "r", "--out", "o"]
+
+
+def test_an_error_is_one_line_and_an_exit_code(tmp_path: Path) -> None:
     result = run(
         *["train-honest", "--depth", "10", "--width", "1", "--epochs", "1", "--batch-images", "8", "--learning-rate", "0.1", "--seed", "0"],
         "--data", str(tmp_path / "nothing"), "--out", str(tmp_path / "target.safetensors"),
@@ -48,38 +96,109 @@ def test_an_error_is_one_line_and_an_exit_code(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_check_config_names_the_typo(tmp_path):
+def refused(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    """What is said of a command line that cannot be understood."""
+    assert cli.main(words) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("error: ")
+    return printed.err.removeprefix("error: ")
+
+
+@pytest.mark.parametrize(
+    ("words", "guess"),
+    [
+        (["main_tabel"], '"main_table"'),
+        (["train-honst"], '"train-honest"'),
+        (["veryfi", "results"], '"verify"'),
+        (["fetch", "--datset", "mnist"], "--dataset"),
+        (["fetch", "--data", "mnist"], "--dataset"),
+        ([*TRAIN, "--dep", "10"], "--depth"),
+        (["main_table", "--sumary", "s.csv"], "--summary"),
+        (["prepare", "--sorce", "s.json", "--dataset", "mnist"], "--source"),
+        (["budget", "--scal", "demo"], "--scale"),
+    ],
+)
+def test_a_misspelt_command_or_option_is_refused_with_the_nearest_and_not_guessed(
+    capsys: pytest.CaptureFixture[str], words: Any, guess: str
+) -> None:
+    told = refused(capsys, *words)
+    assert f"Did you mean {guess}?" in told
+    assert len(told.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ("--depth 11 --learning-rate 0.1 --seed 0", "--depth: depth must be 6 n + 4: 10, 16, 22 or 28, found '11'"),
+        ("--depth ten --learning-rate 0.1 --seed 0", "--depth: should be a valid integer"),
+        ("--depth 10 --learning-rate -1 --seed 0", "--learning-rate: should be greater than 0, found '-1'"),
+        ("--depth 10 --learning-rate 0 --seed 0", "--learning-rate: should be greater than 0, found '0'"),
+        ("--depth 10 --learning-rate nan --seed 0", "--learning-rate: should be a finite number, found 'nan'"),
+        ("--depth 10 --learning-rate 0.1 --seed -1", "--seed: should be greater than or equal to 0, found '-1'"),
+        ("--depth 10 --learning-rate 0.1 --seed 0 --device gpu", "--device: should be 'cpu' or 'cuda', found 'gpu'"),
+        (
+            "--depth 10 --learning-rate 0.1 --seed 0 --recipe plane",
+            "--recipe: 'plane' is not valid; did you mean 'plain'?",
+        ),
+    ],
+)
+def test_a_value_that_is_not_valid_is_one_line_with_the_options_name(
+    capsys: pytest.CaptureFixture[str], options: str, words: str
+) -> None:
+    told = refused(capsys, *TRAIN, *options.split())
+    assert told.startswith(words)
+    assert len(told.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([*FETCH, "--counts", "1", "2"], "--counts requires 3"),
+        ([*FETCH, "--checksum", "a.zip"], "--checksum: must be KEY=VALUE"),
+        ([*FETCH, "--out"], "--out requires an argument"),
+        ([*FETCH, "--download", "no"], "no"),
+        (["summarize", "--results", "--out", "o.csv"], "--results: "),
+        (["summarize", "--out", "o.csv"], "--results is needed"),
+        (["budget", "--scale", "papr"], '"paper"'),
+        (["verify"], "requires an argument"),
+    ],
+)
+def test_what_else_is_wrong_with_a_command_line_is_one_line(
+    capsys: pytest.CaptureFixture[str], words: Any, said: str
+) -> None:
+    told = refused(capsys, *words)
+    assert said in told
+    assert len(told.splitlines()) == 1
+
+
+def test_all_that_is_missing_is_said_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    told = refused(capsys, *TRAIN)
+    assert [line.split()[0] for line in told.splitlines()] == ["--depth", "--learning-rate", "--seed"]
+
+
+def test_check_config_names_the_typo(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_text("scal: demo\n", encoding="utf-8")
     result = run("check-config", str(tmp_path / "params.yaml"))
     assert result.returncode == 1
     assert "did you mean 'scale'" in result.stderr
 
 
-def test_a_missing_official_file_lists_what_to_place_where(tmp_path):
-    result = run(
-        "fetch",
-        "--dataset",
-        "celeba",
-        "--source",
-        "official",
-        "--root",
-        str(tmp_path),
-        "--out",
-        str(tmp_path / "r.json"),
-    )
+def test_check_config_says_what_it_checked(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["check-config", str(ROOT / "params.yaml")]) == 0
+    assert capsys.readouterr().out.endswith("params.yaml: valid; scale demo, 6 datasets\n")
+
+
+def test_a_missing_official_file_lists_what_to_place_where(tmp_path: Path) -> None:
+    places = ["--root", str(tmp_path), "--out", str(tmp_path / "r.json")]
+    result = run("fetch", "--dataset", "celeba", "--source", "official", *places)
     assert result.returncode == 1
     for name in ("celeba/img_align_celeba.zip", "celeba/list_attr_celeba.txt", "celeba/list_eval_partition.txt"):
         assert name in result.stderr
     assert not (tmp_path / "r.json").exists()
 
 
-def test_a_misspelt_option_is_refused_not_guessed(capsys):
-    with pytest.raises(SystemExit) as caught:
-        cli.main(["fetch", "--data", "mnist"])
-    assert caught.value.code == 2
-
-
-def test_cuda_without_a_gpu_is_explained(monkeypatch):
+def test_cuda_without_a_gpu_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
     from vicious.system.errors import ConfigError
@@ -90,50 +209,39 @@ def test_cuda_without_a_gpu_is_explained(monkeypatch):
         use_device("cuda", 1)
 
 
-TRAIN = ["train-honest", "--data", "d", "--out", "o", "--width", "1", "--epochs", "1", "--batch-images", "8"]
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ("--depth 11 --learning-rate 0.1 --seed 0", "6 n + 4"),
-        ("--depth 10 --learning-rate -1 --seed 0", "not negative"),
-        ("--depth 10 --learning-rate 0 --seed 0", "above 0"),
-        ("--depth 10 --learning-rate nan --seed 0", "not negative"),
-        ("--depth 10 --learning-rate 0.1 --seed -1", "not be negative"),
-    ],
-)
-def test_numbers_out_of_range_are_refused(capsys, options, words):
-    with pytest.raises(SystemExit) as caught:
-        cli.main([*TRAIN, *options.split()])
-    assert caught.value.code == 2
-    assert words in capsys.readouterr().err
-
-
 @pytest.mark.parametrize(
     "command",
     [
-        "prepare --source nothing.json --out o --split-seed 0",
-        "summarize nothing.json --out o.csv",
-        "summarize-defense nothing.csv --out o.csv --separation s.csv --called c.csv",
+        "prepare --dataset mnist --images synthetic --source nothing.json --out o --split-seed 0",
+        "summarize --results nothing.json --out o.csv",
+        "summarize-defense --scores nothing.csv --out o.csv --separation s.csv --flagged f.csv",
+        "main_table --summary nothing.csv --comparisons nothing.csv --out o",
     ],
 )
-def test_a_missing_input_is_named(tmp_path, monkeypatch, capsys, command):
+def test_a_missing_input_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
     monkeypatch.chdir(tmp_path)
     assert cli.main(command.split()) == 1
     assert "nothing." in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_raw_file_that_changed_after_fetch_is_refused_with_the_cure(tmp_path, capsys):
+def test_a_raw_file_that_changed_after_fetch_is_refused_with_the_cure(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     root, record = tmp_path / "raw", tmp_path / "mnist.json"
     fetched = cli.main(
         ["fetch", "--dataset", "mnist", "--source", "synthetic", "--root", str(root), "--out", str(record),
          "--counts", "12", "4", "6"]
     )  # fmt: skip
     assert fetched == 0
-    prepare = ["prepare", "--source", str(record), "--out", str(tmp_path / "prepared"), "--split-seed", "0"]
+    out = ["--out", str(tmp_path / "prepared"), "--split-seed", "0"]
+    prepare = ["prepare", "--dataset", "mnist", "--images", "synthetic", "--source", str(record), *out]
     assert cli.main(prepare) == 0
+    for own, other in (("mnist", "cifar10"), ("synthetic", "official")):
+        assert cli.main([other if word == own else word for word in prepare]) == 1
+        assert "lists synthetic files of mnist, expected" in capsys.readouterr().err
     labels = root / "MNIST/raw/train-labels-idx1-ubyte.gz"
     labels.write_bytes(labels.read_bytes() + b"x")
     assert cli.main(prepare) == 1

@@ -1,23 +1,27 @@
-"""The same jobs on a GPU: the same bits each time, in one go or resumed, and nearly what the CPU finds. Skipped without one."""
+"""The same jobs on a GPU: the same bits each time, in one go or resumed, and nearly what the CPU finds. Skipped without
+one."""
 
 import signal
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from models_by_hand import F, G
 
 from vicious.attacks.assess import assess_risk
-from vicious.defense.detectors import BY_NAME
-from vicious.defense.evaluate import evaluate_defense
+from vicious.data.prepared import PreparedDataset
+from vicious.defense.evaluation.evaluate import evaluate_defense
 from vicious.metrics.moments import fit
 from vicious.metrics.risk import save_covariance
 from vicious.models.checkpoint import failure
 from vicious.system.files import read_json
 from vicious.system.interrupt import Interrupted
+from vicious.system.registry import names
 from vicious.system.runtime import limit_threads, use_device
 from vicious.training import jobs, loop
-from vicious.training.evasion import PENALTIES
 from vicious.training.loop import Schedule
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU here")
@@ -26,38 +30,42 @@ OUTPUTS = ("logits", "softmax", "probabilities", "temperature4", "top2", "round2
 
 
 @pytest.fixture
-def cuda(tmp_path, monkeypatch):
+def cuda(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> torch.device:
     """The device as jobs set it up, in a folder of its own."""
     monkeypatch.chdir(tmp_path)
     limit_threads(1)
     return use_device("cuda", 1)
 
 
-def train(data, out, device, outputs="logits", **options):
+def train(data: Any, out: Path, device: Any, outputs: str = "logits", **options: Any) -> list[Any]:
     """A vicious pair below ``out``; its files' bytes."""
     files = out / "target.safetensors", out / "joint.safetensors"
-    jobs.train_vicious(data, *files, 10, 1, outputs, 1.0, 1.0, SCHEDULE, device, **options)
+    jobs.train_vicious(data, *files, F, G, outputs, 1.0, 1.0, SCHEDULE, device, "", **options)
     assert [failure(file) for file in files] == [None, None]
     return [file.read_bytes() for file in files]
 
 
 @pytest.mark.parametrize("outputs", OUTPUTS)
-def test_training_gives_the_same_bits_again(prepared, tmp_path, cuda, outputs):
+def test_training_gives_the_same_bits_again(prepared: PreparedDataset, tmp_path: Path, cuda: Any, outputs: Any) -> None:
     assert train(prepared, tmp_path / "a", cuda, outputs) == train(prepared, tmp_path / "b", cuda, outputs)
 
 
-@pytest.mark.parametrize("evades", PENALTIES)
+@pytest.mark.parametrize("evades", names("vicious.training.penalties"))
 @pytest.mark.parametrize("kind", ["classes", "attributes"])
-def test_a_penalty_gives_the_same_bits_again(prepared, prepared_attributes, tmp_path, cuda, evades, kind):
+def test_a_penalty_gives_the_same_bits_again(
+    prepared: PreparedDataset, prepared_attributes: PreparedDataset, tmp_path: Path, cuda: Any, evades: Any, kind: str
+) -> None:
     data = prepared if kind == "classes" else prepared_attributes
     first = train(data, tmp_path / "a", cuda, evasion=0.5, evades=evades)
     assert train(data, tmp_path / "b", cuda, evasion=0.5, evades=evades) == first
 
 
-def test_a_resumed_training_ends_like_an_uninterrupted_one(prepared, tmp_path, cuda, monkeypatch):
+def test_a_resumed_training_ends_like_an_uninterrupted_one(
+    prepared: PreparedDataset, tmp_path: Path, cuda: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     expected, save = train(prepared, tmp_path / "whole", cuda, "noise0.1"), loop._Run.save
 
-    def killed(self, path):
+    def killed(self: Any, path: Path) -> None:
         save(self, path)
         raise KeyboardInterrupt
 
@@ -70,13 +78,18 @@ def test_a_resumed_training_ends_like_an_uninterrupted_one(prepared, tmp_path, c
 
 @pytest.mark.parametrize("kind", ["classes", "attributes"])
 def test_a_training_interrupted_within_an_epoch_ends_like_an_uninterrupted_one(
-    prepared, prepared_attributes, tmp_path, cuda, monkeypatch, kind
-):
+    prepared: PreparedDataset,
+    prepared_attributes: PreparedDataset,
+    tmp_path: Path,
+    cuda: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+) -> None:
     data, options = prepared if kind == "classes" else prepared_attributes, {"evasion": 0.5, "evades": "both"}
     expected = train(data, tmp_path / "whole", cuda, "noise0.1", **options)
     steps = iter(range(10))
 
-    def interrupted():
+    def interrupted() -> None:
         if next(steps) in (1, 5):  # both within an epoch of three batches and its validation
             raise Interrupted(signal.SIGTERM)
 
@@ -88,16 +101,18 @@ def test_a_training_interrupted_within_an_epoch_ends_like_an_uninterrupted_one(
 
 
 @pytest.mark.parametrize("outputs", [*OUTPUTS, "label"])
-def test_an_assessment_finds_what_the_cpu_finds(prepared, tmp_path, cuda, outputs):
+def test_an_assessment_finds_what_the_cpu_finds(
+    prepared: PreparedDataset, tmp_path: Path, cuda: Any, outputs: Any
+) -> None:
     target = tmp_path / "target.safetensors"
-    jobs.train_honest(prepared, target, 10, 1, SCHEDULE, cuda)
-    jobs.train_attack(prepared.folder, target, tmp_path / "posthoc.safetensors", 10, 1, outputs, SCHEDULE, cuda)
+    jobs.train_honest(prepared, target, F, SCHEDULE, cuda, "")
+    jobs.train_attack(prepared.folder, target, tmp_path / "posthoc.safetensors", G, outputs, SCHEDULE, cuda, "")
     save_covariance(fit(prepared), tmp_path / "covariance.safetensors")
     found = []
     for device in (cuda, torch.device("cpu")):
         out = tmp_path / device.type
         weights = (tmp_path / "covariance.safetensors", target, tmp_path / "posthoc.safetensors")
-        settings = {"estimator": "truncated", "cutoff": 1.2e-7, "gallery_images": 3, "device": device}
+        settings: dict[str, Any] = {"estimator": "truncated", "cutoff": 1.2e-7, "gallery_images": 3, "device": device}
         assess_risk(prepared.folder, *weights, out, **settings)
         found.append(read_json(out / "risk-posthoc.json"))
     for name in ("accuracy", "psnr", "ssim", "risk", "risk95", "calibration_error"):
@@ -106,12 +121,20 @@ def test_an_assessment_finds_what_the_cpu_finds(prepared, tmp_path, cuda, output
 
 @pytest.mark.parametrize("hidden", [None, "shuffled", "folded", "shifted"])
 @pytest.mark.parametrize("kind", ["classes", "attributes"])
-def test_detectors_find_what_they_find_on_the_cpu(prepared, prepared_attributes, tmp_path, cuda, hidden, kind):
+def test_detectors_find_what_they_find_on_the_cpu(
+    prepared: PreparedDataset, prepared_attributes: PreparedDataset, tmp_path: Path, cuda: Any, hidden: Any, kind: str
+) -> None:
     data = prepared if kind == "classes" else prepared_attributes
     train(data, tmp_path, cuda)
     scores = []
     for name, device in (("a", cuda), ("b", cuda), ("cpu", torch.device("cpu"))):
-        settings = {"detectors": list(BY_NAME), "user_images": [20], "draws": 2, "device": device, "hidden": hidden}
+        settings = {
+            "detectors": list(names("vicious.defense.detectors")),
+            "user_images": [20],
+            "draws": 2,
+            "device": device,
+            "hidden": hidden,
+        }
         evaluate_defense(data.folder, tmp_path / "target.safetensors", tmp_path / f"{name}.csv", **settings)
         scores.append(pd.read_csv(tmp_path / f"{name}.csv", keep_default_na=False))
     pd.testing.assert_frame_equal(scores[0], scores[1])

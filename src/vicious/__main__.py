@@ -6,7 +6,8 @@ import sys
 from vicious.system import interrupt
 
 COLLECT_AFTER = 100_000
-"""New objects before Python looks for unused ones: importing PyTorch makes a million that stay, and jobs are many and short."""
+"""New objects before Python looks for unused ones: importing PyTorch makes a million that stay, and jobs are many and
+short."""
 
 
 def main() -> int:

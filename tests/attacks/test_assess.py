@@ -2,23 +2,28 @@
 
 import json
 import shutil
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from models_by_hand import F, G
 from prepared_by_hand import write_prepared
 from sklearn.metrics import balanced_accuracy_score
 
-from vicious.attacks.assess import ESTIMATOR_COLUMNS, assess_risk, guess_by_label
+from vicious.attacks.assess import assess_risk, guess_by_label
 from vicious.data.batches import as_batch
-from vicious.data.prepared import load_prepared
+from vicious.data.prepared import PreparedDataset, load_prepared
+from vicious.metrics import measures
 from vicious.metrics.answers import calibration_error
 from vicious.metrics.moments import fit
-from vicious.metrics.risk import label_images, save_covariance
+from vicious.metrics.risk import Covariance, label_images, save_covariance
 from vicious.models.checkpoint import load_model
 from vicious.results.assessments import read_assessments
-from vicious.results.summaries import COLUMNS, interval, write_summary
+from vicious.results.schema import COLUMNS, ESTIMATORS_OF_ONE, SUMMARY
+from vicious.results.summaries import write_summary
 from vicious.system.errors import CheckpointError, MixedResultsError
 from vicious.system.files import read_json
 from vicious.training.jobs import train_attack, train_honest, train_vicious
@@ -28,8 +33,9 @@ CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    """A vicious model with its joint attack, an honest one with a post-hoc attack, and the covariance, of ``prepared``."""
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A vicious model with its joint attack, an honest one with a post-hoc attack, and the covariance, of
+    ``prepared``."""
     place = tmp_path_factory.mktemp("models")
     prepared = load_prepared(write_prepared(tmp_path_factory.mktemp("data") / "prepared"))
     schedule = Schedule(1, 16, 0.002, 0)
@@ -37,15 +43,15 @@ def models(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
         torch.set_num_threads(1)
-        train_vicious(prepared, vicious, place / "v/joint.safetensors", 10, 1, "logits", 1.0, 1.0, schedule, CPU)
-        train_honest(prepared, honest, 10, 1, schedule, CPU)
-        train_attack(prepared.folder, honest, place / "h/posthoc.safetensors", 10, 1, "logits", schedule, CPU)
+        train_vicious(prepared, vicious, place / "v/joint.safetensors", F, G, "logits", 1.0, 1.0, schedule, CPU, "")
+        train_honest(prepared, honest, F, schedule, CPU, "")
+        train_attack(prepared.folder, honest, place / "h/posthoc.safetensors", G, "logits", schedule, CPU, "")
     save_covariance(fit(prepared), place / "covariance.safetensors")
     return place
 
 
 @pytest.fixture
-def study(models, tmp_path, monkeypatch):
+def study(models: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of these that a test may change."""
     monkeypatch.chdir(tmp_path)
     torch.set_num_threads(1)
@@ -53,8 +59,13 @@ def study(models, tmp_path, monkeypatch):
     return tmp_path
 
 
-def assess(study, prepared, side="v", attack="joint", **changes):
-    settings = {"estimator": "truncated", "cutoff": 1.2e-7, "gallery_images": 3, "device": CPU} | changes
+def assess(study: Any, prepared: PreparedDataset, side: str = "v", attack: str = "joint", **changes: Any) -> Any:
+    settings: dict[str, Any] = {
+        "estimator": "truncated",
+        "cutoff": 1.2e-7,
+        "gallery_images": 3,
+        "device": CPU,
+    } | changes
     assess_risk(
         prepared.folder,
         study / "covariance.safetensors",
@@ -66,7 +77,7 @@ def assess(study, prepared, side="v", attack="joint", **changes):
     return read_json(study / side / f"risk-{attack}.json"), pd.read_parquet(study / side / f"risk-{attack}.parquet")
 
 
-def test_every_test_image_is_measured_and_averaged(study, prepared):
+def test_every_test_image_is_measured_and_averaged(study: Any, prepared: PreparedDataset) -> None:
     summary, frame = assess(study, prepared)
     assert summary["n"] == len(frame) == prepared.info.n["test"]
     for name in ("accuracy", "mse", "psnr", "ssim", "risk", "risk95"):
@@ -74,12 +85,15 @@ def test_every_test_image_is_measured_and_averaged(study, prepared):
     assert (summary["role"], summary["attack"], summary["outputs"]) == ("vicious", "joint", "logits")
     assert summary["covariance_singular"] is True
     assert summary["risk_rank"] < 64
+    known, single = {name for name in COLUMNS if name in frame}, {np.dtype(np.float32)}
+    assert set(frame[[*measures.names(), "accuracy"]].dtypes) == single
+    assert set(frame[[name for name in frame if name not in known]].dtypes) == single, "estimators are no headline"
 
 
-def test_every_estimator_stands_beside_the_headline(study, prepared):
+def test_every_estimator_stands_beside_the_headline(study: Any, prepared: PreparedDataset) -> None:
     summary, frame = assess(study, prepared)
     profile = pd.read_csv(study / "v/estimators-joint.csv")
-    assert tuple(profile.columns) == ESTIMATOR_COLUMNS
+    assert tuple(profile.columns) == ESTIMATORS_OF_ONE.columns
     by_name = profile.set_index("estimator")
     assert by_name.loc["truncated 1.2e-07", "risk"] == pytest.approx(summary["risk"], rel=1e-6)
     assert by_name.loc["share 0.95", "risk"] == pytest.approx(summary["risk95"], rel=1e-6)
@@ -97,7 +111,7 @@ def test_every_estimator_stands_beside_the_headline(study, prepared):
     assert (np.diff(outside) <= 1e-12).all(), "keeping more leaves less outside"
 
 
-def test_the_gallery_holds_the_images_at_most_and_least_risk(study, prepared):
+def test_the_gallery_holds_the_images_at_most_and_least_risk(study: Any, prepared: PreparedDataset) -> None:
     _, frame = assess(study, prepared)
     with np.load(study / "v/gallery-joint.npz", allow_pickle=False) as gallery:
         for end, expected in (("highest", frame.nlargest(3, "risk95")), ("lowest", frame.nsmallest(3, "risk95"))):
@@ -109,17 +123,19 @@ def test_the_gallery_holds_the_images_at_most_and_least_risk(study, prepared):
 
 
 @pytest.fixture(scope="module")
-def of_attributes(tmp_path_factory):
+def of_attributes(tmp_path_factory: pytest.TempPathFactory) -> Covariance:
     """The covariance of ``prepared_attributes``."""
     return fit(load_prepared(write_prepared(tmp_path_factory.mktemp("data") / "a", channels=3, multilabel=True)))
 
 
-def test_attributes_are_judged_one_by_one(prepared_attributes, of_attributes, tmp_path, monkeypatch):
+def test_attributes_are_judged_one_by_one(
+    prepared_attributes: PreparedDataset, of_attributes: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
-    train_honest(prepared_attributes, tmp_path / "h/target.safetensors", 10, 1, Schedule(1, 16, 0.002, 0), CPU)
+    train_honest(prepared_attributes, tmp_path / "h/target.safetensors", F, Schedule(1, 16, 0.002, 0), CPU, "")
     train_attack(
-        prepared_attributes.folder, tmp_path / "h/target.safetensors", tmp_path / "h/posthoc.safetensors", 10, 1,
-        "logits", Schedule(1, 16, 0.002, 0), CPU,
+        prepared_attributes.folder, tmp_path / "h/target.safetensors", tmp_path / "h/posthoc.safetensors", G,
+        "logits", Schedule(1, 16, 0.002, 0), CPU, "",
     )  # fmt: skip
     save_covariance(of_attributes, tmp_path / "covariance.safetensors")
     summary, _ = assess(tmp_path, prepared_attributes, "h", "posthoc")
@@ -135,11 +151,11 @@ def test_attributes_are_judged_one_by_one(prepared_attributes, of_attributes, tm
     assert [row["majority"] for row in summary["attributes"]] == pytest.approx(np.maximum(share, 1 - share).tolist())
 
 
-def test_a_failed_training_is_a_failed_row_and_not_an_image(study, prepared):
-    train_honest(prepared, study / "f/target.safetensors", 10, 1, Schedule(1, 16, 1e30, 1), CPU)
+def test_a_failed_training_is_a_failed_row_and_not_an_image(study: Any, prepared: PreparedDataset) -> None:
+    train_honest(prepared, study / "f/target.safetensors", F, Schedule(1, 16, 1e30, 1), CPU, "")
     train_attack(
-        prepared.folder, study / "f/target.safetensors", study / "f/posthoc.safetensors", 10, 1, "logits",
-        Schedule(1, 16, 0.002, 1), CPU,
+        prepared.folder, study / "f/target.safetensors", study / "f/posthoc.safetensors", G, "logits",
+        Schedule(1, 16, 0.002, 1), CPU, "",
     )  # fmt: skip
     summary, frame = assess(study, prepared, "f", "posthoc")
     assert summary["status"] == "failed"
@@ -156,7 +172,7 @@ def test_a_failed_training_is_a_failed_row_and_not_an_image(study, prepared):
     assert rows.loc["honest", ["n", "psnr", "risk", "accuracy"]].isna().all()
 
 
-def test_batches_do_not_matter(study, prepared, monkeypatch):
+def test_batches_do_not_matter(study: Any, prepared: PreparedDataset, monkeypatch: pytest.MonkeyPatch) -> None:
     whole, frame = assess(study, prepared)
     monkeypatch.setattr("vicious.attacks.assess.EVALUATION_BATCH", 7)
     parts, frame7 = assess(study, prepared)
@@ -165,7 +181,7 @@ def test_batches_do_not_matter(study, prepared, monkeypatch):
     assert parts["n"] == whole["n"]
 
 
-def test_the_gallery_holds_images_as_bytes_without_pickle(study, prepared):
+def test_the_gallery_holds_images_as_bytes_without_pickle(study: Any, prepared: PreparedDataset) -> None:
     assess(study, prepared)
     with np.load(study / "v/gallery-joint.npz", allow_pickle=False) as gallery:
         assert gallery["originals"].tolist() == prepared.images("test")[:3].tolist()
@@ -173,7 +189,7 @@ def test_the_gallery_holds_images_as_bytes_without_pickle(study, prepared):
         assert gallery["reconstructions"].dtype == np.uint8
 
 
-def test_the_same_assessment_gives_the_same_bytes(study, prepared):
+def test_the_same_assessment_gives_the_same_bytes(study: Any, prepared: PreparedDataset) -> None:
     assess(study, prepared)
     names = ("risk-joint.parquet", "risk-joint.json", "estimators-joint.csv", "gallery-joint.npz")
     first = [(study / "v" / name).read_bytes() for name in names]
@@ -181,7 +197,7 @@ def test_the_same_assessment_gives_the_same_bytes(study, prepared):
     assert [(study / "v" / name).read_bytes() for name in names] == first
 
 
-def test_label_baseline_is_the_mean_image_of_the_predicted_class(prepared):
+def test_label_baseline_is_the_mean_image_of_the_predicted_class(prepared: PreparedDataset) -> None:
     images = np.concatenate([prepared.images(split) for split in ("train", "validation")]).reshape(64, -1) / 255
     labels = np.concatenate([prepared.labels(split) for split in ("train", "validation")])
     guess = guess_by_label(torch.eye(4)[[2, 0]], label_images(fit(prepared), None, False), multilabel=False)
@@ -189,7 +205,7 @@ def test_label_baseline_is_the_mean_image_of_the_predicted_class(prepared):
     assert guess[1] == pytest.approx(images[labels == 0].mean(0))
 
 
-def test_attributes_have_a_label_baseline(of_attributes):
+def test_attributes_have_a_label_baseline(of_attributes: Any) -> None:
     images = label_images(of_attributes, None, True)
     guess = guess_by_label(torch.tensor([[1.0, -1.0, 1.0, -1.0]]), images, multilabel=True)
     assert guess.shape == (1, 3072)
@@ -197,24 +213,24 @@ def test_attributes_have_a_label_baseline(of_attributes):
     assert (guess <= 1).all()
 
 
-def test_models_of_another_dataset_are_refused(study, prepared_attributes):
+def test_models_of_another_dataset_are_refused(study: Any, prepared_attributes: PreparedDataset) -> None:
     with pytest.raises(CheckpointError, match="was trained on mnist"):
         assess(study, prepared_attributes)
 
 
-def test_an_attack_on_another_target_model_is_refused(study, prepared):
+def test_an_attack_on_another_target_model_is_refused(study: Any, prepared: PreparedDataset) -> None:
     (study / "v/posthoc.safetensors").write_bytes((study / "h/posthoc.safetensors").read_bytes())
     (study / "v/posthoc.json").write_bytes((study / "h/posthoc.json").read_bytes())
     with pytest.raises(CheckpointError, match="another target model"):
         assess(study, prepared, "v", "posthoc")
 
 
-def test_summary_has_a_row_per_model_and_attack(study, prepared):
+def test_summary_has_a_row_per_model_and_attack(study: Any, prepared: PreparedDataset) -> None:
     assess(study, prepared)
     assess(study, prepared, "h", "posthoc")
     write_summary([study / "v/risk-joint.json", study / "h/risk-posthoc.json"], study / "summary.csv")
     frame = pd.read_csv(study / "summary.csv")
-    assert tuple(frame.columns) == COLUMNS
+    assert tuple(frame.columns) == SUMMARY.columns
     assert frame[["role", "attack"]].to_numpy().tolist() == [["honest", "posthoc"], ["vicious", "joint"]]
     assert frame["status"].tolist() == ["ok", "ok"]
     assert frame["beta_r"].tolist() == [0.0, 1.0]
@@ -230,7 +246,9 @@ def test_summary_has_a_row_per_model_and_attack(study, prepared):
         (("target", "architecture", "width"), 5, "width"),
     ],
 )
-def test_results_of_different_settings_are_not_mixed(study, prepared, path, value, words):
+def test_results_of_different_settings_are_not_mixed(
+    study: Any, prepared: PreparedDataset, path: Any, value: int | str, words: str
+) -> None:
     assess(study, prepared)
     record, _ = assess(study, prepared, "h", "posthoc")
     place = record
@@ -242,10 +260,10 @@ def test_results_of_different_settings_are_not_mixed(study, prepared, path, valu
         read_assessments([study / "v/risk-joint.json", study / "h/risk-posthoc.json"])
 
 
-def test_a_failed_cell_hides_no_difference_between_the_others(study, prepared):
+def test_a_failed_cell_hides_no_difference_between_the_others(study: Any, prepared: PreparedDataset) -> None:
     record, _ = assess(study, prepared)
     files = [study / f"v/risk-{name}.json" for name in ("failed", "one", "two")]
-    changes = ({"status": "failed"}, {}, {"risk_estimator": "ridge 1"})
+    changes: tuple[dict[str, str], ...] = ({"status": "failed"}, {}, {"risk_estimator": "ridge 1"})
     for seed, (file, change) in enumerate(zip(files, changes, strict=True)):
         file.write_text(json.dumps(record | {"seed": seed} | change))
     read_assessments(files[:2])
@@ -253,7 +271,7 @@ def test_a_failed_cell_hides_no_difference_between_the_others(study, prepared):
         read_assessments(files)
 
 
-def test_vicious_models_of_different_beta_c_are_not_mixed(study, prepared):
+def test_vicious_models_of_different_beta_c_are_not_mixed(study: Any, prepared: PreparedDataset) -> None:
     record, _ = assess(study, prepared)
     files = [study / "v/risk-joint.json", study / "v/risk-other.json"]
     files[1].write_text(json.dumps(record | {"seed": 1, "beta_c": 9.0}))
@@ -261,26 +279,17 @@ def test_vicious_models_of_different_beta_c_are_not_mixed(study, prepared):
         read_assessments(files)
 
 
-def test_one_cell_twice_is_refused(study, prepared):
+def test_one_cell_twice_is_refused(study: Any, prepared: PreparedDataset) -> None:
     assess(study, prepared)
     with pytest.raises(MixedResultsError, match="two results"):
         read_assessments([study / "v/risk-joint.json", study / "v/risk-joint.json"])
 
 
-def test_bootstrap_interval_covers_the_standard_error():
-    values = np.random.default_rng(0).normal(3, 2, 1000)
-    low, high = interval(values)
-    assert (high - low) / 2 == pytest.approx(1.96 * 2 / np.sqrt(1000), rel=0.15)
-    assert low < values.mean() < high
-    assert interval(values) == (low, high)
-    assert interval(np.ones(5)) == (1.0, 1.0)
-
-
-def test_answers_are_measured_as_they_are_sent(study, prepared):
+def test_answers_are_measured_as_they_are_sent(study: Any, prepared: PreparedDataset) -> None:
     target = study / "h/target.safetensors"
     schedule = Schedule(1, 16, 0.002, 0)
     for outputs in ("label", "noise0.9"):
-        train_attack(prepared.folder, target, study / f"h/posthoc-{outputs}.safetensors", 10, 1, outputs, schedule, CPU)
+        train_attack(prepared.folder, target, study / f"h/posthoc-{outputs}.safetensors", G, outputs, schedule, CPU, "")
     told, _ = assess(study, prepared, "h", "posthoc")
     label, frame = assess(study, prepared, "h", "posthoc-label")
     noisy, noisy_frame = assess(study, prepared, "h", "posthoc-noise0.9")
@@ -298,10 +307,10 @@ def test_answers_are_measured_as_they_are_sent(study, prepared):
     pd.testing.assert_frame_equal(assess(study, prepared, "h", "posthoc-noise0.9")[1], noisy_frame)
 
 
-def test_a_gallery_shows_what_was_measured_noise_and_all(study, prepared):
+def test_a_gallery_shows_what_was_measured_noise_and_all(study: Any, prepared: PreparedDataset) -> None:
     target = study / "h/target.safetensors"
     attack = study / "h/posthoc-noise0.5.safetensors"
-    train_attack(prepared.folder, target, attack, 10, 1, "noise0.5", Schedule(1, 16, 0.002, 0), CPU)
+    train_attack(prepared.folder, target, attack, G, "noise0.5", Schedule(1, 16, 0.002, 0), CPU, "")
     _, frame = assess(study, prepared, "h", "posthoc-noise0.5", gallery_images=40)
     shown = np.load(study / "h/gallery-posthoc-noise0.5.npz", allow_pickle=False)
     error = ((shown["originals"] / 255.0 - shown["reconstructions"] / 255.0) ** 2).mean((1, 2, 3))

@@ -22,7 +22,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vicious.data.catalog import CELEBA_ATTRIBUTES
+from vicious.data.datasets.celeba import ATTRIBUTES
 
 
 @pytest.fixture(scope="session")
@@ -151,7 +151,7 @@ def celeba(tmp_path: Path, rng: np.random.Generator) -> Made:
         "images": {
             name: jpeg(np.full((218, 178, 3), 20 * number, dtype=np.uint8)) for number, name in enumerate(names, 1)
         },
-        "list_attr_celeba.txt": [str(n), " ".join(CELEBA_ATTRIBUTES), *rows],
+        "list_attr_celeba.txt": [str(n), " ".join(ATTRIBUTES), *rows],
         "list_eval_partition.txt": [f"{name} {split}" for name, split in zip(names, "0001020120", strict=True)],
         "labels": labels,
     }

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from vicious.data import fetch as module
-from vicious.data.catalog import CATALOG, Dataset, OfficialFile
+from vicious.data.datasets import find_dataset
+from vicious.data.facts import Dataset
 from vicious.data.fetch import VerifiedFile, fetch
 from vicious.system.errors import ConfigError, DataError, DownloadError, StorageError
 
@@ -28,12 +29,19 @@ def md5(data: bytes) -> str:
     return hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 
-def declare(monkeypatch: pytest.MonkeyPatch, dataset: str, contents: dict[str, bytes]) -> Dataset:
-    """Pretend that the official files of ``dataset`` are these."""
-    files = tuple(OfficialFile(path, len(data), md5(data), ()) for path, data in contents.items())
-    spec = dataclasses.replace(CATALOG[dataset], files=files)
-    monkeypatch.setitem(CATALOG, dataset, spec)
-    return spec
+def declared(dataset: str, contents: dict[str, bytes], **mirrors: tuple[str, ...]) -> Dataset:
+    """The dataset as if its official files were these; ``mirrors`` by path, none of the others."""
+    spec = find_dataset(dataset)
+    files = [dataclasses.replace(file, mirrors=mirrors.get(file.path, ())) for file in spec.files]
+    pretended = [
+        dataclasses.replace(file, size=len(contents[file.path]), md5=md5(contents[file.path]))
+        for file in files
+        if file.path in contents
+    ]
+    return dataclasses.replace(spec, files=tuple(pretended))
+
+
+CIFAR = declared("cifar10", {NAME: CONTENT})
 
 
 @pytest.fixture(autouse=True)
@@ -43,13 +51,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
 
-@pytest.fixture
-def cifar(monkeypatch: pytest.MonkeyPatch) -> None:
-    declare(monkeypatch, "cifar10", {NAME: CONTENT})
-
-
 def download(root: Path, *urls: str, checksums: dict[str, str] | None = None) -> list[VerifiedFile]:
-    return fetch("cifar10", root, download=True, checksums=checksums or {}, mirrors={NAME: urls})
+    return fetch(declared("cifar10", {NAME: CONTENT}, **{NAME: urls}), root, download=True, checksums=checksums or {})
 
 
 def leftovers(root: Path) -> list[str]:
@@ -59,7 +62,6 @@ def leftovers(root: Path) -> list[str]:
 # Downloading
 
 
-@pytest.mark.usefixtures("cifar")
 def test_download_verifies_and_names_the_file_last(tmp_path: Path, server: Any, reply: Any) -> None:
     root = tmp_path / "a new root"
     (file,) = download(root, server.serve("/a", reply(body=CONTENT)))
@@ -76,7 +78,6 @@ def test_download_verifies_and_names_the_file_last(tmp_path: Path, server: Any, 
     assert len(server.requests) == 1
 
 
-@pytest.mark.usefixtures("cifar")
 @pytest.mark.parametrize("status", [403, 404, 410])
 def test_refusal_goes_to_the_next_mirror_at_once(tmp_path: Path, server: Any, reply: Any, status: int) -> None:
     """The original MNIST host answers 403 (vision#1938)."""
@@ -85,7 +86,6 @@ def test_refusal_goes_to_the_next_mirror_at_once(tmp_path: Path, server: Any, re
     assert leftovers(tmp_path) == [NAME]
 
 
-@pytest.mark.usefixtures("cifar")
 @pytest.mark.parametrize("status", [503, 500, 429])
 def test_busy_server_is_asked_again(tmp_path: Path, server: Any, reply: Any, status: int) -> None:
     download(tmp_path, server.serve("/a", reply(status), reply(status), reply(body=CONTENT)))
@@ -93,7 +93,6 @@ def test_busy_server_is_asked_again(tmp_path: Path, server: Any, reply: Any, sta
     assert leftovers(tmp_path) == [NAME]
 
 
-@pytest.mark.usefixtures("cifar")
 def test_busy_server_is_given_up_after_three_tries(tmp_path: Path, server: Any, reply: Any) -> None:
     with pytest.raises(DownloadError) as error:
         download(tmp_path, server.serve("/busy", reply(503)), server.serve("/no", reply(403)))
@@ -103,25 +102,22 @@ def test_busy_server_is_given_up_after_three_tries(tmp_path: Path, server: Any, 
     assert f"{server.address}/no: 403 Forbidden" in message
     assert "or place by hand" in message
     assert f"{NAME}  ({len(CONTENT)} bytes, md5 {md5(CONTENT)})" in message
-    assert CATALOG["cifar10"].homepage in message
+    assert CIFAR.homepage in message
     assert leftovers(tmp_path) == []
 
 
-@pytest.mark.usefixtures("cifar")
 def test_cut_connection_is_resumed(tmp_path: Path, server: Any, reply: Any) -> None:
     download(tmp_path, server.serve("/a", reply(body=CONTENT, cut=100_000), reply(body=CONTENT)))
     assert [wanted for _, wanted in server.requests] == [None, "bytes=100000-"]
     assert (tmp_path / NAME).read_bytes() == CONTENT
 
 
-@pytest.mark.usefixtures("cifar")
 def test_many_cuts_are_no_failure_while_bytes_come(tmp_path: Path, server: Any, reply: Any) -> None:
     download(tmp_path, server.serve("/a", reply(body=CONTENT, cut=50_000)))
     assert len(server.requests) == 6
     assert leftovers(tmp_path) == [NAME]
 
 
-@pytest.mark.usefixtures("cifar")
 def test_partial_download_of_an_earlier_run_is_resumed(tmp_path: Path, server: Any, reply: Any) -> None:
     (tmp_path / f"{NAME}.part").write_bytes(CONTENT[:1234])
     download(tmp_path, server.serve("/a", reply(body=CONTENT)))
@@ -129,7 +125,6 @@ def test_partial_download_of_an_earlier_run_is_resumed(tmp_path: Path, server: A
     assert leftovers(tmp_path) == [NAME]
 
 
-@pytest.mark.usefixtures("cifar")
 @pytest.mark.parametrize("ranges", [True, False])
 def test_stale_partial_download_is_dropped_and_tried_afresh(
     tmp_path: Path, server: Any, reply: Any, ranges: bool
@@ -140,7 +135,6 @@ def test_stale_partial_download_is_dropped_and_tried_afresh(
     assert leftovers(tmp_path) == [NAME]
 
 
-@pytest.mark.usefixtures("cifar")
 @pytest.mark.parametrize("part", [CONTENT, CONTENT + b"more", b"x" * len(CONTENT)], ids=["whole", "longer", "other"])
 def test_partial_download_with_nothing_left_to_ask_for(tmp_path: Path, server: Any, reply: Any, part: bytes) -> None:
     (tmp_path / f"{NAME}.part").write_bytes(part)
@@ -149,7 +143,6 @@ def test_partial_download_with_nothing_left_to_ask_for(tmp_path: Path, server: A
     assert leftovers(tmp_path) == [NAME]
 
 
-@pytest.mark.usefixtures("cifar")
 def test_silent_server_times_out_and_the_next_mirror_serves(
     tmp_path: Path, server: Any, reply: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -161,7 +154,6 @@ def test_silent_server_times_out_and_the_next_mirror_serves(
     assert time.monotonic() - started < 10
 
 
-@pytest.mark.usefixtures("cifar")
 def test_wrong_bytes_are_not_kept_and_the_next_mirror_serves(tmp_path: Path, server: Any, reply: Any) -> None:
     wrong = server.serve("/wrong", reply(body=b"x" * len(CONTENT)))
     with pytest.raises(DownloadError, match="/wrong: served other bytes than the official ones"):
@@ -171,14 +163,12 @@ def test_wrong_bytes_are_not_kept_and_the_next_mirror_serves(tmp_path: Path, ser
     assert [path for path, _ in server.requests] == ["/wrong", "/wrong", "/b"]
 
 
-@pytest.mark.usefixtures("cifar")
 def test_file_of_another_size_is_refused_before_it_is_loaded(tmp_path: Path, server: Any, reply: Any) -> None:
     with pytest.raises(DownloadError, match=f"offers 5 bytes, the file has {len(CONTENT)}"):
         download(tmp_path, server.serve("/a", reply(body=b"12345")))
     assert leftovers(tmp_path) == []
 
 
-@pytest.mark.usefixtures("cifar")
 @pytest.mark.parametrize("kind", ["text/html; charset=utf-8", "application/octet-stream"])
 @pytest.mark.parametrize("body", [PAGE, b"\n <html>scan</html>", PAGE.ljust(len(CONTENT))])
 def test_web_page_in_place_of_the_file(tmp_path: Path, server: Any, reply: Any, kind: str, body: bytes) -> None:
@@ -189,7 +179,6 @@ def test_web_page_in_place_of_the_file(tmp_path: Path, server: Any, reply: Any, 
     assert leftovers(tmp_path) == []
 
 
-@pytest.mark.usefixtures("cifar")
 def test_dead_hosts_and_bad_addresses(tmp_path: Path) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
@@ -204,22 +193,19 @@ def test_dead_hosts_and_bad_addresses(tmp_path: Path) -> None:
     assert leftovers(tmp_path) == []
 
 
-def test_what_can_be_had_is_kept_when_one_file_fails(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: Any, reply: Any
-) -> None:
-    declare(monkeypatch, "celeba", {"celeba/img_align_celeba.zip": b"zip", "celeba/list_attr_celeba.txt": b"list"})
+def test_what_can_be_had_is_kept_when_one_file_fails(tmp_path: Path, server: Any, reply: Any) -> None:
+    contents = {"celeba/img_align_celeba.zip": b"zip", "celeba/list_attr_celeba.txt": b"list"}
     mirrors = {
-        "celeba/img_align_celeba.zip": [server.serve("/zip", reply(body=PAGE, kind="text/html"))],
-        "list_attr_celeba.txt": [server.serve("/list", reply(body=b"list", kind="text/plain"))],
+        "celeba/img_align_celeba.zip": (server.serve("/zip", reply(body=PAGE, kind="text/html")),),
+        "celeba/list_attr_celeba.txt": (server.serve("/list", reply(body=b"list", kind="text/plain")),),
     }
     with pytest.raises(DownloadError) as error:
-        fetch("celeba", tmp_path, download=True, checksums={}, mirrors=mirrors)
+        fetch(declared("celeba", contents, **mirrors), tmp_path, download=True, checksums={})
     assert "unpacked folder celeba/img_align_celeba may stand in" in str(error.value)
     assert "list_attr" not in str(error.value)
     assert leftovers(tmp_path) == ["list_attr_celeba.txt"]
 
 
-@pytest.mark.usefixtures("cifar")
 def test_full_disk_leaves_nothing_under_the_final_name(full_disk: Path, server: Any, reply: Any) -> None:
     with pytest.raises(StorageError, match="the disk is full"):
         download(full_disk, server.serve("/a", reply(body=CONTENT)))
@@ -227,7 +213,6 @@ def test_full_disk_leaves_nothing_under_the_final_name(full_disk: Path, server: 
     assert len(server.requests) == 1
 
 
-@pytest.mark.usefixtures("cifar")
 def test_one_process_downloads_and_the_other_finds_the_file(tmp_path: Path, server: Any, reply: Any) -> None:
     url = server.serve("/a", reply(body=CONTENT, stall=0.3))
     results: list[Any] = []
@@ -246,8 +231,10 @@ def test_killed_download_is_resumed(tmp_path: Path, server: Any, reply: Any, lau
     url = server.serve("/a", reply(body=CONTENT, cut=200_000, stall=0.0), reply(body=CONTENT, stall=30))
     code = (
         "import sys\nfrom pathlib import Path\nfrom vicious.data import fetch as f\n"
-        f"f.BACK_OFF = 0\nf.fetch('cifar10', Path(sys.argv[1]), download=True, "
-        f"checksums={{{NAME!r}: {md5(CONTENT)!r}}}, mirrors={{{NAME!r}: [sys.argv[2]]}})"
+        "from dataclasses import replace\nfrom vicious.data.datasets import find_dataset\n"
+        "cifar = find_dataset('cifar10')\n"
+        "f.BACK_OFF = 0\nf.fetch(replace(cifar, files=(replace(cifar.files[0], mirrors=[sys.argv[2]]),)), "
+        f"Path(sys.argv[1]), download=True, checksums={{{NAME!r}: {md5(CONTENT)!r}}})"
     )
     process = launch([sys.executable, "-c", code, str(tmp_path), url], stderr=subprocess.DEVNULL)
     while len(server.requests) < 2:
@@ -265,7 +252,7 @@ def test_killed_download_is_resumed(tmp_path: Path, server: Any, reply: Any, lau
 
 def test_missing_files_are_all_listed_at_once(tmp_path: Path) -> None:
     with pytest.raises(DataError) as error:
-        fetch("celeba", tmp_path / "none", download=False, checksums={"list_attr_celeba.txt": "0" * 64})
+        fetch(find_dataset("celeba"), tmp_path / "none", download=False, checksums={"list_attr_celeba.txt": "0" * 64})
     message = str(error.value)
     assert "celeba/img_align_celeba.zip  (1443490838 bytes, md5 00d2c5bc6d35e252742224ab0c1e8fcb)" in message
     assert f"celeba/list_attr_celeba.txt  (sha256 {'0' * 64})" in message
@@ -275,69 +262,61 @@ def test_missing_files_are_all_listed_at_once(tmp_path: Path) -> None:
     assert not (tmp_path / "none").exists()
 
 
-@pytest.mark.usefixtures("cifar")
 def test_wrong_file_placed_by_hand(tmp_path: Path) -> None:
     (tmp_path / NAME).write_bytes(b"a subset")
     for allowed in (True, False):
         with pytest.raises(DataError) as error:
-            fetch("cifar10", tmp_path, download=allowed, checksums={})
+            fetch(CIFAR, tmp_path, download=allowed, checksums={})
         message = str(error.value)
         assert f"expected {len(CONTENT)} bytes, md5 {md5(CONTENT)}; found 8 bytes, md5 {md5(b'a subset')}" in message
         assert f'data.checksums.{NAME} to "md5:{md5(b"a subset")}"' in message
     assert leftovers(tmp_path) == [NAME]
 
 
-@pytest.mark.usefixtures("cifar")
 def test_web_page_placed_by_hand(tmp_path: Path) -> None:
     (tmp_path / NAME).write_bytes(PAGE)
     with pytest.raises(DataError, match=r"is a web page .*delete it"):
-        fetch("cifar10", tmp_path, download=False, checksums={})
+        fetch(CIFAR, tmp_path, download=False, checksums={})
 
 
-@pytest.mark.usefixtures("cifar")
 @pytest.mark.parametrize("algorithm", ["md5", "sha256"])
 @pytest.mark.parametrize("prefix", [True, False])
 def test_subset_is_accepted_by_its_checksum(tmp_path: Path, algorithm: str, prefix: bool) -> None:
     (tmp_path / NAME).write_bytes(b"a subset")
     digest = hashlib.new(algorithm, b"a subset").hexdigest()
-    (file,) = fetch(
-        "cifar10", tmp_path, download=False, checksums={NAME: f"{algorithm}:{digest}" if prefix else digest}
-    )
+    (file,) = fetch(CIFAR, tmp_path, download=False, checksums={NAME: f"{algorithm}:{digest}" if prefix else digest})
     assert (file.official, file.how) == (False, f"{algorithm} named in the config")
     with pytest.raises(DataError, match=f"expected {algorithm} 0+; found 8 bytes"):
-        fetch("cifar10", tmp_path, download=False, checksums={NAME: "0" * len(digest)})
+        fetch(CIFAR, tmp_path, download=False, checksums={NAME: "0" * len(digest)})
 
 
 def test_same_file_name_in_two_datasets_needs_the_path(tmp_path: Path, mnist: Any) -> None:
     with pytest.raises(DataError) as error:
-        fetch("mnist", mnist.root, download=False, checksums={})
+        fetch(find_dataset("mnist"), mnist.root, download=False, checksums={})
     assert 'data.checksums.MNIST/raw/train-images-idx3-ubyte.gz to "md5:' in str(error.value)
-    paths = [file.path for file in CATALOG["mnist"].files]
+    paths = [file.path for file in find_dataset("mnist").files]
     checksums = {path: md5((mnist.root / path).read_bytes()) for path in paths}
-    assert [file.path for file in fetch("mnist", mnist.root, download=False, checksums=checksums)] == paths
+    assert [
+        file.path for file in fetch(find_dataset("mnist"), mnist.root, download=False, checksums=checksums)
+    ] == paths
 
 
 @pytest.mark.parametrize("value", ["", "md5:", "md5:xyz", "sha256:" + "0" * 32, "sha1:" + "0" * 40, "0" * 40])
 def test_checksum_that_is_none(tmp_path: Path, value: str) -> None:
     with pytest.raises(ConfigError, match=f"data.checksums.{NAME} is .*expected md5: and 32"):
-        fetch("cifar10", tmp_path, download=False, checksums={NAME: value})
-
-
-def test_unknown_dataset(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="choose from mnist"):
-        fetch("imagenet", tmp_path, download=False, checksums={})
+        fetch(CIFAR, tmp_path, download=False, checksums={NAME: value})
 
 
 def test_folder_in_place_of_a_file(tmp_path: Path) -> None:
     (tmp_path / NAME).mkdir()
     with pytest.raises(DataError, match=r"cannot be read .*Is a directory"):
-        fetch("cifar10", tmp_path, download=True, checksums={})
+        fetch(CIFAR, tmp_path, download=True, checksums={})
 
 
-def test_unpacked_celeba(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unpacked_celeba(tmp_path: Path) -> None:
     partition = b"1.jpg 0\n2.jpg 1\n3.jpg 2\n"
     lists = {"celeba/list_attr_celeba.txt": b"attributes", "celeba/list_eval_partition.txt": partition}
-    declare(monkeypatch, "celeba", {"celeba/img_align_celeba.zip": b"zip", **lists})
+    celeba = declared("celeba", {"celeba/img_align_celeba.zip": b"zip", **lists})
     folder = tmp_path / "celeba/img_align_celeba"
     folder.mkdir(parents=True)
     for path, data in lists.items():
@@ -345,9 +324,9 @@ def test_unpacked_celeba(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     for number in (1, 2):
         (folder / f"{number}.jpg").write_bytes(b"12345")
     with pytest.raises(DataError, match=r"holds 2 images, but celeba/list_eval_partition.txt lists 3: unpack"):
-        fetch("celeba", tmp_path, download=True, checksums={})
+        fetch(celeba, tmp_path, download=True, checksums={})
     (folder / "3.jpg").write_bytes(b"12345")
-    images, *others = fetch("celeba", tmp_path, download=True, checksums={})
+    images, *others = fetch(celeba, tmp_path, download=True, checksums={})
     assert images == VerifiedFile("celeba/img_align_celeba", 15, "", "", False, "unpacked folder, not hashed")
     assert all(file.official for file in others)
     assert not (tmp_path / ".fetch.lock").exists()
@@ -357,11 +336,10 @@ def test_complete_data_needs_no_writing(real_data: Path) -> None:
     """The shared data is read-only; no lock and no folder is asked for there."""
     before = sorted(real_data.rglob("*"))
     for dataset in ("mnist", "fashion_mnist"):
-        assert all(file.official for file in fetch(dataset, real_data, download=True, checksums={}))
+        assert all(file.official for file in fetch(find_dataset(dataset), real_data, download=True, checksums={}))
     assert sorted(real_data.rglob("*")) == before
 
 
-@pytest.mark.usefixtures("cifar")
 def test_read_only_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: Any, reply: Any) -> None:
     def refuse(*arguments: Any, **options: Any) -> Any:
         raise OSError(30, "Read-only file system")
@@ -371,7 +349,7 @@ def test_read_only_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server:
         patch.setattr(os, "open", refuse)
         patch.setattr(Path, "mkdir", refuse)
         with pytest.raises(DataError, match="is not the expected file"):
-            fetch("cifar10", tmp_path, download=True, checksums={})
+            fetch(CIFAR, tmp_path, download=True, checksums={})
     with monkeypatch.context() as patch:
         patch.setattr(Path, "mkdir", refuse)
         with pytest.raises(StorageError, match="read-only: choose a folder that can be written"):

@@ -4,20 +4,20 @@ import gzip
 import shutil
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 from torchvision.datasets import CIFAR10, CIFAR100, MNIST, CelebA, FashionMNIST
 
-from vicious.data.catalog import CATALOG, CELEBA_ATTRIBUTES
-from vicious.data.formats import open_raw
-from vicious.data.formats.cifar import open_cifar
-from vicious.data.synthetic import write_synthetic
+from vicious.data.datasets import all_datasets, find_dataset
+from vicious.data.datasets.celeba import ATTRIBUTES
 from vicious.data.synthetic.digits import draw_digit
 from vicious.data.synthetic.faces import draw_face
 from vicious.data.synthetic.garments import draw_garment
 from vicious.data.synthetic.objects import draw_object
+from vicious.data.synthetic.plan import write_synthetic
 from vicious.system.files import digest
 
 COUNTS = (14, 6, 7)
@@ -48,21 +48,21 @@ class Faces(CelebA):
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """All six, below a folder with a space in its name."""
     root = tmp_path_factory.mktemp("stand ins")
-    for dataset in CATALOG:
+    for dataset in all_datasets():
         write_synthetic(dataset, root, *COUNTS)
     return root
 
 
-@pytest.mark.parametrize("dataset", CATALOG)
-def test_the_files_are_those_of_the_catalog(dataset, tmp_path):
+@pytest.mark.parametrize("dataset", all_datasets(), ids=lambda dataset: dataset.name)
+def test_the_files_are_where_the_official_ones_would_be(dataset: Any, tmp_path: Path) -> None:
     files = write_synthetic(dataset, tmp_path / "a b", 3, 1, 2)
-    expected = {tmp_path / "a b" / file.path for file in CATALOG[dataset].files}
+    expected = {tmp_path / "a b" / file.path for file in dataset.files}
     assert set(files) == expected
     assert {path for path in (tmp_path / "a b").rglob("*") if path.is_file()} == expected
 
 
-@pytest.mark.parametrize("dataset", CATALOG)
-def test_the_same_seed_gives_the_same_bytes_and_another_does_not(dataset, written, tmp_path):
+@pytest.mark.parametrize("dataset", all_datasets(), ids=lambda dataset: dataset.name)
+def test_the_same_seed_gives_the_same_bytes_and_another_does_not(dataset: Any, written: Path, tmp_path: Path) -> None:
     again = write_synthetic(dataset, tmp_path / "again", *COUNTS)
     other = write_synthetic(dataset, tmp_path / "other", *COUNTS, seed=1)
     first = [written / file.relative_to(tmp_path / "again") for file in again]
@@ -71,29 +71,29 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not(dataset, writte
     assert all(digest(a) != digest(b) for a, b in zip(again, other, strict=True) if "partition" not in a.name)
 
 
-@pytest.mark.parametrize("dataset", CATALOG)
-def test_the_loader_of_real_data_reads_the_files(dataset, written):
-    spec, raw = CATALOG[dataset], open_raw(dataset, written)
+@pytest.mark.parametrize("dataset", all_datasets(), ids=lambda dataset: dataset.name)
+def test_the_loader_of_real_data_reads_the_files(dataset: Any, written: Path) -> None:
+    raw = dataset.read(written)
     train, validation, test = COUNTS
     joined = {"train": train + validation, "test": test}
-    expected = {"train": train, "validation": validation, "test": test} if spec.multilabel else joined
+    expected = {"train": train, "validation": validation, "test": test} if dataset.multilabel else joined
     side = {"mnist": (28, 28, 1), "fashion_mnist": (28, 28, 1), "tiny_imagenet": (64, 64, 3), "celeba": (218, 178, 3)}
     assert {split: len(part) for split, part in raw.splits.items()} == expected
     for part in raw.splits.values():
         images = list(part.images(np.arange(len(part))))
         assert len(images) == len(part)
         assert {(image.shape, image.dtype) for image in images} == {
-            (side.get(dataset, (32, 32, 3)), np.dtype(np.uint8))
+            (side.get(dataset.name, (32, 32, 3)), np.dtype(np.uint8))
         }
-        if spec.multilabel:
+        if dataset.multilabel:
             assert part.labels.shape == (len(part), 40)
             assert np.ptp(part.labels, axis=0).sum() > 5
         else:
-            assert np.ptp(np.bincount(part.labels, minlength=spec.classes)) <= 1
+            assert np.ptp(np.bincount(part.labels, minlength=dataset.classes)) <= 1
 
 
 @pytest.mark.parametrize(("loader", "folder"), [(MNIST, "MNIST"), (FashionMNIST, "FashionMNIST")])
-def test_torchvision_reads_the_idx_files(loader, folder, written, tmp_path):
+def test_torchvision_reads_the_idx_files(loader: Any, folder: str, written: Path, tmp_path: Path) -> None:
     raw = tmp_path / folder / "raw"
     raw.mkdir(parents=True)
     for file in (written / folder / "raw").iterdir():
@@ -109,21 +109,24 @@ def test_torchvision_reads_the_idx_files(loader, folder, written, tmp_path):
     ("loader", "dataset", "folder"),
     [(Cifar10, "cifar10", "cifar-10-batches-py"), (Cifar100, "cifar100", "cifar-100-python")],
 )
-def test_torchvision_and_our_loader_read_the_cifar_archives_alike(loader, dataset, folder, written, tmp_path):
-    archive = written / CATALOG[dataset].files[0].path
+def test_torchvision_and_our_loader_read_the_cifar_archives_alike(
+    loader: Any, dataset: str, folder: str, written: Path, tmp_path: Path
+) -> None:
+    spec = find_dataset(dataset)
+    archive = written / spec.files[0].path
     shutil.unpack_archive(archive, tmp_path)
     # The list of classes is the one part that torchvision checks on its own
     loader.meta = {**loader.meta, "md5": digest(tmp_path / folder / loader.meta["filename"], "md5")}
-    ours = open_cifar(dataset, archive)
+    ours = spec.read(written)
     for split, count in (("train", 20), ("test", 7)):
         theirs = loader(tmp_path, train=split == "train")
         assert theirs.data.shape == (count, 32, 32, 3)
         np.testing.assert_array_equal(theirs.targets, ours.splits[split].labels)
         np.testing.assert_array_equal(theirs.data, np.stack(list(ours.splits[split].images(np.arange(count)))))
-    assert len(theirs.classes) == CATALOG[dataset].classes
+    assert len(theirs.classes) == spec.classes
 
 
-def test_torchvision_reads_the_faces(written, tmp_path):
+def test_torchvision_reads_the_faces(written: Path, tmp_path: Path) -> None:
     folder = tmp_path / "celeba"
     folder.mkdir()
     with zipfile.ZipFile(written / "celeba" / "img_align_celeba.zip") as archive:
@@ -140,10 +143,10 @@ def test_torchvision_reads_the_faces(written, tmp_path):
         assert len(data) == count
         assert data[0][0].size == (178, 218)
         assert data.attr.shape == (count, 40)
-        assert data.attr_names[:40] == list(CELEBA_ATTRIBUTES)
+        assert data.attr_names[:40] == list(ATTRIBUTES)
 
 
-def test_tiny_imagenet_has_its_lists_and_images(written):
+def test_tiny_imagenet_has_its_lists_and_images(written: Path) -> None:
     top = "tiny-imagenet-200"
     with zipfile.ZipFile(written / f"{top}.zip") as archive:
         wnids = archive.read(f"{top}/wnids.txt").decode().split()
@@ -162,7 +165,7 @@ def _objects(label: int, rng: np.random.Generator) -> np.ndarray:
     return draw_object(label, 10, 32, rng)
 
 
-def _drawn(draw, start: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+def _drawn(draw: Any, start: int, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Flat images in [0, 1] of the labels 0, 1, ..., 9, 0, ... and these labels."""
     labels = np.arange(count) % 10
     images = [draw(label, np.random.default_rng([start, index])) for index, label in enumerate(labels.tolist())]
@@ -170,7 +173,7 @@ def _drawn(draw, start: int, count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize(("draw", "accuracy"), [(draw_digit, 0.6), (draw_garment, 0.6), (_objects, 0.3)])
-def test_a_linear_classifier_learns_the_classes(draw, accuracy):
+def test_a_linear_classifier_learns_the_classes(draw: Any, accuracy: float) -> None:
     (train, labels), (test, truth) = _drawn(draw, 0, 600), _drawn(draw, 1, 200)
     mean = train.mean(axis=0)
     x, y = train - mean, np.eye(10)[labels] - 0.1
@@ -180,7 +183,7 @@ def test_a_linear_classifier_learns_the_classes(draw, accuracy):
 
 
 @pytest.mark.parametrize("draw", [draw_digit, draw_garment])
-def test_the_nearest_class_mean_is_mostly_right(draw):
+def test_the_nearest_class_mean_is_mostly_right(draw: Any) -> None:
     (train, labels), (test, truth) = _drawn(draw, 0, 300), _drawn(draw, 1, 200)
     means = np.stack([train[labels == label].mean(axis=0) for label in range(10)])
     nearest = ((test[:, None] - means) ** 2).sum(axis=2).argmin(axis=1)
@@ -191,7 +194,7 @@ def test_the_nearest_class_mean_is_mostly_right(draw):
     ("draw", "labels"),
     [(draw_digit, 10), (draw_garment, 10), (_objects, 10)],
 )
-def test_images_differ_within_a_class(draw, labels):
+def test_images_differ_within_a_class(draw: Any, labels: int) -> None:
     for label in range(labels):
         images = [draw(label, np.random.default_rng(seed)).astype(float) for seed in range(6)]
         distances = [np.sqrt(np.mean((a - b) ** 2)) for i, a in enumerate(images) for b in images[:i]]
@@ -199,24 +202,20 @@ def test_images_differ_within_a_class(draw, labels):
 
 
 @pytest.mark.parametrize(("classes", "side"), [(100, 32), (200, 64)])
-def test_every_class_of_objects_is_drawn(classes, side):
+def test_every_class_of_objects_is_drawn(classes: int, side: int) -> None:
     images = [draw_object(label, classes, side, np.random.default_rng(label)) for label in range(classes)]
     assert {image.shape for image in images} == {(side, side, 3)}
     assert {image.dtype for image in images} == {np.dtype(np.uint8)}
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in CELEBA_ATTRIBUTES if name not in {"Young", "Straight_Hair", "No_Beard"}]
-)
-def test_an_attribute_shows_at_32_pixels(name):
+@pytest.mark.parametrize("name", [name for name in ATTRIBUTES if name not in {"Young", "Straight_Hair", "No_Beard"}])
+def test_an_attribute_shows_at_32_pixels(name: Any) -> None:
     """Flipping it changes the drawing; the three left out show only by what others draw."""
+    without = {attribute: attribute in ("Young", "No_Beard") for attribute in ATTRIBUTES}
     changes = []
     for seed in range(6):
-        attributes = np.zeros(40, bool)
-        attributes[[CELEBA_ATTRIBUTES.index(other) for other in ("Young", "No_Beard")]] = True
-        without = _small(draw_face(attributes, np.random.default_rng(seed)))
-        attributes[CELEBA_ATTRIBUTES.index(name)] = True
-        changes.append(np.abs(_small(draw_face(attributes, np.random.default_rng(seed))) - without).max())
+        faces = [draw_face(has, np.random.default_rng(seed)) for has in (without, {**without, name: True})]
+        changes.append(np.abs(_small(faces[1]) - _small(faces[0])).max())
     assert np.median(changes) > 8
 
 
@@ -224,11 +223,11 @@ def _small(face: np.ndarray) -> np.ndarray:
     return np.asarray(Image.fromarray(face).resize((32, 32), Image.Resampling.BILINEAR), float)
 
 
-def test_attributes_do_not_contradict_each_other(tmp_path):
-    write_synthetic("celeba", tmp_path, 150, 0, 0)
+def test_attributes_do_not_contradict_each_other(tmp_path: Path) -> None:
+    write_synthetic(find_dataset("celeba"), tmp_path, 150, 0, 0)
     lines = (tmp_path / "celeba" / "list_attr_celeba.txt").read_text().splitlines()[2:]
     table = np.array([line.split()[1:] for line in lines], int) == 1
-    has = {name: table[:, column] for column, name in enumerate(CELEBA_ATTRIBUTES)}
+    has = {name: table[:, column] for column, name in enumerate(ATTRIBUTES)}
     colours = sum(has[name].astype(int) for name in ("Black_Hair", "Blond_Hair", "Brown_Hair", "Gray_Hair"))
     assert colours.max() == 1
     for name in ("Bangs", "Wavy_Hair", "Straight_Hair"):

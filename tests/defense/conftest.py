@@ -1,4 +1,7 @@
-"""Evidence of made-up models: images of a class and hidden factors, and logits that tell the class and, by choice, the factors."""
+"""Evidence of made-up models: images of a class and hidden factors; logits of the class and, by choice, the factors."""
+
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +17,7 @@ SIDE = 32
 class Made(nn.Module):
     """Logits of images (n, 1, 32, 32): by how well each class's mean fits, plus ``leak`` times the hidden factors."""
 
-    def __init__(self, means, loadings, leak):
+    def __init__(self, means: Any, loadings: Any, leak: Any) -> None:
         super().__init__()
         centred = means - means.mean(0)
         read = np.linalg.pinv(np.vstack([centred, loadings]))  # images -> class and factors
@@ -25,19 +28,19 @@ class Made(nn.Module):
             self.linear.weight.copy_(weight)
             self.linear.bias.copy_(-weight @ torch.from_numpy(means.mean(0)).float())
 
-    def forward(self, images):
+    def forward(self, images: Any) -> Any:
         return self.linear(images.flatten(1))
 
 
-def _smooth(noise):
+def _smooth(noise: Any) -> Any:
     """Blobs of unit variance, as rows."""
     blobs = np.stack([gaussian_filter(one, 4, mode="wrap") for one in noise]).reshape(len(noise), -1)
     return blobs / blobs.std(1, keepdims=True)
 
 
 @pytest.fixture
-def made():
-    def make(n=100, outputs=5, leak=0.0, seed=0, multilabel=False):
+def made() -> Callable[..., Evidence]:
+    def make(n: int = 100, outputs: int = 5, leak: float = 0.0, seed: int = 0, multilabel: bool = False) -> Evidence:
         generator = np.random.default_rng(seed)
         shared = np.random.default_rng(99)
         means, loadings = (_smooth(shared.normal(size=(outputs, SIDE, SIDE))) for _ in range(2))
@@ -47,7 +50,7 @@ def made():
         images = np.clip(means[labels] + factors @ loadings, 0, 1).astype(np.float32).reshape(n, 1, SIDE, SIDE)
         model = Made(means, loadings, leak).eval()
 
-        def query(given):
+        def query(given: Any) -> Any:
             with torch.no_grad():
                 return model(torch.from_numpy(np.asarray(given, dtype=np.float32))).double().numpy()
 

@@ -7,12 +7,12 @@ import pytest
 import torch
 from sklearn.metrics import accuracy_score
 
-from vicious.metrics.answers import BINS, answer_accuracy, calibration_error
+from vicious.metrics.answers import BINS, accuracy, answer_accuracy, calibration_error
 
 GENERATOR = np.random.default_rng(0)
 
 
-def test_accuracy_is_scikit_learns_where_nothing_ties():
+def test_accuracy_is_scikit_learns_where_nothing_ties() -> None:
     probabilities, labels = GENERATOR.dirichlet(np.ones(5), size=200), GENERATOR.integers(5, size=200)
     found = answer_accuracy(torch.from_numpy(probabilities), torch.from_numpy(labels))
     assert found.mean().item() == pytest.approx(accuracy_score(labels, probabilities.argmax(1)))
@@ -21,12 +21,12 @@ def test_accuracy_is_scikit_learns_where_nothing_ties():
     assert found.mean().item() == pytest.approx(accuracy_score(bits.ravel(), probabilities.ravel() >= 0.5))
 
 
-def test_a_tie_is_broken_by_chance():
+def test_a_tie_is_broken_by_chance() -> None:
     sent = torch.tensor([[0.0, 0.0, 0.0, 0.0], [0.5, 0.5, 0.0, 0.0], [0.5, 0.5, 0.0, 0.0]])
     assert answer_accuracy(sent, torch.tensor([2, 1, 3])).tolist() == [0.25, 0.5, 0.0]
 
 
-def test_calibration_error_of_classes_by_hand():
+def test_calibration_error_of_classes_by_hand() -> None:
     sent = GENERATOR.dirichlet(np.ones(4) / 2, size=300)
     labels = GENERATOR.integers(4, size=300)
     sure, right = sent.max(1), sent.argmax(1) == labels
@@ -39,7 +39,7 @@ def test_calibration_error_of_classes_by_hand():
     assert calibration_error(torch.from_numpy(sent), torch.from_numpy(labels)) == pytest.approx(expected)
 
 
-def test_calibration_error_of_certain_answers_is_the_error_rate():
+def test_calibration_error_of_certain_answers_is_the_error_rate() -> None:
     labels = torch.tensor([0, 1, 2, 2])
     sent = torch.nn.functional.one_hot(torch.tensor([0, 1, 1, 2]), 3).float()
     assert calibration_error(sent, labels) == pytest.approx(0.25)
@@ -47,6 +47,12 @@ def test_calibration_error_of_certain_answers_is_the_error_rate():
     assert calibration_error(torch.tensor([[1.0, 0.0], [1.0, 1.0]]), bits) == pytest.approx(0.5)
 
 
-def test_calibration_error_of_attributes_uses_the_likelier_value():
+def test_calibration_error_of_attributes_uses_the_likelier_value() -> None:
     bits = torch.tensor([[1], [0], [0], [0]])
     assert calibration_error(torch.full((4, 1), 0.25), bits) == pytest.approx(0.0)
+
+
+def test_accuracy_of_classes_and_attributes() -> None:
+    logits = torch.tensor([[2.0, -1.0], [-1.0, 0.0]])
+    assert accuracy(logits, torch.tensor([0, 0])).tolist() == [1.0, 0.0]
+    assert accuracy(logits, torch.tensor([[1, 1], [0, 1]])).tolist() == [0.5, 1.0]

@@ -4,43 +4,41 @@ import json
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
-from records_by_hand import note, put
+from records_by_hand import note_step, put
 
-from vicious.provenance.asked import asked
 from vicious.provenance.discard import discard
 from vicious.provenance.origin import INCOMPLETE, MADE, check_origin, made_here
-from vicious.study import grid, paths
+from vicious.study.config import Params
+from vicious.study.plan import Plan
 from vicious.system.errors import ProvenanceError
 from vicious.system.files import write_json
 
 ROOT = Path(__file__).resolve().parents[2]
-RECORD = Path("results/smoke/models/mnist/honest/seed0/train.provenance.json")
+RECORD = Path("results/smoke/models/mnist/honest/seed0/train_honest.provenance.json")
 WEIGHTS = RECORD.with_name("target.safetensors")
 SUMMARY = Path("results/smoke/summaries/main.provenance.json")
 
 
 @pytest.fixture
-def project(tmp_path, monkeypatch, smoke) -> Path:
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, smoke: Params) -> Path:
     """A model with its record, and something made from it; Snakemake knows neither."""
     monkeypatch.chdir(tmp_path)
     shutil.copy(ROOT / "params.yaml", tmp_path)
-    one = next(one for one in grid.trainings(smoke) if str(one.model) == "honest")
-    made = str(paths.model_folder("smoke", one.task, one.model, one.seed) / WEIGHTS.name)
-    assert made == str(WEIGHTS)
-    put(WEIGHTS, "result")
-    note(RECORD, "train-honest", [], [WEIGHTS], {**asked(smoke)[made], "out": made})
-    note(SUMMARY, "summarize", [WEIGHTS], [put(SUMMARY.with_name("x.csv"), "result")], {"out": "by hand.csv"})
+    steps = Plan(smoke).by_record
+    note_step(steps[str(RECORD)].step, [], [put(WEIGHTS, "result")])
+    note_step(steps[str(SUMMARY)].step, [WEIGHTS], [put(SUMMARY.with_name("main.csv"), "result")])
     return tmp_path
 
 
-def change(**settings):
+def change(**settings: Any) -> None:
     content = json.loads(RECORD.read_text(encoding="utf-8"))
     write_json(RECORD, {**content, "settings": {**content["settings"], **settings}})
 
 
-def snakemake_made(file, folder=MADE):
+def snakemake_made(file: Path, folder: Any = MADE) -> None:
     """Snakemake's record of a file, by Snakemake itself."""
     from snakemake.persistence.file import FilePersistence
 
@@ -52,7 +50,9 @@ def snakemake_made(file, folder=MADE):
 
 
 @pytest.mark.parametrize("name", ["a.json", f"{'folder/' * 60}a.json"])
-def test_snakemakes_record_is_found_and_tells_by_the_files_time(tmp_path, monkeypatch, name):
+def test_snakemakes_record_is_found_and_tells_by_the_files_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     monkeypatch.chdir(tmp_path)
     file = Path(name)
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -67,11 +67,11 @@ def test_snakemakes_record_is_found_and_tells_by_the_files_time(tmp_path, monkey
     assert made_here(file), "it is made again in any case"
 
 
-def test_what_is_asked_for_may_come_from_elsewhere(project, smoke):
+def test_what_is_asked_for_may_come_from_elsewhere(project: Path, smoke: Params) -> None:
     check_origin(smoke)
 
 
-def test_other_settings_are_refused_where_snakemake_cannot_see_them(project, smoke):
+def test_other_settings_are_refused_where_snakemake_cannot_see_them(project: Path, smoke: Params) -> None:
     change(learning_rate=0.5)
     with pytest.raises(
         ProvenanceError, match=r"learning_rate 0.5, params.yaml asks for .*\n.*vicious discard results/smoke"
@@ -81,12 +81,15 @@ def test_other_settings_are_refused_where_snakemake_cannot_see_them(project, smo
     check_origin(smoke)
 
 
-def test_results_that_are_not_asked_for_do_not_matter(project, smoke):
-    change(out=str(WEIGHTS).replace("seed0", "seed7"), learning_rate=0.5)
+def test_results_that_are_not_asked_for_do_not_matter(project: Path, smoke: Params) -> None:
+    change(learning_rate=0.5)
+    RECORD.parent.rename(RECORD.parent.with_name("seed7"))
     check_origin(smoke)
 
 
-def test_discarding_as_told_leaves_nothing_to_refuse_and_nothing_that_was_made_from_it(project, smoke):
+def test_discarding_as_told_leaves_nothing_to_refuse_and_nothing_that_was_made_from_it(
+    project: Path, smoke: Params
+) -> None:
     change(learning_rate=0.5)
     assert [one.record for one in discard([Path("results/smoke")], smoke)] == [RECORD, SUMMARY]
     assert not WEIGHTS.exists()
@@ -94,7 +97,9 @@ def test_discarding_as_told_leaves_nothing_to_refuse_and_nothing_that_was_made_f
 
 
 @pytest.mark.parametrize("known", [False, True])
-def test_a_stage_discards_what_snakemake_would_mistake_outside_of_its_own_folders_too(project, smoke, known):
+def test_a_stage_discards_what_snakemake_would_mistake_outside_of_its_own_folders_too(
+    project: Path, smoke: Params, known: bool
+) -> None:
     change(learning_rate=0.5)
     (MADE / "of another").mkdir(parents=True)
     if known:

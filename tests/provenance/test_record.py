@@ -1,82 +1,104 @@
-"""Code hashes and provenance records."""
+"""Records of provenance: what they say of a step's code, files and machine."""
 
-import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from vicious import cli
 from vicious.provenance import record
-from vicious.provenance.record import code_hash, code_version, write_provenance
+from vicious.provenance.identity import reached
+from vicious.provenance.record import code_of, code_version, write_provenance
+from vicious.steps.summarize import Summarize
+from vicious.study.artifacts import artifact_step
+from vicious.study.config import load_params
+from vicious.study.plan import Plan, step_of
 from vicious.system.files import read_json
 
-
-@pytest.fixture
-def source(tmp_path, monkeypatch):
-    """A copy of the package's source that may be edited."""
-    copy = tmp_path / "vicious"
-    shutil.copytree(record._SOURCE, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(record, "_SOURCE", copy)
-    code_hash.cache_clear()
-    yield copy
-    code_hash.cache_clear()
+ROOT = Path(__file__).resolve().parents[2]
 
 
-def edited_hash(source, file, module):
-    before = code_hash(module)
-    (source / file).write_text((source / file).read_text() + "\n# edited\n")
-    code_hash.cache_clear()
-    return before, code_hash(module)
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    return Plan(load_params(ROOT / "params.yaml").model_copy(update={"scale": "smoke"}))
+
+
+def modules_of(plan: Plan, rule: str) -> set[str]:
+    """The modules of what the code identity of a rule's first step covers."""
+    return {entry.split(":")[0].removeprefix("vicious.") for entry in reached(*plan.rules[rule][0].step.entries())}
 
 
 @pytest.mark.parametrize(
-    ("file", "module"),
+    ("module", "rule"),
     [
-        ("training/augment.py", "vicious.training.jobs"),
-        ("models/target.py", "vicious.training.jobs"),
-        ("metrics/image.py", "vicious.attacks.assess"),
-        ("data/formats/idx.py", "vicious.data.prepare"),
-        ("report/style.py", "vicious.report.figure2"),
+        ("training.augment", "train_honest"),
+        ("training.losses", "train_vicious"),
+        ("models.targets._wideresnet", "train_honest"),
+        ("models.targets._wideresnet", "assess_risk"),
+        ("models.decoders._mirror", "train_attack"),
+        ("models.decoders._mirror", "assess_risk"),
+        ("mitigations.logits", "train_attack"),
+        ("metrics.measures.ssim", "assess_risk"),
+        ("metrics.risk", "assess_risk"),
+        ("metrics.moments", "fit_covariance"),
+        ("data.formats.idx", "prepare"),
+        ("data.datasets.mnist", "prepare"),
+        ("data.datasets.mnist", "fetch"),
+        ("defense.detectors.finetuning", "evaluate_defense"),
+        ("report.style", "accuracy_risk_plane"),
     ],
 )
-def test_editing_what_a_command_uses_changes_its_hash(source, file, module):
-    before, after = edited_hash(source, file, module)
-    assert before != after
+def test_the_code_of_a_step_covers_what_it_computes_with(plan: Plan, module: str, rule: str) -> None:
+    assert module in modules_of(plan, rule)
 
 
 @pytest.mark.parametrize(
-    ("file", "module"),
+    ("part", "rule"),
     [
-        ("report/style.py", "vicious.training.jobs"),
-        ("training/augment.py", "vicious.data.prepare"),
-        ("study/config.py", "vicious.training.jobs"),
-        ("__init__.py", "vicious.training.jobs"),
-        ("data/catalog.py", "vicious.training.jobs"),
-        ("system/errors.py", "vicious.training.jobs"),
-        ("system/progress.py", "vicious.training.jobs"),
-        ("system/interrupt.py", "vicious.training.jobs"),
-        ("cli.py", "vicious.attacks.assess"),
+        ("report", "train_honest"),
+        ("training.augment", "prepare"),
+        ("study", "train_vicious"),
+        ("data.datasets.cifar10", "prepare"),
+        ("data.datasets.mnist", "train_honest"),
+        ("defense", "train_honest"),
+        ("metrics.risk", "train_vicious"),
+        ("training", "assess_risk"),
+        ("system.errors", "train_honest"),
+        ("system.progress", "train_honest"),
+        ("system.interrupt", "train_honest"),
+        ("cli", "assess_risk"),
+        ("provenance", "assess_risk"),
     ],
 )
-def test_editing_what_it_does_not_use_changes_nothing(source, file, module):
-    before, after = edited_hash(source, file, module)
-    assert before == after
+def test_the_code_of_a_step_covers_nothing_else(plan: Plan, part: str, rule: str) -> None:
+    assert not [one for one in modules_of(plan, rule) if one == part or one.startswith(f"{part}.")]
 
 
-def test_touching_changes_nothing(source):
-    before = code_hash("vicious.training.jobs")
-    (source / "training/jobs.py").touch()
-    code_hash.cache_clear()
-    assert code_hash("vicious.training.jobs") == before
+def test_a_training_for_an_attribute_set_covers_what_the_set_is(plan: Plan) -> None:
+    steps: list[Any] = [one.step for one in plan.rules["train_honest"] if one.dataset == "celeba"]
+    for step in steps:
+        covered = {entry.split(":")[0] for entry in reached(*step.entries())}
+        assert ("vicious.data.datasets.celeba" in covered) == (step.attributes is not None)
+    assert {step.attributes for step in steps} > {None}
 
 
-def test_a_record_names_inputs_outputs_code_libraries_and_hardware(tmp_path):
+def test_detectors_have_codes_of_their_own(plan: Plan) -> None:
+    step: Any = plan.rules["evaluate_defense"][0].step
+    fewer = step.model_copy(update={"detectors": step.detectors[:1]})
+    assert code_of(fewer) != code_of(step)
+
+
+def test_a_record_names_inputs_outputs_code_libraries_and_hardware(tmp_path: Path) -> None:
     (tmp_path / "in.txt").write_text("x")
     (tmp_path / "out.txt").write_text("y")
-    written = [tmp_path / "out.txt", tmp_path / "removed again.txt"]
-    write_provenance(tmp_path / "p.json", "table1", {"a": 1}, [tmp_path / "in.txt"], written, 1.5)
+    step = Summarize(results=[tmp_path / "in.txt", tmp_path / "not there.txt"], out=tmp_path / "out.txt")
+    write_provenance(tmp_path / "p.json", step, 1.5, {"part": 0.5})
     record = read_json(tmp_path / "p.json")
+    assert record["command"] == "summarize"
+    assert record["settings"] == step.settings()
+    assert record["measured"] == {"part": 0.5}
+    assert record["code"]["hash"] == code_of(step)
+    assert len(record["inputs"]) == 1
     assert record["inputs"][(tmp_path / "in.txt").as_posix()].startswith("2d711642b726b044")
     assert {Path(name).name: value[:16] for name, value in record["outputs"].items()} == {"out.txt": "a1fce4363854ff88"}
     assert record["code"]["package"]
@@ -86,11 +108,11 @@ def test_a_record_names_inputs_outputs_code_libraries_and_hardware(tmp_path):
     assert Path(tmp_path / "p.json").read_text().endswith("}\n")
 
 
-def test_code_is_dirty_by_its_source_and_not_by_its_products(tmp_path, monkeypatch):
-    (tmp_path / "src").mkdir()
-    (tmp_path / "docs/pilot").mkdir(parents=True)
-    files = [tmp_path / name for name in ("src/code.py", "docs/pilot/table.md", "dvc.lock")]
+def test_code_is_dirty_by_its_source_and_not_by_its_products(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ("src/code.py", "paper_figures/pilot/table.md", "results/pilot/summaries/main.csv", "dvc.lock")
+    files = [tmp_path / name for name in names]
     for file in files:
+        file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("1")
     for command in ("init -q", "add -A", "-c user.name=a -c user.email=a@b.invalid commit -qm x"):
         subprocess.run(["git", "-C", tmp_path, *command.split()], check=True)
@@ -104,44 +126,59 @@ def test_code_is_dirty_by_its_source_and_not_by_its_products(tmp_path, monkeypat
     assert len(code_version()["commit"]) == 40
 
 
-def inputs_of(command: str) -> set[str]:
-    """The names of the files that a command line would record as read."""
-    return {file.as_posix() for file in cli._input_files(cli._parser().parse_args(command.split()))}
+def inputs_of(command: str, **settings: Any) -> set[str]:
+    """The names of the files that a step would record as read."""
+    return {str(file) for file in step_of(command).model_construct(**settings).reads()}
 
 
 ARRAYS = {f"d/{split}_{kind}.npy" for split in ("train", "validation", "test") for kind in ("images", "labels")}
-TRAINING = "--depth 10 --width 1 --epochs 1 --batch-images 2 --learning-rate 0.1 --seed 0 --out o"
+DATA = {"d/dataset.json", *ARRAYS}
+MODEL = {"m/target.safetensors", "m/target.json"}
+WEIGHTS, NOISE = Path("m/target.safetensors"), Path("m/posthoc-noise0.1.safetensors")
+JOINT, POSTHOC = Path("a/risk-joint.json"), Path("a/risk-posthoc-noise0.1.json")
 
 
 @pytest.mark.parametrize(
-    ("command", "read"),
+    ("command", "settings", "read"),
     [
-        ("fit-covariance --data d --out o", {"d/dataset.json", *ARRAYS}),
-        (f"train-honest --data d {TRAINING}", {"d/dataset.json", *ARRAYS}),
+        ("prepare", {"source": Path("s.json")}, {"s.json"}),
+        ("fit-covariance", {"data": Path("d")}, DATA),
+        ("train-honest", {"data": Path("d")}, DATA),
+        ("train-vicious", {"data": Path("d")}, DATA),
+        ("train-attack", {"data": Path("d"), "target": WEIGHTS}, DATA | MODEL),
         (
-            f"train-attack --data d --target m/target.safetensors --outputs logits {TRAINING}",
-            {"d/dataset.json", *ARRAYS, "m/target.safetensors", "m/target.json"},
+            "assess-risk",
+            {"data": Path("d"), "covariance": Path("c.safetensors"), "target": WEIGHTS, "attack": NOISE},
+            DATA | MODEL | {"c.safetensors", "m/posthoc-noise0.1.safetensors", "m/posthoc-noise0.1.json"},
         ),
+        ("evaluate-defense", {"data": Path("d"), "target": WEIGHTS}, DATA | MODEL),
+        ("summarize", {"results": [JOINT, Path("b/risk-joint.json")]}, {"a/risk-joint.json", "b/risk-joint.json"}),
+        ("compare", {"results": [JOINT]}, {"a/risk-joint.json", "a/risk-joint.parquet"}),
+        ("per-class", {"results": [JOINT]}, {"a/risk-joint.json", "a/risk-joint.parquet"}),
         (
-            "assess-risk --data d --covariance c.safetensors --target m/target.safetensors --attack m/posthoc-noise0.1.safetensors "
-            "--out o --gallery-images 1 --estimator ridge --cutoff 0",
-            {"d/dataset.json", *ARRAYS, "c.safetensors", "m/target.safetensors", "m/target.json"}
-            | {"m/posthoc-noise0.1.safetensors", "m/posthoc-noise0.1.json"},
-        ),
-        ("summarize a/risk-joint.json b/risk-joint.json --out o", {"a/risk-joint.json", "b/risk-joint.json"}),
-        ("compare a/risk-joint.json --out o", {"a/risk-joint.json", "a/risk-joint.parquet"}),
-        ("per-class a/risk-joint.json --classes c --attributes d", {"a/risk-joint.json", "a/risk-joint.parquet"}),
-        (
-            "agree a/risk-posthoc-noise0.1.json --estimators e --agreement g",
+            "agree",
+            {"results": [POSTHOC]},
             {f"a/{name}" for name in ("risk-posthoc-noise0.1.json", "risk-posthoc-noise0.1.parquet", "estimators-posthoc-noise0.1.csv")},
         ),
         (
-            "figure12 --assessments a/risk-joint.json --out o",
+            "extreme_images",
+            {"assessments": [JOINT]},
             {"a/risk-joint.json", "a/risk-joint.parquet", "a/gallery-joint.npz"},
         ),
-        ("figure11 --curves m/target.csv --out o", {"m/target.csv", "m/target.json"}),
-        ("table2 --summary s.csv --comparisons c.csv --out o", {"s.csv", "c.csv"}),
+        ("training_curves", {"curves": [Path("m/target.csv")]}, {"m/target.csv", "m/target.json"}),
+        (
+            "tradeoff_table",
+            {"summary": Path("s.csv"), "comparisons": Path("c.csv")},
+            {"s.csv", "c.csv"},
+        ),
     ],
 )  # fmt: skip
-def test_what_lies_beside_an_input_and_is_read_is_an_input_too(command, read):
-    assert inputs_of(command) == read
+def test_what_lies_beside_an_input_and_is_read_is_an_input_too(command: str, settings: Any, read: Any) -> None:
+    assert inputs_of(command, **settings) == read
+
+
+def test_a_tables_files_have_the_name_of_the_table() -> None:
+    made: Any = artifact_step("main_table")
+    step = made(out=Path("f"), summary=Path("s.csv"), comparisons=Path("c.csv"))
+    assert step.writes() == [Path("f/main_table.csv"), Path("f/main_table.md"), Path("f/main_table.tex")]
+    assert step.record() == Path("f/main_table.json")

@@ -1,31 +1,60 @@
-"""Fixtures: the made-up results of made_up.py and made_up_servers.py."""
+"""Fixtures: the made-up results of the modules made_up_*.py."""
 
-import importlib.util
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
+from report import made_up as made_up_module
+from report import made_up_assessments, made_up_servers
+from report.made_up_study import Study
+
+from vicious.report.text import Text
+
+MOST_WORDS = 60
+"""Of a caption."""
+
+
+@pytest.fixture(autouse=True)
+def short_captions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every caption that a test makes is short."""
+    make = Text.__init__
+
+    def checked(text: Text, *args: Any, **named: Any) -> None:
+        make(text, *args, **named)
+        assert len(text.caption.split()) <= MOST_WORDS, text.caption
+
+    monkeypatch.setattr(Text, "__init__", checked)
 
 
 @pytest.fixture(scope="session")
 def made_up() -> ModuleType:
-    """The module made_up.py beside this file, whatever way tests are imported."""
-    return _module("made_up")
+    """Summaries, detection scores and galleries."""
+    return made_up_module
 
 
 @pytest.fixture(scope="session")
 def servers() -> ModuleType:
-    """The module made_up_servers.py."""
-    return _module("made_up_servers")
+    """Results of servers that know of detectors."""
+    return made_up_servers
 
 
-def _module(name: str) -> ModuleType:
-    path = Path(__file__).with_name(f"{name}.py")
-    spec = importlib.util.spec_from_file_location(f"report_{name}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+@pytest.fixture
+def assessed(tmp_path: Path) -> Callable[..., list[Any]]:
+    """Writes the assessments of some tasks; returns their summaries."""
+    return made_up_assessments.writer(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def study(tmp_path_factory: pytest.TempPathFactory, assessment: Any) -> Callable[..., Study]:
+    """``study(...)`` returns the files that a report reads, from assessments of tasks; equal ones are written once."""
+    written: dict[str, Study] = {}
+
+    def write(**options: Any) -> Study:
+        key = repr(sorted(options.items()))
+        if key not in written or options.get("own"):
+            written[key] = Study(tmp_path_factory.mktemp("study"), assessment, **options)
+        return written[key]
+
+    return write

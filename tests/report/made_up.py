@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from vicious.data.tasks import parse_task
+from vicious.results.schema import INTERVALS
 from vicious.study.grid import task_outputs
 
 ALL = ("mnist", "fashion_mnist", "cifar10", "cifar100", "tiny_imagenet", "celeba")
@@ -22,7 +23,8 @@ _EMPTY = dict.fromkeys(
     (
         *("n", "accuracy", "mse", "psnr", "ssim", "risk", "risk95"),
         *("risk_class_mean", "risk95_class_mean", "psnr_class_mean", "rank", "rank95", "n_perfect"),
-        *("pixels", "covariance_images"),
+        *("pixels", "covariance_images", "share_kept", "calibration_error"),
+        *(f"{name}_{end}" for name in INTERVALS for end in ("low", "high")),
     ),
     np.nan,
 ) | {"estimator": ""}
@@ -78,7 +80,8 @@ def mitigations(
     synthetic: tuple[str, ...] = (),
     trained_for: tuple[str, ...] = (),
 ) -> pd.DataFrame:
-    """A summary of attacks on treated outputs, the less to read the later they stand in ``outputs``; noise costs accuracy.
+    """A summary of attacks on treated outputs, the less to read the later they stand in ``outputs``; noise costs
+    accuracy.
 
     ``failed`` holds (task, role, outputs, seed). The server that trains for outputs reads half a dB more of them.
     """
@@ -97,7 +100,7 @@ def mitigations(
     frame = pd.concat([frame, aware], ignore_index=True)
     keys = list(zip(frame["task"], frame["role"], frame["outputs"], frame["seed"], strict=True))
     bad = [key in failed for key in keys]
-    frame.loc[bad, [*_EMPTY, "calibration_error"]] = np.nan
+    frame.loc[bad, list(_EMPTY)] = np.nan
     frame.loc[bad, ["status", "reason"]] = ["failed", "loss is not finite"]
     return frame.sample(frac=1, random_state=1)
 
@@ -136,7 +139,7 @@ def _measures(
         "accuracy": np.nan if role == "autoencoder" else accuracy,
         "mse": 10 ** (-psnr / 10),
         "psnr": psnr,
-        "ssim": 0.4 + 0.1 * gain + generator.normal(0, 0.01),
+        "ssim": min(0.4 + 0.1 * gain, 0.9) + generator.normal(0, 0.01),
         "risk": 0.95 + 0.01 * gain + 0.012 * place + generator.normal(0, 0.006),
         "risk95": 1.08 + 0.16 * gain + 0.05 * place + generator.normal(0, 0.015),
         "risk_class_mean": 1.006 + generator.normal(0, 0.001),
@@ -145,6 +148,9 @@ def _measures(
         "rank": 414,
         "rank95": 79,
         "n_perfect": 0,
+        "share_kept": 0.9999,
+        "calibration_error": 0.05,
+        **{f"{name}_{end}": np.nan for name in INTERVALS for end in ("low", "high")},
         "pixels": 1024 if dataset in ALL[:2] else 3072,
         "covariance_images": 60_000,
         "estimator": "truncated 1.2e-07",
@@ -174,6 +180,7 @@ def detection(
                             rows.append(
                                 {
                                     "dataset": dataset,
+                                    "task": dataset,
                                     "role": role,
                                     "outputs": kind,
                                     "beta_r": beta,
@@ -187,6 +194,7 @@ def detection(
                                     "draw": draw,
                                     "score": np.nan if bad else model + generator.normal(0, 0.3) / np.sqrt(number),
                                     "status": "failed" if bad else "ok",
+                                    "reason": "loss is not finite" if bad else "",
                                 }
                             )
     return pd.DataFrame(rows)

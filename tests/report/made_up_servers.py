@@ -25,8 +25,8 @@ def summary(
 ) -> pd.DataFrame:
     """A summary with adaptive servers of the first seed, whose weight beta_R is 1, beside vicious ones of 0.3 and 1.
 
-    ``evasion``, ``distance`` and ``both`` are weights of penalties against linear decodability, distance correlation and both,
-    ``options`` those of ``made_up.summary``.
+    ``evasion``, ``distance`` and ``both`` are weights of penalties against linear decodability, distance correlation
+    and both, ``options`` those of ``made_up.summary``.
     """
     plain = made_up.summary(tuple(datasets), seeds, (0.3, 1.0), **options).assign(evades="", evasion=0.0)
     parts = [plain]
@@ -38,7 +38,8 @@ def summary(
             for name, step in (("psnr", less), ("risk95", less / 8), ("accuracy", less / 50))
         }
         parts.append(adaptive.assign(evades=evades, evasion=weight, **changed))
-    return pd.concat(parts, ignore_index=True)
+    rows: pd.DataFrame = pd.concat(parts, ignore_index=True)
+    return rows
 
 
 def _penalties(*weights: Sequence[float]) -> Iterator[tuple[str, int, float]]:
@@ -61,7 +62,8 @@ def detection(
     recipes: Sequence[str] = ("plain",),
     failed: Sequence[tuple[str, str, str, int]] = (),
 ) -> pd.DataFrame:
-    """Detection scores; ``failed`` holds (dataset, detector, server, seed), a server as in vicious.defense.groups."""
+    """Detection scores; ``failed`` holds (dataset, detector, server, seed), a server as in
+    vicious.defense.evaluation.groups."""
     generator = np.random.default_rng(11)
     none = "", 0.0
     kinds = [("honest", 0.0, "", none, "", seeds, 0.0), *(("honest", 0.0, name, none, "", 1, 1.0) for name in recipes)]

@@ -1,4 +1,5 @@
-"""A Slurm cluster of one node, on this machine, for a test: no systemd, cgroups or accounting; it pretends to have a GPU."""
+"""A Slurm cluster of one node, on this machine, for a test: no systemd, cgroups or accounting; it pretends to have a
+GPU."""
 
 import os
 import secrets
@@ -10,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 PACKAGES = ("slurmctld", "slurmd", "slurm-client", "munge")
 ETC = Path("/etc/slurm")  # where `srun` looks inside a job, whatever SLURM_CONF says
@@ -46,7 +48,8 @@ def install() -> None:
 
 @contextmanager
 def cluster(folder: Path, cpus: int = 8) -> Iterator[None]:
-    """Start munged, slurmctld and slurmd with all their files in ``folder``; stop them and remove the configuration at the end.
+    """Start munged, slurmctld and slurmd with all their files in ``folder``; stop them and remove the configuration at
+    the end.
 
     Raises:
         NoClusterError: there is a configuration already, which is not touched.
@@ -127,7 +130,7 @@ def _output(*command: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False).stdout
 
 
-def _wait(ready, what: str, folder: Path, seconds: float = 120) -> None:
+def _wait(ready: Any, what: str, folder: Path, seconds: float = 120) -> None:
     end = time.monotonic() + seconds
     while not ready():
         if time.monotonic() > end:

@@ -1,12 +1,17 @@
-"""The pipeline through profiles/slurm, on a cluster of one node: the same bytes, whatever is cancelled or killed on the way.
+"""The pipeline through profiles/slurm, on a cluster of one node: the same bytes, whatever is cancelled or killed on the
+way.
 
-It installs Slurm, writes below /etc/slurm and needs root, so it runs only where ``VICIOUS_SLURM_TEST`` is set: see tests/slurm/run.
+It installs Slurm, writes below /etc/slurm and needs root, so it runs only where ``VICIOUS_SLURM_TEST`` is set: see
+tests/slurm/run.
 """
 
 import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from one_node import PARTITIONS, cluster, install
@@ -41,18 +46,18 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module", autouse=True)
-def slurm(tmp_path_factory):
+def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     install()
     with cluster(tmp_path_factory.mktemp("slurm")):
         yield
 
 
 @pytest.fixture
-def project(tmp_path):
+def project(tmp_path: Path) -> Path:
     return site(tmp_path / "a study")
 
 
-def site(folder):
+def site(folder: Path) -> Path:
     """A copy of the project, with the profile filled in as a site would."""
     copy_project(folder)
     profile = folder / "profiles/slurm/config.yaml"
@@ -65,10 +70,10 @@ def site(folder):
 
 
 @pytest.fixture
-def start(launch):
+def start(launch: Any) -> Callable[..., Any]:
     """Starts Snakemake in a folder, in the background; its output lies in log.txt."""
 
-    def run(folder, *arguments, study=STUDY, targets=TARGETS):
+    def run(folder: Path, *arguments: Any, study: Any = STUDY, targets: Any = TARGETS) -> Any:
         command = [BIN / "snakemake", *arguments, "--config", *study, "--", *targets]
         with (folder / "log.txt").open("w") as log:
             return launch(command, cwd=folder, stdout=log, stderr=log, env=environment(folder))
@@ -77,21 +82,21 @@ def start(launch):
 
 
 @pytest.fixture
-def submit(start):
+def submit(start: Any) -> Callable[..., Any]:
     """Starts Snakemake with Slurm's profile."""
 
-    def run(folder, *arguments, **options):
+    def run(folder: Path, *arguments: Any, **options: Any) -> Any:
         return start(folder, "--profile", "profiles/slurm", *HERE, *arguments, **options)
 
     return run
 
 
-def unlock(folder):
+def unlock(folder: Path) -> subprocess.CompletedProcess[bytes]:
     command = [sys.executable, "-m", "vicious", "unlock"]
     return subprocess.run(command, cwd=folder, env=environment(folder), capture_output=True, check=False)
 
 
-def jobs(**wanted):
+def jobs(**wanted: Any) -> list[Any]:
     """What Slurm knows of jobs, newest first: those whose values match all patterns."""
     shown = subprocess.run(["scontrol", "show", "job", "-o"], capture_output=True, text=True, check=True).stdout
     every = [dict(re.findall(r"(\w+)=(\S+)", line)) for line in shown.splitlines() if line.startswith("JobId=")]
@@ -99,7 +104,7 @@ def jobs(**wanted):
     return sorted(found, key=lambda job: -int(job["JobId"]))
 
 
-def await_jobs(process, folder, **wanted):
+def await_jobs(process: Any, folder: Path, **wanted: Any) -> list[Any]:
     """The jobs that match, once there are any, while Snakemake is alive."""
     wait_for(lambda: jobs(**wanted) or process.poll() is not None)
     found = jobs(**wanted)
@@ -107,24 +112,28 @@ def await_jobs(process, folder, **wanted):
     return found
 
 
-def told(folder):
+def told(folder: Path) -> str:
     return (folder / "log.txt").read_text()[-3000:]
 
 
-def results(folder):
+def results(folder: Path) -> dict[Any, Any]:
     """What must be the same each time, by name: all but provenance."""
     files = (file for part in ("data/prepared", "results") for file in (folder / part).rglob("*") if file.is_file())
     return {str(file.relative_to(folder)): file.read_bytes() for file in files if "provenance" not in file.name}
 
 
-def killed(snakemake, folder):
+def killed(snakemake: Any, folder: Path) -> Any:
     """The name of the run of a Snakemake that is killed, by which Slurm finds the jobs that live on."""
     snakemake.kill()
     snakemake.wait()
-    return re.search(r"SLURM run ID: (\S+)", (folder / "log.txt").read_text())[1]
+    found = re.search(r"SLURM run ID: (\S+)", (folder / "log.txt").read_text())
+    assert found is not None
+    return found[1]
 
 
-def test_a_study_through_slurm_survives_cancelled_jobs_and_killed_snakemakes(project, start, submit, tmp_path):
+def test_a_study_through_slurm_survives_cancelled_jobs_and_killed_snakemakes(
+    project: Any, start: Any, submit: Any, tmp_path: Path
+) -> None:
     local = site(tmp_path / "local")
     reference = start(local, "--cores", "1")
     first = submit(project, targets=TARGETS[:1])
@@ -180,17 +189,19 @@ def test_a_study_through_slurm_survives_cancelled_jobs_and_killed_snakemakes(pro
     assert asked["Partition"] == PARTITIONS[1]
 
 
-def resume_states(folder):
+def resume_states(folder: Path) -> list[Any]:
     """Those that are whole: one that is being written has a hidden name."""
     return list((folder / ".cache/resume").glob("[!.]*.safetensors"))
 
 
-def megabytes(job):
+def megabytes(job: Any) -> float:
     asked = job.get("ReqTRES") or job["TRES"]  # as newer and older Slurms call it
-    number, unit = re.search(r"mem=([\d.]+)([MG])", asked).groups()
+    found = re.search(r"mem=([\d.]+)([MG])", asked)
+    assert found is not None
+    number, unit = found.groups()
     return float(number) * {"M": 1, "G": 1024}[unit]
 
 
-def minutes(job):
+def minutes(job: Any) -> int:
     hours, minutes, _ = job["TimeLimit"].split(":")
     return 60 * int(hours) + int(minutes)

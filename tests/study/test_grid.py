@@ -1,11 +1,12 @@
 """The study's grid: what each experiment consists of, and what one more seed, weight or dataset adds."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from vicious.data.catalog import CATALOG
-from vicious.data.tasks import CELEBA_SETS, Task, parse_task
+from vicious.data.datasets import dataset_names, find_dataset
+from vicious.data.tasks import Task, parse_task
 from vicious.study import grid
 from vicious.study.config import Params, load_params
 
@@ -14,11 +15,11 @@ SCALES = ("smoke", "demo", "pilot", "paper")
 
 
 @pytest.fixture(scope="module")
-def params():
+def params() -> Params:
     return load_params(ROOT / "params.yaml")
 
 
-def at(params: Params, scale: str, **changes) -> Params:
+def at(params: Params, scale: str, **changes: Any) -> Params:
     """The study at a scale, with keys of its block changed."""
     block = getattr(params.scales, scale).model_copy(update=changes)
     scales = params.scales.model_copy(update={scale: block})
@@ -26,32 +27,34 @@ def at(params: Params, scale: str, **changes) -> Params:
 
 
 @pytest.mark.parametrize("scale", SCALES)
-def test_every_scale_has_every_experiment(params, scale):
+def test_every_scale_has_every_experiment(params: Any, scale: Any) -> None:
     chosen = at(params, scale)
     for experiment in grid.EXPERIMENTS:
         cells = grid.cells(chosen, experiment)
         assert cells, experiment
         assert len(set(cells)) == len(cells)
-        joint = {cell.attack for cell in cells if cell.model.role != "honest"} == {"joint"}
-        assert joint == (experiment not in ("defense", "mitigations"))
+        joint = {cell.attack.joint for cell in cells if cell.model.role != "honest"} == {True}
+        assert joint == (experiment not in ("attack_models", "defense", "mitigations"))
+        assert not any(cell.attack.joint for cell in cells if cell.model.role == "honest")
 
 
-def test_paper_scale_is_the_whole_grid(params):
+def test_paper_scale_is_the_whole_grid(params: Any) -> None:
     paper = at(params, "paper")
     main = grid.cells(paper, "main")
-    for dataset in CATALOG:
+    for dataset in dataset_names():
         own = [cell for cell in main if cell.task == Task(dataset)]
         for outputs in ("logits", "softmax"):
             for seed in (0, 1, 2):
-                assert grid.Cell(Task(dataset), grid.HONEST, f"posthoc-{outputs}", seed) in own
+                joint, posthoc = grid.Attack(outputs, joint=True), grid.Attack(outputs)
+                assert grid.Cell(Task(dataset), grid.HONEST, posthoc, seed) in own
                 for beta_r in (1.0, 3.0, 5.0):
-                    assert grid.Cell(Task(dataset), grid.Model("vicious", outputs, 1.0, beta_r), "joint", seed) in own
-                assert grid.Cell(Task(dataset), grid.Model("autoencoder", outputs, 0.0, 1.0), "joint", seed) in own
+                    assert grid.Cell(Task(dataset), grid.Model("vicious", outputs, 1.0, beta_r), joint, seed) in own
+                assert grid.Cell(Task(dataset), grid.Model("autoencoder", outputs, 0.0, 1.0), joint, seed) in own
         assert len(own) == 30
     sweep = sorted({cell.model.beta_r for cell in grid.cells(paper, "tradeoff")} - {0.0})
     assert (sweep[0], sweep[-1]) == (0.1, 10.0)
     assert {grid.task_outputs(cell.task) for cell in grid.cells(paper, "attribute_sets")} == {
-        len(columns) for columns in CELEBA_SETS.values()
+        len(columns) for columns in find_dataset("celeba").attribute_sets.values()
     }
     counts = {(cell.task.dataset, cell.task.classes) for cell in grid.cells(paper, "class_counts")}
     assert counts == {
@@ -60,7 +63,7 @@ def test_paper_scale_is_the_whole_grid(params):
     }
 
 
-def test_models_shared_by_experiments_are_trained_once(params):
+def test_models_shared_by_experiments_are_trained_once(params: Any) -> None:
     demo = at(params, "demo")
     trained = grid.trainings(demo)
     assert len(set(trained)) == len(trained)
@@ -74,7 +77,7 @@ def test_models_shared_by_experiments_are_trained_once(params):
     assert {one.model for one in trained if one.task == Task("mnist")} == set().union(*parts, recipes)
 
 
-def test_detectors_judge_models_that_are_trained(params):
+def test_detectors_judge_models_that_are_trained(params: Any) -> None:
     for scale in SCALES:
         chosen = at(params, scale)
         trained, judged = set(grid.trainings(chosen, ["defense"])), grid.judged(chosen)
@@ -90,7 +93,7 @@ def test_detectors_judge_models_that_are_trained(params):
             assert {one.model.hidden for one in own} == {None, *block.hidden}
 
 
-def test_a_hidden_code_is_no_training_of_its_own(params):
+def test_a_hidden_code_is_no_training_of_its_own(params: Any) -> None:
     smoke = at(params, "smoke")
     hidden = [one for one in grid.judged(smoke) if one.model.hidden]
     names = {"vicious-logits-beta1", "vicious-logits-beta1-evasion1"}
@@ -98,7 +101,7 @@ def test_a_hidden_code_is_no_training_of_its_own(params):
     assert {str(one.model.trained) for one in hidden} == names
 
 
-def test_adaptive_servers_are_attacked_as_they_train_and_afterwards(params):
+def test_adaptive_servers_are_attacked_as_they_train_and_afterwards(params: Any) -> None:
     pilot = at(params, "pilot")
     attacks = {
         (cell.model.evades, cell.model.evasion, cell.attack)
@@ -107,17 +110,18 @@ def test_adaptive_servers_are_attacked_as_they_train_and_afterwards(params):
     }
     penalties = {(name, weight) for name, weights in pilot.study.defense.evasion.items() for weight in weights}
     assert {name for name, _ in penalties} == {"linear_decodability", "distance_correlation", "both"}
-    both = ("joint", "posthoc-logits")
+    both = (grid.Attack("logits", joint=True), grid.Attack("logits"))
     assert attacks == {(*penalty, attack) for penalty in {(None, 0.0), *penalties} for attack in both}
 
 
-def test_no_weights_and_no_detectors_mean_no_server_that_evades(params):
-    for evasion in ({}, {"linear_decodability": [], "distance_correlation": []}):
+def test_no_weights_and_no_detectors_mean_no_server_that_evades(params: Any) -> None:
+    empty: tuple[dict[str, list[float]], ...] = ({}, {"linear_decodability": [], "distance_correlation": []})
+    for evasion in empty:
         block = params.scales.smoke.defense.model_copy(update={"evasion": evasion})
         assert {one.model.evades for one in grid.judged(at(params, "smoke", defense=block))} == {None}
 
 
-def test_names_of_models_differ_and_tell_how_they_came_about(params):
+def test_names_of_models_differ_and_tell_how_they_came_about(params: Any) -> None:
     names = {str(one.model) for one in grid.judged(at(params, "pilot"))}
     assert {"honest", "honest-wider", "vicious-logits-beta0.3", "vicious-logits-beta1-evasion0.1"} <= names
     assert "vicious-logits-beta1-evasion1-distance_correlation" in names
@@ -127,18 +131,18 @@ def test_names_of_models_differ_and_tell_how_they_came_about(params):
     assert len({str(model) for model in models}) == len(models)
 
 
-def test_every_treatment_meets_the_same_models_and_some_a_server_that_trains_for_them(params):
+def test_every_treatment_meets_the_same_models_and_some_a_server_that_trains_for_them(params: Any) -> None:
     pilot = at(params, "pilot")
     block, cells = pilot.study.mitigations, grid.cells(pilot, "mitigations")
     count = 2 * len(block.outputs) + len(block.trained_for)
     assert len(cells) == len(block.datasets) * count * len(block.seeds)
     for outputs in block.outputs:
-        models = {str(cell.model) for cell in cells if cell.attack == f"posthoc-{outputs}"}
+        models = {str(cell.model) for cell in cells if cell.attack == grid.Attack(outputs)}
         aware = {f"vicious-{outputs}-beta1"} if outputs in block.trained_for else set()
         assert models == {"honest", "vicious-logits-beta1", *aware}
 
 
-def test_one_more_weight_adds_one_model_for_each_dataset_and_outputs(params):
+def test_one_more_weight_adds_one_model_for_each_dataset_and_outputs(params: Any) -> None:
     before = grid.attacks(at(params, "demo"))
     betas = [*params.scales.demo.beta_r, 7.0]
     after = grid.attacks(at(params, "demo", beta_r=betas))
@@ -149,26 +153,44 @@ def test_one_more_weight_adds_one_model_for_each_dataset_and_outputs(params):
     assert len(added) == sum(len(demo.cell(dataset).outputs) for dataset in params.datasets)
 
 
-def test_a_narrowed_study_asks_for_nothing_of_other_datasets(params):
+@pytest.mark.parametrize("scale", SCALES)
+def test_attack_models_read_the_same_outputs_of_the_same_models(params: Any, scale: Any) -> None:
+    chosen = at(params, scale)
+    block, cells = chosen.study.attack_models, grid.cells(chosen, "attack_models")
+    names = ["mirror", *block.models]
+    assert [cell.attack.model for cell in cells if cell.seed == block.seeds[0]][: len(names)] == names
+    for name in names:
+        read = {(cell.task, cell.model, cell.attack.outputs, cell.seed) for cell in cells if cell.attack.model == name}
+        assert len(read) == 2 * len(block.datasets) * len(block.outputs) * len(block.seeds)
+        assert read == {(cell.task, cell.model, cell.attack.outputs, cell.seed) for cell in cells}
+    assert grid.cells(at(params, scale, attack_models=block.model_copy(update={"models": {}})), "attack_models") == []
+
+
+def test_names_of_attacks_tell_what_they_read_and_with_what() -> None:
+    attacks = (grid.Attack("logits"), grid.Attack("logits", joint=True), grid.Attack("top3", model="upsampling"))
+    assert [str(attack) for attack in attacks] == ["posthoc-logits", "joint", "posthoc-top3-upsampling"]
+
+
+def test_a_narrowed_study_asks_for_nothing_of_other_datasets(params: Any) -> None:
     narrow = at(params, "paper").model_copy(update={"datasets": ["mnist"]})
     assert {cell.task.dataset for cell in grid.attacks(narrow)} == {"mnist"}
     assert grid.cells(narrow, "attribute_sets") == grid.cells(narrow, "class_counts") == []
 
 
 @pytest.mark.parametrize("name", ["mnist", "celeba-k5", "cifar100-classes20", "tiny_imagenet"])
-def test_names_of_tasks_go_there_and_back(name):
+def test_names_of_tasks_go_there_and_back(name: str) -> None:
     assert str(parse_task(name)) == name
     assert parse_task(parse_task(name).folder) == parse_task(name)
 
 
 @pytest.mark.parametrize("name", ["celeba-k11", "cifar100-classes", "mnist-", "mnist-classes20x"])
-def test_what_is_no_task_is_refused(name):
+def test_what_is_no_task_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="is no task"):
         parse_task(name)
     assert grid.task_title(name) == name
 
 
-def test_titles():
+def test_titles() -> None:
     assert grid.task_title("celeba-k1") == "CelebA, 1 attribute"
     assert grid.task_title("cifar100-classes20") == "CIFAR-100, 20 classes"
     assert grid.task_title("fashion_mnist") == "Fashion-MNIST"
@@ -177,17 +199,17 @@ def test_titles():
     assert [grid.task_outputs(task) for task in tasks] == [40, 5, 20]
 
 
-def test_class_counts_have_epochs_of_their_own(params):
+def test_class_counts_have_epochs_of_their_own(params: Any) -> None:
     demo = at(params, "demo")
-    assert grid.settings(demo, "mnist").epochs == params.scales.demo.epochs
-    assert grid.settings(demo, "cifar100").epochs == demo.cell("cifar100").epochs
-    assert grid.settings(demo, "cifar100-classes20").epochs == params.scales.demo.class_counts.epochs
+    assert grid.settings(demo, Task("mnist")).epochs == params.scales.demo.epochs
+    assert grid.settings(demo, Task("cifar100")).epochs == demo.cell("cifar100").epochs
+    assert grid.settings(demo, Task("cifar100", classes=20)).epochs == params.scales.demo.class_counts.epochs
 
 
-def test_a_dataset_may_have_treatments_of_its_own(params):
+def test_a_dataset_may_have_treatments_of_its_own(params: Any) -> None:
     demo = at(params, "demo")
-    sent = {dataset: set() for dataset in demo.datasets}
+    sent: dict[str, set[str]] = {dataset: set() for dataset in demo.datasets}
     for cell in grid.cells(demo, "mitigations"):
-        sent[cell.task.dataset].add(cell.attack.removeprefix("posthoc-"))
+        sent[cell.task.dataset].add(cell.attack.outputs)
     assert sent["fashion_mnist"] == set(demo.cell("fashion_mnist").mitigations.outputs) > {"logits", "label"}
     assert sent["cifar10"] == {"logits", "label"}

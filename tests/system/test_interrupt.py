@@ -1,4 +1,5 @@
-"""SIGINT and SIGTERM to real processes of the command line: what they leave, say and return; and signals that are held back."""
+"""SIGINT and SIGTERM to real processes of the command line: what they leave, say and return; and signals that are held
+back."""
 
 import json
 import os
@@ -8,12 +9,15 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from safetensors import safe_open
 from waiting import wait_for
 
+from vicious.data.prepared import PreparedDataset
 from vicious.system import interrupt
 from vicious.system.interrupt import Interrupted, exit_code, held_back
 
@@ -24,10 +28,10 @@ CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 
 @pytest.fixture
-def start(launch):
+def start(launch: Any) -> Callable[..., Any]:
     """Starts a Python program in a process of its own, with what it prints."""
 
-    def run(program, folder):
+    def run(program: Any, folder: Path) -> Any:
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         return launch([sys.executable, *program], cwd=folder, env=ENVIRONMENT, text=True, **pipes)
 
@@ -40,12 +44,12 @@ from pathlib import Path
 from vicious import __main__, cli
 from vicious.system import files
 
-def write(_):
+def check_config():
     for number in range(10**9):
         files.write_text("a.txt", f"{number}\\n" * 20_000)
         Path("ready").touch()
 
-cli._check_config = write
+cli.check_config = check_config
 sys.argv = ["vicious", "check-config"]
 sys.exit(__main__.main())
 """
@@ -53,7 +57,9 @@ sys.exit(__main__.main())
 
 
 @pytest.mark.parametrize("number", CODES)
-def test_a_signal_while_a_file_is_written_leaves_an_old_or_a_new_one_and_nothing_else(start, tmp_path, number):
+def test_a_signal_while_a_file_is_written_leaves_an_old_or_a_new_one_and_nothing_else(
+    start: Any, tmp_path: Path, number: Any
+) -> None:
     chance = random.Random(int(number))
     for _ in range(4):
         process = start(["-c", WRITING], tmp_path)
@@ -71,7 +77,7 @@ def test_a_signal_while_a_file_is_written_leaves_an_old_or_a_new_one_and_nothing
 
 
 @pytest.mark.parametrize("number", CODES)
-def test_a_command_that_only_starts_ends_as_cleanly(start, tmp_path, number):
+def test_a_command_that_only_starts_ends_as_cleanly(start: Any, tmp_path: Path, number: Any) -> None:
     os.mkfifo(tmp_path / "params.yaml")  # it waits for someone to write
     process = start(["-m", "vicious", "check-config", "params.yaml"], tmp_path)
     wait_for(lambda: listens(process))
@@ -89,25 +95,25 @@ class Finalized:
         signal.raise_signal(signal.SIGTERM)
         raise RuntimeError("not reached")
 
-def drop(_):
+def check_config():
     Finalized()
     while True:
         time.sleep(60)
 
-cli._check_config = drop
+cli.check_config = check_config
 sys.argv = ["vicious", "check-config"]
 sys.exit(__main__.main())
 """
 """A signal in a finalizer, whose exceptions Python drops."""
 
 
-def test_a_signal_where_python_drops_exceptions_ends_the_command_all_the_same(start, tmp_path):
+def test_a_signal_where_python_drops_exceptions_ends_the_command_all_the_same(start: Any, tmp_path: Path) -> None:
     process = start(["-c", DROPPING], tmp_path)
     _, told = process.communicate(timeout=60)
     assert (process.returncode, told.strip()) == (143, WORDS)
 
 
-def listens(process):
+def listens(process: Any) -> bool:
     """Whether a process has a handler for SIGTERM, which Python by itself has not."""
     status = Path(f"/proc/{process.pid}/status").read_text()
     caught = int(next(line.split()[1] for line in status.splitlines() if line.startswith("SigCgt")), 16)
@@ -120,11 +126,11 @@ WRITTEN = "--out out/target.safetensors --attack-out out/joint.safetensors --pro
 TRAIN = ["-m", "vicious", "train-vicious", *OPTIONS.split(), *SERVER.split(), *WRITTEN.split()]
 
 
-def trained(folder):
+def trained(folder: Path) -> dict[Any, Any]:
     return {path.name: path.read_bytes() for path in (folder / "out").iterdir() if path.name != "p.json"}
 
 
-def saved(resume):
+def saved(resume: Any) -> int:
     """The epochs of the curve in the only resume state."""
     for state in resume.glob("[!.]*"):
         with safe_open(state, framework="np") as file:
@@ -134,7 +140,9 @@ def saved(resume):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_a_training_that_is_ended_goes_on_from_there_to_the_same_bytes(prepared, start, tmp_path, number):
+def test_a_training_that_is_ended_goes_on_from_there_to_the_same_bytes(
+    prepared: PreparedDataset, start: Any, tmp_path: Path, number: Any
+) -> None:
     folders = tmp_path / "whole", tmp_path / "ended"
     for folder in folders:
         shutil.copytree(prepared.folder, folder / "prepared")
@@ -143,7 +151,11 @@ def test_a_training_that_is_ended_goes_on_from_there_to_the_same_bytes(prepared,
     chance, resume = random.Random(int(number)), folders[1] / ".cache/resume"
     for epochs in (1, 8):  # at least so many are done when it is ended
         process = start(TRAIN, folders[1])
-        wait_for(lambda least=epochs: saved(resume) >= least)
+
+        def enough(least: int = epochs) -> bool:
+            return saved(resume) >= least
+
+        wait_for(enough)
         time.sleep(0.1 * chance.random())
         process.send_signal(number)
         _, told = process.communicate(timeout=60)
@@ -158,7 +170,7 @@ def test_a_training_that_is_ended_goes_on_from_there_to_the_same_bytes(prepared,
     assert not list(tmp_path.rglob("*.part*"))
 
 
-def test_a_signal_that_is_held_back_comes_at_the_end_of_the_outermost_block(monkeypatch):
+def test_a_signal_that_is_held_back_comes_at_the_end_of_the_outermost_block(monkeypatch: pytest.MonkeyPatch) -> None:
     before = signal.getsignal(signal.SIGTERM)
     monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)  # put back at the end
     monkeypatch.setattr(interrupt, "_SIGNALS", interrupt._Signals())

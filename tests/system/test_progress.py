@@ -15,7 +15,7 @@ tell("error: what happened")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
-def test_what_a_full_log_cannot_take_is_told_on_standard_output():
+def test_what_a_full_log_cannot_take_is_told_on_standard_output() -> None:
     with open("/dev/full", "w") as log:
         result = subprocess.run(
             [sys.executable, "-c", TELLS], stderr=log, stdout=subprocess.PIPE, text=True, check=True
@@ -25,7 +25,7 @@ def test_what_a_full_log_cannot_take_is_told_on_standard_output():
     assert second == "error: what happened"
 
 
-def test_it_is_told_on_standard_error_else():
+def test_it_is_told_on_standard_error_else() -> None:
     result = subprocess.run([sys.executable, "-c", TELLS], capture_output=True, text=True, check=True)
     assert result.stdout == ""
     assert result.stderr.endswith("error: what happened\n")

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 import torch
@@ -25,7 +26,7 @@ def unused() -> nn.Module:
     return net
 
 
-def train(net: nn.Module, optimiser, steps: int = STEPS, seed: int = 0) -> list[torch.Tensor]:
+def train(net: nn.Module, optimiser: Any, steps: int = STEPS, seed: int = 0) -> list[torch.Tensor]:
     generator = torch.Generator().manual_seed(seed)
     for _ in range(steps):
         optimiser.zero_grad()
@@ -35,7 +36,7 @@ def train(net: nn.Module, optimiser, steps: int = STEPS, seed: int = 0) -> list[
 
 
 @pytest.mark.parametrize("build", [network, unused])
-def test_steps_are_those_of_torch_to_the_bit(build):
+def test_steps_are_those_of_torch_to_the_bit(build: Any) -> None:
     net, reference = build(), build()
     found = train(net, Adam(net, 1e-2))
     expected = train(reference, torch.optim.Adam(reference.parameters(), lr=1e-2))
@@ -44,14 +45,14 @@ def test_steps_are_those_of_torch_to_the_bit(build):
 
 
 @pytest.mark.parametrize("build", [network, unused])
-def test_decayed_steps_are_those_of_torch_to_the_bit(build):
+def test_decayed_steps_are_those_of_torch_to_the_bit(build: Any) -> None:
     net, reference = build(), build()
     found = train(net, Adam(net, 1e-2, 0.1))
     expected = train(reference, torch.optim.AdamW(reference.parameters(), lr=1e-2, weight_decay=0.1))
     assert all(torch.equal(one, other) for one, other in zip(found, expected, strict=True))
 
 
-def test_restored_it_goes_on_as_if_never_interrupted():
+def test_restored_it_goes_on_as_if_never_interrupted() -> None:
     net, reference = network(), network()
     first = Adam(net, 1e-2)
     train(net, first)
@@ -64,26 +65,25 @@ def test_restored_it_goes_on_as_if_never_interrupted():
         assert torch.equal(one, other)
 
 
-def test_the_state_of_another_module_is_refused():
+def test_the_state_of_another_module_is_refused() -> None:
     with pytest.raises(KeyError):
         Adam(unused(), 1e-2).restore(Adam(network(), 1e-2).state())
 
 
-def test_training_and_detectors_load_neither_the_compiler_nor_torchvision():
+def test_training_and_detectors_load_neither_the_compiler_nor_torchvision_before_they_augment() -> None:
     code = """
 import sys
 import numpy as np
 import torch
 from torch import nn
-from vicious.defense.detectors import BY_NAME
-from vicious.defense.own_decoder import _training
+from vicious.defense.evaluation import evaluate
+from vicious.defense.detectors.own_decoder import _training
 from vicious.training import jobs
 from vicious.training.adam import Adam
-from vicious.training.augment import augment
 net = nn.Linear(16, 4)
 optimiser = Adam(net, 0.1)
 optimiser.zero_grad()
-net(augment(torch.rand(20, 1, 16, 16), torch.Generator())).sum().backward()
+net(torch.rand(20, 1, 16, 16)).sum().backward()
 optimiser.step()
 list(_training(np.eye(9), np.eye(9), np.eye(9), torch.Generator()))
 print([name for name in ("torch._dynamo", "sympy", "torchvision") if name in sys.modules])

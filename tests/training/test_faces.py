@@ -1,12 +1,16 @@
 """The drawn faces teach what they are meant to: attributes can be read from them, far better than by guessing."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from models_by_hand import F
 
 from vicious.data.batches import as_batch
+from vicious.data.datasets import find_dataset
 from vicious.data.prepare import prepare
 from vicious.data.prepared import load_prepared
 from vicious.data.source import obtain
@@ -18,11 +22,12 @@ CLEARLY_DRAWN = ("Black_Hair", "Blond_Hair", "Heavy_Makeup", "Male", "Wearing_Li
 
 
 @pytest.mark.slow
-def test_an_honest_model_learns_the_drawn_attributes(tmp_path, monkeypatch):
+def test_an_honest_model_learns_the_drawn_attributes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     torch.set_num_threads(1)
+    celeba = find_dataset("celeba")
     obtain(
-        "celeba",
+        celeba,
         "synthetic",
         tmp_path / "raw",
         tmp_path / "source.json",
@@ -32,10 +37,10 @@ def test_an_honest_model_learns_the_drawn_attributes(tmp_path, monkeypatch):
     )
     files = json.loads((tmp_path / "source.json").read_text())["files"]
     caps = {"train": 1500, "validation": 150, "test": 300}
-    prepare("celeba", tmp_path / "raw", tmp_path / "data", source="synthetic", split_seed=0, files=files, **caps)
+    prepare(celeba, tmp_path / "raw", tmp_path / "data", source="synthetic", split_seed=0, files=files, **caps)
     data = load_prepared(tmp_path / "data")
     weights = tmp_path / "target.safetensors"
-    train_honest(data, weights, 10, 1, Schedule(8, 16, 0.002, 0), torch.device("cpu"))
+    train_honest(data, weights, F, Schedule(8, 16, 0.002, 0), torch.device("cpu"), "")
     model, _ = load_model(weights, "target")
     with torch.no_grad():
         logits = model(as_batch(np.array(data.images("test")), torch.device("cpu"))).numpy()
@@ -51,7 +56,7 @@ def test_an_honest_model_learns_the_drawn_attributes(tmp_path, monkeypatch):
     assert np.mean(balanced) > 0.65
 
 
-def right_of(logits, labels, column, value):
+def right_of(logits: Any, labels: Any, column: Any, value: Any) -> Any:
     """Share of the images with this value of an attribute of which it is read rightly."""
     chosen = labels[:, column] == value
     return ((logits[chosen, column] >= 0) == value).mean()

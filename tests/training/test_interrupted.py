@@ -1,16 +1,25 @@
-"""A training that a signal interrupts, anywhere and several times, ends with the bytes of one that ran through, and does no batch twice."""
+"""A training that a signal interrupts, anywhere and several times, ends with the bytes of one that ran through, and
+does no batch twice."""
 
 import random
 import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from models_by_hand import F, G
 
+from vicious.data.batches import batches
+from vicious.data.prepared import PreparedDataset
 from vicious.system import interrupt
+from vicious.system.files import write_bytes
 from vicious.system.interrupt import Interrupted
+from vicious.system.registry import names
 from vicious.training import jobs, loop
-from vicious.training.evasion import PENALTIES
 from vicious.training.loop import Schedule
+from vicious.training.penalty import PACKAGE
 
 CPU = torch.device("cpu")
 SCHEDULE = Schedule(epochs=3, batch_images=8, learning_rate=0.002, seed=0, epoch_images=40)
@@ -19,7 +28,7 @@ STEPS = 5
 
 
 @pytest.fixture(autouse=True)
-def _signals_in_a_folder_of_its_own(tmp_path, monkeypatch):
+def _signals_in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(interrupt, "CLEANING", 0.0)
     torch.set_num_threads(1)
@@ -30,39 +39,40 @@ def _signals_in_a_folder_of_its_own(tmp_path, monkeypatch):
         signal.signal(number, handler)
 
 
-def honest(data, out):
-    jobs.train_honest(data, out / "target.safetensors", 10, 1, SCHEDULE, CPU, recipe="plain")
+def honest(data: Any, out: Path) -> None:
+    jobs.train_honest(data, out / "target.safetensors", F, SCHEDULE, CPU, "", recipe="plain")
 
 
-def joint(outputs="logits", **options):
-    def run(data, out):
+def joint(outputs: str = "logits", **options: Any) -> Callable[..., None]:
+    def run(data: Any, out: Path) -> None:
         files = out / "target.safetensors", out / "joint.safetensors"
-        jobs.train_vicious(data, *files, 10, 1, outputs, 1.0, 1.0, SCHEDULE, CPU, **options)
+        jobs.train_vicious(data, *files, F, G, outputs, 1.0, 1.0, SCHEDULE, CPU, "", **options)
 
     return run
 
 
-def posthoc(data, out):
+def posthoc(data: Any, out: Path) -> None:
     files = out / "target.safetensors", out / "posthoc.safetensors"
-    jobs.train_attack(data.folder, *files, 10, 1, "noise0.2", SCHEDULE, CPU)
+    jobs.train_attack(data.folder, *files, G, "noise0.2", SCHEDULE, CPU, "")
 
 
-def written(folder):
+def written(folder: Path) -> dict[Any, Any]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def signals_at(monkeypatch, moments):
-    """Raise a signal before batches of these numbers, validation's included; returns the splits of all batches asked for."""
-    asked, real = [], loop.batches
+def signals_at(monkeypatch: pytest.MonkeyPatch, moments: Any) -> list[Any]:
+    """Raise a signal before batches of these numbers, validation's included; returns the splits of all batches asked
+    for."""
+    asked: list[Any] = []
 
-    def batches(data, split, *rest):
-        for batch in real(data, split, *rest):
+    def spied(data: Any, split: Any, *rest: Any) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        for batch in batches(data, split, *rest):
             asked.append(split)
             if len(asked) in moments:
                 signal.raise_signal(moments[len(asked)])
             yield batch
 
-    monkeypatch.setattr(loop, "batches", batches)
+    monkeypatch.setattr(loop, "batches", spied)
     return asked
 
 
@@ -75,19 +85,25 @@ def signals_at(monkeypatch, moments):
         pytest.param(joint(), "attributes", id="attributes"),
         *(
             pytest.param(joint(evasion=0.5, evades=name), kind, id=f"{name}-{kind}")
-            for name in PENALTIES
+            for name in names(PACKAGE)
             for kind in ("classes", "attributes")
         ),
     ],
 )
 def test_interrupted_at_random_batches_it_ends_the_same(
-    prepared, prepared_attributes, tmp_path, monkeypatch, train, kind, request
-):
+    prepared: PreparedDataset,
+    prepared_attributes: PreparedDataset,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    train: Any,
+    kind: Any,
+    request: pytest.FixtureRequest,
+) -> None:
     data = prepared if kind == "classes" else prepared_attributes
     for name in ("whole", "interrupted"):
         (tmp_path / name).mkdir()
         if train is posthoc:
-            jobs.train_honest(data, tmp_path / name / "target.safetensors", 10, 1, Schedule(1, 48, 0.002, 0), CPU)
+            jobs.train_honest(data, tmp_path / name / "target.safetensors", F, Schedule(1, 48, 0.002, 0), CPU, "")
     train(data, tmp_path / "whole")
 
     chance = random.Random(request.node.name)
@@ -109,21 +125,22 @@ def test_interrupted_at_random_batches_it_ends_the_same(
     assert not list(jobs.RESUME_FOLDER.iterdir())
 
 
-def test_signals_while_it_is_saved_change_nothing(prepared, tmp_path, monkeypatch):
+def test_signals_while_it_is_saved_change_nothing(
+    prepared: PreparedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("whole", "interrupted"):
         (tmp_path / name).mkdir()
     joint()(prepared, tmp_path / "whole")
-    save = loop.write_bytes
 
-    def hurried(path, content):
+    def hurried(path: Path, content: Any) -> None:
         signal.raise_signal(signal.SIGINT)
-        save(path, content)
+        write_bytes(path, content)
         signal.raise_signal(signal.SIGTERM)
 
     signals_at(monkeypatch, {4: signal.SIGTERM})
     monkeypatch.setattr(loop, "write_bytes", hurried)
     with pytest.raises(Interrupted):
         joint()(prepared, tmp_path / "interrupted")
-    monkeypatch.setattr(loop, "write_bytes", save)
+    monkeypatch.setattr(loop, "write_bytes", write_bytes)
     joint()(prepared, tmp_path / "interrupted")
     assert written(tmp_path / "interrupted") == written(tmp_path / "whole")

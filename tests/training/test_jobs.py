@@ -3,37 +3,44 @@
 import csv
 import json
 import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from models_by_hand import F, G
 
-from vicious.data.prepared import load_prepared
+from vicious.data.batches import batches
+from vicious.data.prepared import PreparedDataset, load_prepared
+from vicious.models.architecture import model
 from vicious.models.checkpoint import check_fits, failure, load_model, load_task
 from vicious.system.errors import CheckpointError
-from vicious.training import jobs, loop
+from vicious.training import jobs, loop, objectives
 from vicious.training.loop import Schedule
+from vicious.training.losses import reconstruction_loss
 
 CPU = torch.device("cpu")
 SCHEDULE = Schedule(epochs=3, batch_images=16, learning_rate=0.002, seed=0)
 
 
 @pytest.fixture(autouse=True)
-def _in_a_folder_of_its_own(tmp_path, monkeypatch):
+def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     torch.set_num_threads(1)
 
 
-def vicious(data, out, schedule=SCHEDULE):
+def vicious(data: Any, out: Path, schedule: Any = SCHEDULE) -> list[Any]:
     jobs.train_vicious(
-        data, out / "target.safetensors", out / "joint.safetensors", 10, 1, "logits", 1.0, 1.0, schedule, CPU
+        data, out / "target.safetensors", out / "joint.safetensors", F, G, "logits", 1.0, 1.0, schedule, CPU, ""
     )
     return [
         (out / name).read_bytes() for name in ("target.safetensors", "joint.safetensors", "target.csv", "joint.json")
     ]
 
 
-def test_the_same_command_gives_the_same_bytes_whatever_ran_before(prepared, tmp_path):
+def test_the_same_command_gives_the_same_bytes_whatever_ran_before(prepared: PreparedDataset, tmp_path: Path) -> None:
     first = vicious(prepared, tmp_path / "a")
     torch.rand(3)  # nothing depends on global state
     np.random.default_rng().random()
@@ -42,15 +49,19 @@ def test_the_same_command_gives_the_same_bytes_whatever_ran_before(prepared, tmp
     assert other[0] != first[0]
 
 
-def test_an_epoch_takes_as_many_images_as_asked_for_others_each_time(prepared, tmp_path, monkeypatch, capsys):
-    seen, real = [], loop.batches
+def test_an_epoch_takes_as_many_images_as_asked_for_others_each_time(
+    prepared: PreparedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen: list[Any] = []
 
-    def batches(data, split, size, device, order=None):
+    def spied(
+        data: Any, split: Any, size: Any, device: Any, order: Any = None
+    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         if split == "train":
             seen.append(order)
-        return real(data, split, size, device, order)
+        return batches(data, split, size, device, order)
 
-    monkeypatch.setattr(loop, "batches", batches)
+    monkeypatch.setattr(loop, "batches", spied)
     vicious(prepared, tmp_path / "a", Schedule(3, 16, 0.002, 0, epoch_images=20))
     assert "60/60 images" in capsys.readouterr().err
     assert [len(set(order)) for order in seen] == [20, 20, 20]
@@ -63,12 +74,14 @@ def test_an_epoch_takes_as_many_images_as_asked_for_others_each_time(prepared, t
 
 
 @pytest.mark.parametrize("epoch", [1, 2])
-def test_a_resumed_run_ends_like_an_uninterrupted_one(prepared, tmp_path, monkeypatch, epoch):
+def test_a_resumed_run_ends_like_an_uninterrupted_one(
+    prepared: PreparedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, epoch: int
+) -> None:
     expected = vicious(prepared, tmp_path / "whole")
     train_epoch = loop._train_epoch
     trained = []
 
-    def killed(run, objective, data, schedule, number, *rest):
+    def killed(run: Any, objective: Any, data: Any, schedule: Any, number: Any, *rest: Any) -> dict[str, float]:
         trained.append(number)
         if number == epoch and len(trained) == epoch + 1:
             raise KeyboardInterrupt
@@ -83,10 +96,10 @@ def test_a_resumed_run_ends_like_an_uninterrupted_one(prepared, tmp_path, monkey
     assert not list(jobs.RESUME_FOLDER.iterdir()), "the resume state goes once the results are safe"
 
 
-def flipped(place):
+def flipped(place: Any) -> Callable[..., Any]:
     """Bytes with one bit the other way round, at that share of their length."""
 
-    def flip(content):
+    def flip(content: Any) -> Any:
         where = int(place * len(content))
         return content[:where] + bytes([content[where] ^ 1]) + content[where + 1 :]
 
@@ -103,7 +116,13 @@ def flipped(place):
         *(pytest.param(flipped(place), id=f"a bit at {place}") for place in (0.001, 0.01, 0.02, 0.3, 0.6, 0.999)),
     ],
 )
-def test_a_damaged_resume_state_costs_time_and_not_the_result(prepared, tmp_path, monkeypatch, damage, caplog):
+def test_a_damaged_resume_state_costs_time_and_not_the_result(
+    prepared: PreparedDataset,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    damage: Any,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     expected = vicious(prepared, tmp_path / "whole")
     monkeypatch.setattr(jobs, "save_model", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
@@ -118,11 +137,11 @@ def test_a_damaged_resume_state_costs_time_and_not_the_result(prepared, tmp_path
     assert "is damaged" in caplog.text
 
 
-def test_honest_then_posthoc(prepared, tmp_path):
+def test_honest_then_posthoc(prepared: PreparedDataset, tmp_path: Path) -> None:
     target, attack = tmp_path / "target.safetensors", tmp_path / "posthoc.safetensors"
-    jobs.train_honest(prepared, target, 10, 1, Schedule(6, 8, 0.003, 0), CPU)
+    jobs.train_honest(prepared, target, F, Schedule(6, 8, 0.003, 0), CPU, "")
     before = target.read_bytes()
-    jobs.train_attack(prepared.folder, target, attack, 10, 1, "softmax", SCHEDULE, CPU)
+    jobs.train_attack(prepared.folder, target, attack, G, "softmax", SCHEDULE, CPU, "")
     assert target.read_bytes() == before, "the target model stays frozen"
     record = json.loads(attack.with_suffix(".json").read_text())
     assert record["architecture"]["reads"] == "softmax"
@@ -134,33 +153,35 @@ def test_honest_then_posthoc(prepared, tmp_path):
     assert json.loads(target.with_suffix(".json").read_text())["selected_epoch"] == int(best["epoch"])
 
 
-def test_attributes_train_too(prepared_attributes, tmp_path):
+def test_attributes_train_too(prepared_attributes: PreparedDataset, tmp_path: Path) -> None:
     assert len(vicious(prepared_attributes, tmp_path / "a", Schedule(1, 16, 0.002, 0))) == 4
 
 
-def test_a_model_of_another_dataset_is_refused(prepared, prepared_attributes, tmp_path):
+def test_a_model_of_another_dataset_is_refused(
+    prepared: PreparedDataset, prepared_attributes: PreparedDataset, tmp_path: Path
+) -> None:
     target = tmp_path / "target.safetensors"
-    jobs.train_honest(prepared, target, 10, 1, Schedule(1, 16, 0.002, 0), CPU)
+    jobs.train_honest(prepared, target, F, Schedule(1, 16, 0.002, 0), CPU, "")
     with pytest.raises(CheckpointError, match=r"was trained on mnist, but .* holds CelebA"):
         jobs.train_attack(
-            prepared_attributes.folder, target, tmp_path / "a.safetensors", 10, 1, "logits", SCHEDULE, CPU
+            prepared_attributes.folder, target, tmp_path / "a.safetensors", G, "logits", SCHEDULE, CPU, ""
         )
 
 
-def test_a_model_of_other_data_of_the_same_shape_is_refused(prepared, tmp_path):
+def test_a_model_of_other_data_of_the_same_shape_is_refused(prepared: PreparedDataset, tmp_path: Path) -> None:
     target = tmp_path / "target.safetensors"
-    jobs.train_honest(prepared, target, 10, 1, Schedule(1, 16, 0.002, 0), CPU)
+    jobs.train_honest(prepared, target, F, Schedule(1, 16, 0.002, 0), CPU, "")
     info = json.loads((prepared.folder / "dataset.json").read_text())
     (prepared.folder / "dataset.json").write_text(json.dumps(info | {"fingerprint": "another"}))
     with pytest.raises(CheckpointError, match="trained on other data"):
-        jobs.train_attack(prepared.folder, target, tmp_path / "a.safetensors", 10, 1, "logits", SCHEDULE, CPU)
+        jobs.train_attack(prepared.folder, target, tmp_path / "a.safetensors", G, "logits", SCHEDULE, CPU, "")
 
 
-def test_a_loss_that_is_not_finite_leaves_a_failed_model(prepared, tmp_path):
+def test_a_loss_that_is_not_finite_leaves_a_failed_model(prepared: PreparedDataset, tmp_path: Path) -> None:
     vicious(prepared, tmp_path / "a", Schedule(3, 16, 1e30, 0))
     for name in ("target", "joint"):
         weights = tmp_path / "a" / f"{name}.safetensors"
-        assert "learning_rate" in failure(weights)
+        assert "learning_rate" in str(failure(weights))
         with pytest.raises(CheckpointError, match=r"training of this model failed: .*learning_rate"):
             load_model(weights, "target")
     assert (tmp_path / "a/target.csv").read_text().splitlines()[0].startswith("epoch")
@@ -168,8 +189,10 @@ def test_a_loss_that_is_not_finite_leaves_a_failed_model(prepared, tmp_path):
 
 
 @pytest.mark.parametrize("error", [RuntimeError("CUDA out of\nmemory"), MemoryError()])
-def test_too_little_memory_leaves_a_failed_model(prepared, tmp_path, monkeypatch, error):
-    def fails(*arguments):
+def test_too_little_memory_leaves_a_failed_model(
+    prepared: PreparedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Any
+) -> None:
+    def fails(*arguments: Any) -> None:
         raise error
 
     monkeypatch.setattr(loop, "_train_epoch", fails)
@@ -178,19 +201,19 @@ def test_too_little_memory_leaves_a_failed_model(prepared, tmp_path, monkeypatch
     assert told == ("MemoryError" if isinstance(error, MemoryError) else "RuntimeError: CUDA out of memory")
 
 
-def test_an_attack_on_a_failed_target_model_fails_too(prepared, tmp_path):
+def test_an_attack_on_a_failed_target_model_fails_too(prepared: PreparedDataset, tmp_path: Path) -> None:
     target, attack = tmp_path / "target.safetensors", tmp_path / "posthoc.safetensors"
-    jobs.train_honest(prepared, target, 10, 1, Schedule(2, 16, 1e30, 0), CPU)
-    jobs.train_attack(prepared.folder, target, attack, 10, 1, "logits", SCHEDULE, CPU)
-    assert "its target model failed" in failure(attack)
+    jobs.train_honest(prepared, target, F, Schedule(2, 16, 1e30, 0), CPU, "")
+    jobs.train_attack(prepared.folder, target, attack, G, "logits", SCHEDULE, CPU, "")
+    assert "its target model failed" in str(failure(attack))
     assert attack.with_suffix(".csv").is_file()
 
 
-def test_an_autoencoder_ignores_the_labels(prepared, tmp_path):
-    def train(folder):
+def test_an_autoencoder_ignores_the_labels(prepared: PreparedDataset, tmp_path: Path) -> None:
+    def train(folder: Path) -> bytes:
         jobs.train_vicious(
             load_prepared(folder), tmp_path / folder.name / "target.safetensors",
-            tmp_path / folder.name / "joint.safetensors", 10, 1, "logits", 0.0, 1.0, SCHEDULE, CPU,
+            tmp_path / folder.name / "joint.safetensors", F, G, "logits", 0.0, 1.0, SCHEDULE, CPU, "",
         )  # fmt: skip
         return (tmp_path / folder.name / "joint.safetensors").read_bytes()
 
@@ -205,11 +228,13 @@ def test_an_autoencoder_ignores_the_labels(prepared, tmp_path):
 
 
 @pytest.mark.parametrize(("classes", "as_many_as"), [(2, 2), (3, 2)])
-def test_a_task_of_some_classes_trains_attacks_and_is_told(prepared, tmp_path, classes, as_many_as):
+def test_a_task_of_some_classes_trains_attacks_and_is_told(
+    prepared: PreparedDataset, tmp_path: Path, classes: int, as_many_as: int
+) -> None:
     target, attack = tmp_path / "target.safetensors", tmp_path / "posthoc.safetensors"
     task = prepared.restrict(classes=classes, as_many_as=as_many_as)
-    jobs.train_honest(task, target, 10, 1, Schedule(1, 8, 0.002, 0), CPU, as_many_as)
-    jobs.train_attack(prepared.folder, target, attack, 10, 1, "logits", Schedule(1, 8, 0.002, 0), CPU)
+    jobs.train_honest(task, target, F, Schedule(1, 8, 0.002, 0), CPU, "", as_many_as)
+    jobs.train_attack(prepared.folder, target, attack, G, "logits", Schedule(1, 8, 0.002, 0), CPU, "")
     for weights in (target, attack):
         record = json.loads(weights.with_suffix(".json").read_text())
         assert (record["task"], record["architecture"]["outputs"]) == (f"mnist-classes{classes}", classes)
@@ -219,7 +244,7 @@ def test_a_task_of_some_classes_trains_attacks_and_is_told(prepared, tmp_path, c
         check_fits(target, load_model(target, "target")[1], prepared)
 
 
-def test_the_global_generator_is_left_alone(prepared, tmp_path):
+def test_the_global_generator_is_left_alone(prepared: PreparedDataset, tmp_path: Path) -> None:
     torch.manual_seed(5)
     expected = torch.rand(2)
     torch.manual_seed(5)
@@ -227,15 +252,16 @@ def test_the_global_generator_is_left_alone(prepared, tmp_path):
     assert torch.equal(torch.rand(2), expected)
 
 
-def test_a_batch_is_each_image_and_one_augmented_copy(prepared, monkeypatch, tmp_path):
+def test_a_batch_is_each_image_and_one_augmented_copy(
+    prepared: PreparedDataset, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     seen = []
-    real = jobs.reconstruction_loss
 
-    def spy(reconstruction, images):
+    def spy(reconstruction: Any, images: Any) -> torch.Tensor:
         seen.append(images.detach().clone())
-        return real(reconstruction, images)
+        return reconstruction_loss(reconstruction, images)
 
-    monkeypatch.setattr(jobs, "reconstruction_loss", spy)
+    monkeypatch.setattr(objectives, "reconstruction_loss", spy)
     vicious(prepared, tmp_path / "a", Schedule(1, 20, 0.002, 0))
     assert [len(images) for images in seen] == [40, 40, 16]
     originals = torch.cat([images[: len(images) // 2] for images in seen])
@@ -244,21 +270,23 @@ def test_a_batch_is_each_image_and_one_augmented_copy(prepared, monkeypatch, tmp
 
 
 @pytest.mark.parametrize("role", ["posthoc", "joint"])
-def test_an_attack_on_noisy_outputs_is_the_same_in_one_go_or_resumed(prepared, tmp_path, monkeypatch, role):
+def test_an_attack_on_noisy_outputs_is_the_same_in_one_go_or_resumed(
+    prepared: PreparedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, role: str
+) -> None:
     frozen = tmp_path / "frozen.safetensors"
-    jobs.train_honest(prepared, frozen, 10, 1, Schedule(1, 16, 0.002, 0), CPU)
+    jobs.train_honest(prepared, frozen, F, Schedule(1, 16, 0.002, 0), CPU, "")
 
-    def attack(out):
+    def attack(out: Path) -> bytes:
         if role == "joint":
             target = out.with_name("target.safetensors")
-            jobs.train_vicious(prepared, target, out, 10, 1, "noise0.2", 1.0, 1.0, SCHEDULE, CPU)
+            jobs.train_vicious(prepared, target, out, F, G, "noise0.2", 1.0, 1.0, SCHEDULE, CPU, "")
         else:
-            jobs.train_attack(prepared.folder, frozen, out, 10, 1, "noise0.2", SCHEDULE, CPU)
+            jobs.train_attack(prepared.folder, frozen, out, G, "noise0.2", SCHEDULE, CPU, "")
         return out.read_bytes()
 
     expected, save = attack(tmp_path / "attack.safetensors"), loop._Run.save
 
-    def killed(self, path):
+    def killed(self: Any, path: Path) -> None:
         save(self, path)
         raise KeyboardInterrupt
 
@@ -270,3 +298,32 @@ def test_an_attack_on_noisy_outputs_is_the_same_in_one_go_or_resumed(prepared, t
     assert attack(tmp_path / "again" / "attack.safetensors") == expected
     record = json.loads((tmp_path / "attack.json").read_text())
     assert record["architecture"]["reads"] == record["outputs"] == "noise0.2"
+
+
+@pytest.mark.parametrize("role", ["posthoc", "joint"])
+def test_another_attack_model_takes_the_place_of_the_studys(
+    prepared: PreparedDataset, tmp_path: Path, role: str
+) -> None:
+    attack, other = tmp_path / "attack.safetensors", model("attack", "upsampling", {"features": 8})
+    target = tmp_path / "target.safetensors"
+    if role == "joint":
+        jobs.train_vicious(prepared, target, attack, F, other, "softmax", 1.0, 1.0, SCHEDULE, CPU, "")
+    else:
+        jobs.train_honest(prepared, target, F, Schedule(1, 16, 0.002, 0), CPU, "")
+        jobs.train_attack(prepared.folder, target, attack, other, "softmax", SCHEDULE, CPU, "")
+    record = json.loads(attack.with_suffix(".json").read_text())
+    assert record["architecture"]["model"] == "upsampling"
+    assert record["architecture"]["features"] == 8
+    network, architecture = load_model(attack, "attack")
+    check_fits(attack, architecture, prepared)
+    assert network(torch.rand(2, 4)).shape == (2, 1, 32, 32)
+
+
+def test_an_interrupted_training_is_not_resumed_by_other_code(
+    prepared: PreparedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "save_model", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    for code in ("one", "other", "one"):
+        with pytest.raises(KeyboardInterrupt):
+            jobs.train_honest(prepared, tmp_path / "target.safetensors", F, Schedule(1, 16, 0.002, 0), CPU, code)
+    assert len(list(jobs.RESUME_FOLDER.iterdir())) == 2

@@ -6,7 +6,6 @@ import torch
 from skimage.metrics import structural_similarity
 
 from vicious.training.losses import (
-    accuracy,
     classification_loss,
     positive_weights,
     reconstruction_loss,
@@ -14,7 +13,7 @@ from vicious.training.losses import (
 )
 
 
-def test_reconstruction_loss_is_huber_and_ssim():
+def test_reconstruction_loss_is_huber_and_ssim() -> None:
     generator = np.random.default_rng(0)
     x, y = generator.random((4, 3, 32, 32)), generator.random((4, 3, 32, 32))
     huber = (0.5 * (x - y) ** 2).mean()  # errors below delta 1
@@ -30,7 +29,7 @@ def test_reconstruction_loss_is_huber_and_ssim():
     assert reconstruction_loss(torch.tensor(x), torch.tensor(y)).item() == pytest.approx(expected, abs=1e-10)
 
 
-def test_classification_losses():
+def test_classification_losses() -> None:
     generator = np.random.default_rng(0)
     logits = generator.normal(size=(6, 3))
     classes = np.array([0, 1, 2, 0, 1, 2])
@@ -45,18 +44,12 @@ def test_classification_losses():
     assert found.item() == pytest.approx(expected)
 
 
-def test_positive_weights_are_negatives_over_positives_and_always_finite():
+def test_positive_weights_are_negatives_over_positives_and_always_finite() -> None:
     labels = torch.tensor([[1, 0, 1], [0, 0, 1], [0, 0, 1], [0, 0, 1]])
     assert positive_weights(labels).tolist() == [3.0, 1.0, 1.0]
 
 
-def test_accuracy_of_classes_and_attributes():
-    logits = torch.tensor([[2.0, -1.0], [-1.0, 0.0]])
-    assert accuracy(logits, torch.tensor([0, 0])).tolist() == [1.0, 0.0]
-    assert accuracy(logits, torch.tensor([[1, 1], [0, 1]])).tolist() == [0.5, 1.0]
-
-
-def test_selection_score():
+def test_selection_score() -> None:
     assert selection_score(0.9, 0.8, 0.01) == pytest.approx(0.1 + 0.2 + 0.05)
     assert selection_score(0.9, None, None) == pytest.approx(0.1)
     assert selection_score(None, 0.8, 0.01) == pytest.approx(0.25)

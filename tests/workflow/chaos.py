@@ -2,7 +2,8 @@
 
     python tests/workflow/chaos.py --kills 50
 
-Every study must end with the bytes of an undisturbed one, leave nothing behind, and compute nothing again that was complete.
+Every study must end with the bytes of an undisturbed one, leave nothing behind, and compute nothing again that was
+complete.
 """
 
 import argparse
@@ -27,7 +28,8 @@ from project import BIN, copy_project, environment
 STUDY = "{epochs: 6, defense: {datasets: []}, mitigations: {datasets: []}, tradeoff: {beta_r: []}, autoencoder: []}"
 CHOICE = ("scale=smoke", "datasets=[mnist]", f"scales={{smoke: {STUDY}}}")
 KINDS = ("snakemake", "job", "all")
-"""What is killed: Snakemake alone, so that its jobs are orphans; a job, that is its shell and its program; all at once."""
+"""What is killed: Snakemake alone, so that its jobs are orphans; a job, that is its shell and its program; all at
+once."""
 AT_WORK = 0.75
 """Share of kills whose moment counts from the first job, and not from Snakemake's own start."""
 LONGEST = 0.6
@@ -121,7 +123,8 @@ class Study:
 
 
 def complete(study: Study, jobs: dict[str, set[str]]) -> Iterator[str]:
-    """Outputs of those jobs of which Snakemake recorded every output; of failed jobs, too, but it removed what these wrote."""
+    """Outputs of those jobs of which Snakemake recorded every output; of failed jobs, too, but it removed what these
+    wrote."""
     recorded = study.recorded()
     for outputs in jobs.values():
         if outputs <= recorded.keys() and all((study.folder / name).exists() for name in outputs):
@@ -221,7 +224,8 @@ def chaos(
     targets: tuple[str, ...] = ("all",),
     limit: float = 3600.0,
 ) -> Counter[str]:
-    """Studies one after the other, until so many kills have happened, one of them in a training; how many of each kind there were.
+    """Studies one after the other, until so many kills have happened, one of them in a training; how many of each kind
+    there were.
 
     Args:
         folder: to work in; each study gets a folder below it.

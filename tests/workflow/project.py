@@ -29,7 +29,8 @@ def copy_project(target: Path) -> Path:
 
 
 def once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], str]) -> tuple[Path, str]:
-    """A folder of that name as ``build`` left it, and what that returned: built once, by whichever test process comes first."""
+    """A folder of that name as ``build`` left it, and what that returned: built once, by whichever test process comes
+    first."""
     shared = factory.getbasetemp()
     shared = shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared
     folder, told = shared / name, shared / f"{name}.txt"

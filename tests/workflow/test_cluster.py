@@ -1,14 +1,18 @@
-"""Profiles for clusters: what every rule asks for, what is submitted, and that it changes no result. Slurm itself: tests/slurm."""
+"""Profiles for clusters: what every rule asks for, what is submitted, and that it changes no result. Slurm itself:
+tests/slurm."""
 
 import json
 import re
 import shutil
+import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from project import ROOT, copy_project, snakemake
 
+from vicious.steps import commands, step_class
 from vicious.study.grid import EXPERIMENTS
 
 # A part of a dataset, since its name has a slash: cifar100/classes50.
@@ -22,49 +26,49 @@ PROFILES = ("slurm", "generic")
 RULES = sorted((ROOT / "workflow/rules").glob("*.smk"))
 
 
-def submit(folder, *arguments):
+def submit(folder: Path, *arguments: Any) -> subprocess.CompletedProcess[str]:
     return snakemake(folder, *arguments, "--config", *STUDY, "--", *TARGETS)
 
 
 @pytest.fixture
-def project(tmp_path):
+def project(tmp_path: Path) -> Path:
     """A copy of the project in a folder with a space."""
     return copy_project(tmp_path / "a study")
 
 
-def profile(name):
+def profile(name: str) -> Any:
     import yte
 
     with (ROOT / "profiles" / name / "config.yaml").open(encoding="utf-8") as file:
         return yte.process_yaml(file, require_use_yte=True)
 
 
-@pytest.mark.parametrize("file", RULES, ids=lambda file: file.name)
-def test_every_rule_with_a_command_states_threads_and_resources(file):
-    rules = re.split(r"^ *(?:rule \w+|rule):\n", file.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
-    for rule in (one for one in rules if "shell:" in one):
-        assert re.search(r"^ +threads: \S+\n +resources:\n +\*\*(takes\(.+\)|LIGHT),\n", rule, re.MULTILINE), rule
+def test_every_rule_with_a_command_states_threads_and_resources() -> None:
+    text = "".join(file.read_text(encoding="utf-8") for file in RULES)
+    rules = [one for one in re.split(r"^ *rule(?: \w+)?:\n", text, flags=re.MULTILINE)[1:] if "shell:" in one]
+    assert len(rules) == 1, "all steps are of one rule"
+    assert re.search(r"^ +threads: \S.*\n +resources:\n +mem_mb=.*\n +runtime=.*\n +gpu=", rules[0], re.MULTILINE)
 
 
-def test_memory_is_given_in_one_unit():
+def test_memory_is_given_in_one_unit() -> None:
     text = "".join(file.read_text(encoding="utf-8") for file in [*RULES, *(ROOT / "profiles").glob("*/config.yaml")])
     assert set(re.findall(r"\bmem(?:_\w+)?(?=\"?[:=}])", text)) == {"mem_mb", "mem"}
     assert text.count("mem=") == 1, "PBS's own"
 
 
 @pytest.mark.parametrize("name", PROFILES)
-def test_a_profile_groups_the_reports_of_every_experiment(name):
+def test_a_profile_groups_the_reports_of_every_experiment(name: Any) -> None:
     assert set(profile(name)["group-components"]) == {"assess_{task}", *(f"report_{name}" for name in EXPERIMENTS)}
 
 
-def test_slurms_profile_sends_exactly_the_rules_that_may_use_a_gpu_to_its_partition():
-    text = "".join(file.read_text(encoding="utf-8") for file in RULES)
-    rules = re.split(r"^rule ", text, flags=re.MULTILINE)[1:]
-    assert set(profile("slurm")["set-resources"]) == {rule.split(":")[0] for rule in rules if "GPUS)" in rule}
+def test_slurms_profile_sends_exactly_the_rules_that_may_use_a_gpu_to_its_partition() -> None:
+    assert set(profile("slurm")["set-resources"]) == {
+        step_class(name).rule() for name in commands() if step_class(name).ON_GPU
+    }
 
 
 @pytest.mark.parametrize("name", PROFILES)
-def test_a_profile_is_found_and_joins_the_default_one(name, project):
+def test_a_profile_is_found_and_joins_the_default_one(name: Any, project: Any) -> None:
     result = submit(project, "-n", "--profile", f"profiles/{name}")
     assert result.returncode == 0, result.stderr
     assert f"Using profiles profiles/{name} and workflow specific profile profiles/default" in result.stderr
@@ -85,7 +89,7 @@ echo $!
 @pytest.mark.skipif(
     " " in sys.executable, reason="Snakemake's scripts for clusters take no Python whose path has a space"
 )
-def test_jobs_by_a_submit_command_ask_for_what_they_need_and_give_the_same_bytes(project, tmp_path):
+def test_jobs_by_a_submit_command_ask_for_what_they_need_and_give_the_same_bytes(project: Any, tmp_path: Path) -> None:
     local = Path(shutil.copytree(project, tmp_path / "local"))
     (project / "submit").write_text(SUBMIT, encoding="utf-8")
     (project / "submit").chmod(0o755)
@@ -116,7 +120,7 @@ def test_jobs_by_a_submit_command_ask_for_what_they_need_and_give_the_same_bytes
     assert [name for name in expected if found[name] != expected[name]] == []
 
 
-def files(folder):
+def files(folder: Path) -> list[Any]:
     """What must be the same each time: all but provenance, a report's own included."""
     every = [file for part in ("results", "paper_figures") for file in (folder / part).rglob("*") if file.is_file()]
     records = {file for file in every if file.suffix == ".json" and "seconds" in json.loads(file.read_text())}

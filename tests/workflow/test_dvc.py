@@ -7,11 +7,17 @@ import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from project import BIN, PAPER, ROOT, copy_project, counts, once, run, set_params, snakemake, study_files
+
+from vicious.provenance.identity import reached as reached_code
+from vicious.study.config import load_params
+from vicious.study.plan import Plan
 
 NOTHING = "Nothing to be done"
 MNIST = "scales__smoke__overrides__mnist"
@@ -19,55 +25,57 @@ OF_MNIST = ["data@mnist", "models@mnist", "assessments@mnist", "summaries", "fig
 """Stages that depend on what is set for MNIST."""
 
 
-def dvc(folder, *arguments):
+def dvc(folder: Path, *arguments: Any) -> subprocess.CompletedProcess[str]:
     return run(folder, BIN / "dvc", *arguments)
 
 
-def ok(result):
+def ok(result: Any) -> Any:
     """The output of a command that must not fail."""
     assert result.returncode == 0, (result.stdout + result.stderr)[-4000:]
     return result.stdout + result.stderr
 
 
-def git(folder, *arguments):
+def git(folder: Path, *arguments: Any) -> Any:
     who = ("-c", "user.name=A user", "-c", "user.email=user@example.org")
     return ok(run(folder, "git", *who, *arguments))
 
 
-def ran(output):
+def ran(output: Any) -> list[Any]:
     """The stages whose command DVC ran, in order."""
     return re.findall(r"^Running stage '(.+)':", output, re.M)
 
 
-def nothing_to_do(folder):
+def nothing_to_do(folder: Path) -> bool:
     return NOTHING in ok(snakemake(folder, "-n", "--cores", "1"))
 
 
-def clean(folder):
+def clean(folder: Path) -> bool:
     return "up to date" in ok(dvc(folder, "status"))
 
 
-def contents(folder):
+def contents(folder: Path) -> dict[Any, Any]:
     return {path.relative_to(folder): path.read_bytes() for path in study_files(folder)}
 
 
-def identities(folder):
+def identities(folder: Path) -> dict[Any, Any]:
     """What changes when a file is written anew: inode and time, by path."""
     files = [*study_files(folder), *(folder / "paper_figures/smoke").iterdir()]
     return {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in files}
 
 
 @pytest.fixture(scope="session")
-def repro(tmp_path_factory):
-    """A small study of two datasets, built from nothing by ``dvc repro`` in a folder with a space and a quote, and committed;
-    with what DVC printed."""
+def repro(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A small study of two datasets, built from nothing by ``dvc repro`` in a folder with a space and a quote, and
+    committed; with what DVC printed."""
 
-    def build(folder):
+    def build(folder: Path) -> Any:
         copy_project(folder)
         set_params(folder, scale="smoke", datasets=["mnist", "fashion_mnist"], scales__smoke__autoencoder=[])
         set_params(folder, **{MNIST: {"learning_rate": 0.001}})
         for experiment in ("tradeoff", "defense", "mitigations"):
             set_params(folder, **{f"scales__smoke__{experiment}__datasets": []})
+        with (folder / ".gitignore").open("a", encoding="utf-8") as ignored:
+            ignored.write("!/results/smoke/\n!/paper_figures/smoke/\n")  # as for the scales pilot and paper
         git(folder, "init", "-q")
         ok(dvc(folder, "init", "-q"))
         output = ok(dvc(folder, "repro"))
@@ -79,19 +87,19 @@ def repro(tmp_path_factory):
 
 
 @pytest.fixture
-def built(repro):
+def built(repro: Any) -> Any:
     """That study."""
     return repro[0]
 
 
 @pytest.fixture
-def project(built, tmp_path):
+def project(built: Any, tmp_path: Path) -> Path:
     """A copy of it, with times and all, whose params.yaml and results may change."""
     return shutil.copytree(built, tmp_path / "a user's copy", symlinks=True)
 
 
 @pytest.mark.parametrize("scale", ["smoke", "demo", "pilot", PAPER])
-def test_stages_ask_for_the_targets_of_the_snakefile_and_keep_what_these_make(tmp_path, scale):
+def test_stages_ask_for_the_targets_of_the_snakefile_and_keep_what_these_make(tmp_path: Path, scale: Any) -> None:
     project = copy_project(tmp_path / "a study")
     set_params(project, scale=scale)
     ok(run(project, "git", "init", "-q"))
@@ -121,28 +129,23 @@ print(json.dumps(stages))
 """
 
 
-def test_a_stage_depends_on_all_code_that_makes_its_results():
-    from vicious.provenance.record import CODE, source_files
-    from vicious.report.products import PRODUCTS
-
-    commands = {
-        "data": ("fetch", "prepare", "fit-covariance"),
-        "models": ("train-honest", "train-vicious", "train-attack"),
-        "assessments": ("assess-risk", "evaluate-defense"),
-        "summaries": ("summarize", "write-metrics", "compare", "agree", "per-class", "summarize-defense"),
-        "figures": ("check-complete", *PRODUCTS),
-    }
-    assert {command for of_stage in commands.values() for command in of_stage} == CODE.keys() | PRODUCTS.keys()
+def test_a_stage_depends_on_all_code_that_makes_its_results_and_on_all_parameters_behind_them() -> None:
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
-    for name, of_stage in commands.items():
-        deps = [ROOT / dep for dep in stages[name].get("do", stages[name])["deps"]]
-        for command in of_stage:
-            files = source_files(*CODE.get(command, (f"vicious.report.{command}",)))
-            assert [file for file in files if not any(file.is_relative_to(dep) for dep in deps)] == [], (name, command)
+    plan = Plan(load_params(ROOT / "params.yaml").model_copy(update={"scale": "smoke"}))
+    assert stages.keys() == {one.step.STAGE for one in plan.steps}
+    for name, stage in stages.items():
+        told = stage.get("do", stage)
+        entries = {entry for one in plan.steps if name == one.step.STAGE for entry in one.step.entries()}
+        modules = {reached.split(":")[0].replace(".", "/") for reached in reached_code(*entries)}
+        deps = [dep for dep in told["deps"] if dep.startswith("src/")]
+        assert [
+            module for module in modules if not any(f"src/{module}/".startswith(f"{dep}/") for dep in deps)
+        ] == [], name
+        assert "workflow/rules" in told["deps"]
 
 
 @pytest.mark.slow
-def test_after_dvc_repro_snakemake_has_nothing_to_do(repro):
+def test_after_dvc_repro_snakemake_has_nothing_to_do(repro: Any) -> None:
     built, output = repro
     stages = ran(output)
     assert len(stages) == len(set(stages)) == 3 * 2 + 2
@@ -151,7 +154,7 @@ def test_after_dvc_repro_snakemake_has_nothing_to_do(repro):
 
 
 @pytest.mark.slow
-def test_after_snakemake_dvc_computes_nothing(project):
+def test_after_snakemake_dvc_computes_nothing(project: Any) -> None:
     (project / "dvc.lock").unlink()
     shutil.rmtree(project / ".dvc/cache")
     before = identities(project)
@@ -167,8 +170,8 @@ def test_after_snakemake_dvc_computes_nothing(project):
 
 @pytest.mark.slow
 def test_a_parameter_of_a_dataset_reruns_its_stages_and_jobs_alone_and_both_tools_end_in_the_same_bytes(
-    project, tmp_path
-):
+    project: Any, tmp_path: Path
+) -> None:
     other = shutil.copytree(project, tmp_path / "by Snakemake", symlinks=True)
     before = identities(project)
     for folder in (project, other):
@@ -210,7 +213,7 @@ def test_a_parameter_of_a_dataset_reruns_its_stages_and_jobs_alone_and_both_tool
 
 @pytest.mark.slow
 @pytest.mark.parametrize("records", ["none", "of others"])
-def test_snakemake_takes_no_results_from_elsewhere_as_made_by_what_is_asked_for_now(project, records):
+def test_snakemake_takes_no_results_from_elsewhere_as_made_by_what_is_asked_for_now(project: Any, records: str) -> None:
     """By itself it would: its own records are gone, or are of files that others have taken the place of."""
     if records == "none":
         shutil.rmtree(project / ".snakemake")
@@ -227,18 +230,18 @@ def test_snakemake_takes_no_results_from_elsewhere_as_made_by_what_is_asked_for_
     plan = counts(snakemake(project, "-n", "--cores", "1", "--", "main"))
     assert plan["train_honest"] == plan["train_vicious"] == plan["train_attack"] == 1
     assert plan["assess_risk"] == 2
-    assert plan["figure2"] == 1
+    assert plan["accuracy_risk_plane"] == 1
 
 
 @pytest.mark.slow
-def test_a_model_that_is_gone_is_made_again_by_both(project):
+def test_a_model_that_is_gone_is_made_again_by_both(project: Any) -> None:
     shutil.rmtree(project / "results/smoke/models/mnist/honest")
     assert counts(snakemake(project, "-n", "--cores", "1"))["train_honest"] == 1
     assert "models/mnist" in ok(dvc(project, "status"))
 
 
 @pytest.mark.slow
-def test_an_experiment_in_a_folder_of_its_own_computes_what_its_parameter_changes_alone(project):
+def test_an_experiment_in_a_folder_of_its_own_computes_what_its_parameter_changes_alone(project: Any) -> None:
     output = ok(
         dvc(project, "exp", "run", "--temp", "-S", "scales.smoke.overrides.mnist.learning_rate=0.002", "summaries")
     )
@@ -255,7 +258,7 @@ def test_an_experiment_in_a_folder_of_its_own_computes_what_its_parameter_change
     assert nothing_to_do(project), "the user's own folder is as it was"
 
 
-def restored(clone):
+def restored(clone: Any) -> bool:
     """What stands between ``dvc pull`` and going on."""
     assert not nothing_to_do(clone)
     ok(run(clone, "python", "-m", "vicious", "restore"))
@@ -263,22 +266,24 @@ def restored(clone):
 
 
 @pytest.mark.slow
-def test_a_clone_that_pulls_results_computes_nothing_and_draws_figures_at_once(project, tmp_path):
+def test_a_clone_that_pulls_results_computes_nothing_and_draws_figures_at_once(project: Any, tmp_path: Path) -> None:
     ok(dvc(project, "remote", "add", "--default", "store", tmp_path / "a store"))
     git(project, "commit", "-qam", "Where results are kept")
     ok(dvc(project, "push"))
     clone = tmp_path / "a clone"
     git(tmp_path, "clone", "-q", project, clone)
-    assert "there are no results of scale smoke here" in run(clone, "python", "-m", "vicious", "restore").stderr
+    early = run(clone, "python", "-m", "vicious", "restore").stderr
+    assert "missing: results/smoke/assessments/" in early, "Git brought the summaries, and DVC nothing yet"
+    assert "nothing was touched" in early
     ok(dvc(clone, "pull"))
     assert restored(clone)
     assert clean(clone)
     assert contents(clone) == contents(project)
-    figure = clone / "paper_figures/smoke/figure2.png"
+    figure = clone / "paper_figures/smoke/accuracy_risk_plane.png"
     drawn = figure.read_bytes()
     figure.unlink()
-    drawing = snakemake(clone, "--cores", "1", "--", "figure2")
-    assert counts(drawing) == {"figure2": 1, "total": 1}, drawing.stderr
+    drawing = snakemake(clone, "--cores", "1", "--", "accuracy_risk_plane")
+    assert counts(drawing) == {"accuracy_risk_plane": 1, "total": 1}, drawing.stderr
     assert figure.read_bytes() == drawn
 
     weights = clone / "results/smoke/models/mnist/honest/seed0/target.safetensors"
@@ -294,7 +299,7 @@ def test_a_clone_that_pulls_results_computes_nothing_and_draws_figures_at_once(p
 
 
 @pytest.fixture
-def bucket(tmp_path, monkeypatch):
+def bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The address of an S3 service on loopback that has a bucket "study"."""
     server = pytest.importorskip("moto.server", reason="moto is not installed").ThreadedMotoServer(
         ip_address="127.0.0.1", port=0
@@ -316,7 +321,7 @@ def bucket(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_results_come_back_from_s3(project, bucket, tmp_path):
+def test_results_come_back_from_s3(project: Any, bucket: Any, tmp_path: Path) -> None:
     ok(dvc(project, "remote", "add", "--default", "store", "s3://study/results"))
     ok(dvc(project, "remote", "modify", "store", "endpointurl", bucket))
     git(project, "commit", "-qam", "Where results are kept")
@@ -332,17 +337,17 @@ def test_results_come_back_from_s3(project, bucket, tmp_path):
     assert found == expected
 
 
-def is_what_it_is_called(file):
+def is_what_it_is_called(file: Path) -> bool:
     """Whether a file of DVC's cache has the hash that its path says."""
     return hashlib.md5(file.read_bytes()).hexdigest() == file.parent.name + file.name.removesuffix(".dir")
 
 
-def cached(cache):
+def cached(cache: Any) -> list[Any]:
     return [path for path in (cache / "files/md5").rglob("*") if path.is_file()]
 
 
 @pytest.mark.slow
-def test_a_study_whose_files_are_links_into_a_read_only_cache_leaves_it_as_it_is(project, tmp_path):
+def test_a_study_whose_files_are_links_into_a_read_only_cache_leaves_it_as_it_is(project: Any, tmp_path: Path) -> None:
     cache = shutil.copytree(project / ".dvc/cache", tmp_path / "the cache of all")
     shutil.rmtree(project / ".dvc/cache")
     ok(dvc(project, "cache", "dir", "--local", cache))
@@ -363,7 +368,7 @@ def test_a_study_whose_files_are_links_into_a_read_only_cache_leaves_it_as_it_is
     assert all(is_what_it_is_called(path) for path in cached(cache))
 
 
-def as_nobody(*command):
+def as_nobody(*command: Any) -> list[Any]:
     """A command of another user, who may read everything and write nothing of others."""
     may = "dac_read_search"
     limits = (f"--inh-caps=+{may}", f"--ambient-caps=+{may}", f"--bounding-set=-all,+{may}")
@@ -371,7 +376,7 @@ def as_nobody(*command):
 
 
 @pytest.fixture
-def home():
+def home() -> Iterator[Path]:
     """A folder of another user's, below one that everyone may enter."""
     may = os.geteuid() == 0 and shutil.which("setpriv")
     if not may or subprocess.run(as_nobody("true"), check=False).returncode:
@@ -383,10 +388,10 @@ def home():
 
 
 @pytest.mark.slow
-def test_a_second_user_works_from_a_cache_that_only_the_first_may_write(built, home):
+def test_a_second_user_works_from_a_cache_that_only_the_first_may_write(built: Any, home: Any) -> None:
     project, own = shutil.copytree(built, home / "the first user's study", symlinks=True), home / "a study"
 
-    def second(*command, where=own):
+    def second(*command: Any, where: Any = own) -> subprocess.CompletedProcess[str]:
         return run(where, *as_nobody("env", f"HOME={home}", "USER=nobody", f"PYTHONPATH={own / 'src'}", *command))
 
     ok(second("git", "config", "--global", "safe.directory", "*", where=home))
@@ -399,24 +404,24 @@ def test_a_second_user_works_from_a_cache_that_only_the_first_may_write(built, h
     ok(second("python", "-m", "vicious", "restore"))
     assert NOTHING in ok(second(BIN / "snakemake", "-n", "--cores", "1"))
     assert contents(own) == contents(project)
-    (own / "paper_figures/smoke/table1.csv").unlink()
-    ok(second(BIN / "snakemake", "--cores", "1", "--", "table1"))
+    (own / "paper_figures/smoke/main_table.csv").unlink()
+    ok(second(BIN / "snakemake", "--cores", "1", "--", "main_table"))
     assert second("touch", cache / "files/md5/mine").returncode != 0, "the cache is not this user's"
     assert {path: path.read_bytes() for path in cached(cache)} == before
     assert all(is_what_it_is_called(path) for path in before)
 
 
 @pytest.mark.slow
-def test_results_may_lie_in_another_directory(built, tmp_path):
+def test_results_may_lie_in_another_directory(built: Any, tmp_path: Path) -> None:
     place = tmp_path / "somewhere else's results"
     place.mkdir()
     for part in ("data", "results"):
         shutil.copytree(built / part, place / part)
     shutil.copytree(built / ".snakemake", place / ".snakemake")
     result = snakemake(
-        tmp_path, "--snakefile", built / "Snakefile", "--directory", place, "--cores", "2", "--", "table1"
+        tmp_path, "--snakefile", built / "Snakefile", "--directory", place, "--cores", "2", "--", "main_table"
     )
     ok(result)
-    assert (place / "paper_figures/smoke/table1.csv").read_bytes() == (
-        built / "paper_figures/smoke/table1.csv"
+    assert (place / "paper_figures/smoke/main_table.csv").read_bytes() == (
+        built / "paper_figures/smoke/main_table.csv"
     ).read_bytes()

@@ -1,12 +1,14 @@
-"""A study that is killed, locked, or has no place to write: what is told, and that the same command then ends with the same bytes."""
+"""A study that is killed, locked, or has no place to write: what is told, and that the same command then ends with the
+same bytes."""
 
 import os
 import random
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -19,7 +21,7 @@ HONEST = "results/smoke/models/mnist/honest/seed0/target.safetensors"
 
 
 @pytest.mark.slow
-def test_a_study_that_is_killed_now_and_then_ends_as_an_undisturbed_one(tmp_path):
+def test_a_study_that_is_killed_now_and_then_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
     seed = random.randrange(10**6)
     print(f"seed {seed}")
     joint = HONEST.replace("honest", "vicious-logits-beta1").replace("target", "joint")
@@ -29,7 +31,7 @@ def test_a_study_that_is_killed_now_and_then_ends_as_an_undisturbed_one(tmp_path
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Files of a study of one model, by path, with their hashes; and its folder."""
     study = Study(tmp_path_factory.mktemp("undisturbed") / "a study", (HONEST,))
     assert study.start().wait() == 0, study.told()
@@ -37,7 +39,7 @@ def undisturbed(tmp_path_factory):
 
 
 @pytest.fixture
-def study(undisturbed, tmp_path):
+def study(undisturbed: Any, tmp_path: Path) -> Study:
     """A study whose data are prepared, and whose model is not yet trained."""
     prepared = Study(tmp_path / "a study", (HONEST,))
     for part in ("data", ".snakemake"):
@@ -58,11 +60,11 @@ def mounted(place: Path, *options: str) -> Iterator[None]:
         subprocess.run(["umount", place], check=True)
 
 
-def full(place: Path, free: int = 0):
+def full(place: Path, free: int = 0) -> AbstractContextManager[None]:
     """A disk of 8 MB with so many bytes free, in place of a folder."""
 
     @contextmanager
-    def disk():
+    def disk() -> Iterator[None]:
         with mounted(place, "-t", "tmpfs", "-o", "size=8m", "none"):
             with (place / "filler").open("wb", buffering=0) as file:
                 try:
@@ -96,7 +98,9 @@ def names(folder: Path) -> list[str]:
         (".snakemake", 0, "cannot write .snakemake: the disk is full: free some space"),
     ],
 )
-def test_a_full_disk_is_told_with_its_path_and_costs_nothing_but_time(study, undisturbed, part, free, told):
+def test_a_full_disk_is_told_with_its_path_and_costs_nothing_but_time(
+    study: Any, undisturbed: Any, part: str, free: int, told: str
+) -> None:
     place = study.folder / part
     if part == ".snakemake":
         shutil.rmtree(place)
@@ -114,7 +118,7 @@ def test_a_full_disk_is_told_with_its_path_and_costs_nothing_but_time(study, und
 
 
 @pytest.mark.slow
-def test_a_log_that_cannot_be_written_ends_no_job(study, undisturbed):
+def test_a_log_that_cannot_be_written_ends_no_job(study: Any, undisturbed: Any) -> None:
     log = study.folder / "logs/smoke/mnist/honest/seed0"
     with full(log):
         assert study.start().wait() == 0, study.told()
@@ -132,7 +136,7 @@ def test_a_log_that_cannot_be_written_ends_no_job(study, undisturbed):
         (".", ("cannot write .snakemake: the file system is read-only",)),
     ],
 )
-def test_a_read_only_folder_is_told_with_its_path(study, undisturbed, part, told):
+def test_a_read_only_folder_is_told_with_its_path(study: Any, undisturbed: Any, part: str, told: Any) -> None:
     study.log = study.folder.parent / "snakemake.txt"
     with read_only(study.folder / part):
         assert study.start().wait() == 1
@@ -164,7 +168,9 @@ def ended(process: psutil.Process) -> bool:
 
 
 @pytest.mark.slow
-def test_of_two_at_once_the_second_ends_with_an_error_and_a_killed_one_is_unlocked(study, undisturbed):
+def test_of_two_at_once_the_second_ends_with_an_error_and_a_killed_one_is_unlocked(
+    study: Any, undisturbed: Any
+) -> None:
     first = study.start()
     wait_for(lambda: "Job 0: Train honest" in study.told())
     job = held(first.pid)

@@ -4,7 +4,9 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(autouse=True)
-def no_cluster(monkeypatch):
+def no_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
     """This machine belongs to none, whatever runs beside."""
     monkeypatch.setenv("PATH", os.pathsep.join([str(ROOT / "tests/no_cluster"), os.environ["PATH"]]))
 
@@ -45,15 +47,15 @@ def no_cluster(monkeypatch):
         ("bash -c snakemake --cores 2", False),
     ],
 )
-def test_snakemake_and_commands_that_write_count_and_nothing_that_names_them(line, expected):
+def test_snakemake_and_commands_that_write_count_and_nothing_that_names_them(line: str, expected: bool) -> None:
     assert works(line.split()) is expected
 
 
 @pytest.fixture
-def start(tmp_path, spawn):
+def start(tmp_path: Path, spawn: Any) -> Callable[..., Any]:
     """Starts a program that does nothing, of a given name, in a folder."""
 
-    def run(name, folder, *arguments):
+    def run(name: str, folder: Path, *arguments: Any) -> Any:
         script = tmp_path / "bin" / name
         script.parent.mkdir(exist_ok=True)
         script.write_text("import time\nprint('here', flush=True)\ntime.sleep(60)\n")
@@ -63,7 +65,9 @@ def start(tmp_path, spawn):
     return run
 
 
-def test_living_processes_of_the_folder_are_told_and_the_lock_stays(tmp_path, start, monkeypatch, capsys):
+def test_living_processes_of_the_folder_are_told_and_the_lock_stays(
+    tmp_path: Path, start: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = tmp_path / "a study"
     study, job = start("snakemake", folder, "--cores", "1"), start("vicious", folder, "prepare", "--out", "x")
     start("vicious", tmp_path / "another", "prepare", "--out", "x")
@@ -85,7 +89,7 @@ def test_living_processes_of_the_folder_are_told_and_the_lock_stays(tmp_path, st
     assert list(processes(folder)) == []
 
 
-def test_the_processes_that_started_it_do_not_count(tmp_path):
+def test_the_processes_that_started_it_do_not_count(tmp_path: Path) -> None:
     """As where a wrapper of the name starts it: the tests' own process stands for that."""
     code = "import sys; from pathlib import Path; from vicious.workflow.unlock import processes; print(*processes(Path.cwd()))"
     script = tmp_path / "snakemake"
@@ -96,17 +100,17 @@ def test_the_processes_that_started_it_do_not_count(tmp_path):
     assert told.stdout == "\n"
 
 
-def test_nothing_locked_is_told(tmp_path):
+def test_nothing_locked_is_told(tmp_path: Path) -> None:
     assert "not locked" in unlock(tmp_path)
     (tmp_path / LOCKS).mkdir(parents=True)
     assert "not locked" in unlock(tmp_path)
 
 
 @pytest.fixture
-def squeue(tmp_path, monkeypatch):
+def squeue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """A Slurm that lists what it is given."""
 
-    def lists(text, code=0, told="no controller"):
+    def lists(text: str, code: int = 0, told: str = "no controller") -> None:
         program = tmp_path / "slurm" / "squeue"
         program.parent.mkdir(exist_ok=True)
         program.write_text(f"#!/bin/sh\ncat <<'end'\n{text}\nend\necho '{told}' >&2\nexit {code}\n")
@@ -116,7 +120,9 @@ def squeue(tmp_path, monkeypatch):
     return lists
 
 
-def test_slurm_jobs_of_the_folder_count_but_for_the_own(tmp_path, squeue, monkeypatch):
+def test_slurm_jobs_of_the_folder_count_but_for_the_own(
+    tmp_path: Path, squeue: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = tmp_path / "a study"
     folder.mkdir()
     squeue(f"17 {folder}\n18 /elsewhere\n19 {folder}")
@@ -126,18 +132,18 @@ def test_slurm_jobs_of_the_folder_count_but_for_the_own(tmp_path, squeue, monkey
         unlock(folder)
 
 
-def test_a_silent_slurm_is_not_taken_for_an_idle_one(tmp_path, squeue):
+def test_a_silent_slurm_is_not_taken_for_an_idle_one(tmp_path: Path, squeue: Any) -> None:
     squeue("", code=1)
     with pytest.raises(UnlockError, match="no controller"):
         unlock(tmp_path)
 
 
-def test_a_slurm_without_a_cluster_has_no_jobs(tmp_path):
+def test_a_slurm_without_a_cluster_has_no_jobs(tmp_path: Path) -> None:
     assert subprocess.run("squeue", check=False).returncode == 1
     assert "not locked" in unlock(tmp_path)
 
 
-def test_what_looks_at_results_needs_neither_snakemake_nor_dvc(tmp_path):
+def test_what_looks_at_results_needs_neither_snakemake_nor_dvc(tmp_path: Path) -> None:
     """The package alone: the tools around it come with the extra ``workflow``."""
     for name in ("psutil", "snakemake", "dvc"):
         (tmp_path / f"{name}.py").write_text(f"raise ModuleNotFoundError(name={name!r})", encoding="utf-8")

@@ -1,11 +1,14 @@
 """The DAG as its user meets it: planning needs nothing, typos are told first, the smoke study builds and is stable."""
 
+import ast
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -13,48 +16,54 @@ from project import BIN, PAPER, ROOT, copy_project, counts, environment, once, r
 from waiting import wait_for
 
 from vicious.provenance.record import code_of
-from vicious.report.products import PRODUCTS
+from vicious.study.artifacts import SUFFIXES, known
 from vicious.study.config import load_params
+from vicious.study.plan import Plan
 from vicious.workflow import budget
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory):
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the project in a folder with a space."""
     return copy_project(tmp_path_factory.mktemp("a study"))
 
 
 @pytest.mark.parametrize("scale", ["smoke", "demo", "pilot", PAPER])
-def test_planning_needs_no_data(project, scale):
+def test_planning_needs_no_data(project: Any, scale: Any) -> None:
     result = snakemake(project, "-n", "--cores", "1", "--config", f"scale={scale}")
     assert result.returncode == 0, result.stderr
     jobs = counts(result)
     assert jobs["fetch"] == jobs["prepare"] == 6
-    assert {"train_honest", "train_vicious", "train_attack", "assess_risk", "evaluate_defense", "table1"} <= set(jobs)
+    assert {"train_honest", "train_vicious", "train_attack", "assess_risk", "evaluate_defense", "main_table"} <= set(
+        jobs
+    )
 
 
-def test_datasets_and_seeds_may_be_chosen_on_the_command_line(project):
+def test_datasets_and_seeds_may_be_chosen_on_the_command_line(project: Any) -> None:
     choice = ["datasets=[mnist,cifar10]", "scales={smoke: {seeds: [3, 4, 5]}}"]
     result = snakemake(project, "-n", "--cores", "1", "--config", "scale=smoke", *choice)
     assert result.returncode == 0, result.stderr
     assert counts(result)["train_honest"] == 2 * 3 + 2, "those, and the defence's own seed on MNIST, by two recipes"
 
 
-def test_tables_of_classes_and_of_attributes_are_planned_where_there_are_any(project):
-    for dataset, table, other in (("celeba", "table7", "table6"), ("mnist", "table6", "table7")):
+def test_tables_of_classes_and_of_attributes_are_planned_where_there_are_any(project: Any) -> None:
+    for dataset, table, other in (
+        ("celeba", "attributes_accuracy_table", "class_risk_table"),
+        ("mnist", "class_risk_table", "attributes_accuracy_table"),
+    ):
         result = snakemake(project, "-n", "--cores", "1", "--config", "scale=smoke", f"datasets=[{dataset}]")
         assert table in counts(result)
         assert other not in counts(result)
 
 
-def test_a_dataset_may_have_seeds_of_its_own(project):
+def test_a_dataset_may_have_seeds_of_its_own(project: Any) -> None:
     choice = ["datasets=[mnist,cifar10]", "scales={smoke: {overrides: {mnist: {seeds: [0, 1, 2]}}}}"]
     result = snakemake(project, "-n", "--cores", "1", "--config", "scale=smoke", *choice)
     assert result.returncode == 0, result.stderr
     assert counts(result)["train_honest"] == 3 + 1 + 1, "and one by another recipe"
 
 
-def test_a_dataset_may_have_detectors_and_treatments_of_its_own(project):
+def test_a_dataset_may_have_detectors_and_treatments_of_its_own(project: Any) -> None:
     own = "{defense: {detectors: [margin]}, mitigations: {outputs: [logits, noise0.1]}}"
     plans = [
         snakemake(project, "-n", "-p", "--cores", "1", "--config", "scale=smoke", "datasets=[mnist,celeba]", *more)
@@ -71,27 +80,40 @@ def test_a_dataset_may_have_detectors_and_treatments_of_its_own(project):
 @pytest.mark.parametrize(
     ("choice", "target", "words"),
     [
-        ("datasets=[mnist]", "table3", "there is nothing for table3 in this configuration"),
+        ("datasets=[mnist]", "attribute_sets_table", "there is nothing for attribute_sets_table in this configuration"),
+        ("datasets=[mnist]", "table3", "nothing for table3"),
         ("scales={smoke: {defense: {datasets: []}}}", "defense", "nothing for defense"),
         ("datasets=[cifar10]", "mitigations", "nothing for mitigations"),
-        ("datasets=[mnist]", "table7", "nothing for table7"),
+        ("datasets=[mnist]", "attributes_accuracy_table", "nothing for attributes_accuracy_table"),
     ],
 )
-def test_a_target_that_the_configuration_leaves_out_says_so(project, choice, target, words):
+def test_a_target_that_the_configuration_leaves_out_says_so(project: Any, choice: str, target: str, words: str) -> None:
     result = snakemake(project, "-n", "--cores", "1", "--config", "scale=smoke", choice, "--", target)
     assert result.returncode != 0
     assert words in result.stdout + result.stderr
 
 
 @pytest.mark.parametrize(
-    "target", ["main", "tradeoff", "attribute_sets", "class_counts", "defense", "mitigations", "table2", "figure8"]
+    "target",
+    [
+        "main",
+        "tradeoff",
+        "attribute_sets",
+        "class_counts",
+        "defense",
+        "mitigations",
+        "attack_models",
+        "table2",
+        "tradeoff_table",
+        "figure8",
+    ],
 )
-def test_experiments_tables_and_figures_are_targets(project, target):
+def test_experiments_tables_and_figures_are_targets(project: Any, target: str) -> None:
     result = snakemake(project, "-n", "--cores", "1", "--config", "scale=smoke", "--", target)
     assert result.returncode == 0, result.stderr
     jobs = counts(result)
     assert jobs["train_honest"] >= 1
-    assert ("table1" in jobs) == (target == "main")
+    assert ("main_table" in jobs) == (target == "main")
     if target == "tradeoff":
         assert jobs["train_vicious"] == 2
 
@@ -105,14 +127,14 @@ def test_experiments_tables_and_figures_are_targets(project, target):
         ("scales={demo: {epochs: many}}", "scales.demo.epochs"),
     ],
 )
-def test_a_typo_is_told_before_any_job(project, choice, words):
+def test_a_typo_is_told_before_any_job(project: Any, choice: str, words: str) -> None:
     result = snakemake(project, "-n", "--cores", "1", "--config", choice)
     assert result.returncode != 0
     assert words in result.stdout + result.stderr
     assert "Traceback" not in result.stderr
 
 
-def test_lint_has_nothing_but_the_waived_point(project):
+def test_lint_has_nothing_but_the_waived_point(project: Any) -> None:
     result = snakemake(project, "--lint")
     points = [line for line in (result.stdout + result.stderr).splitlines() if line.startswith("    * ")]
     # every rule runs in the one locked environment that Snakemake itself runs in
@@ -124,10 +146,11 @@ SMOKE = ("scale=smoke", "datasets=[mnist,cifar100,celeba]")
 
 
 @pytest.fixture(scope="session")
-def building(tmp_path_factory):
-    """The smoke study of a few datasets, built once, whichever of several test processes comes first, and what Snakemake told."""
+def building(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The smoke study of a few datasets, built once, whichever of several test processes comes first, and what
+    Snakemake told."""
 
-    def build(folder):
+    def build(folder: Path) -> str:
         result = snakemake(copy_project(folder), "--cores", "2", "--verbose", "--config", *SMOKE)
         assert result.returncode == 0, result.stderr[-3000:]
         return result.stdout + result.stderr
@@ -136,12 +159,12 @@ def building(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def built(building):
+def built(building: Any) -> Any:
     """The folder of that study."""
     return building[0]
 
 
-def narrow_params(project):
+def narrow_params(project: Any) -> None:
     """Write into params.yaml what the built study was given by --config."""
     import yaml
 
@@ -152,35 +175,34 @@ def narrow_params(project):
 
 
 @pytest.mark.slow
-def test_smoke_study_builds_everything_and_is_stable(built):
+def test_smoke_study_builds_everything_and_is_stable(built: Any) -> None:
     figures = built / "paper_figures/smoke"
-    expected = {f"{name}.json" for name in PRODUCTS}
-    for name in PRODUCTS:
-        ends = ("csv", "md", "tex") if name.startswith("table") else ("pdf", "png", "md")
-        stems = [f"figure4_{task}_logits" for task in ("mnist", "cifar100", "celeba")] if name == "figure4" else [name]
-        expected |= {f"{stem}.{end}" for stem in stems for end in ends}
+    expected = {f"{name}.json" for name in known()}
+    for name, artifact in known().items():
+        parts = [f"{name}_{task}_logits" for task in ("mnist", "cifar100", "celeba")] if artifact.each_task else [name]
+        expected |= {f"{part}{suffix}" for part in parts for suffix in SUFFIXES[artifact.kind]}
     assert {path.name for path in figures.iterdir()} == expected
     assert all(path.stat().st_size for path in figures.iterdir())
     summary = pd.read_csv(built / "results/smoke/summaries/main.csv")
     assert len(summary) == 9
     assert summary["source"].eq("synthetic").all()
     assert summary[["mse", "psnr", "ssim", "risk", "risk95"]].notna().all().all()
-    for number in range(1, 13):
-        assert "synthetic stand-in" in (figures / f"table{number}.md").read_text(encoding="utf-8"), number
-        assert json.loads((figures / f"table{number}.json").read_text())["inputs"]
+    for name in (name for name, artifact in known().items() if artifact.kind == "table"):
+        assert "synthetic stand-in" in (figures / f"{name}.md").read_text(encoding="utf-8"), name
+        assert json.loads((figures / f"{name}.json").read_text())["inputs"]
 
     again = snakemake(built, "--cores", "2", "--config", *SMOKE)
     assert "Nothing to be done" in again.stdout + again.stderr
 
 
 @pytest.mark.slow
-def test_the_scheduler_chooses_anew_only_where_a_job_ended(building):
+def test_the_scheduler_chooses_anew_only_where_a_job_ended(building: Any) -> None:
     _, told = building
     assert 100 < told.count("Finished jobid") >= told.count("Ready jobs:") > 0
 
 
 @pytest.mark.slow
-def test_a_limit_of_jobs_that_is_asked_for_holds(tmp_path, launch):
+def test_a_limit_of_jobs_that_is_asked_for_holds(tmp_path: Path, launch: Any) -> None:
     folder, log = copy_project(tmp_path / "p"), tmp_path / "log.txt"
     options = ("--max-jobs-per-timespan", "1/1h", "--config", "scale=smoke")
     command = [BIN / "snakemake", "--cores", "2", *options, "--", "data_mnist", "data_celeba"]
@@ -192,7 +214,7 @@ def test_a_limit_of_jobs_that_is_asked_for_holds(tmp_path, launch):
 
 
 @pytest.mark.slow
-def test_the_built_study_is_what_its_provenance_says_and_an_altered_byte_is_told(built, tmp_path):
+def test_the_built_study_is_what_its_provenance_says_and_an_altered_byte_is_told(built: Any, tmp_path: Path) -> None:
     copy = copy_project(tmp_path / "a copy")
     for part in ("data/prepared", "data/source", "results", "paper_figures"):
         shutil.copytree(built / part, copy / part)
@@ -262,7 +284,7 @@ BEFORE_RESULTS = ("fetch", "prepare", "fit_covariance", *TRAINING_RULES)
         ),
     ],
 )
-def test_a_seed_a_weight_or_a_dataset_adds_its_own_jobs_alone(built, change, named, added):
+def test_a_seed_a_weight_or_a_dataset_adds_its_own_jobs_alone(built: Any, change: Any, named: str, added: Any) -> None:
     choice = dict(item.split("=", 1) for item in (*SMOKE, *change))
     config = [f"{key}={value}" for key, value in choice.items()]
     plan = snakemake(built, "-n", "--cores", "1", "--config", *config)
@@ -270,17 +292,17 @@ def test_a_seed_a_weight_or_a_dataset_adds_its_own_jobs_alone(built, change, nam
     found = counts(plan)
     assert {rule: count for rule, count in found.items() if rule in BEFORE_RESULTS} == added
     jobs = [line for line in plan.stdout.splitlines() if re.match(r" *Job [0-9]+: \S", line)]
-    upstream = [line for line in jobs if line.split(": ", 1)[1].split()[0] in FIRST_WORDS]
+    upstream = [line for line in jobs if line.split(": ", 1)[1].split()[0].rstrip(":") in FIRST_WORDS]
     assert len(upstream) == sum(added.values())
     assert all(named in line for line in upstream), upstream
 
 
-FIRST_WORDS = ("Fetch", "Prepare", "Factorise", "Train", "Attack", "Assess", "Judge")
+FIRST_WORDS = ("Fetch", "Prepare", "Fit", "Train", "Assess", "Evaluate")
 """How the messages of the rules before the summaries begin."""
 
 
 @pytest.mark.slow
-def test_other_cores_and_fewer_datasets_give_the_same_bytes(built, tmp_path):
+def test_other_cores_and_fewer_datasets_give_the_same_bytes(built: Any, tmp_path: Path) -> None:
     first = {path.relative_to(built): path.read_bytes() for path in study_files(built)}
     other = copy_project(tmp_path / "again")
     choice = ("scale=smoke", "datasets=[mnist]")
@@ -294,7 +316,7 @@ def test_other_cores_and_fewer_datasets_give_the_same_bytes(built, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_failed_training_is_a_failed_cell_everywhere_and_an_error_at_the_end(tmp_path):
+def test_a_failed_training_is_a_failed_cell_everywhere_and_an_error_at_the_end(tmp_path: Path) -> None:
     project = copy_project(tmp_path / "fails")
     defense = "{datasets: [fashion_mnist], evasion: {linear_decodability: []}, detectors: [margin]}"
     mitigations = "{datasets: [fashion_mnist], outputs: [logits, top1], trained_for: []}"
@@ -308,22 +330,30 @@ def test_a_failed_training_is_a_failed_cell_everywhere_and_an_error_at_the_end(t
     assert "2 of 4 cells of main failed" in told
     assert "learning_rate" in told
     figures = project / "paper_figures/smoke"
-    table = (figures / "table1.md").read_text(encoding="utf-8")
+    table = (figures / "main_table.md").read_text(encoding="utf-8")
     assert table.count("failed (1 of 1 seeds)") >= 8
     assert "lower scales" in table
-    rows = pd.read_csv(figures / "table1.csv")
+    rows = pd.read_csv(figures / "main_table.csv")
     assert rows.loc[rows["task"] == "fashion_mnist", "psnr_mean"].isna().all()
     assert rows.loc[rows["task"] == "mnist", "psnr_mean"].notna().all()
     left = counts(snakemake(project, "-n", "--cores", "1", "--config", *choice))
     assert left == {"check_complete": 3, "all": 1, "total": 4}, "all else is built, failed cells and all"
     for experiment in ("main", "defense", "mitigations"):
         assert not (project / f"results/smoke/complete/{experiment}.txt").exists()
-    for name in ("table9", "table11", "table12", "figure13", "figure14", "figure15", "figure16"):
+    for name in (
+        "detection_table",
+        "adaptive_table",
+        "mitigations_table",
+        "roc_curves",
+        "evasion_cost",
+        "mitigations_plane",
+        "all_detectors",
+    ):
         assert "failed" in (figures / f"{name}.md").read_text(encoding="utf-8"), name
 
 
 @pytest.mark.parametrize("scale", ["demo", PAPER])
-def test_the_budget_counts_the_jobs_of_the_dag(project, scale):
+def test_the_budget_counts_the_jobs_of_the_dag(project: Any, scale: Any) -> None:
     plan = counts(snakemake(project, "-n", "--forceall", "--cores", "1", "--config", f"scale={scale}"))
     expected = sum(count for rule, count in plan.items() if rule in BEFORE_RESULTS)
     params = load_params(ROOT / "params.yaml").model_copy(update={"scale": scale})
@@ -333,15 +363,101 @@ def test_the_budget_counts_the_jobs_of_the_dag(project, scale):
 
 
 @pytest.mark.slow
-def test_jobs_run_the_code_beside_the_snakefile_whatever_is_installed(tmp_path):
+def test_jobs_run_the_code_beside_the_snakefile_whatever_is_installed(tmp_path: Path) -> None:
     """In the folder of an experiment that DVC queued, the code is that of the queue; the installed one may be newer."""
     project = copy_project(tmp_path / "a study")
     set_params(project, scale="smoke", datasets=["mnist"])
     code = project / "src/vicious/data/prepare.py"
-    code.write_text(code.read_text(encoding="utf-8") + "\n# another version\n", encoding="utf-8")
+    code.write_text(
+        code.read_text(encoding="utf-8").replace("def prepare(", "print()\n\n\ndef prepare(", 1), encoding="utf-8"
+    )
     installed = {**environment(project), "PYTHONPATH": str(ROOT / "src")}
     command = [str(BIN / "snakemake"), "--cores", "1", "--", "data_mnist"]
     made = subprocess.run(command, cwd=project, env=installed, capture_output=True, text=True, check=False)
     assert made.returncode == 0, made.stdout + made.stderr
     record = json.loads((project / "data/prepared/smoke/mnist/prepare.provenance.json").read_text(encoding="utf-8"))
-    assert record["code"]["hash"] != code_of("prepare")
+    step = (
+        Plan(load_params(project / "params.yaml")).by_record["data/prepared/smoke/mnist/prepare.provenance.json"].step
+    )
+    assert record["code"]["hash"] != code_of(step)
+
+
+# --- code identity, on a finished study ------------------------------------------------------------------------------
+
+
+def edit(file: Path, before: Any, after: Any) -> None:
+    """Replace a text that is there."""
+    text = file.read_text(encoding="utf-8")
+    assert before in text, (file, before)
+    file.write_text(text.replace(before, after), encoding="utf-8")
+
+
+def rename_module(source: Any, old: Any, new: Any) -> None:
+    """Move a module of the package, and rewrite the imports of it."""
+    shutil.move(source / f"{old.replace('.', '/')}.py", source / f"{new.replace('.', '/')}.py")
+    for file in source.rglob("*.py"):
+        text = file.read_text(encoding="utf-8")
+        file.write_text(text.replace(f"vicious.{old} ", f"vicious.{new} "), encoding="utf-8")
+
+
+def reformat(file: Path) -> None:
+    """Write a module in another form: no comments, other line breaks, other quotes."""
+    file.write_text(ast.unparse(ast.parse(file.read_text(encoding="utf-8"))), encoding="utf-8")
+
+
+def append(file: Path, text: str) -> None:
+    file.write_text(file.read_text(encoding="utf-8") + text, encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_cleaning_code_and_adding_to_it_makes_nothing_again(built: Any, tmp_path: Path) -> None:
+    project = shutil.copytree(built, tmp_path / "cleaned", symlinks=True)
+    source = project / "src/vicious"
+    edit(source / "data/tasks.py", '"""Tasks: ', '"""Tasks, that is ')
+    append(source / "training/jobs.py", "\n# a comment\n")
+    reformat(source / "models/checkpoint.py")
+    rename_module(source, "training.losses", "training.minimised")
+    edit(source / "models/checkpoint.py", "train the model again", "train it once more")
+    shutil.copy(source / "data/datasets/mnist.py", source / "data/datasets/kmnist.py")
+    edit(source / "data/datasets/kmnist.py", 'name="mnist"', 'name="kmnist"')
+    shutil.copy(source / "defense/detectors/entropy.py", source / "defense/detectors/surprise.py")
+    edit(source / "defense/detectors/surprise.py", '"entropy"', '"surprise"')
+    figure = source / "report/figures/mine.py"
+    shutil.copy(source / "report/figures/tradeoff_curves.py", figure)
+    plan = snakemake(project, "-n", "--cores", "1", "--config", *SMOKE)
+    assert plan.returncode == 0, plan.stderr
+    assert counts(plan) == {"mine": 1, "all": 1, "total": 2}
+    figure.unlink()
+    again = snakemake(project, "-n", "--cores", "1", "--config", *SMOKE)
+    assert "Nothing to be done" in again.stdout + again.stderr
+
+
+@pytest.mark.slow
+def test_a_changed_constant_makes_again_what_uses_it_and_no_more(built: Any, tmp_path: Path) -> None:
+    project = shutil.copytree(built, tmp_path / "changed", symlinks=True)
+    losses = project / "src/vicious/training/losses.py"
+    before = losses.read_text(encoding="utf-8")
+    edit(losses, "HUBER_WEIGHT = 5.0", "HUBER_WEIGHT = 4.0")
+    plan = counts(snakemake(project, "-n", "--cores", "1", "--config", *SMOKE))
+    assert {"train_vicious", "train_attack", "assess_risk", "evaluate_defense"} <= plan.keys()
+    assert not {"fetch", "prepare", "fit_covariance"} & plan.keys()
+    losses.write_text(before, encoding="utf-8")
+
+    edit(project / "src/vicious/defense/detectors/linear_decodability.py", "DETECTOR =", "UNUSED = 1\nDETECTOR =")
+    assert (
+        "Nothing to be done"
+        in (told := snakemake(project, "-n", "--cores", "1", "--config", *SMOKE)).stdout + told.stderr
+    )
+
+
+@pytest.mark.slow
+def test_a_changed_detector_alone_judges_again(built: Any, tmp_path: Path) -> None:
+    project = shutil.copytree(built, tmp_path / "one detector", symlinks=True)
+    detector = project / "src/vicious/defense/detectors/own_decoder.py"
+    edit(detector, "COPIES = 3", "COPIES = 2")
+    made = snakemake(project, "--cores", "2", "--config", *SMOKE, "--", "assessments_mnist")
+    assert made.returncode == 0, made.stderr[-3000:]
+    assert {rule for rule in counts(made) if rule in BEFORE_RESULTS} == {"evaluate_defense"}
+    logs = [file.read_text(encoding="utf-8") for file in project.glob("logs/smoke/mnist/*/seed0/evaluate_defense.log")]
+    assert logs
+    assert all("judged now: own_decoder\n" in log for log in logs)

@@ -1,4 +1,4 @@
-"""Configuration, checked once, and the few names that all rules share."""
+"""The configuration, checked once, and the plan that all rules run."""
 
 import os
 import re
@@ -18,39 +18,22 @@ os.environ.update(
 
 from snakemake.exceptions import WorkflowError
 
-from vicious.study import inputs, paths, grid
-from vicious.workflow import resources as needs
-from vicious.study.config import check_params, from_command_line
-from vicious.data.tasks import parse_task
-from vicious.system.errors import ConfigError, ProvenanceError, StorageError
-from vicious.system.files import check_writable
 from vicious.provenance.origin import check_origin
 from vicious.provenance.record import code_of
+from vicious.study import grid, paths
+from vicious.study.artifacts import known
+from vicious.study.config import check_params, from_command_line
+from vicious.study.plan import Plan, pattern
+from vicious.system.errors import ConfigError, ProvenanceError, StorageError
+from vicious.system.files import check_writable
 
 try:
-    PARAMS = check_params(from_command_line(config))
+    PLAN = Plan(check_params(from_command_line(config)))
 except ConfigError as error:
     raise WorkflowError(str(error))
 
-STUDY = PARAMS.study
-SCALE = PARAMS.scale
-MAIN = grid.cells(PARAMS, "main")
-EXPERIMENTS = [name for name in grid.EXPERIMENTS if grid.cells(PARAMS, name)]
-CELLS = grid.attacks(PARAMS)
-TRAININGS = grid.trainings(PARAMS)
-JUDGED = grid.judged(PARAMS)
-MODEL_OF = {str(one.model): one.model for one in [*TRAININGS, *JUDGED]}
-GPUS = int(PARAMS.runtime.device == "cuda")
-SOURCE = str(paths.source_record(SCALE, "{dataset}"))
-PREPARED = str(paths.prepared(SCALE, "{dataset}"))
-SUMMARIES = str(paths.summaries(SCALE))
-METRICS = str(paths.metrics(SCALE))
-COMPLETE = str(paths.results(SCALE) / "complete" / "{experiment}.txt")
-MODEL = str(paths.model_folder(SCALE, "{task}", "{model}", "{seed}"))
-ASSESSMENT = str(paths.assessment_folder(SCALE, "{task}", "{model}", "{seed}"))
-LOGS = f"logs/{SCALE}"
-FIGURES = str(paths.figures(SCALE))
-ARRAYS = [f"{PREPARED}/{name}" for name in ("dataset.json", *paths.ARRAYS)]
+PARAMS, SCALE = PLAN.params, PLAN.scale
+LOGS = str(paths.logs(SCALE))
 
 if workflow.is_main_process:
     if any(Path(".snakemake/locks").glob("*")):
@@ -78,165 +61,59 @@ onstart:
         workflow.scheduler.job_rate_limiter = None
 
 
-def any_of(names):
-    """A regular expression that matches each of some names, and nothing else."""
-    return "|".join(re.escape(name) for name in sorted(set(map(str, names))))
+def planned(rule, wildcards):
+    """The planned step of a job, by its rule and wildcards."""
+    try:
+        return PLAN.find(rule, dict(wildcards.items()))
+    except KeyError:
+        names = ", ".join(wildcards)
+        raise WorkflowError(
+            f"{rule} of {names} is not in the plan: params.yaml asks for no such model or result"
+        )
 
 
-wildcard_constraints:
-    dataset="|".join(PARAMS.datasets),
-    task=any_of(one.task.folder for one in TRAININGS),
-    model=any_of(MODEL_OF),
-    outputs=any_of(cell.attack.removeprefix("posthoc-") for cell in CELLS),
-    attack=any_of(cell.attack for cell in CELLS),
-    experiment="|".join(grid.EXPERIMENTS),
-    seed=r"\d+",
+def of_step(rule, get):
+    """What ``get`` takes from a job's planned step, as a function of the job's wildcards."""
+    return lambda wildcards: get(planned(rule, wildcards))
 
 
-def takes(need, gpu=0):
-    """Resources of a job: ``need`` tells those of a first attempt from the wildcards, and each further one gets as much again."""
-    return {
-        "mem_mb": lambda wildcards, attempt: attempt * need(wildcards).mem_mb,
-        "runtime": lambda wildcards, attempt: attempt * need(wildcards).runtime,
-        "gpu": gpu,
-    }
+def any_of(values):
+    """A regular expression that matches each of some values, and nothing else."""
+    return "|".join(re.escape(value) for value in sorted(set(values)))
 
 
-LIGHT = takes(lambda wildcards: needs.LIGHT)
-"""Resources of a job that reads and writes tables."""
+def grows(rule, unit):
+    """A resource of a job: each further attempt gets as much again as the first."""
+
+    def amount(wildcards, attempt):
+        return attempt * getattr(planned(rule, wildcards).need, unit)
+
+    return amount
 
 
-def training(wildcards):
-    """What a training needs."""
-    recipe = MODEL_OF[wildcards.model].recipe
-    return needs.training(needs.work(PARAMS, wildcards.task, recipe))
+def group_of(rule, kind):
+    """The cluster job that jobs of a rule share, if any: only where a profile groups jobs, since Snakemake takes a quarter
+    of its time for groups."""
+    if workflow.is_main_process and not workflow.group_settings.group_components:
+        return None
+    if kind.GROUP is None or "{experiment}" not in kind.GROUP:
+        return kind.GROUP
+    return of_step(rule, lambda one: kind.GROUP.format(experiment=one.experiment))
 
 
-def assessment(wildcards):
-    """What an assessment needs."""
-    return needs.assessment(needs.work(PARAMS, wildcards.task))
+def message_of(kind, at):
+    """What a job does, in a line."""
+    words = kind.rule().replace("_", " ").capitalize()
+    names = [f"{key} {{wildcards.{key}}}" for key in at.names]
+    return f"{words}: {', '.join(names)}" if names else kind.title()
 
 
-def detection(wildcards):
-    """What the judgement of a model needs."""
-    recipe, defense = MODEL_OF[wildcards.model].recipe, STUDY.defense
-    job = needs.work(PARAMS, wildcards.task, recipe)
-    return needs.detection(job, defense.user_images, defense.draws)
+def refuse(name):
+    """The input of a target that this configuration leaves out: none, and why."""
 
+    def nothing(wildcards):
+        raise WorkflowError(
+            f"there is nothing for {name} in this configuration: `datasets` and `scales.{SCALE}` tell what is built"
+        )
 
-def preparation(wildcards):
-    """What preparing a dataset needs."""
-    return needs.preparation(PARAMS, wildcards.dataset)
-
-
-def factorisation(wildcards):
-    """What factorising a dataset's covariance needs."""
-    return needs.factorisation(needs.work(PARAMS, wildcards.dataset))
-
-
-def arrays(wildcards):
-    """The prepared arrays that a task needs."""
-    return expand(ARRAYS, dataset=parse_task(wildcards.task).dataset)
-
-
-def covariance(wildcards):
-    """The factorised covariance behind a task's risk: that of its whole dataset."""
-    return str(
-        paths.prepared(SCALE, parse_task(wildcards.task).dataset)
-        / "covariance.safetensors"
-    )
-
-
-def cell(key):
-    """The value of one key for a job's task, as a rule's parameter."""
-    return lambda wildcards: getattr(grid.settings(PARAMS, wildcards.task), key)
-
-
-def epoch_option(wildcards):
-    """The command-line option that caps the images of an epoch, or nothing."""
-    most = grid.settings(PARAMS, wildcards.task).epoch_images
-    return "" if most is None else f"--epoch-images {most}"
-
-
-def task_options(wildcards):
-    """Command-line options that restrict a dataset to a task."""
-    task = parse_task(wildcards.task)
-    if task.attributes is not None:
-        return f"--attributes {task.attributes}"
-    if task.classes is None:
-        return ""
-    return f"--classes {task.classes} --as-many-as {min(STUDY.class_counts.counts[task.dataset])}"
-
-
-def recipe_option(wildcards):
-    """The command-line option that names an honest model's recipe, or nothing."""
-    recipe = MODEL_OF[wildcards.model].recipe
-    return "" if recipe is None else f"--recipe {recipe}"
-
-
-def evasion_options(wildcards):
-    """The command-line options for a penalty against a detector, or nothing."""
-    model = MODEL_OF[wildcards.model]
-    return (
-        ""
-        if model.evades is None
-        else f"--evasion {model.evasion} --evades {model.evades}"
-    )
-
-
-def trained(suffix):
-    """A file of the target model behind a job's model: that before a code was hidden in its outputs."""
-
-    def file(wildcards):
-        model = MODEL_OF[wildcards.model].trained
-        folder = paths.model_folder(SCALE, wildcards.task, model, wildcards.seed)
-        return f"{folder}/target.{suffix}"
-
-    return file
-
-
-def hide_option(wildcards):
-    """The command-line option that hides the code in a model's outputs, or nothing."""
-    code = MODEL_OF[wildcards.model].hidden
-    return "" if code is None else f"--hide {code}"
-
-
-def detectors(wildcards):
-    """The detectors that judge the models of a task."""
-    return PARAMS.cell(parse_task(wildcards.task).dataset).defense.detectors
-
-
-def limit(split):
-    """The command-line option that caps a split, or nothing."""
-
-    def option(wildcards):
-        most = getattr(PARAMS.cell(wildcards.dataset), split)
-        return "" if most is None else f"--{split} {most}"
-
-    return option
-
-
-def assessed(*file):
-    """A file of the assessment of each cell of a job's experiment."""
-    return lambda wildcards: inputs.assessments(
-        PARAMS, grid.cells(PARAMS, wildcards.experiment), *file
-    )
-
-
-def scores_too(wildcards):
-    """The detectors' scores, where an experiment has them: a verdict may fail too."""
-    if wildcards.experiment != "defense":
-        return {}
-    return {"scores": f"{SUMMARIES}/detection.csv"}
-
-
-def fetch_options(wildcards):
-    """Command-line options of a fetch: what to verify, or how much to draw."""
-    if STUDY.source == "synthetic":
-        counts = PARAMS.cell(wildcards.dataset)
-        return f"--counts {counts.train} {counts.validation} {counts.test}"
-    download = ["--download"] if PARAMS.data.root is None else []
-    accepted = inputs.checksums(PARAMS, wildcards.dataset)
-    return " ".join(
-        [*download, *(f"--checksum {name}={sum_}" for name, sum_ in accepted)]
-    )
+    return nothing

@@ -12,9 +12,11 @@ from torch import Generator, Tensor
 
 from vicious.data.batches import EVALUATION_BATCH, batches
 from vicious.data.prepared import PreparedDataset
-from vicious.metrics.answers import answer_accuracy, calibration_error
+from vicious.metrics import measures
+from vicious.metrics.answers import accuracy, answer_accuracy, calibration_error
+from vicious.metrics.bootstrap import interval
 from vicious.metrics.estimators import estimators
-from vicious.metrics.image import MSE_FLOOR, check_images, mse, psnr, ssim
+from vicious.metrics.image import MSE_FLOOR, check_images, decibels
 from vicious.metrics.risk import (
     Array,
     Covariance,
@@ -28,22 +30,13 @@ from vicious.metrics.risk import (
     whiten,
     whiten_share,
 )
+from vicious.mitigations import parse_outputs, probabilities_of, readable, transmit
 from vicious.models.checkpoint import check_fits, failure, load_model, load_record, load_task, weights_hash
 from vicious.models.evaded import evasion_of
-from vicious.models.kinds import parse_outputs
-from vicious.models.outputs import probabilities_of, readable, transmit
-from vicious.results.summaries import interval
+from vicious.results.schema import BASELINE, ESTIMATORS_OF_ONE, INTERVALS, PER_IMAGE
 from vicious.system.errors import CheckpointError
-from vicious.system.files import atomic_path, write_csv, write_json
+from vicious.system.files import atomic_path, write_json
 from vicious.system.randomness import derive_seed
-from vicious.training.losses import accuracy
-
-MEASURES = ("accuracy", "mse", "psnr", "ssim", "risk", "risk95")
-BASELINE_MEASURES = ("psnr_class_mean", "risk_class_mean", "risk95_class_mean")
-ESTIMATOR_COLUMNS = (
-    *("estimator", "kind", "parameter", "rank", "pixels", "share"),
-    *("risk", "risk_class_mean", "risk_float32", "error_outside"),
-)
 
 
 def assess_risk(
@@ -96,7 +89,7 @@ def assess_risk(
     name = attack_weights.stem
     with atomic_path(out / f"risk-{name}.parquet") as temporary:
         frame.to_parquet(temporary, index=False)
-    write_csv(profile, out / f"estimators-{name}.csv")
+    ESTIMATORS_OF_ONE.write(profile, out / f"estimators-{name}.csv")
     with atomic_path(out / f"gallery-{name}.npz") as temporary:
         np.savez(temporary, allow_pickle=False, **shown)
     write_json(out / f"risk-{name}.json", record)
@@ -131,7 +124,8 @@ class _Pair:
     @torch.no_grad()
     def steal(self, sent: Tensor) -> Tensor:
         """Reconstructions (n, C, 32, 32) of what was sent (n, K)."""
-        return self._attack(readable(sent, self.outputs))
+        reconstructions: Tensor = self._attack(readable(sent, self.outputs))
+        return reconstructions
 
     def probabilities(self, sent: Tensor) -> Tensor:
         """What was sent as probabilities."""
@@ -153,9 +147,9 @@ class _Measured:
         self._pair = pair
         self._guesses = label_images(covariance, data.outputs_used, data.info.multilabel)
         self._covariance, self._headline = covariance, headline
-        self._settings = estimators(covariance)
+        self._estimators = estimators(covariance)
         self._covariance32 = covariance.single()
-        self._settings32 = estimators(self._covariance32)
+        self._estimators32 = estimators(self._covariance32)
         for images, labels in batches(data, "test", EVALUATION_BATCH, pair.device):
             logits, sent = pair.send(images)
             self._sent.append(sent)
@@ -171,12 +165,11 @@ class _Measured:
             self._put("label", labels)
             self._put("predicted", logits.argmax(1))
         self._put("accuracy", accuracy(logits, labels) if own else answer_accuracy(sent, labels))
-        for name, measure in (("mse", mse), ("psnr", psnr), ("ssim", ssim)):
-            self._put(name, measure(images, reconstructions))
+        for name in measures.names():
+            self._put(name, measures.function(name)(images, reconstructions))
         x, y = (batch.cpu().double().contiguous().flatten(1).numpy() for batch in (images, reconstructions))
         guesses = guess_by_label(logits.cpu(), self._guesses, several)
-        error = np.maximum(((x - guesses) ** 2).mean(1), MSE_FLOOR)
-        self._columns.setdefault("psnr_class_mean", []).append(-10 * np.log10(error))
+        self._columns.setdefault("psnr_class_mean", []).append(decibels(((x - guesses) ** 2).mean(1)))
         self._add_risks(x, y, guesses)
 
     def _put(self, name: str, values: Tensor) -> None:
@@ -185,27 +178,28 @@ class _Measured:
     def _add_risks(self, x: Array, y: Array, guesses: Array) -> None:
         covariance = self._covariance
         by_mean, by_attack, by_label = (energies(x - other, covariance) for other in (covariance.mean, y, guesses))
-        for name, whitening in [*self._headline.items(), *((w.estimator, w) for w in self._settings)]:
+        for name, whitening in [*self._headline.items(), *((w.estimator, w) for w in self._estimators)]:
             for column, guess in ((name, by_attack), (f"{name}_class_mean", by_label)):
                 self._columns.setdefault(column, []).append(risk_of_energies(by_mean, guess, whitening))
         total = np.maximum(by_attack.sum(1), MSE_FLOOR)
-        for whitening in self._settings:
+        for whitening in self._estimators:
             outside = by_attack[:, ~whitening.kept].sum(1) / total
             self._outside.setdefault(whitening.estimator, []).append(outside)
         single = self._covariance32
         x32, y32 = x.astype(np.float32), y.astype(np.float32)
         mean32, attack32 = energies(x32 - single.mean, single), energies(x32 - y32, single)  # type: ignore[arg-type]
-        for whitening in self._settings32:
+        for whitening in self._estimators32:
             self._single.setdefault(whitening.estimator, []).append(risk_of_energies(mean32, attack32, whitening))
 
     def frame(self) -> pd.DataFrame:
-        """A row per test image, in test order; estimators' columns in single precision, for which they are no headline."""
-        settings = {whitening.estimator for whitening in self._settings}
+        """A row per test image, in test order; estimators' columns in single precision, for which they are no
+        headline."""
+        names = {whitening.estimator for whitening in self._estimators}
         frame = pd.DataFrame(
             {
-                name: np.concatenate(parts).astype(np.float32 if name in settings else parts[0].dtype)
+                name: np.concatenate(parts).astype(np.float32 if name in names else parts[0].dtype)
                 for name, parts in self._columns.items()
-                if name in settings or name.removesuffix("_class_mean") not in settings
+                if name in names or name.removesuffix("_class_mean") not in names
             }
         )
         frame.insert(0, "image", np.arange(len(frame)))
@@ -226,9 +220,9 @@ class _Measured:
                 "risk_float32": np.concatenate(self._single[own32.estimator]).mean(),
                 "error_outside": np.concatenate(self._outside[whitening.estimator]).mean(),
             }
-            for whitening, own32 in zip(self._settings, self._settings32, strict=True)
+            for whitening, own32 in zip(self._estimators, self._estimators32, strict=True)
         ]
-        return pd.DataFrame(rows, columns=list(ESTIMATOR_COLUMNS))
+        return ESTIMATORS_OF_ONE.frame(rows)
 
     def sent(self, indices: NDArray[np.int64]) -> Tensor:
         """What the user sent of some test images."""
@@ -278,8 +272,8 @@ def guess_by_label(logits: Tensor, images: Array, multilabel: bool) -> Array:
 
 def summarise(frame: pd.DataFrame, covariance: Covariance, headline: dict[str, Whitening]) -> dict[str, Any]:
     """Means over test images with 95% bootstrap intervals, and what the risks were computed from."""
-    values: dict[str, Any] = {name: float(frame[name].mean()) for name in (*MEASURES, *BASELINE_MEASURES)}
-    for name in ("psnr", "ssim", "risk", "risk95"):
+    values: dict[str, Any] = {name: float(frame[name].mean()) for name in (*PER_IMAGE, *BASELINE)}
+    for name in INTERVALS:
         values[f"{name}_low"], values[f"{name}_high"] = interval(frame[name].to_numpy())
     d = covariance.mean.size
     return {
@@ -306,7 +300,7 @@ def _facts(data: PreparedDataset, target_weights: Path, attack_weights: Path) ->
         "k": data.info.classes,
         "source": data.info.source,
         "role": target["role"],
-        "attack": "posthoc" if attack["role"] == "posthoc" else "joint",
+        "attack": _attack_name(attack),
         "outputs": attack["outputs"],
         "trained_for": target["outputs"] or "",
         "beta_c": target["beta_c"],
@@ -321,16 +315,23 @@ def _facts(data: PreparedDataset, target_weights: Path, attack_weights: Path) ->
     }
 
 
+def _attack_name(record: dict[str, Any]) -> str:
+    """How an attack model was trained, and which one it is unless it is the original's."""
+    trained = "posthoc" if record["role"] == "posthoc" else "joint"
+    name = record["architecture"].get("model")
+    return trained if name is None else f"{trained}-{name}"
+
+
 def _nothing(data: PreparedDataset) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, NDArray[Any]]]:
     """The results of an attack that could not be assessed: the same files, without an image."""
     labels = [] if data.info.multilabel else ["label", "predicted"]
-    frame = pd.DataFrame(columns=["image", *labels, *MEASURES, *BASELINE_MEASURES])
+    frame = pd.DataFrame(columns=["image", *labels, *PER_IMAGE, *BASELINE])
     images = np.empty((0, data.info.channels, 32, 32), np.uint8)
     shown: dict[str, NDArray[Any]] = {"originals": images, "reconstructions": images, "labels": np.empty(0, np.int64)}
     for end in ("highest", "lowest"):
         shown |= {f"{end}_originals": images, f"{end}_reconstructions": images}
         shown |= {f"{end}_risk95": np.empty(0), f"{end}_image": np.empty(0, np.int64)}
-    return frame, pd.DataFrame(columns=list(ESTIMATOR_COLUMNS)), shown
+    return frame, ESTIMATORS_OF_ONE.frame([]), shown
 
 
 def _gallery(

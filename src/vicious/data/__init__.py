@@ -1,1 +1,2 @@
-"""Datasets: the table of what exists, fetching, synthetic stand-ins, official formats, preparation."""
+"""Datasets: one file each, fetching, official formats, synthetic stand-ins, preparation, and reading what was
+prepared."""

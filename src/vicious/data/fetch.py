@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from vicious import __version__
-from vicious.data.catalog import CATALOG, Dataset, OfficialFile
+from vicious.data.facts import Dataset, OfficialFile
 from vicious.system.errors import ConfigError, DataError, DownloadError
 from vicious.system.files import storage_errors
 from vicious.system.progress import Progress
@@ -35,8 +35,6 @@ TIMEOUTS = (10.0, 60.0)
 
 _PIECE = 1 << 16
 _LOCK = ".fetch.lock"
-_CELEBA_ZIP, _CELEBA_FOLDER = "celeba/img_align_celeba.zip", "celeba/img_align_celeba"
-_CELEBA_PARTITION = "celeba/list_eval_partition.txt"
 _WEB_PAGE = "a web page (of a quota, a virus scan or a login, perhaps) instead of the file"
 
 
@@ -78,54 +76,43 @@ class _Expected:
         return f"{size}{self.algorithm} {self.hash}"
 
 
-def fetch(
-    dataset: str,
-    root: Path,
-    *,
-    download: bool,
-    checksums: Mapping[str, str],
-    mirrors: Mapping[str, Sequence[str]] | None = None,
-) -> list[VerifiedFile]:
+def fetch(dataset: Dataset, root: Path, *, download: bool, checksums: Mapping[str, str]) -> list[VerifiedFile]:
     """Check the official files of ``dataset`` below ``root`` and, if allowed, download those that are missing.
 
     Nothing is written unless something is downloaded, so a read-only root will do for complete data.
 
     Args:
-        dataset: key of the catalog.
         root: folder with torchvision's layout.
         download: whether missing files may be downloaded.
         checksums: "md5:<hex>", "sha256:<hex>" or the bare digits, by file name or path below ``root``; such a file
             is checked against that instead of the official size and MD5. This is how a subset is accepted.
-        mirrors: addresses by file name or path below ``root``, in place of the catalog's.
 
     Returns:
-        One entry per official file, in the catalog's order.
+        One entry per official file, in the dataset's order.
 
     Raises:
-        ConfigError: the dataset is unknown, or a checksum is not one.
+        ConfigError: a checksum is not one.
         DataError: a file that is there is wrong, or files are missing and must not be downloaded.
         DownloadError: no mirror delivered a file.
         StorageError: the disk is full or may not be written.
     """
-    if dataset not in CATALOG:
-        raise ConfigError(f"unknown dataset {dataset!r}: choose from {', '.join(CATALOG)}")
-    spec = CATALOG[dataset]
-    expected = [_expected(file, checksums) for file in spec.files]
+    expected = [_expected(file, checksums) for file in dataset.files]
     verified = {item.file.path: _verify(item, root) for item in expected if _is_there(item.file, root)}
     missing = [item for item in expected if item.file.path not in verified]
     if missing and not download:
         raise DataError(
-            f"{spec.title}: {len(missing)} file(s) are missing below {root}, and downloading is off.\n"
-            + _by_hand(spec, missing, root, "Place them there by hand")
+            f"{dataset.title}: {len(missing)} file(s) are missing below {root}, and downloading is off.\n"
+            + _by_hand(dataset, missing, root, "Place them there by hand")
         )
     if missing:
         with storage_errors(root):
             root.mkdir(parents=True, exist_ok=True)
             with _alone(root):
-                _download_all(spec, missing, root, mirrors or {})
+                _download_all(dataset, missing, root)
         verified |= {item.file.path: _verify(item, root) for item in missing}
-    if dataset == "celeba":
-        _check_unpacked(root, verified)
+    for file in dataset.files:
+        if file.unpacked and verified[file.path].path == file.unpacked:
+            _check_unpacked(root, file)
     return [verified[item.file.path] for item in expected]
 
 
@@ -146,7 +133,11 @@ def _expected(file: OfficialFile, checksums: Mapping[str, str]) -> _Expected:
 
 
 def _is_there(file: OfficialFile, root: Path) -> bool:
-    return os.path.lexists(root / file.path) or (file.path == _CELEBA_ZIP and (root / _CELEBA_FOLDER).is_dir())
+    return os.path.lexists(root / file.path) or _is_unpacked(file, root)
+
+
+def _is_unpacked(file: OfficialFile, root: Path) -> bool:
+    return bool(file.unpacked) and not os.path.lexists(root / file.path) and (root / file.unpacked).is_dir()
 
 
 def _verify(expected: _Expected, root: Path) -> VerifiedFile:
@@ -156,8 +147,8 @@ def _verify(expected: _Expected, root: Path) -> VerifiedFile:
         DataError: it is not what was expected; says what was found, and how to go on.
     """
     file, path = expected.file, root / expected.file.path
-    if file.path == _CELEBA_ZIP and not os.path.lexists(path):
-        return _unpacked(root / _CELEBA_FOLDER)
+    if _is_unpacked(file, root):
+        return _unpacked(root, file.unpacked)
     try:
         size, hashes, head = _hash(path)
     except OSError as error:
@@ -187,48 +178,43 @@ def _mismatch(expected: _Expected, path: Path, size: int, hashes: Mapping[str, s
     found = f"{path} is not the expected file: expected {expected}; found {size} bytes, md5 {hashes['md5']}. "
     if size < expected.file.size and expected.size is not None:
         found += "It may be an incomplete copy. "
-    key = expected.file.name if _is_unique(expected.file.name) else expected.file.path
     return found + (
         "Replace it by the official file (or delete it and download). To accept exactly this file, a subset for "
-        f'instance, set the config key data.checksums.{key} to "md5:{hashes["md5"]}"'
+        f'instance, set the config key data.checksums.{expected.file.path} to "md5:{hashes["md5"]}"'
     )
-
-
-def _is_unique(name: str) -> bool:
-    """MNIST and Fashion-MNIST use the same file names; a checksum for one of them needs the path."""
-    return sum(file.name == name for dataset in CATALOG.values() for file in dataset.files) == 1
 
 
 def _is_web_page(head: bytes) -> bool:
     return head.removeprefix(b"\xef\xbb\xbf").lstrip().lower().startswith((b"<!doctype", b"<html"))
 
 
-def _unpacked(folder: Path) -> VerifiedFile:
-    with os.scandir(folder) as entries:
+def _unpacked(root: Path, folder: str) -> VerifiedFile:
+    with os.scandir(root / folder) as entries:
         size = sum(entry.stat().st_size for entry in entries if entry.name.endswith(".jpg"))
-    return VerifiedFile(_CELEBA_FOLDER, size, "", "", False, "unpacked folder, not hashed")
+    return VerifiedFile(folder, size, "", "", False, "unpacked folder, not hashed")
 
 
-def _check_unpacked(root: Path, verified: Mapping[str, VerifiedFile]) -> None:
+def _check_unpacked(root: Path, file: OfficialFile) -> None:
     """An unpacked folder cannot be hashed, but it must hold as many images as the official list has lines."""
-    if verified[_CELEBA_ZIP].path != _CELEBA_FOLDER:
-        return
-    folder = root / _CELEBA_FOLDER
-    with (root / _CELEBA_PARTITION).open("rb") as file:
-        listed = sum(1 for line in file if line.strip())
+    folder = root / file.unpacked
+    with (root / file.listing).open("rb") as lines:
+        listed = sum(1 for line in lines if line.strip())
     found = sum(path.suffix == ".jpg" for path in folder.iterdir())
     if found != listed:
         raise DataError(
-            f"{folder} holds {found} images, but {_CELEBA_PARTITION} lists {listed}: unpack img_align_celeba.zip "
-            f"there again, or put the zip itself at {root / _CELEBA_ZIP}"
+            f"{folder} holds {found} images, but {file.listing} lists {listed}: unpack {file.name} "
+            f"there again, or put the zip itself at {root / file.path}"
         )
 
 
-def _by_hand(spec: Dataset, missing: Sequence[_Expected], root: Path, invitation: str) -> str:
-    lines = [f"{invitation} (see {spec.homepage}), below {root}:"]
+def _by_hand(dataset: Dataset, missing: Sequence[_Expected], root: Path, invitation: str) -> str:
+    lines = [f"{invitation} (see {dataset.homepage}), below {root}:"]
     lines += [f"  {item.file.path}  ({item})" for item in missing]
-    if any(item.file.path == _CELEBA_ZIP for item in missing):
-        lines.append(f"  (the unpacked folder {_CELEBA_FOLDER} may stand in for the zip)")
+    lines += [
+        f"  (the unpacked folder {item.file.unpacked} may stand in for the zip)"
+        for item in missing
+        if item.file.unpacked
+    ]
     return "\n".join([*lines, "then run the same command again."])
 
 
@@ -252,9 +238,7 @@ def _alone(root: Path) -> Iterator[None]:
         lock.release()
 
 
-def _download_all(
-    spec: Dataset, missing: Sequence[_Expected], root: Path, mirrors: Mapping[str, Sequence[str]]
-) -> None:
+def _download_all(dataset: Dataset, missing: Sequence[_Expected], root: Path) -> None:
     reasons: list[str] = []
     failed: list[_Expected] = []
     dead: dict[str, str] = {}
@@ -262,16 +246,15 @@ def _download_all(
         if _is_there(item.file, root):  # another process brought it while this one waited for the lock
             continue
         file = item.file
-        urls = mirrors.get(file.path, mirrors.get(file.name, file.mirrors))
-        if why := _download(item, root / file.path, urls, dead):
+        if why := _download(item, root / file.path, dead):
             failed.append(item)
             reasons += [f"{file.path}:", *(f"  {url}: {reason}" for url, reason in why)]
     if failed:
         raise DownloadError(
-            f"{spec.title}: no mirror delivered {len(failed)} file(s).\n"
+            f"{dataset.title}: no mirror delivered {len(failed)} file(s).\n"
             + "\n".join(reasons)
             + "\n"
-            + _by_hand(spec, failed, root, "Run the same command again later, or place by hand")
+            + _by_hand(dataset, failed, root, "Run the same command again later, or place by hand")
         )
 
 
@@ -283,13 +266,13 @@ class _Interrupted(Exception):
     """A try failed in a way that may pass."""
 
 
-def _download(expected: _Expected, target: Path, urls: Sequence[str], dead: dict[str, str]) -> list[tuple[str, str]]:
+def _download(expected: _Expected, target: Path, dead: dict[str, str]) -> list[tuple[str, str]]:
     """Try each mirror until ``target`` exists; return why each failed, nothing on success.
 
     ``dead`` collects hosts that no connection reached, so that later files do not wait for them again.
     """
     reasons = []
-    for url in urls:
+    for url in expected.file.mirrors:
         host = urlsplit(url).netloc
         reason = dead.get(host) or _try_mirror(expected, target, url, dead)
         if not reason:

@@ -29,8 +29,8 @@ from typing import IO, Any, Literal
 
 import numpy as np
 
-from vicious.data.catalog import CATALOG, Dataset
-from vicious.data.formats import RawDataset, RawSplit, open_raw
+from vicious.data.facts import Dataset
+from vicious.data.formats.raw import RawDataset, RawSplit
 from vicious.data.prepared import INFO_NAME, images_name, labels_name, load_prepared
 from vicious.data.splits import SIDE, SPLITS
 from vicious.system.errors import DataError
@@ -42,7 +42,7 @@ _CHUNK = 1000
 
 
 def prepare(
-    dataset: str,
+    dataset: Dataset,
     root: Path,
     out: Path,
     *,
@@ -56,11 +56,10 @@ def prepare(
     """Write a dataset's arrays and, last, dataset.json into the folder ``out``.
 
     The official train set is cut by a seeded permutation: its tail, of the official share, is the validation set.
-    CelebA brings its own. A cap takes a prefix of its permuted split, so that a smaller subset lies within a larger
-    one, and no cap moves another split. Within a split the official order is kept.
+    A distribution may bring its own (CelebA does). A cap takes a prefix of its permuted split, so that a smaller subset
+    lies within a larger one, and no cap moves another split. Within a split the official order is kept.
 
     Args:
-        dataset: key of the catalog.
         root: folder with the files in the official formats.
         out: folder for {split}_images.npy, uint8 (N, C, 32, 32), and {split}_labels.npy, int64 (N,) or uint8 (N, K).
         source: whether the files are the official data or drawn stand-ins; recorded.
@@ -69,15 +68,13 @@ def prepare(
         files: the verified files; recorded.
 
     Raises:
-        ConfigError: the dataset is unknown.
         DataError: a file is missing or damaged, or a split would be empty.
         StorageError: the disk is full or may not be written.
     """
-    raw = open_raw(dataset, root)
-    spec = CATALOG[dataset]
-    chosen = choose_images(spec, raw, {"train": train, "validation": validation, "test": test}, split_seed)
+    raw = dataset.read(root)
+    chosen = choose_images(dataset, raw, {"train": train, "validation": validation, "test": test}, split_seed)
     settings = {
-        "name": spec.name,
+        "name": dataset.name,
         "source": source,
         "split_seed": split_seed,
     }
@@ -85,24 +82,24 @@ def prepare(
     with storage_errors(out):
         # Without it nobody takes a mixture of old and new arrays for a prepared dataset.
         (out / INFO_NAME).unlink(missing_ok=True)
-    statistics = _Statistics(spec.channels)
+    statistics = _Statistics(dataset.channels)
     for split, (part, indices) in chosen.items():
-        chunks = _chunks(spec, part, indices, split)
+        chunks = _chunks(dataset, part, indices, split)
         if split == "train":
             chunks = statistics.watch(chunks)
-        shape = (len(indices), spec.channels, SIDE, SIDE)
+        shape = (len(indices), dataset.channels, SIDE, SIDE)
         _write_array(out / images_name(split), shape, np.dtype(np.uint8), chunks, fingerprint)
-        labels = np.ascontiguousarray(part.labels[indices], dtype=np.uint8 if spec.multilabel else np.int64)
+        labels = np.ascontiguousarray(part.labels[indices], dtype=np.uint8 if dataset.multilabel else np.int64)
         _write_array(out / labels_name(split), labels.shape, labels.dtype, [labels], fingerprint)
     write_json(
         out / INFO_NAME,
         settings
         | {
-            "title": spec.title,
-            "channels": spec.channels,
-            "classes": spec.classes,
-            "multilabel": spec.multilabel,
-            "label_names": list(raw.label_names or spec.class_names),
+            "title": dataset.title,
+            "channels": dataset.channels,
+            "classes": dataset.classes,
+            "multilabel": dataset.multilabel,
+            "label_names": list(raw.label_names or dataset.class_names),
             "n": {split: len(indices) for split, (_, indices) in chosen.items()},
             "mean": statistics.mean(),
             "std": statistics.std(),
@@ -114,7 +111,7 @@ def prepare(
 
 
 def choose_images(
-    spec: Dataset, raw: RawDataset, caps: Mapping[str, int | None], seed: int
+    dataset: Dataset, raw: RawDataset, caps: Mapping[str, int | None], seed: int
 ) -> dict[str, tuple[RawSplit, np.ndarray]]:
     """For each split the official split it is taken from, and the ascending indices into that.
 
@@ -128,7 +125,7 @@ def choose_images(
         pools[split] = part, generator.permutation(len(part))
     if "validation" not in pools:
         part, order = pools["train"]
-        share = spec.sizes[1] / (spec.sizes[0] + spec.sizes[1])
+        share = dataset.sizes[1] / (dataset.sizes[0] + dataset.sizes[1])
         cut = len(order) - max(1, round(len(order) * share))
         pools["train"], pools["validation"] = (part, order[:cut]), (part, order[cut:])
     chosen: dict[str, tuple[RawSplit, np.ndarray]] = {}
@@ -137,7 +134,9 @@ def choose_images(
         cap = caps[split]
         indices = np.sort(order if cap is None else order[: max(cap, 0)])
         if not len(indices):
-            raise DataError(f"{spec.title}: the {split} split has no image ({len(order)} are there, the cap is {cap})")
+            raise DataError(
+                f"{dataset.title}: the {split} split has no image ({len(order)} are there, the cap is {cap})"
+            )
         chosen[split] = part, indices
     return chosen
 
@@ -181,12 +180,12 @@ def _flat_chunks(splits: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
             yield chunk.reshape(len(chunk), -1)
 
 
-def _chunks(spec: Dataset, part: RawSplit, indices: np.ndarray, split: str) -> Iterator[np.ndarray]:
+def _chunks(dataset: Dataset, part: RawSplit, indices: np.ndarray, split: str) -> Iterator[np.ndarray]:
     """The images of ``indices`` as uint8 (n, C, 32, 32) with n up to the chunk size."""
     images = part.images(indices)
-    with Progress(len(indices), f"prepare {spec.title} {split}") as progress:
+    with Progress(len(indices), f"prepare {dataset.title} {split}") as progress:
         for start in range(0, len(indices), _CHUNK):
-            chunk = np.empty((min(_CHUNK, len(indices) - start), spec.channels, SIDE, SIDE), dtype=np.uint8)
+            chunk = np.empty((min(_CHUNK, len(indices) - start), dataset.channels, SIDE, SIDE), dtype=np.uint8)
             for row in chunk:
                 row[:] = resize(next(images)).transpose(2, 0, 1)
             yield chunk
@@ -197,10 +196,10 @@ def resize(image: np.ndarray) -> np.ndarray:
     """Resize uint8 (H, W, C), C being 1 or 3, to (32, 32, C); see the module's text for the filter."""
     if image.shape[:2] == (SIDE, SIDE):
         return image
-    from PIL import Image
+    from torchvision.transforms.v2 import functional
 
-    grey = image.shape[2] == 1
-    small = Image.fromarray(image[:, :, 0] if grey else image).resize((SIDE, SIDE), Image.Resampling.BILINEAR)
+    # As an image, which Pillow then resizes: a tensor of 218x178 gives other pixels, by one step of 256
+    small = functional.resize(functional.to_pil_image(image), [SIDE, SIDE])
     return np.asarray(small).reshape(SIDE, SIDE, image.shape[2])
 
 

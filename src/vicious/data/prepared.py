@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from vicious.data.datasets import find_dataset
 from vicious.data.splits import SIDE, SPLITS, Split
-from vicious.data.tasks import CELEBA_SETS, Task
+from vicious.data.tasks import Task
 from vicious.system.errors import DataError
 from vicious.system.files import read_json
 from vicious.system.randomness import derive_seed
@@ -128,16 +129,22 @@ class PreparedDataset:
         if attributes is None and classes is None:
             return self
         if self.outputs_used is not None or (attributes is not None) != self.info.multilabel:
-            raise DataError(f"{self.info.title} cannot be restricted to {task}: use attributes of CelebA, or classes")
+            raise DataError(
+                f"{self.info.title} cannot be restricted to {task}: use attributes, or classes, that it has"
+            )
         if attributes is not None:
-            columns = CELEBA_SETS[attributes]
+            sets = find_dataset(self.info.name).attribute_sets
+            if attributes not in sets:
+                raise DataError(f"{self.info.title} has no attribute set {attributes}: use one of {', '.join(sets)}")
+            columns = sets[attributes]
             info = self._restricted_info(task, columns, {})
             return replace(self, task=str(task), outputs_used=columns, info=info, whole=self.info)
         assert classes is not None
         fewest = as_many_as or classes
         if not fewest <= classes <= self.info.classes:
             raise DataError(
-                f"{self.info.title} has {self.info.classes} classes: cannot use {classes}, with as many images as {fewest}"
+                f"{self.info.title} has {self.info.classes} classes: cannot use {classes}, with as many images as "
+                f"{fewest}"
             )
         order = np.random.default_rng(derive_seed(self.info.split_seed, "classes")).permutation(self.info.classes)
         chosen: dict[str, np.ndarray] = {

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from vicious.data.catalog import CATALOG
+from vicious.data.facts import Dataset
 from vicious.system.errors import DataError
 from vicious.system.files import digest, read_json, write_json
 
 
 def obtain(
-    dataset: str,
+    dataset: Dataset,
     source: Literal["official", "synthetic"],
     root: Path,
     record: Path,
@@ -30,14 +30,13 @@ def obtain(
         DataError: a file is missing or is not what it should be.
     """
     files = _draw(dataset, root, counts) if source == "synthetic" else _fetch(dataset, root, download, checksums)
-    entry = CATALOG[dataset]
     write_json(
         record,
         {
-            "dataset": dataset,
+            "dataset": dataset.name,
             "source": source,
             "root": root.as_posix(),
-            "licence": entry.licence if source == "official" else "MIT, drawn by this project",
+            "licence": dataset.licence if source == "official" else "MIT, drawn by this project",
             "files": files,
         },
     )
@@ -66,14 +65,14 @@ def read_source(record: Path) -> dict[str, Any]:
 _AGAIN = "run `snakemake --cores 1 --forcerun fetch` with your other options to fetch it again"
 
 
-def _fetch(dataset: str, root: Path, download: bool, checksums: Mapping[str, str]) -> list[dict[str, Any]]:
+def _fetch(dataset: Dataset, root: Path, download: bool, checksums: Mapping[str, str]) -> list[dict[str, Any]]:
     from vicious.data.fetch import fetch
 
     return [file.to_dict() for file in fetch(dataset, root, download=download, checksums=checksums)]
 
 
-def _draw(dataset: str, root: Path, counts: tuple[int, int, int] | None) -> list[dict[str, Any]]:
-    from vicious.data.synthetic import write_synthetic
+def _draw(dataset: Dataset, root: Path, counts: tuple[int, int, int] | None) -> list[dict[str, Any]]:
+    from vicious.data.synthetic.plan import write_synthetic
 
     if counts is None:
         raise ValueError("a synthetic stand-in needs its numbers of train, validation and test images")

@@ -1,30 +1,12 @@
-"""Tasks: what a target model is asked for. The labels of a dataset, a CelebA attribute set, or a part of the classes."""
+"""Tasks: what a target model is asked for. The labels of a dataset, a set of its attributes, or a part of its
+classes."""
 
 import re
 from dataclasses import dataclass
 
-CELEBA_SETS: dict[str, tuple[int, ...]] = {
-    "k1": (31,),
-    "k2": (8, 31),
-    "k3": (8, 20, 31),
-    "k4": (2, 8, 20, 31),
-    "k5": (2, 8, 19, 20, 31),
-    "k6": (2, 8, 18, 19, 20, 31),
-    "k7": (2, 8, 18, 20, 31, 36, 39),
-    "k8": (2, 8, 18, 20, 31, 33, 36, 39),
-    "k9": (2, 8, 18, 19, 20, 31, 33, 36, 39),
-    "k10": (2, 8, 11, 18, 19, 20, 31, 33, 36, 39),
-    "k15": (1, 2, 6, 7, 8, 18, 19, 20, 21, 25, 27, 31, 33, 36, 39),
-    "k20": (1, 2, 3, 6, 7, 8, 11, 18, 19, 20, 21, 24, 25, 27, 31, 32, 33, 34, 36, 39),
-    "k30": (
-        *(0, 1, 2, 3, 5, 6, 7, 8, 9, 11, 12, 13, 15, 18, 19, 20, 21, 23, 24, 25, 27, 28, 31, 32, 33, 34, 36, 37, 38),
-        39,
-    ),
-    "k40": tuple(range(40)),
-}
-"""Attribute sets of growing size K that the original study lists: columns of list_attr_celeba.txt, from 0."""
+from vicious.data.datasets import dataset_names, find_dataset
 
-_NAME = re.compile(r"(?P<dataset>[a-z0-9_]+?)(?:[-/](?:(?P<attributes>k[0-9]+)|classes(?P<classes>[0-9]+)))?")
+_NAME = re.compile(r"([a-z0-9_]+)(?:[-/](?:classes([0-9]+)|([a-z0-9_]+)))?")
 
 
 @dataclass(frozen=True)
@@ -32,8 +14,8 @@ class Task:
     """What a target model is asked for.
 
     Attributes:
-        dataset: key of the catalogue.
-        attributes: CelebA attribute set; None for all attributes, and for other datasets.
+        dataset: its name.
+        attributes: name of a set of the dataset's attributes; None for all labels.
         classes: number of the dataset's classes that are used; None for all.
     """
 
@@ -52,21 +34,23 @@ class Task:
         """The task's folder: ``mnist``, ``celeba/k5``, ``cifar100/classes20``."""
         return str(self).replace("-", "/")
 
-    def titled(self, dataset: str) -> str:
+    def titled(self, title: str) -> str:
         """The task's name for readers, by its dataset's: "MNIST", "CelebA, 5 attributes", "CIFAR-100, 20 classes"."""
         if self.attributes is not None:
-            count = len(CELEBA_SETS[self.attributes])
-            return f"{dataset}, {count} attribute{'s' if count > 1 else ''}"
-        return dataset if self.classes is None else f"{dataset}, {self.classes} classes"
+            count = len(find_dataset(self.dataset).attribute_sets[self.attributes])
+            return f"{title}, {count} attribute{'s' if count > 1 else ''}"
+        return title if self.classes is None else f"{title}, {self.classes} classes"
 
 
 def parse_task(name: str) -> Task:
-    """The task of its name, or of its folder (``celeba/k5``); whether there is such a dataset is not looked up.
+    """The task of its name, or of its folder (``celeba/k5``); a dataset is looked up only for its attribute sets.
 
     Raises:
         ValueError: it is no task's name.
     """
     found = _NAME.fullmatch(name)
-    if found is None or found["attributes"] not in (None, *CELEBA_SETS):
-        raise ValueError(f"{name!r} is no task: a dataset, perhaps with -k<attributes> or -classes<number>")
-    return Task(found["dataset"], found["attributes"], int(found["classes"]) if found["classes"] else None)
+    dataset, classes, attributes = found.groups() if found else ("", None, None)
+    known = find_dataset(dataset).attribute_sets if attributes and dataset in dataset_names() else {}
+    if not dataset or (attributes and attributes not in known):
+        raise ValueError(f"{name!r} is no task: a dataset, perhaps with -<attribute set> or -classes<number>")
+    return Task(dataset, attributes, int(classes) if classes else None)

@@ -1,5 +1,9 @@
 """What every detector is: a score from what a user has in hand; higher = more vicious.
 
+Each detector is a file of :data:`PACKAGE`, found by its name, that holds a ``DETECTOR``. Its score depends on the
+evidence alone: never on which other detectors run. A file imports PyTorch where it computes, since planning a study
+reads what detectors cost.
+
 A detector sees neither the attack model, nor training data, nor any image that is not the user's own.
 """
 
@@ -11,10 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vicious.system.errors import MetricError
+from vicious.system.registry import find
 
 if TYPE_CHECKING:
     from torch import nn
 
+PACKAGE = "vicious.defense.detectors"
 FEWEST = 10
 """Images that a user must have at least."""
 ROUNDING = 1e-12
@@ -32,14 +38,15 @@ class Evidence:
         images: (n, C, H, W), the user's own images, pixels in [0, 1].
         labels: (n,) classes or (n, K) attributes, as the user knows them.
         logits: (n, K), the target model's outputs on them.
-        query: images (m, C, H, W) in [0, 1] -> logits (m, K); None where only outputs are known. Detectors call :meth:`ask`.
+        query: images (m, C, H, W) in [0, 1] -> logits (m, K); None where only outputs are known. Detectors call
+            :meth:`ask`.
         model: the target model in evaluation mode, not to be changed; None where its weights are not known.
         seed: of a detector's own random choices.
 
     Raises:
-        MetricError: unlike numbers of images, labels and logits; fewer than :data:`FEWEST`; another shape; pixels outside
-            [0, 1]; fewer than two outputs for classes; a label that is no output's; or values that no float32 holds, NaN and
-            infinity included.
+        MetricError: unlike numbers of images, labels and logits; fewer than :data:`FEWEST`; another shape; pixels
+            outside [0, 1]; fewer than two outputs for classes; a label that is no output's; or values that no float32
+            holds, NaN and infinity included.
     """
 
     images: NDArray[np.float32]
@@ -60,7 +67,8 @@ class Evidence:
             )
         if len(self.images) != len(self.logits) or len(self.labels) != len(self.logits):
             raise MetricError(
-                f"images ({len(self.images)}), labels ({len(self.labels)}) and logits ({len(self.logits)}) must be equally many"
+                f"images ({len(self.images)}), labels ({len(self.labels)}) and logits ({len(self.logits)}) "
+                "must be equally many"
             )
         if len(self.images) < FEWEST:
             raise MetricError(f"a detector needs at least {FEWEST} of the user's images, got {len(self.images)}")
@@ -120,14 +128,18 @@ class Detector:
     """A named score.
 
     Attributes:
-        name: as in tables.
+        name: of its file.
         access: what it needs of the model.
         measure: evidence -> score, higher = more vicious; deterministic given the evidence's seed.
+        passes: number of user images -> forward passes of the model for a score; a backward pass counts as two.
+        seconds: of a score of 1,000 images on one core, beside these passes.
     """
 
     name: str
     access: Access
     measure: Callable[[Evidence], float]
+    passes: Callable[[int], int] = lambda _images: 0
+    seconds: float = 0.1
 
     def score(self, evidence: Evidence) -> float:
         """The score of some evidence, limited to what the detector says that it needs.
@@ -146,6 +158,12 @@ class Detector:
         return found
 
 
+def find_detector(name: str) -> Detector:
+    """The detector of a name out of :data:`PACKAGE`."""
+    found: Detector = find(PACKAGE, name).DETECTOR
+    return found
+
+
 def _check_finite(values: NDArray[Any], name: str) -> None:
     """A float32 model gives no larger ones, whose squares would overflow and look like constant outputs."""
     if not (np.abs(values) <= np.finfo(np.float32).max).all():
@@ -158,14 +176,21 @@ def predicted(logits: Array, multilabel: bool) -> Array:
     """The predicted class one-hot, or the predicted attributes, (n, K)."""
     if multilabel:
         return (logits >= 0).astype(np.float64)
-    return np.eye(logits.shape[1])[logits.argmax(1)]
+    one_hot: Array = np.eye(logits.shape[1])[logits.argmax(1)]
+    return one_hot
 
 
 def standardised(values: Array, size: float | None = None) -> Array:
-    """Zero mean and unit variance per column; a constant one becomes 0, up to rounding of values of that size, or their own."""
+    """Zero mean and unit variance per column; a constant one becomes 0.
+
+    Args:
+        values: (n, K).
+        size: of the values before what made these; a spread that is but rounding of it counts as none. None: their own.
+    """
     spread = values.std(0)
     least = ROUNDING * (np.abs(values).max() if size is None else size)
-    return (values - values.mean(0)) / np.where(spread > least, spread, np.inf)
+    scaled: Array = (values - values.mean(0)) / np.where(spread > least, spread, np.inf)
+    return scaled
 
 
 def beyond_label(evidence: Evidence) -> tuple[Array, int]:

@@ -1,18 +1,19 @@
-"""The gaps of the outputs, as decoders read them whom a server cannot blind by a simple map.
+"""The gaps of the outputs, in a form that simple maps cannot hide.
 
-Reasoning: a server may change the outputs in any way that it can undo. What costs it nothing: to add noise to the largest logit, which
-tells the class already; to shift all logits of an image, or to stretch their gaps, by any positive amount; to do so by the predicted
-label. Where such changes are large, logits that are standardised as they are tell the label and the changes, and little else. So the
-largest logit goes, the others are standardised image by image, and what is left is compared among images of one predicted class, where
-there are :data:`ENOUGH` of these. It is the shape of the gaps alone; their size, which may be a part of the code, is lost. With fewer
-than :data:`SEVERAL` outputs the size stays, and so does what a stretch does to it; with two classes there is one gap, which noise on the
-largest logit drowns.
+Reasoning: a server may change the outputs in any way that it can undo. What costs it nothing: to add noise to the
+largest logit, which names the class already; to shift all logits of an image, or to stretch their gaps, by any positive
+amount; to do so by the predicted label. Where such changes are large, logits that are standardised as they are show the
+label and the changes, and little else. So the largest logit goes, the others are standardised image by image, and what
+is left is compared among images of one predicted class, where there are :data:`ENOUGH` of these. It is the shape of the
+gaps alone; their size, which may be a part of the code, is lost. With fewer than :data:`SEVERAL` outputs the size
+stays, and so does what a stretch does to it; with two classes there is one gap, which noise on the largest logit
+drowns.
 
-Attributes have no largest logit: their sizes are standardised image by image, and each is compared among images with the same predicted
-value of that attribute.
+Attributes have no largest logit: their sizes are standardised image by image, and each is compared among images with
+the same predicted value of that attribute.
 
-What remains open: changes that differ from output to output and by the image, monotone ones such as powers of the gaps, and signs or
-orders of the gaps that differ by the label.
+What remains open: changes that differ from output to output and by the image, monotone ones such as powers of the gaps,
+and signs or orders of the gaps that differ by the label.
 """
 
 import numpy as np
@@ -22,7 +23,7 @@ from vicious.defense.detector import Array
 
 _Rows = NDArray[np.bool_]
 ENOUGH = 3
-"""Images a class, on average, from which on classes are told apart; with fewer, their means are not known."""
+"""Images a class, on average, from which on classes are kept apart; with fewer, their means are not known."""
 SEVERAL = 5
 """Outputs from which on they are standardised image by image; of fewer, hardly anything would be left."""
 _ROUNDING = 1e-6
@@ -30,10 +31,10 @@ _ROUNDING = 1e-6
 
 
 def gaps(logits: Array, new: Array, multilabel: bool) -> tuple[Array, Array]:
-    """What decoders read, (n, K) and (m, K): of some logits (n, K), and of others (m, K) by the statistics of the first.
+    """The gaps in that form, (n, K) and (m, K): of logits (n, K), and of others (m, K) by the statistics of the first.
 
-    Each column has unit variance over the first, or is 0 where there is nothing left. A new image of a class, or with a value of
-    an attribute, that the first do not have twice is 0 there.
+    Each column has unit variance over the first, or is 0 where there is nothing left. A new image of a class, or with a
+    value of an attribute, that the first do not have twice is 0 there.
     """
     forms = [_sizes(part) if multilabel else _others(part) for part in (logits, new)]
     known, asked = map(np.zeros_like, forms)
@@ -69,7 +70,8 @@ def _others(logits: Array) -> Array:
     """The logits that are not the largest in the form of their gaps, (n, K), 0 in the place of the largest."""
     count = logits.shape[1]
     if count == 2:
-        return logits - logits.max(1, keepdims=True)
+        gaps: Array = logits - logits.max(1, keepdims=True)
+        return gaps
     largest = np.arange(count) == logits.argmax(1)[:, None]
     others = logits[~largest].reshape(len(logits), count - 1)
     found = np.zeros_like(logits)
@@ -86,4 +88,5 @@ def _standardised(rows: Array) -> Array:
     """Each row with zero mean and unit variance; 0 where it is constant."""
     spread = rows.std(1, keepdims=True)
     limit = _ROUNDING * np.abs(rows).max(1, keepdims=True)
-    return (rows - rows.mean(1, keepdims=True)) / np.where(spread > limit, spread, np.inf)
+    scaled: Array = (rows - rows.mean(1, keepdims=True)) / np.where(spread > limit, spread, np.inf)
+    return scaled

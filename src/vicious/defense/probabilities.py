@@ -1,7 +1,6 @@
 """What the detectors of entropy, margin and calibration share: the outputs as probabilities."""
 
 import numpy as np
-from scipy.special import expit, log_softmax
 
 from vicious.defense.detector import Array, Evidence
 
@@ -11,6 +10,8 @@ def log_probabilities(evidence: Evidence) -> Array:
 
     Classes are one decision between K choices, attributes are K decisions between two.
     """
+    from scipy.special import log_softmax
+
     logits = evidence.logits
     if not evidence.multilabel:
         return np.asarray(log_softmax(logits, axis=1))[:, None, :]
@@ -20,12 +21,17 @@ def log_probabilities(evidence: Evidence) -> Array:
 def right(evidence: Evidence) -> Array:
     """Whether each decision is right, (n, decisions)."""
     if evidence.multilabel:
-        return ((evidence.logits >= 0) == (evidence.labels == 1)).astype(np.float64)
-    return (evidence.logits.argmax(1) == evidence.labels).astype(np.float64)[:, None]
+        hits = (evidence.logits >= 0) == (evidence.labels == 1)
+    else:
+        hits = (evidence.logits.argmax(1) == evidence.labels)[:, None]
+    return np.asarray(hits, dtype=np.float64)
 
 
 def confidence(evidence: Evidence) -> Array:
     """Probability of the choice made in each decision, (n, decisions)."""
     if evidence.multilabel:
+        from scipy.special import expit
+
         return np.asarray(expit(np.abs(evidence.logits)))
-    return np.exp(log_probabilities(evidence)).max(2)
+    largest: Array = np.exp(log_probabilities(evidence)).max(2)
+    return largest

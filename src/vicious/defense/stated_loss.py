@@ -1,12 +1,12 @@
-"""The classification loss that a model claims to be trained for, on the user's own images, in a copy that may be changed."""
+"""The loss that a model claims to be trained for, on the user's own images, in a copy that may be changed."""
 
 import copy
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from vicious.defense.detector import Evidence
-from vicious.training.losses import classification_loss, positive_weights
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 AT_ONCE = 50
 """Images whose gradient is taken together."""
@@ -21,6 +21,10 @@ class StatedLoss:
     """
 
     def __init__(self, evidence: Evidence, most: int | None = None) -> None:
+        import torch
+
+        from vicious.training.losses import positive_weights
+
         assert evidence.model is not None
         self.model = copy.deepcopy(evidence.model).requires_grad_(True)
         weight = next(self.model.parameters())
@@ -28,12 +32,17 @@ class StatedLoss:
         self._labels = torch.from_numpy(evidence.labels[:most]).to(weight.device)
         self._positive = positive_weights(self._labels) if evidence.multilabel else None
 
-    def __call__(self) -> Tensor:
+    def __call__(self) -> "Tensor":
         """The loss, a scalar."""
         return self._of(slice(None))
 
-    def gradients(self) -> list[Tensor]:
-        """Those of the loss, one for each of the model's weights, of :data:`AT_ONCE` images at a time: memory does not grow with their number."""
+    def gradients(self) -> "list[Tensor]":
+        """Those of the loss, one for each of the model's weights.
+
+        They are taken of :data:`AT_ONCE` images at a time: memory does not grow with their number.
+        """
+        import torch
+
         weights = list(self.model.parameters())
         total = [torch.zeros_like(weight) for weight in weights]
         for start in range(0, len(self.images), AT_ONCE):
@@ -43,5 +52,7 @@ class StatedLoss:
                 sum_.add_(part, alpha=share)
         return total
 
-    def _of(self, some: slice) -> Tensor:
+    def _of(self, some: slice) -> "Tensor":
+        from vicious.training.losses import classification_loss
+
         return classification_loss(self.model(self.images[some]), self._labels[some], self._positive)

@@ -1,1 +1,2 @@
-"""Measures: image quality (MSE, PSNR, SSIM), the reconstruction risk, and summaries with their spread."""
+"""Measures: image quality, answers, the reconstruction risk, and intervals of means. Pure functions; they know no
+model."""

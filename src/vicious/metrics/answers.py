@@ -6,11 +6,19 @@ from torch import Tensor
 BINS = 15
 
 
+def accuracy(logits: Tensor, labels: Tensor) -> Tensor:
+    """Correct (0 or 1) for each image; for attributes the share of right ones. Shapes: (N, K), (N,) or (N, K) ->
+    (N,)."""
+    if labels.ndim == 1:
+        return (logits.argmax(1) == labels).float()
+    return ((logits >= 0) == (labels > 0)).float().mean(1)
+
+
 def answer_accuracy(probabilities: Tensor, labels: Tensor) -> Tensor:
     """Chance that the answer is right, (N, K), (N,) or (N, K) -> (N,).
 
-    Classes: 1 over the number of classes that share the largest probability where the right one is among them, else 0: what
-    was sent may hold ties, which the server can only break at random. Attributes: the share of right ones.
+    Classes: 1 over the number of classes that share the largest probability where the right one is among them, else 0:
+    what was sent may hold ties, which the server can only break at random. Attributes: the share of right ones.
     """
     if labels.ndim > 1:
         return ((probabilities >= 0.5) == (labels > 0)).float().mean(1)
@@ -21,9 +29,9 @@ def answer_accuracy(probabilities: Tensor, labels: Tensor) -> Tensor:
 def calibration_error(probabilities: Tensor, labels: Tensor) -> float:
     """Expected calibration error, in [0, 1]: mean over decisions of |accuracy - confidence| of their bin.
 
-    Of Guo et al., "On calibration of modern neural networks" (2017), with 15 bins of equal width. A class is one decision,
-    whose confidence is the largest probability; each attribute is one, whose confidence is that of its more likely value. The
-    detector of that name has few images, and so bins of equally many decisions.
+    Of Guo et al., "On calibration of modern neural networks" (2017), with 15 bins of equal width. A class is one
+    decision, whose confidence is the largest probability; each attribute is one, whose confidence is that of its more
+    likely value. The detector of that name has few images, and so bins of equally many decisions.
 
     Args:
         probabilities: (N, K) in [0, 1].

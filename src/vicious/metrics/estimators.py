@@ -1,6 +1,7 @@
 """The estimators under which every reconstruction is judged, beside the two headline figures `risk` and `risk95`.
 
-One projection onto the eigenvectors serves them all (:func:`vicious.metrics.risk.energies`), so their number costs nothing.
+One projection onto the eigenvectors serves them all (:func:`vicious.metrics.risk.energies`), so their number costs
+nothing.
 """
 
 from vicious.metrics.risk import Covariance, Whitening, no_whitening, whiten, whiten_share

@@ -101,13 +101,12 @@ def ledoit_wolf_shrinkage(eigenvalues: Array, fourth_moment: float, images: int)
 
 @dataclass(frozen=True)
 class Whitening:
-    """A linear map to coordinates in which the Mahalanobis distance is the Euclidean norm.
+    """An estimator of the covariance's inverse: weights of the squared coordinates along its eigenvectors.
 
     Attributes:
         estimator: which one, with its setting, in words.
         kind, parameter: the same for programs; the parameter is None for "ledoit_wolf" and "identity".
         weights: (d,), of the squared coordinates along the eigenvectors; 0 where a direction is dropped.
-        vectors: (d, d), the eigenvectors in columns.
         share: share of the total variance along the directions kept, in [0, 1].
     """
 
@@ -115,7 +114,6 @@ class Whitening:
     kind: Kind
     parameter: float | None
     weights: Array
-    vectors: Array
     share: float
 
     @property
@@ -127,11 +125,6 @@ class Whitening:
     def rank(self) -> int:
         """Number of directions kept."""
         return int(self.kept.sum())
-
-    @property
-    def matrix(self) -> Array:
-        """(d, rank): kept eigenvectors divided by the root of their (regularised) eigenvalues."""
-        return self.vectors[:, self.kept] * np.sqrt(self.weights[self.kept])
 
 
 def whiten(covariance: Covariance, estimator: Estimator = "truncated", cutoff: float = 1.2e-7) -> Whitening:
@@ -202,7 +195,7 @@ def _whitening(
     weights = np.zeros_like(values)
     weights[kept] = 1 / spread[kept]
     share = float(values[kept].sum(dtype=np.float64) / values.sum(dtype=np.float64))
-    return Whitening(name, kind, parameter, weights, covariance.eigenvectors, share)
+    return Whitening(name, kind, parameter, weights, share)
 
 
 def energies(differences: Array, covariance: Covariance) -> Array:
@@ -214,43 +207,16 @@ def energies(differences: Array, covariance: Covariance) -> Array:
 
 
 def risk_of_energies(guess: Array, error: Array, whitening: Whitening) -> Array:
-    """Reconstruction risk R of each image, as :func:`risk`, from the energies of x - mu and of x - x_tilde.
+    """Reconstruction risk R of each image, from the energies of x - mu and of x - x_tilde; in their own precision.
 
-    Shapes: (n, d), (n, d) -> (n,).
+    A perfect reconstruction gets :data:`RISK_CAP` (unless the image is the mean itself: then guessing is as good, R =
+    1).
+
+    Shapes: (n, d), (n, d) -> (n,). Range [0, RISK_CAP].
     """
-    return _ratio(np.sqrt(guess @ whitening.weights), np.sqrt(error @ whitening.weights))
-
-
-def mahalanobis(a: Array, b: Array, whitening: Whitening) -> Array:
-    """Distance of each pair of rows; being the norm of a whitened difference it can be neither negative nor NaN.
-
-    Shapes: (n, d) and (n, d) or (d,) -> (n,). Pixels in [0, 1].
-
-    Raises:
-        MetricError: shapes do not fit, or values are not finite.
-    """
-    difference = np.asarray(a, dtype=np.float64) - np.asarray(b, dtype=np.float64)
-    if difference.ndim != 2 or difference.shape[1] != whitening.matrix.shape[0]:
-        raise MetricError(f"expected rows of {whitening.matrix.shape[0]} pixels, got shape {difference.shape}")
-    if not np.isfinite(difference).all():
-        raise MetricError("images hold values that are not finite")
-    return np.linalg.norm(difference @ whitening.matrix, axis=1)
-
-
-def risk(x: Array, reconstruction: Array, mean: Array, whitening: Whitening) -> Array:
-    """Reconstruction risk R of each image.
-
-    A perfect reconstruction gets :data:`RISK_CAP` (unless the image is the mean itself: then guessing is as good, R = 1).
-
-    Shapes: (n, d), (n, d), (d,) -> (n,). Range [0, RISK_CAP].
-    """
-    return _ratio(mahalanobis(x, mean, whitening), mahalanobis(x, reconstruction, whitening))
-
-
-def _ratio(guess: Array, error: Array) -> Array:
-    """guess / error in their own precision, with the cap where the error is nothing."""
-    ratio = np.where(guess > 0, np.full_like(guess, RISK_CAP), np.ones_like(guess))
-    np.divide(guess, error, out=ratio, where=error > 0)
+    distance, left = np.sqrt(guess @ whitening.weights), np.sqrt(error @ whitening.weights)
+    ratio = np.where(distance > 0, np.full_like(distance, RISK_CAP), np.ones_like(distance))
+    np.divide(distance, left, out=ratio, where=left > 0)
     return np.minimum(ratio, RISK_CAP)
 
 
@@ -260,7 +226,8 @@ def label_design(labels: NDArray[np.integer], outputs: int) -> Array:
     Shapes: classes (n,) -> (n, outputs); attributes (n, K) in {0, 1} -> (n, 1 + K).
     """
     if labels.ndim == 1:
-        return np.eye(outputs)[labels]
+        one_hot: Array = np.eye(outputs)[labels]
+        return one_hot
     return np.hstack([np.ones((len(labels), 1)), labels.astype(np.float64)])
 
 

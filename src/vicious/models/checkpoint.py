@@ -1,11 +1,12 @@
 """Models on disk: weights as safetensors, and a JSON record of everything needed to build the model again.
 
-Nothing is ever unpickled, so a checkpoint from a stranger is data and cannot run code.
+Nothing is ever unpickled, so an untrusted checkpoint is data and cannot run code.
 """
 
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -14,39 +15,9 @@ from torch import nn
 
 from vicious.data.prepared import PreparedDataset, load_prepared
 from vicious.data.tasks import parse_task
-from vicious.models.attack import AttackModel
-from vicious.models.kinds import parse_outputs
-from vicious.models.target import TargetModel
-from vicious.system.errors import CheckpointError
+from vicious.models.architecture import Architecture, Kind
+from vicious.system.errors import CheckpointError, ConfigError
 from vicious.system.files import digest, read_json, write_bytes, write_json
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """What is needed to build a target or an attack model.
-
-    Attributes:
-        kind: "target" (F) or "attack" (G).
-        depth, width, channels, outputs: as in the models.
-        multilabel: outputs are attributes, not classes.
-        reads: the outputs that an attack model reads (:mod:`vicious.models.kinds`); None for a target model.
-    """
-
-    kind: Literal["target", "attack"]
-    depth: int
-    width: int
-    channels: int
-    outputs: int
-    multilabel: bool
-    reads: str | None = None
-
-    def build(self) -> nn.Module:
-        """A model with fresh weights; a target's normalisation is to be loaded or set."""
-        if self.kind == "attack":
-            inputs = parse_outputs(self.reads or "logits").width(self.outputs)
-            return AttackModel(self.depth, self.width, self.channels, inputs)
-        blank = [0.0] * self.channels, [1.0] * self.channels
-        return TargetModel(self.depth, self.width, self.channels, self.outputs, *blank)
 
 
 def count_parameters(model: nn.Module) -> int:
@@ -60,14 +31,14 @@ def save_model(model: nn.Module, weights: Path, architecture: Architecture, reco
     The record is written first: weights never stand without it.
     """
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    content = {"architecture": asdict(architecture), "parameters": count_parameters(model), **record}
+    content = {"architecture": architecture.record(), "parameters": count_parameters(model), **record}
     write_json(weights.with_suffix(".json"), content)
     write_bytes(weights, save(state))
 
 
 def save_failure(weights: Path, architecture: Architecture, record: dict[str, Any], reason: str) -> None:
     """Write, in place of a model whose training failed, a record with the reason and weights without a tensor."""
-    write_json(weights.with_suffix(".json"), {"architecture": asdict(architecture), **record, "failure": reason})
+    write_json(weights.with_suffix(".json"), {"architecture": architecture.record(), **record, "failure": reason})
     write_bytes(weights, save({}))
 
 
@@ -96,14 +67,33 @@ def check_fits(weights: Path, architecture: Architecture, data: PreparedDataset)
     expected = (data.info.channels, data.info.classes)
     if found != expected:
         raise CheckpointError(
-            f"{weights} takes {found[0]} channels and gives {found[1]} outputs, but {data.info.title} has {expected[0]} "
-            f"channels and {expected[1]} outputs: use a model that was trained on it"
+            f"{weights} takes {found[0]} channels and gives {found[1]} outputs, but {data.info.title} has "
+            f"{expected[0]} channels and {expected[1]} outputs: use a model that was trained on it"
         )
     record = load_record(weights)
     if (record.get("data"), record.get("task")) != (data.info.fingerprint, data.task):
         raise CheckpointError(
-            f"{weights} was trained on other data than {data.folder} ({data.info.title}): use a model that was trained on "
-            "it, or train the model again"
+            f"{weights} was trained on other data than {data.folder} ({data.info.title}): use a model that "
+            "was trained on it, or train the model again"
+        )
+
+
+def check_attack(weights: Path, name: str, outputs: str) -> None:
+    """Refuse an attack model that is another than it is said to be.
+
+    Args:
+        weights: of the attack model.
+        name: of the model (:mod:`vicious.models.decoders`).
+        outputs: that it reads.
+
+    Raises:
+        CheckpointError: naming both.
+    """
+    found = _architecture(weights)
+    if (found.model.name, found.reads) != (name, outputs):
+        raise CheckpointError(
+            f"{weights} is a {found.model.name} that reads {found.reads}, expected a {name} that reads {outputs}: "
+            "check the path and the options"
         )
 
 
@@ -135,14 +125,15 @@ def load_record(weights: Path) -> dict[str, Any]:
     """
     path = weights.with_suffix(".json")
     try:
-        return read_json(path)
+        record: dict[str, Any] = read_json(path)
+        return record
     except FileNotFoundError:
         raise CheckpointError(f"{path} is missing: it describes {weights.name}; train the model again") from None
     except (ValueError, UnicodeDecodeError) as error:
         raise CheckpointError(f"{path} is damaged ({error}): train the model again") from None
 
 
-def load_model(weights: Path, kind: Literal["target", "attack"]) -> tuple[Any, Architecture]:
+def load_model(weights: Path, kind: Kind) -> tuple[Any, Architecture]:
     """Build the model that the record describes and fill it with ``weights``; returned in evaluation mode on the CPU.
 
     Raises:
@@ -151,13 +142,13 @@ def load_model(weights: Path, kind: Literal["target", "attack"]) -> tuple[Any, A
     record = load_record(weights)
     if record.get("failure") is not None:
         raise CheckpointError(f"{weights}: the training of this model failed: {record['failure']}")
-    try:
-        architecture = Architecture(**record["architecture"])
+    with _describing(weights):
+        architecture = _architecture(weights)
         model = architecture.build()
-    except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{weights.with_suffix('.json')} does not describe a model ({error})") from None
-    if architecture.kind != kind:
-        raise CheckpointError(f"{weights} holds a model of kind {architecture.kind}, expected {kind}: check the path")
+    if architecture.model.kind != kind:
+        raise CheckpointError(
+            f"{weights} holds a model of kind {architecture.model.kind}, expected {kind}: check the path"
+        )
     try:
         state = load_file(weights)
     except FileNotFoundError:
@@ -167,6 +158,20 @@ def load_model(weights: Path, kind: Literal["target", "attack"]) -> tuple[Any, A
     _check_state(weights, model.state_dict(), state)
     model.load_state_dict(state)
     return model.eval().requires_grad_(False), architecture
+
+
+def _architecture(weights: Path) -> Architecture:
+    with _describing(weights):
+        return Architecture.read(load_record(weights)["architecture"])
+
+
+@contextmanager
+def _describing(weights: Path) -> Iterator[None]:
+    """Turn what a damaged description of a model causes into a CheckpointError."""
+    try:
+        yield
+    except (ConfigError, KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{weights.with_suffix('.json')} does not describe a model ({error})") from None
 
 
 def _check_state(weights: Path, expected: dict[str, torch.Tensor], found: dict[str, torch.Tensor]) -> None:

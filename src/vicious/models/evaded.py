@@ -1,19 +1,15 @@
-"""What records say of servers that know what the user does, in short: the detector that they evade, the outputs they train for."""
+"""Servers that know what the user does, in short: the detector that they evade, the outputs that they train for."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
 
 UNNAMED: Literal["linear_decodability"] = "linear_decodability"
-"""The detector that is evaded where none is named: in names of models, on the command line, in records of old."""
+"""The detector that is evaded where none is named: in names of models and on the command line."""
 
 
 def evasion_of(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The weight of a penalty against a detector (0: none), and that detector ("" for none), as a record tells them.
-
-    Records that name no detector are of models that evade :data:`UNNAMED`.
-    """
-    weight = record.get("evasion", 0.0)
-    return {"evasion": weight, "evades": record.get("evades", UNNAMED if weight else "")}
+    """From a model's record: the weight of its adaptive penalty (0: none), the detector it is against ("": none)."""
+    return {"evasion": record.get("evasion", 0.0), "evades": record.get("evades", "")}
 
 
 def short(evades: str) -> str:
@@ -22,7 +18,7 @@ def short(evades: str) -> str:
 
 
 def evasion(evades: str, weight: float) -> str:
-    """A penalty of that weight against a detector, in short: ``linear evasion 0.3``, ``distance evasion 1``; "" for none."""
+    """An adaptive penalty in short: ``linear evasion 0.3``, ``distance evasion 1``; "" for none."""
     return f"{short(evades)} evasion {weight:g}" if weight else ""
 
 

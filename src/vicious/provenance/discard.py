@@ -1,7 +1,8 @@
 """Discarding results that are not what params.yaml and the code make.
 
-Records of provenance lie beside the results, so they tell of any result what it was made by, wherever it came from: built here,
-checked out or pulled by DVC, copied into the folder of an experiment. Snakemake's own records stay in the folder where it ran.
+Records of provenance lie beside the results, so they tell of any result what it was made by, wherever it came from:
+built here, checked out or pulled by DVC, copied into the folder of an experiment. Snakemake's own records stay in the
+folder where it ran.
 """
 
 import os
@@ -9,13 +10,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vicious.provenance.asked import Asked
-from vicious.provenance.origin import MADE, built, made_otherwise, mistake, strangers
-from vicious.provenance.records import Record, is_record, plain_name, read_record, records_below
+from vicious.provenance.expected import Expected
+from vicious.provenance.origin import MADE, built, made_otherwise, stale, untracked
+from vicious.provenance.records import Record, plain_name, read_record, records_below
 from vicious.provenance.verify import hash_files
 from vicious.study import paths
-from vicious.study.config import Params
-from vicious.study.names import PARAMS_FILE
+from vicious.study.config import PARAMS_FILE, Params
+from vicious.study.plan import Plan
 from vicious.system.files import storage_errors
 from vicious.workflow.unlock import check_not_locked
 
@@ -33,20 +34,21 @@ class Discarded:
     reason: str
 
     def __str__(self) -> str:
-        return f"discarded {self.record} and what it tells of: {self.reason}"
+        return f"discarded {self.record} and what it records: {self.reason}"
 
 
 def discard(places: Sequence[Path], params: Params, configuration: Path = PARAMS_FILE) -> list[Discarded]:
     """Delete what some folders hold of results that a build would not make, each step's with its record.
 
-    That is what was made with other settings, by other code or from other files, what was altered since, and what has no readable
-    record. Of prepared data the record of the source goes too, so that fetching looks at the raw files again. What the
-    configuration does not ask for stays, a seed's models that it no longer lists say: nothing is made of them, and they may be
-    asked for again.
+    That is what was made with other settings, by other code or from other files, what was altered since, and what has
+    no readable record. Of prepared data the record of the source goes too, so that fetching looks at the raw files
+    again. What the configuration does not ask for stays, a seed's models that it no longer lists say: nothing is made
+    of them, and they may be asked for again.
 
-    Where Snakemake has no records of its own, as in the folder of an experiment, all that is built for the scale is looked at, and
-    what is kept is made no older than what it was made from: Snakemake then goes by times, and keeps it too. Anywhere in the scale
-    goes what it would mistake for its own (:func:`vicious.provenance.origin.mistake`), and what was made from that, which it would not look at.
+    Where Snakemake has no records of its own, as in the folder of an experiment, all that is built for the scale is
+    looked at, and what is kept is made no older than what it was made from: Snakemake then goes by times, and keeps it
+    too. Anywhere in the scale goes what it would mistake for its own (:func:`vicious.provenance.origin.stale`), and
+    what was made from that, which it would not look at.
 
     Args:
         places: folders of results or figures; those that are not there hold nothing.
@@ -68,20 +70,20 @@ def discard(places: Sequence[Path], params: Params, configuration: Path = PARAMS
     current, _ = hash_files(
         {file for record in readable.values() for file in (*record.inputs, *(record.outputs or {}))}
     )
-    asked = Asked(params, configuration)
-    foreign = strangers(params)
-    found = _reasons(records, current, asked, foreign)
+    expected = Expected(params, configuration)
+    foreign = untracked(params)
+    found = _reasons(records, current, expected, foreign)
     records |= foreign
-    strange = found.keys() & foreign.keys()
-    if strange:
+    gone = found.keys() & foreign.keys()
+    if gone:
         records |= {path: read_record(path) for path in built(params) if path not in records}
-        found |= _made_from(strange, records, records.keys() - found.keys())
+        found |= _made_from(gone, records, records.keys() - found.keys())
     sources, *_ = map(Path, paths.built(params.scale))
     for path in found:
         _delete(path, records[path], [*places, sources, path.parent])
-    told = {file for record in readable.values() for file in record.outputs or {}}
-    for file in _without_record(places, asked.at(params.scale), told):
-        found[file] = "no record tells of it"
+    recorded_files = {file for record in readable.values() for file in record.outputs or {}}
+    for file in _without_record(places, expected.plan(params.scale), recorded_files):
+        found[file] = "it has no record"
         with storage_errors(file):
             file.unlink()
     if not recorded:
@@ -90,25 +92,29 @@ def discard(places: Sequence[Path], params: Params, configuration: Path = PARAMS
 
 
 def _reasons(
-    records: Mapping[Path, Record | str], current: Mapping[str, str], asked: Asked, foreign: Mapping[Path, Record | str]
+    records: Mapping[Path, Record | str],
+    current: Mapping[str, str],
+    expected: Expected,
+    foreign: Mapping[Path, Record | str],
 ) -> dict[Path, str]:
-    """Why results are not what a build would make: of those in question, and of foreign ones that Snakemake would mistake."""
+    """Why results are not what a build would make: of those in question, and of foreign ones that Snakemake would
+    keep."""
     reasons = {
-        path: record if isinstance(record, str) else made_otherwise(record, asked) or _altered(record, current)
+        path: record if isinstance(record, str) else made_otherwise(path, record, expected) or _altered(record, current)
         for path, record in records.items()
-        if isinstance(record, str) or asked.names(record)
+        if isinstance(record, str) or expected.step(path) is not None
     }
-    reasons |= {path: mistake(record, asked) for path, record in foreign.items() if reasons.get(path) is None}
+    reasons |= {path: stale(path, record, expected) for path, record in foreign.items() if reasons.get(path) is None}
     return {path: reason for path, reason in reasons.items() if reason is not None}
 
 
-def _without_record(places: Iterable[Path], asked: Iterable[str], told: Collection[str]) -> Iterator[Path]:
-    """What is asked for, lies in some places, and is told of by no record: nobody knows what it was made with."""
+def _without_record(places: Iterable[Path], plan: Plan, recorded: Collection[str]) -> Iterator[Path]:
+    """The files of asked-for steps that lie in some places and stand in no record: nobody knows how they were made."""
     folders = [plain_name(str(place)) for place in places]
-    for made in asked:
-        for file in map(Path, (made, f"{made}.json", f"{made}/dataset.json")):
+    for planned in plan.by_record.values():
+        for file in planned.step.writes():
             inside = any(file.is_relative_to(folder) for folder in folders)
-            if inside and str(file) not in told and not is_record(file) and file.is_file():
+            if inside and str(file) not in recorded and file.is_file():
                 yield file
 
 
@@ -133,18 +139,19 @@ def _made_from(
 
 def _altered(record: Record, current: Mapping[str, str]) -> str | None:
     """Which file of these results is not the one that was written or read, or None."""
-    for files, told in (
+    for files, reason in (
         (record.outputs or {}, "was altered or deleted"),
         (record.inputs, "is not what it was made from"),
     ):
         for file, sha in files.items():
             if current.get(file) != sha:
-                return f"{file} {told}"
+                return f"{file} {reason}"
     return None
 
 
 def _delete(path: Path, record: Record | str, places: Sequence[Path]) -> None:
-    """Delete what a record tells of, nothing outside of ``places``; then the record, so that a kill leaves nothing without one."""
+    """Delete what a record names, nothing outside of ``places``; then the record, so that a kill leaves nothing without
+    one."""
     files = []
     if isinstance(record, Record):
         inside = [place.resolve() for place in places]
@@ -159,7 +166,8 @@ def _delete(path: Path, record: Record | str, places: Sequence[Path]) -> None:
 
 
 def _settle(records: Mapping[Path, Record]) -> None:
-    """Make what steps wrote, records included, no older than what they read; again for steps that read what was settled."""
+    """Make what steps wrote, records included, no older than what they read; again for steps that read what was
+    settled."""
     while any(_made_later(path, record) for path, record in records.items()):
         pass
 

@@ -1,15 +1,17 @@
-"""Telling results that Snakemake made here from those that came from elsewhere: pulled or checked out by DVC, or copied.
+"""Telling results that Snakemake made here from those that came from elsewhere: pulled or checked out by DVC, or
+copied.
 
-Snakemake sees that a setting or code changed by its own record of a file's making. Of a file that took another's place it has the
-other's record, or none, and would take it as made by what is asked for now. The record of provenance beside it tells better.
-So with a cluster's job that ended after Snakemake was killed: what it made is no longer marked as incomplete, and has no record.
+Snakemake sees that a setting or code changed by its own record of a file's making. Of a file that took another's place
+it has the other's record, or none, and would take it as made by what is asked for now. The record of provenance beside
+it tells better. So with a cluster's job that ended after Snakemake was killed: what it made is no longer marked as
+incomplete, and has no record.
 """
 
 import os
 from base64 import urlsafe_b64encode
 from pathlib import Path
 
-from vicious.provenance.asked import Asked
+from vicious.provenance.expected import Expected, step_behind
 from vicious.provenance.record import code_of
 from vicious.provenance.records import Record, read_record, records_below
 from vicious.study import paths
@@ -25,12 +27,13 @@ _SHOWN = 5
 
 
 def made_here(file: Path) -> bool:
-    """Whether Snakemake's record is that of this very file, by its time; or whether it will make the file again anyway."""
+    """Whether Snakemake's record is that of this very file, by its time; or whether it will make the file again
+    anyway."""
     name = _name(file)
     if (INCOMPLETE / name).exists():
         return True
     try:
-        return abs(read_json(MADE / name)["endtime"] - file.stat().st_mtime) < 1e-3
+        return bool(abs(read_json(MADE / name)["endtime"] - file.stat().st_mtime) < 1e-3)
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
@@ -43,12 +46,18 @@ def _name(file: Path) -> Path:
     return Path(*(f"@{piece}" for piece in above), last)
 
 
-def made_otherwise(record: Record, asked: Asked) -> str | None:
+def made_otherwise(path: Path, record: Record, expected: Expected) -> str | None:
     """Why what is asked for would not be made as these results were, or None; no file but the record is read."""
-    if record.code.hash != code_of(record.command):
+    if of_other_code(record):
         return "made by other code"
-    fault = asked.fault(record)
+    fault = expected.fault(path, record)
     return None if fault is None else ": ".join(filter(None, fault))
+
+
+def of_other_code(record: Record) -> bool:
+    """Whether the code that made results is not the code that would make them now."""
+    step = step_behind(record)
+    return step is None or record.code.hash != code_of(step)
 
 
 def built(params: Params) -> list[Path]:
@@ -56,19 +65,19 @@ def built(params: Params) -> list[Path]:
     return [path for place in map(Path, paths.built(params.scale)) for path in sorted(records_below(place))]
 
 
-def strangers(params: Params) -> dict[Path, Record | str]:
+def untracked(params: Params) -> dict[Path, Record | str]:
     """The records of results of a scale that Snakemake did not make here; the reason where one cannot be read."""
     return {path: read_record(path) for path in built(params) if not made_here(path)}
 
 
-def mistake(record: Record | str, asked: Asked) -> str | None:
+def stale(path: Path, record: Record | str, expected: Expected) -> str | None:
     """Why Snakemake, if it did not make results itself, would be wrong to take them as made; or None.
 
     What is not asked for at all it does not look at.
     """
     if isinstance(record, str):
         return record
-    return made_otherwise(record, asked) if asked.names(record) else None
+    return made_otherwise(path, record, expected) if expected.step(path) is not None else None
 
 
 def check_origin(params: Params) -> None:
@@ -77,16 +86,17 @@ def check_origin(params: Params) -> None:
     Raises:
         ProvenanceError: some are not what the configuration and the code make.
     """
-    asked = Asked(params)
-    reasons = {path: mistake(record, asked) for path, record in strangers(params).items()}
+    expected = Expected(params)
+    reasons = {path: stale(path, record, expected) for path, record in untracked(params).items()}
     found = [f"{path}: {reason}" for path, reason in reasons.items() if reason is not None]
     if found:
-        told = [*found[:_SHOWN], *([f"and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else [])]
+        shown = [*found[:_SHOWN], *([f"and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else [])]
         folders = " ".join(str(place) for place in paths.built(params.scale) if Path(place).is_dir())
         raise ProvenanceError(
-            "Snakemake has no record of making these results here (they came from elsewhere, or a cluster's job ended after it was killed), "
+            "Snakemake has no record of making these results here (they came from elsewhere, or a cluster's job ended "
+            "after it was killed), "
             "and they are not what is asked for now:\n  "
-            + "\n  ".join(told)
+            + "\n  ".join(shown)
             + f"\n`vicious discard {folders}` deletes what params.yaml does not ask for (where --config asks for something else: "
             "delete these records); then run the same command again, which makes it anew"
         )

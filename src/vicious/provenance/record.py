@@ -1,7 +1,5 @@
 """Where a result comes from: code, libraries, hardware, time, inputs and outputs."""
 
-import ast
-import hashlib
 import importlib.metadata
 import os
 import platform
@@ -9,11 +7,13 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from vicious import __version__
+from vicious.provenance.identity import meaning
+from vicious.provenance.records import settings_behind
+from vicious.steps import Step
 from vicious.system.files import digest, write_json
 
 _SOURCE = Path(__file__).resolve().parents[1]
@@ -28,85 +28,13 @@ _LIBRARIES = (
     "pyarrow",
     "pillow",
 )
-_COMPUTING = "vicious.system.runtime"
-CODE = {
-    "fetch": ("vicious.data.source",),
-    "prepare": ("vicious.data.prepare",),
-    "fit-covariance": ("vicious.metrics.moments", _COMPUTING),
-    "train-honest": ("vicious.training.jobs", _COMPUTING),
-    "train-vicious": ("vicious.training.jobs", _COMPUTING),
-    "train-attack": ("vicious.training.jobs", _COMPUTING),
-    "assess-risk": ("vicious.attacks.assess", _COMPUTING),
-    "evaluate-defense": ("vicious.defense.evaluate", _COMPUTING),
-    "summarize": ("vicious.results.summaries",),
-    "write-metrics": ("vicious.results.flat",),
-    "compare": ("vicious.results.comparisons",),
-    "agree": ("vicious.results.agreement",),
-    "per-class": ("vicious.results.per_class",),
-    "summarize-defense": ("vicious.defense.collect",),
-    "check-complete": ("vicious.results.summaries", "vicious.defense.collect"),
-}
-"""The modules that make a command's results, with all that they import; a table's or figure's is the one of its name."""
-_ONLY_REPORTING = (
-    "__init__.py",
-    "system/errors.py",
-    "system/interrupt.py",
-    "system/progress.py",
-    "provenance/record.py",
-)
-
-_PRODUCTS = ("dvc.lock", "docs/pilot")
+_PRODUCTS = ("dvc.lock", "results", "paper_figures")
 """What Git keeps of results: making it again does not make the code another."""
 
 
-@cache
-def code_hash(*modules: str) -> str:
-    """Hash of the source of ``modules`` and of all of this package's modules that they import, directly or not.
-
-    It changes when code that makes a result changes, and not when a file is merely touched, nor when only the version,
-    an error's text, the progress display or the handling of signals does: that must not train a study's models again.
-    """
-    total = hashlib.sha256()
-    for file in source_files(*modules):
-        total.update(f"{file.relative_to(_SOURCE).as_posix()} {digest(file)}\n".encode())
-    return total.hexdigest()[:16]
-
-
-def source_files(*modules: str) -> list[Path]:
-    """The files behind :func:`code_hash`, sorted."""
-    found: set[Path] = set()
-    waiting = [_module_file(module) for module in modules]
-    while waiting:
-        file = waiting.pop()
-        if file is None or file in found or file.relative_to(_SOURCE).as_posix() in _ONLY_REPORTING:
-            continue
-        found.add(file)
-        waiting.extend(_module_file(name) for name in _imports(file))
-    return sorted(found)
-
-
-def code_of(command: str) -> str:
-    """The :func:`code_hash` of what makes a command's results, by :data:`CODE`; that of nothing for what is no command."""
-    product = (f"vicious.report.{command}",) if command.isalnum() else ()
-    return code_hash(*CODE.get(command, product))
-
-
-def _module_file(name: str) -> Path | None:
-    parts = name.split(".")
-    if parts[0] != "vicious":
-        return None
-    base = _SOURCE.joinpath(*parts[1:])
-    return next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()), None)
-
-
-def _imports(file: Path) -> list[str]:
-    names: list[str] = []
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return names
+def code_of(step: Step) -> str:
+    """The identity of the code that makes a step's results."""
+    return meaning(*step.entries())
 
 
 def hardware() -> dict[str, Any]:
@@ -160,10 +88,7 @@ def libraries() -> dict[str, str]:
 
 def write_provenance(
     path: Path,
-    command: str,
-    settings: Mapping[str, Any],
-    inputs: Iterable[Path],
-    outputs: Iterable[Path],
+    step: Step,
     seconds: float,
     measured: Mapping[str, Any] | None = None,
 ) -> None:
@@ -171,23 +96,19 @@ def write_provenance(
 
     Args:
         path: where to; no result depends on this file, since its times differ from run to run.
-        command: the command that ran.
-        settings: its settings; those of the steps behind its inputs, seeds among them, are taken from their records.
-        inputs: files it read; their hashes are recorded.
-        outputs: files it wrote, likewise; those that it removed again are left out.
+        step: the step that ran. Its files' hashes are recorded, and the settings of the steps behind its inputs, seeds
+            among them, from their records.
         seconds: how long it took.
-        measured: times of its parts, where it tells them.
+        measured: times of its parts, where it measured them.
     """
-    from vicious.provenance.records import settings_behind
-
-    read = _hashes(inputs)
+    read = _hashes(step.reads())
     content = {
-        "command": command,
-        "settings": dict(settings),
+        "command": step.command(),
+        "settings": step.settings(),
         "settings_behind": settings_behind(read),
         "inputs": read,
-        "outputs": _hashes(outputs),
-        "code": {**code_version(), "hash": code_of(command)},
+        "outputs": _hashes(step.writes()),
+        "code": {**code_version(), "hash": code_of(step)},
         "libraries": libraries(),
         "hardware": hardware(),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -1,4 +1,4 @@
-"""Records of provenance, read back: each stands beside what a command wrote, as :func:`vicious.provenance.record.write_provenance` wrote it."""
+"""Records of provenance, read back. Each stands beside what a command wrote."""
 
 import os
 from collections import defaultdict
@@ -9,20 +9,11 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
-from vicious.report.products import PRODUCTS
+from vicious.steps import commands, step_class
+from vicious.study.artifacts import known
 
 ENDING = ".provenance.json"
 """How the names of records end, apart from those beside tables and figures, which have the name of these."""
-_STEPS = (
-    "fetch",
-    "prepare",
-    "fit-covariance",
-    "train-honest",
-    "train-vicious",
-    "train-attack",
-    "assess-risk",
-    "evaluate-defense",
-)
 _OF_ONE_MODEL = ("out", "attack_out", "target", "attack", "covariance")
 
 
@@ -35,7 +26,7 @@ Name = Annotated[str, AfterValidator(plain_name)]
 
 
 class Code(BaseModel):
-    """The code that ran: :func:`vicious.provenance.record.code_version` and :func:`~vicious.provenance.record.code_of` tell it."""
+    """The code that ran."""
 
     commit: str | None
     dirty: bool | None
@@ -43,7 +34,7 @@ class Code(BaseModel):
 
 
 class Record(BaseModel):
-    """What is verified of a record that :func:`vicious.provenance.record.write_provenance` wrote.
+    """What is verified of a record of provenance.
 
     Attributes:
         command: that ran.
@@ -86,13 +77,14 @@ def read_records(files: Iterable[Path]) -> dict[Path, Record | str]:
 
 
 def settings_behind(files: Collection[str]) -> dict[str, dict[str, list[Any]]]:
-    """The settings of each step before the summaries that some files go back to, by command: its distinct values of each.
+    """The settings of each step before the summaries that some files go back to, by command: its distinct values of
+    each.
 
     Seeds are among them. What only names a single model's files is left out.
     """
     found: dict[str, dict[str, list[Any]]] = defaultdict(lambda: defaultdict(list))
     for _, record in sorted(read_records(_writers({plain_name(file) for file in files}, read_record, _beside)).items()):
-        if isinstance(record, Record) and record.command in _STEPS:
+        if isinstance(record, Record) and _before_summaries(record.command):
             for name, value in sorted(record.settings.items()):
                 values = found[record.command][name]
                 if name not in _OF_ONE_MODEL and value not in values:
@@ -101,6 +93,10 @@ def settings_behind(files: Collection[str]) -> dict[str, dict[str, list[Any]]]:
         command: {name: sorted(values, key=_order) for name, values in settings.items() if values}
         for command, settings in sorted(found.items())
     }
+
+
+def _before_summaries(command: str) -> bool:
+    return command in commands() and step_class(command).STAGE in ("data", "models", "assessments")
 
 
 def _order(value: Any) -> tuple[float, str]:
@@ -122,11 +118,11 @@ def _beside(folder: Path) -> list[Path]:
     try:
         return list(folder.glob(f"*{ENDING}"))
     except OSError:
-        return []  # its files are told of as missing
+        return []  # its files are reported as missing
 
 
 def is_record(path: Path) -> bool:
-    return path.name.endswith(ENDING) or (path.suffix == ".json" and path.stem in PRODUCTS)
+    return path.name.endswith(ENDING) or (path.suffix == ".json" and path.stem in known())
 
 
 def read_record(path: Path) -> Record | str:

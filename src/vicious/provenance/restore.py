@@ -1,8 +1,8 @@
 """Telling Snakemake that results which came from elsewhere are made.
 
-After ``dvc pull`` or ``dvc checkout`` every file has a new time, and Snakemake, which has no records of it, would compute much of the
-study again. Records of provenance came along: where they show that the results are what this configuration and this code make,
-Snakemake may take them as made.
+After ``dvc pull`` or ``dvc checkout`` every file has a new time, and Snakemake, which has no records of it, would
+compute much of the study again. Records of provenance came along: where they show that the results are what this
+configuration and this code make, Snakemake may take them as made.
 """
 
 import importlib.util
@@ -10,13 +10,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from vicious.provenance.asked import NOT_ASKED, Asked
-from vicious.provenance.record import code_of
+from vicious.provenance.expected import NOT_ASKED, Expected
+from vicious.provenance.origin import of_other_code
 from vicious.provenance.records import Record, read_record, records_below
 from vicious.provenance.verify import Report, verify
 from vicious.study import paths
-from vicious.study.config import Params
-from vicious.study.names import PARAMS_FILE
+from vicious.study.config import PARAMS_FILE, Params
 from vicious.system.errors import ProvenanceError
 from vicious.workflow.unlock import check_not_locked
 
@@ -24,15 +23,16 @@ from vicious.workflow.unlock import check_not_locked
 def restore(params: Params, configuration: Path = PARAMS_FILE) -> Report:
     """Verify a scale's prepared data, results, tables and figures, and have Snakemake take them as made.
 
-    What is missing is not made; `snakemake` does that afterwards. Run in the project's root folder; configuration that was given
-    on Snakemake's command line is not known here.
+    What is missing is not made; `snakemake` does that afterwards. Run in the project's root folder; configuration that
+    was given on Snakemake's command line is not known here.
 
     Args:
         params: the configuration.
         configuration: the file that it came from, for messages.
 
     Raises:
-        ProvenanceError: there are no results; or some are not what the configuration and the code make, and nothing was touched.
+        ProvenanceError: there are no results; or some are not what the configuration and the code make, and nothing was
+            touched.
         StudyRunningError: Snakemake may be at work here.
     """
     check_not_locked(Path())
@@ -40,25 +40,25 @@ def restore(params: Params, configuration: Path = PARAMS_FILE) -> Report:
     if not places:
         raise ProvenanceError(f"there are no results of scale {params.scale} here: pull or copy them first")
     report = verify(places, params, configuration)
-    asked = Asked(params, configuration)
-    other = sorted(path for place in places for path in records_below(place) if _of_other_code(path, asked))
+    expected = Expected(params, configuration)
+    other = sorted(path for place in places for path in records_below(place) if _of_other_code(path, expected))
     findings = [
         finding for finding in report.findings if finding.kind != NOT_ASKED
     ]  # Snakemake does not look at such results
     if findings or other:
-        told = [*map(str, findings), *(f"made by other code: {path}" for path in other)]
+        lines = [*map(str, findings), *(f"made by other code: {path}" for path in other)]
         folder = " ".join(map(str, places))
         raise ProvenanceError(
-            "\n".join(["these results are not what this configuration and this code make:", *told])
+            "\n".join(["these results are not what this configuration and this code make:", *lines])
             + f"\nnothing was touched; `vicious discard {folder}` deletes them, then run `vicious restore` again"
         )
     _touch()
     return report
 
 
-def _of_other_code(path: Path, asked: Asked) -> bool:
+def _of_other_code(path: Path, expected: Expected) -> bool:
     record = read_record(path)
-    return isinstance(record, Record) and asked.names(record) and record.code.hash != code_of(record.command)
+    return isinstance(record, Record) and expected.step(path) is not None and of_other_code(record)
 
 
 def _touch() -> None:

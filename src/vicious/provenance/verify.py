@@ -1,8 +1,8 @@
 """Whether results are what their provenance says.
 
-Every file that a record names is hashed again; what one command read must be what another wrote; a step's settings must be
-those that params.yaml asks for, and a summary, table or figure must be of all the cells that it asks for. A record that wrote
-what another read is followed, so that one table leads back to the prepared data.
+Every file that a record names is hashed again; what one command read must be what another wrote; a step's settings must
+be those that params.yaml asks for, and a summary, table or figure must be of all the cells that it asks for. A record
+that wrote what another read is followed, so that one table leads back to the prepared data.
 """
 
 import os
@@ -11,19 +11,18 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from vicious.provenance.asked import NOT_ASKED, Asked, made_by, scale_of
-from vicious.provenance.record import code_of
+from vicious.provenance.expected import NOT_ASKED, OTHER_SETTINGS, Expected, scale_of, step_behind
+from vicious.provenance.origin import of_other_code
 from vicious.provenance.records import ENDING, Record, is_record, plain_name, read_record, read_records, records_below
 from vicious.study import paths
-from vicious.study.config import Params
-from vicious.study.names import PARAMS_FILE
+from vicious.study.config import PARAMS_FILE, Params
 from vicious.system.errors import ProvenanceError
 from vicious.system.files import digest
 from vicious.system.progress import Progress
 
 KINDS = (
     *("missing", "altered", "altered since", "without a record", "unreadable"),
-    *("another configuration", NOT_ASKED),
+    *(OTHER_SETTINGS, NOT_ASKED),
 )
 """Kinds of findings, in the order in which they are told; docs/experiments.md says what they mean."""
 
@@ -75,7 +74,8 @@ class Report:
             counts = Counter(finding.kind for finding in self.findings)
             told = ", ".join(f"{counts[kind]} {kind}" for kind in KINDS if counts[kind])
             raise ProvenanceError(
-                f"these results are not sound ({told}): delete what is altered, unreadable, without a record or of another "
+                f"these results are not sound ({told}): delete what is altered, unreadable, without a record or of "
+                "another "
                 "configuration, then run `snakemake` again; or name the configuration that they are of by --file"
             )
 
@@ -96,15 +96,15 @@ def verify(places: Sequence[Path], params: Params, configuration: Path = PARAMS_
     damaged = {str(path): found for path, found in read.items() if isinstance(found, str)}
     named = {file for record in records.values() for file in (*record.inputs, *(record.outputs or {}))}
     current, refused = hash_files(named)
-    asked = Asked(params, configuration)
+    expected = Expected(params, configuration)
     findings = [
         *(Finding("unreadable", f"{file}: {reason}") for file, reason in {**damaged, **refused}.items()),
         *_changed(records, current, refused),
         *_without_record(places, read, records),
-        *_of_another_configuration(records, asked),
+        *_of_another_configuration(records, expected),
     ]
     findings.sort(key=lambda finding: (KINDS.index(finding.kind), finding.what))
-    notes = [*_not_built(places, records, asked), *_notes(list(records.values()))]
+    notes = [*_not_built(places, records, expected), *_notes(list(records.values()))]
     return Report(len(records), len(current), findings, notes)
 
 
@@ -119,7 +119,7 @@ def _record_files(place: Path) -> list[Path]:
         return found
     if not place.is_file() or not (is_record(place) or isinstance(read_record(place), Record)):
         raise ProvenanceError(
-            f"{place} is neither a folder nor a record of provenance, such as table1.json or *{ENDING}"
+            f"{place} is neither a folder nor a record of provenance, such as main_table.json or *{ENDING}"
         )
     return [place]
 
@@ -173,8 +173,8 @@ def _without_record(
 ) -> Iterable[Finding]:
     """Files that no record accounts for: a record is gone, or they were put there by hand.
 
-    Looked for among what was read, below the study's folders, and beside records; not beside those that cannot tell what was
-    written, being of old or damaged.
+    Looked for among what was read, below the study's folders, and beside records; not beside those that cannot tell
+    what was written, being of old or damaged.
     """
     silent = {path.parent for path, one in read.items() if isinstance(one, str) or one.outputs is None}
     beside = {path.parent for path in read} - silent
@@ -222,26 +222,30 @@ def _named(chosen: Sequence[Path], records: Mapping[Path, Record]) -> str:
 # --- configuration --------------------------------------------------------------------------------------------------
 
 
-def _of_another_configuration(records: Mapping[Path, Record], asked: Asked) -> Iterable[Finding]:
+def _of_another_configuration(records: Mapping[Path, Record], expected: Expected) -> Iterable[Finding]:
     for path, record in records.items():
-        fault = asked.fault(record)
+        fault = expected.fault(path, record)
         if fault is not None:
-            kind, told = fault
-            yield Finding(kind, f"{made_by(record)} ({path}){': ' if told else ''}{told}")
+            kind, words = fault
+            yield Finding(kind, f"{path}{': ' if words else ''}{words}")
 
 
 # --- notes ----------------------------------------------------------------------------------------------------------
 
 
-def _not_built(places: Iterable[Path], records: Mapping[Path, Record], asked: Asked) -> Iterable[str]:
+def _not_built(places: Iterable[Path], records: Mapping[Path, Record], expected: Expected) -> Iterable[str]:
     """What is asked for below the places and has no record, at the scales that have any."""
     folders = [plain_name(str(place)) for place in places]
-    made = {made for made in map(made_by, records.values()) if made is not None}
-    for scale in sorted({scale for scale in map(scale_of, made) if scale is not None}):
-        due = [name for name in asked.at(scale) if any(Path(name).is_relative_to(folder) for folder in folders)]
-        left = [name for name in due if name not in made]
+    scales = {scale for scale in (scale_of(str(path)) for path in records) if scale is not None}
+    for scale in sorted(scales):
+        due = [
+            path
+            for path in expected.plan(scale).by_record
+            if any(Path(path).is_relative_to(folder) for folder in folders)
+        ]
+        left = [path for path in due if Path(path) not in records]
         if left:
-            yield f"{len(left)} of {len(due)} results that {asked.configuration} asks for are not built, such as {min(left)}"
+            yield f"{len(left)} of {len(due)} results that {expected.configuration} asks for are not built, such as {min(left)}"
 
 
 def _notes(records: Sequence[Record]) -> list[str]:
@@ -260,7 +264,9 @@ def _notes(records: Sequence[Record]) -> list[str]:
     dirty = sum(bool(record.code.dirty) for record in records)
     if dirty:
         notes.append(f"{dirty} records of code with changes that were not committed")
-    other = sum(record.code.hash not in (None, code_of(record.command)) for record in records)
+    other = sum(
+        record.code.hash is not None and step_behind(record) is not None and of_other_code(record) for record in records
+    )
     if other:
         notes.append(f"{other} records are of other code than what would make these results now")
     old = sum(record.outputs is None for record in records)

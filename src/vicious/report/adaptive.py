@@ -1,32 +1,26 @@
-"""What figures 13, 14 and 16 and table 11 share: writing figures of scores, and servers that know of detectors, beside the
-honest one and the vicious one that does not.
+"""Servers that know of detectors, beside the honest one and the vicious one that does not.
 
-Adaptive servers all have one weight of the reconstruction loss, the study's first, so the vicious server beside them is that
-of the same weight. One that hides its code sends the same outputs in another guise: its accuracy and its reconstructions are
-those of the model that it hides.
+Adaptive servers all have one weight of the reconstruction loss, the study's first, so the vicious server beside them is
+that of the same weight. One that hides its code sends the same outputs in another guise: its accuracy and its
+reconstructions are those of the model that it hides.
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import get_args
 
 import pandas as pd
-from matplotlib.figure import Figure
 
-from vicious.defense.groups import HONEST, MODEL, VICIOUS, names
+from vicious.defense.evaluation.groups import HONEST, VICIOUS, names
 from vicious.models.evaded import evasion
 from vicious.report import frames, judged
 from vicious.report.frames import Group
-from vicious.report.style import write_figure
 from vicious.study.grid import Role
-from vicious.study.names import EvadedName
+from vicious.system import registry
 from vicious.system.errors import MixedResultsError
 
-Drawer = Callable[[pd.DataFrame, pd.DataFrame], Figure]
-Teller = Callable[[pd.DataFrame, pd.DataFrame], str]
-EVADED: tuple[str, ...] = get_args(EvadedName)
+_FIRST = ("linear_decodability", "distance_correlation", "both")
+EVADED = (*_FIRST, *(name for name in registry.names("vicious.training.penalties") if name not in _FIRST))
 """Detectors that servers evade, in the order of tables and figures."""
 
 
@@ -35,10 +29,12 @@ class Server:
     """All seeds of one server.
 
     Attributes:
-        name: its group (:mod:`vicious.defense.groups`): "honest", "vicious", "vicious, linear evasion 0.1", "vicious, shuffled".
+        name: its group (:mod:`vicious.defense.evaluation.groups`): "honest", "vicious", "vicious, linear evasion 0.1",
+            "vicious, shuffled".
         hidden: how it hides its code; "": not at all.
-        attack: the one of each seed that reconstructs best by PSNR, of the seeds that were attacked in most ways: the post-hoc one on honest models, of vicious ones the joint
-            one or one trained afterwards; that of the models whose outputs are hidden.
+        attack: the one of each seed that reconstructs best by PSNR, of the seeds that were attacked in most ways: the
+            post-hoc one on honest models, of vicious ones the joint one or one trained afterwards; that of the models
+            whose outputs are hidden.
         scores: detectors' scores of its models; empty where none was judged.
     """
 
@@ -85,37 +81,6 @@ class Block:
         return self.servers[1:]
 
 
-def read_scores(path: Path) -> pd.DataFrame:
-    """Read and check a detection.csv.
-
-    Raises:
-        DataError: it is missing, damaged, or lacks a column.
-        MixedResultsError: it holds a score twice.
-    """
-    scores = frames.read_detection(path)
-    frames.require(scores, MODEL, str(path))
-    return scores
-
-
-def write(number: int, draw: Drawer, tell: Teller, summary: Path, detection: Path, out: Path) -> tuple[Path, ...]:
-    """Write a figure of detectors' scores as .pdf and .png with its caption as .md below ``out``, and return their paths.
-
-    Args:
-        number: of the figure.
-        draw, tell: make the figure and its caption from the summary and the scores.
-        summary: the experiment's summary.
-        detection: detection.csv.
-        out: folder.
-
-    Raises:
-        DataError: an input is damaged or lacks a column, or there are no scores to show.
-        MixedResultsError: an input mixes configurations, or the summary lacks a dataset of the scores.
-        StorageError: a file cannot be written.
-    """
-    rows, scores = frames.read_summary(Path(summary)), read_scores(Path(detection))
-    return write_figure(number, draw(rows, scores), tell(rows, scores), Path(out))
-
-
 def blocks(summary: pd.DataFrame, scores: pd.DataFrame) -> list[Block]:
     """The servers of a checked summary and of checked scores, in the catalogue's order.
 
@@ -153,15 +118,16 @@ def failures(found: Sequence[Block], detectors: Sequence[str] | None = None) -> 
 
 
 def without_score(found: Sequence[Block], detectors: Sequence[str] | None = None) -> list[str]:
-    """A line for each server and number of its models of which ``detectors`` have no score at the largest number of images."""
+    """A line for each server and number of its models of which ``detectors`` have no score at the largest number of
+    images."""
     return [line for block in found for server in block.servers for line in _without_score(block, server, detectors)]
 
 
-def settings(summary: pd.DataFrame, found: Sequence[Block], *, accuracy: bool = False) -> str:
-    """Sentences for a caption: those of the models shown, not of vicious ones of other weights."""
+def conditions(summary: pd.DataFrame, found: Sequence[Block], *, accuracy: bool = False) -> str:
+    """A note: the conditions of the models shown, not of vicious ones of other weights."""
     weight = {block.dataset: block.beta_r for block in found}
     other = (summary["role"] == "vicious") & (summary["beta_r"] != summary["dataset"].map(weight))
-    return frames.settings(
+    return frames.conditions(
         summary.loc[summary["role"].isin(("honest", "vicious")) & ~other], accuracy=accuracy, risk=True
     )
 
@@ -174,7 +140,8 @@ def _weight(dataset: str, attacks: pd.DataFrame, scores: pd.DataFrame) -> float:
     adaptive = {*attacks.loc[attacks["evasion"] != 0, "beta_r"], *knowing}
     if len(adaptive) > 1:
         raise MixedResultsError(
-            f"adaptive servers of {frames.title(dataset)} have several beta_R: {', '.join(f'{b:g}' for b in sorted(adaptive))}: "
+            f"adaptive servers of {frames.title(dataset)} have several beta_R: "
+            f"{', '.join(f'{b:g}' for b in sorted(adaptive))}: "
             "keep one configuration per results folder and run the summary again"
         )
     return min(adaptive or set(attacks.loc[attacks["role"] == "vicious", "beta_r"]), default=math.nan)
@@ -197,8 +164,8 @@ def _servers(
         group = attack("vicious", beta_r, evades, penalty)
         if hidden:
             group = _of_seeds(group, set(here["seed"]))
-        told = [VICIOUS, evasion(evades, penalty), hidden]
-        yield Server(", ".join(filter(None, told)), hidden, group, here)
+        parts = [VICIOUS, evasion(evades, penalty), hidden]
+        yield Server(", ".join(filter(None, parts)), hidden, group, here)
 
 
 def _evades(rows: pd.DataFrame, detector: str, weight: float) -> "pd.Series[bool]":
@@ -217,7 +184,9 @@ def _best(rows: pd.DataFrame) -> pd.DataFrame:
     Where some seeds were attacked in more ways than others, of those alone: a best of fewer attacks would not compare.
     """
     ways = rows.groupby("seed")["seed"].transform("size")
-    ordered = rows.loc[ways == ways.max()].sort_values("psnr", ascending=False, kind="stable", na_position="last")
+    ordered: pd.DataFrame = rows.loc[ways == ways.max()].sort_values(
+        "psnr", ascending=False, kind="stable", na_position="last"
+    )
     return ordered.drop_duplicates("seed").sort_values("seed")
 
 

@@ -1,6 +1,7 @@
-"""Tables 1 to 4: accuracy, what each attack reconstructs, and what a vicious model gains over an honest one.
+"""The table of an experiment: accuracy, what each attack reconstructs, and what a vicious model gains over an honest
+one.
 
-All four have one shape, a line for each task, kind of outputs and attack: the post-hoc attack on honest models, vicious
+It has a line for each task, kind of outputs and attack: the post-hoc attack on honest models, vicious
 models by growing beta_R, and autoencoders. Two baselines stand beside them to read R by: the mean image (R = 1 by
 definition), and, below each model, the mean image of the class that it predicts, which is what the label alone gives
 away.
@@ -14,12 +15,14 @@ from typing import Any
 
 import pandas as pd
 
-from vicious.report import frames, tables
-from vicious.report.frames import Cell, Group
-from vicious.report.tables import Column, Difference, Value
+from vicious.report import frames, render
+from vicious.report.frames import Group, OverSeeds
+from vicious.report.render import Column, Difference, Table, Value
+from vicious.report.text import ABOUT_RISK, ABOUT_RISK95, ABOUT_SEEDS, UNITS, Text, counts
+from vicious.results.schema import ATTACK_OF, COMPARISONS, MEASURES, SUMMARY, check_table, read_table
+from vicious.study.artifacts import Destination
 from vicious.system.errors import DataError, MixedResultsError
 
-MEASURES = ("accuracy", "psnr", "ssim", "risk", "risk95")
 CLASS_MEAN = "class_mean"
 """Attack that returns the mean image of the class that the model predicts."""
 MEAN_IMAGE = "mean_image"
@@ -33,25 +36,18 @@ _INTEGERS = ("k", "n_images", "seeds", *(f"{name}_{end}" for name in MEASURES fo
 
 
 @dataclass(frozen=True)
-class _Table:
-    """What tells the tables apart: the caption's first sentences, and the heading of the column of K, if any."""
+class Subject:
+    """What tells the tables apart.
 
-    subject: str
+    Attributes:
+        caption: its first sentences.
+        k: heading of the column of K, if there is one.
+        note: what a reader must know about these models.
+    """
+
+    caption: str
     k: str | None = None
-
-
-_TABLES = {
-    1: _Table(
-        "Accuracy of honest and vicious models, and what is reconstructed from their outputs by the post-hoc attack on "
-        "honest models and by the attack trained together with vicious ones."
-    ),
-    2: _Table(
-        "Accuracy against reconstruction: vicious models trained with a growing weight beta_R of the reconstruction "
-        "loss, beside honest models and the post-hoc attack on them."
-    ),
-    3: _Table("Honest and vicious models of growing sets of K attributes, with one output for each.", "K"),
-    4: _Table(f"Honest and vicious models of K classes. {frames.CLASS_COUNTS}", "K"),
-}
+    note: str = ""
 
 
 def comparison(summary: pd.DataFrame, comparisons: pd.DataFrame) -> pd.DataFrame:
@@ -72,8 +68,8 @@ def comparison(summary: pd.DataFrame, comparisons: pd.DataFrame) -> pd.DataFrame
         DataError: a column or a comparison is missing, or there is no post-hoc or joint attack.
         MixedResultsError: the rows mix configurations, or the comparisons are not those of the summary.
     """
-    frames.check_summary(summary)
-    frames.check_comparisons(comparisons)
+    check_table(SUMMARY, summary)
+    check_table(COMPARISONS, comparisons)
     found = frames.groups(summary)
     source = frames.sources(summary)
     # Models that were not run have the K of those that were.
@@ -93,8 +89,8 @@ def comparison(summary: pd.DataFrame, comparisons: pd.DataFrame) -> pd.DataFrame
     return table.astype({**dict.fromkeys(_INTEGERS, "Int64"), **dict.fromkeys(_FLOATS, "float64")})
 
 
-def lines(number: int, table: pd.DataFrame) -> list[dict[str, Value]]:
-    """The lines to print of table ``number``, by the keys of :func:`columns`."""
+def lines(subject: Subject, table: pd.DataFrame) -> list[dict[str, Value]]:
+    """The lines to print, by the keys of :func:`columns`."""
     printed: list[dict[str, Value]] = []
     before: tuple[Any, ...] = ()
     for row in table.to_dict("records"):
@@ -102,7 +98,7 @@ def lines(number: int, table: pd.DataFrame) -> list[dict[str, Value]]:
         values = {name: _value(row, name) for name in MEASURES}
         printed.append(
             {
-                "title": _title(number, row) if here[:1] != before[:1] else "",
+                "title": _title(subject, row) if here[:1] != before[:1] else "",
                 "k": _whole(row["k"]) if here and here[:1] != before[:1] else "",
                 "outputs": row["outputs"] if here and here != before else "",
                 "label": _label(row),
@@ -116,10 +112,10 @@ def lines(number: int, table: pd.DataFrame) -> list[dict[str, Value]]:
     return printed
 
 
-def columns(number: int, table: pd.DataFrame) -> list[Column]:
-    """The columns to print of table ``number``; outputs are named where there are several kinds."""
+def columns(subject: Subject, table: pd.DataFrame) -> list[Column]:
+    """The columns to print; outputs are named where there are several kinds."""
     several = len(set(table["outputs"].dropna())) > 1
-    k = _TABLES[number].k
+    k = subject.k
     return [
         Column("title", "Dataset", text=True),
         *([Column("k", k, f"${k}$")] if k else []),
@@ -136,49 +132,49 @@ def columns(number: int, table: pd.DataFrame) -> list[Column]:
     ]
 
 
-def caption(number: int, summary: pd.DataFrame, comparisons: pd.DataFrame) -> str:
-    """The caption of table ``number``, with the settings used and how to read the cells."""
-    return (
-        f"{_TABLES[number].subject} Reconstruction risks: {frames.risk_words(summary)}, and R95, on the leading components "
-        "that explain 95% of the variance; larger is worse for privacy. Guessing the mean image gives R = 1 by "
-        "definition; the mean image of the class that a model predicts, in the line below it, is what the label alone "
-        "gives away."
-        f"{_autoencoder(summary)} Mean ± standard deviation over seeds, none for a single seed; seeds without a result "
-        "are counted as failed and left out of the mean. PSNR gain: mean difference to the post-hoc attack on honest "
-        "models of the same seeds and outputs, with its 95% interval; a seed that either lacks counts as failed; "
-        "*: p < 0.05, two-sided. Interval and p are from a paired bootstrap over images with seeds as blocks."
-        f"{_few_seeds(comparisons)} {frames.settings(summary, accuracy=True, risk=True)}{_attributes(summary)}"
+def text(subject: Subject, summary: pd.DataFrame, comparisons: pd.DataFrame, failed: Sequence[str]) -> Text:
+    """Caption and notes."""
+    return Text(
+        f"{subject.caption} {counts(frames.groups(summary))} {UNITS}",
+        (
+            subject.note,
+            f"R is {frames.risk_words(summary)}. {ABOUT_RISK95} {ABOUT_RISK}",
+            "Predicted class mean: the mean image of the class that the model in the line above predicts. It is what "
+            "the label "
+            "alone gives away.",
+            _autoencoder(summary),
+            _attributes(summary),
+            ABOUT_SEEDS,
+            "PSNR gain: mean difference to the post-hoc attack on honest models of the same seeds and outputs, with "
+            "its 95% "
+            "interval. A seed that either lacks counts as failed. *: p < 0.05, two-sided. Interval and p are from a "
+            "paired "
+            f"bootstrap over images with seeds as blocks.{_few_seeds(comparisons)}",
+            frames.conditions(summary, accuracy=True, risk=True),
+        ),
+        failed,
     )
 
 
-def notes(table: pd.DataFrame) -> list[str]:
-    """Why seeds have no result, a line for each model and reason."""
-    found = (note for text in table["failures"].dropna() for note in str(text).split("; ") if note)
-    return list(dict.fromkeys(found))
-
-
-def write_comparison(number: int, summary_csv: Path, comparisons_csv: Path, out_dir: Path) -> tuple[Path, ...]:
-    """Write table1 (main comparison), table2 (trade-off), table3 (attribute sets) or table4 (class counts).
+def write_comparison(subject: Subject, summary: Path, comparisons: Path, out: Destination) -> tuple[Path, ...]:
+    """Write the table of an experiment, and return its paths.
 
     Args:
-        number: of the table, 1 to 4.
-        summary_csv: the experiment's summary.
-        comparisons_csv: its comparisons with the post-hoc attack.
-        out_dir: where the table's .csv, .md and .tex go.
-
-    Returns:
-        their paths.
-
-    Raises:
-        DataError: an input is damaged or lacks a column or a row.
-        MixedResultsError: an input mixes configurations, or the two are not of one run.
-        StorageError: a file cannot be written.
+        subject: what tells it apart from those of other experiments.
+        summary: the experiment's summary.
+        comparisons: its comparisons with the post-hoc attack.
+        out: where its files go.
     """
-    summary = frames.read_summary(Path(summary_csv))
-    comparisons = frames.read_comparisons(Path(comparisons_csv))
+    return render.write(
+        out, build(subject, read_table(SUMMARY, Path(summary)), read_table(COMPARISONS, Path(comparisons)))
+    )
+
+
+def build(subject: Subject, summary: pd.DataFrame, comparisons: pd.DataFrame) -> Table:
+    """The table of an experiment; raises as :func:`comparison`."""
     table = comparison(summary, comparisons)
-    text = caption(number, summary, comparisons)
-    return tables.write(number, table, columns(number, table), lines(number, table), text, Path(out_dir), notes(table))
+    around = text(subject, summary, comparisons, render.reasons(table))
+    return Table(table, columns(subject, table), lines(subject, table), around)
 
 
 _DIFFERENCE_ENDS = ("difference", "low", "high", "p", "difference_n")
@@ -214,7 +210,7 @@ class _Compared:
 
 def _check(group: Group, honest: Group, name: str, difference: float) -> None:
     """Refuse a difference that is not the summary's. Where seeds failed, the two may be over different seeds."""
-    mine, theirs = group.cell(name), honest.cell(name)
+    mine, theirs = group.over_seeds(name), honest.over_seeds(name)
     if mine.failed or theirs.failed or list(group.rows["seed"]) != list(honest.rows["seed"]):
         return
     expected = mine.mean - theirs.mean
@@ -240,13 +236,13 @@ def _blocks(found: Sequence[Group]) -> list[list[Group]]:
 
 
 def _row(group: Group) -> dict[str, Any]:
-    cells = {name: group.cell(name, _SCALES.get(name, 1.0)) for name in MEASURES if group.applies(name)}
-    return _key(group, frames.ATTACK_OF[group.role]) | _cells(cells)
+    cells = {name: group.over_seeds(name, _SCALES.get(name, 1.0)) for name in MEASURES if group.applies(name)}
+    return _key(group, ATTACK_OF[group.role]) | render.spread_columns(cells)
 
 
 def _class_mean(group: Group) -> dict[str, Any]:
-    cells = {name: group.cell(column) for name, column in _CLASS_MEAN_COLUMNS.items()}
-    return _key(group, CLASS_MEAN) | _cells(cells)
+    cells = {name: group.over_seeds(column) for name, column in _CLASS_MEAN_COLUMNS.items()}
+    return _key(group, CLASS_MEAN) | render.spread_columns(cells)
 
 
 def _key(group: Group, attack: str) -> dict[str, Any]:
@@ -264,20 +260,12 @@ def _key(group: Group, attack: str) -> dict[str, Any]:
     }
 
 
-def _cells(cells: Mapping[str, Cell]) -> dict[str, float]:
-    return {
-        f"{name}_{end}": value
-        for name, cell in cells.items()
-        for end, value in (("mean", cell.mean), ("sd", cell.sd), ("n", cell.ok))
-    }
-
-
-def _value(row: Mapping[Any, Any], name: str) -> Cell | float | None:
+def _value(row: Mapping[Any, Any], name: str) -> OverSeeds | float | None:
     """The printed value of one measure: no seeds stand behind a baseline that is so by definition."""
     mean, n = row[f"{name}_mean"], row[f"{name}_n"]
     if pd.isna(n):
         return None if pd.isna(mean) else float(mean)
-    return Cell(float(mean), float(row[f"{name}_sd"]), int(n), int(row["seeds"]))
+    return render.cell_of(row, name)
 
 
 def _gain(row: Mapping[Any, Any]) -> Difference | str | None:
@@ -291,11 +279,11 @@ def _gain(row: Mapping[Any, Any]) -> Difference | str | None:
     return Difference(difference, low, high, p, int(n), int(row["seeds"]))
 
 
-def _title(number: int, row: Mapping[Any, Any]) -> str:
+def _title(subject: Subject, row: Mapping[Any, Any]) -> str:
     """With a column of K the dataset is enough."""
     if row["attack"] == MEAN_IMAGE:
         return "any"
-    return frames.marked_title(row["dataset"] if _TABLES[number].k else row["task"], row["source"])
+    return frames.marked_title(row["dataset"] if subject.k else row["task"], row["source"])
 
 
 def _label(row: Mapping[Any, Any]) -> str:
@@ -310,15 +298,15 @@ def _whole(value: Any) -> int | None:
     return None if pd.isna(value) else int(value)
 
 
-def _seeds(values: Iterable[Cell | float | None], total: int) -> str:
-    ok = min(value.ok for value in values if isinstance(value, Cell))
+def _seeds(values: Iterable[OverSeeds | float | None], total: int) -> str:
+    ok = min(value.ok for value in values if isinstance(value, OverSeeds))
     if ok < total:
         return f"{ok} of {total}"
     return {0: "none", 1: "(1 seed)"}.get(total, str(total))
 
 
 def _few_seeds(comparisons: pd.DataFrame) -> str:
-    """What intervals and p over few seeds cannot tell."""
+    """What intervals and p over few seeds do not say."""
     seeds = set(comparisons["seeds"])
     text = " With one seed they cover images only, not training." if 1 in seeds else ""
     if seeds & {2, 3}:
@@ -330,8 +318,9 @@ def _autoencoder(summary: pd.DataFrame) -> str:
     if "autoencoder" not in set(summary["role"]):
         return ""
     return (
-        " Autoencoder: target and attack model trained together for reconstruction alone, about the most that such "
-        "outputs can carry; it is asked for no label, so it has no accuracy."
+        "Autoencoder: target and attack model trained together for reconstruction alone, about the most that such "
+        "outputs can "
+        "carry. It is asked for no label, so it has no accuracy."
     )
 
 
@@ -341,6 +330,7 @@ def _attributes(summary: pd.DataFrame) -> str:
     if not attributes:
         return ""
     return (
-        f" For {', '.join(attributes)}, whose labels are attributes, the predicted class mean is the least-squares "
-        "image for the predicted attributes."
+        f"For {', '.join(attributes)}, whose labels are attributes, the predicted class mean is the least-squares "
+        "image for the "
+        "predicted attributes."
     )

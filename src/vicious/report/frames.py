@@ -1,32 +1,31 @@
-"""What tables and figures share: reading the summaries, refusing mixed ones, and means over seeds that keep failures.
+"""What tables and figures share: the groups of a summary, means over seeds that keep failures, and words for captions.
 
 A *group* is all seeds of one model and attack on one task: the post-hoc attack on honest models, or the joint attack of
 vicious ones and of autoencoders, at one kind of output and one weight of the reconstruction loss. Other attacks in a
-summary, unless asked for, and those on models of servers that evade detectors, are left alone.
+summary, unless asked for, and those on models of servers that evade detectors, are left alone. Summaries are read and
+checked by :mod:`vicious.results.schema`.
 """
 
-import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import cast
 
 import numpy as np
 import pandas as pd
 
-from vicious.data.catalog import CATALOG
+from vicious.data.datasets import dataset_names, find_dataset
 from vicious.data.tasks import parse_task
 from vicious.models.evaded import evasion, trained_otherwise
-from vicious.study.grid import Role, task_outputs, task_title
-from vicious.system.errors import DataError, MixedResultsError
+from vicious.results.schema import ATTACK_OF, OF_LABELS, Role, unique
+from vicious.study.grid import task_outputs, task_title
+from vicious.system.errors import DataError
 
-ATTACK_OF: dict[Role, str] = {"honest": "posthoc", "vicious": "joint", "autoencoder": "joint"}
-"""The attack that the tables and figures report for each role, in their order."""
 STAND_IN = " (synthetic stand-in)"
 """What follows the title of data that are not the official ones."""
 CLASS_COUNTS = (
-    "All class counts of a dataset use equally many training images, as many as the smallest count has, but not the same "
+    "All class counts of a dataset use equally many training images, as many as the smallest count has, but not the "
+    "same "
     "ones: how varied they are changes with the number of classes. Covariance and mean image are those of the whole "
     "dataset."
 )
@@ -36,42 +35,10 @@ PUBLISHED = "truncated 1.2e-07"
 
 _ESTIMATORS = {"ledoit_wolf": "Ledoit-Wolf"}
 """Estimators whose name in results is none for readers."""
-_KEY = ("task", "role", "attack", "outputs", "trained_for", "beta_r", "evades", "evasion", "seed")
-_MEASURES = (
-    *("accuracy", "mse", "psnr", "ssim", "risk", "risk95"),
-    *("risk_class_mean", "risk95_class_mean", "psnr_class_mean"),
-)
-_OF_LABELS = ("accuracy", "risk_class_mean", "risk95_class_mean", "psnr_class_mean")
-"""Measures of the predicted labels, which an autoencoder was never asked for."""
-_SUMMARY_TEXT = (
-    *("dataset", "task", "role", "attack", "outputs", "trained_for", "evades"),
-    *("status", "reason", "source", "estimator"),
-)
-_SUMMARY_NUMBERS = ("k", "beta_r", "evasion", "seed", "n", *_MEASURES, "pixels", "covariance_images")
-_DETECTION_KEY = (
-    "dataset",
-    "role",
-    "outputs",
-    "beta_r",
-    "recipe",
-    "evades",
-    "evasion",
-    "hidden",
-    "seed",
-    "detector",
-    "n_user",
-    "draw",
-)
-_DETECTION_TEXT = ("dataset", "role", "outputs", "recipe", "evades", "hidden", "detector", "status")
-_DETECTION_NUMBERS = ("beta_r", "evasion", "seed", "n_user", "draw", "score")
-_COMPARED = ("accuracy", "psnr", "ssim", "risk", "risk95", "identity")
-_COMPARISON_KEY = ("task", "role", "outputs", "beta_r", "evades", "evasion", "measure")
-_COMPARISON_TEXT = ("dataset", "task", "role", "outputs", "evades", "measure")
-_COMPARISON_NUMBERS = ("beta_r", "evasion", "difference", "low", "high", "p", "n_images", "seeds")
 
 
 @dataclass(frozen=True)
-class Cell:
+class OverSeeds:
     """One measure over the seeds of one group.
 
     Attributes:
@@ -121,16 +88,27 @@ class Group:
 
     def applies(self, column: str) -> bool:
         """Whether the column means anything for this role: the labels of an autoencoder do not."""
-        return self.role != "autoencoder" or column not in _OF_LABELS
+        return self.role != "autoencoder" or column not in OF_LABELS
 
-    def cell(self, column: str, scale: float = 1.0) -> Cell:
+    def over_seeds(self, column: str, scale: float = 1.0) -> OverSeeds:
         """The column, times ``scale``, over the seeds. A seed whose value is missing counts as failed.
 
         A column that does not apply gives a cell of no seeds, none of them failed.
         """
         if not self.applies(column):
-            return Cell(math.nan, math.nan, 0, 0)
-        return cell(self.rows.loc[self.rows["status"] == "ok", column].to_numpy(dtype=float) * scale, self.planned)
+            return OverSeeds(math.nan, math.nan, 0, 0)
+        return over_seeds(
+            self.rows.loc[self.rows["status"] == "ok", column].to_numpy(dtype=float) * scale, self.planned
+        )
+
+    def difference(self, other: "Group", column: str) -> OverSeeds:
+        """The column minus that of another group, over the seeds that both have; a seed that either lacks counts as
+        failed."""
+        mine, theirs = (
+            group.rows.loc[group.rows["status"] == "ok"].set_index("seed")[column].astype(float)
+            for group in (self, other)
+        )
+        return over_seeds((mine - theirs).dropna().to_numpy(), self.planned)
 
     @property
     def images(self) -> int | None:
@@ -152,83 +130,12 @@ class Group:
         return [f"{self.label}, seed {', '.join(which)}: {reason}" for reason, which in seeds.items()]
 
 
-def cell(values: np.ndarray, planned: int) -> Cell:
+def over_seeds(values: np.ndarray, planned: int) -> OverSeeds:
     """Mean and standard deviation of ``values`` (one per seed), NaN values counted as failed."""
     good = values[~np.isnan(values)]
     mean = float(np.mean(good)) if len(good) else math.nan
     spread = len(good) > 1 and bool(np.isfinite(good).all())
-    return Cell(mean, float(np.std(good, ddof=1)) if spread else math.nan, len(good), max(planned, len(values)))
-
-
-def read_summary(path: Path, more: Sequence[str] = ()) -> pd.DataFrame:
-    """Read and check an experiment's summary.
-
-    Args:
-        path: of the CSV.
-        more: columns of numbers that it must have beside those that every table needs.
-
-    Raises:
-        DataError: it is missing, empty, not a table, or lacks a column.
-        MixedResultsError: see :func:`check_summary`.
-    """
-    frame = read_table(path, _SUMMARY_TEXT, (*_SUMMARY_NUMBERS, *more))
-    check_summary(frame, str(path))
-    return frame
-
-
-def read_comparisons(path: Path) -> pd.DataFrame:
-    """Read and check an experiment's comparisons with the post-hoc attack; raises as :func:`read_summary`."""
-    frame = read_table(path, _COMPARISON_TEXT, _COMPARISON_NUMBERS)
-    check_comparisons(frame, str(path))
-    return frame
-
-
-def read_detection(path: Path) -> pd.DataFrame:
-    """Read and check a detection.csv; raises as :func:`read_summary`."""
-    frame = read_table(path, _DETECTION_TEXT, _DETECTION_NUMBERS)
-    check_detection(frame, str(path))
-    return frame
-
-
-def check_summary(frame: pd.DataFrame, where: str = "summary") -> None:
-    """Refuse a summary that mixes configurations.
-
-    Raises:
-        DataError: a column is missing, or a role or status is unknown.
-        MixedResultsError: a model appears twice; a task has several datasets, numbers of outputs or of test images; or a
-            dataset has several sources.
-    """
-    require(frame, (*_SUMMARY_TEXT, *_SUMMARY_NUMBERS), where)
-    known_values(frame, where, role=tuple(ATTACK_OF), status=("ok", "failed"))
-    unique(frame, _KEY, where)
-    ok = frame.loc[frame["status"] == "ok"]
-    for owner, column, rows in (
-        ("task", "dataset", frame),
-        ("task", "k", frame),
-        ("task", "n", ok),
-        ("dataset", "source", frame),
-    ):
-        for name, values in rows.groupby(owner, sort=True)[column]:
-            found = sorted({str(value) for value in values.dropna()})
-            if len(found) > 1:
-                raise MixedResultsError(
-                    f"{where}: {owner} {name} mixes results with {column} = {', '.join(found)}: "
-                    "keep one configuration per results folder and run the summary again"
-                )
-
-
-def check_comparisons(frame: pd.DataFrame, where: str = "comparisons") -> None:
-    """Refuse comparisons that lack a column or hold one twice; raises as :func:`check_summary`."""
-    require(frame, (*_COMPARISON_TEXT, *_COMPARISON_NUMBERS), where)
-    known_values(frame, where, role=("vicious", "autoencoder"), measure=_COMPARED)
-    unique(frame, _COMPARISON_KEY, where)
-
-
-def check_detection(frame: pd.DataFrame, where: str = "detection scores") -> None:
-    """Refuse detection scores that lack a column or hold one score twice; raises as :func:`check_summary`."""
-    require(frame, (*_DETECTION_TEXT, *_DETECTION_NUMBERS), where)
-    known_values(frame, where, role=tuple(ATTACK_OF), status=("ok", "failed"))
-    unique(frame, _DETECTION_KEY, where)
+    return OverSeeds(mean, float(np.std(good, ddof=1)) if spread else math.nan, len(good), max(planned, len(values)))
 
 
 def groups(summary: pd.DataFrame, attacks: Mapping[Role, str] = ATTACK_OF) -> list[Group]:
@@ -270,7 +177,7 @@ def failed_seeds(found: Iterable[Group]) -> list[str]:
     """
     alike: dict[tuple[str, Role, str, str, str, float, int, int], list[Group]] = {}
     for group in found:
-        risk = group.cell("risk")
+        risk = group.over_seeds("risk")
         if risk.failed:
             model = (group.task, group.role, group.outputs, _otherwise(group), group.evades, group.evasion)
             alike.setdefault((*model, risk.failed, risk.total), []).append(group)
@@ -279,7 +186,7 @@ def failed_seeds(found: Iterable[Group]) -> list[str]:
 
 def spread(found: Iterable[Group]) -> str:
     """What the points of a figure are: ``mean ± s.d. over n = 3 seeds``, ``n = 1 seed``, ``no seed succeeded``."""
-    counts = sorted({group.cell("risk").ok for group in found} - {0})
+    counts = sorted({group.over_seeds("risk").ok for group in found} - {0})
     if not counts:
         return "no seed succeeded"
     if counts == [1]:
@@ -292,9 +199,9 @@ def order(task: str) -> tuple[int, int, str]:
     """Sorting key: the catalogue's order, then the number of outputs, then tasks that it does not know by name."""
     try:
         parsed = parse_task(task)
-        return list(CATALOG).index(parsed.dataset), task_outputs(parsed), task
-    except (ValueError, KeyError):
-        return len(CATALOG), 0, task
+        return dataset_names().index(parsed.dataset), task_outputs(parsed), task
+    except ValueError:
+        return len(dataset_names()), 0, task
 
 
 def title(task: str) -> str:
@@ -318,7 +225,7 @@ def all_synthetic(source: dict[str, str]) -> bool:
     return set(source.values()) == {"synthetic"}
 
 
-def settings(
+def conditions(
     summary: pd.DataFrame,
     *,
     accuracy: bool = False,
@@ -373,7 +280,7 @@ def risk_elsewhere(summary: pd.DataFrame) -> str:
 
 def attribute_datasets(datasets: Iterable[str]) -> list[str]:
     """The titles of those datasets whose labels are attributes."""
-    return [title(name) for name in datasets if name in CATALOG and CATALOG[name].multilabel]
+    return [title(name) for name in datasets if name in dataset_names() and find_dataset(name).multilabel]
 
 
 def source_words(source: str) -> str:
@@ -394,63 +301,6 @@ def listed(name: str, items: Iterable[tuple[str, str]]) -> str:
 def one_line(text: object) -> str:
     """A reason as one phrase; semicolons, which separate the failures of one row of a table, become commas."""
     return " ".join(str(text).replace(";", ",").split()).rstrip(".")
-
-
-def read_table(path: Path, text: Sequence[str], numbers: Sequence[str], *, empty: bool = False) -> pd.DataFrame:
-    """Read a CSV strictly: text stays text, and an empty number is NaN.
-
-    Args:
-        path: of the CSV.
-        text, numbers: columns that it must have.
-        empty: whether it may have no rows.
-
-    Raises:
-        DataError: it is missing, not a table, or empty, lacks a column, or holds text where a number should be.
-    """
-    try:
-        content = Path(path).read_text(encoding="utf-8")
-        # A seed's reason "nan" or a dataset called "NA" is no missing value.
-        frame = pd.read_csv(io.StringIO(content), dtype=str, keep_default_na=False)
-    except (OSError, UnicodeDecodeError, pd.errors.EmptyDataError, pd.errors.ParserError) as error:
-        raise DataError(f"cannot read {path} as a CSV table ({error}): run the step that writes it again") from error
-    require(frame, (*text, *numbers), str(path), empty=empty)
-    for column in numbers:
-        frame[column] = _to_numbers(frame[column], f"{path}: column {column}")
-    return frame
-
-
-def require(frame: pd.DataFrame, columns: Iterable[str], where: str, *, empty: bool = False) -> None:
-    """Refuse a table that lacks a column or, unless it may be ``empty``, has no rows.
-
-    Raises:
-        DataError: it does; the message begins with ``where``.
-    """
-    missing = [column for column in columns if column not in frame.columns]
-    if missing:
-        raise DataError(
-            f"{where}: column {', '.join(missing)} is missing; found {', '.join(map(str, frame.columns)) or 'none'}: "
-            "run the step that writes it again"
-        )
-    if frame.empty and not empty:
-        raise DataError(f"{where}: no rows: run the step that writes it again")
-
-
-def known_values(frame: pd.DataFrame, where: str, **known: Sequence[str]) -> None:
-    """Refuse a column that holds anything but the values given for it, as a DataError."""
-    for column, values in known.items():
-        odd = sorted({str(value) for value in frame[column]} - set(values))
-        if odd:
-            raise DataError(f"{where}: column {column} holds {', '.join(odd)}; expected {' or '.join(values)}")
-
-
-def unique(frame: pd.DataFrame, key: Sequence[str], where: str) -> None:
-    """Refuse two rows with the same values of the columns ``key``, as a MixedResultsError."""
-    repeated = frame.loc[frame.duplicated(list(key), keep="first"), list(key)]
-    if len(repeated):
-        first = ", ".join(f"{name} {value}" for name, value in zip(key, repeated.iloc[0], strict=True))
-        raise MixedResultsError(
-            f"{where}: several results for {first}: keep one configuration per results folder and run the summary again"
-        )
 
 
 def _seeds(found: Sequence[Group], all_seeds: pd.DataFrame | None) -> str:
@@ -486,10 +336,3 @@ def _otherwise(group: Group) -> str:
 
 def _numbers(values: Iterable[float]) -> str:
     return ", ".join(f"{value:g}" for value in values)
-
-
-def _to_numbers(values: "pd.Series[str]", where: str) -> "pd.Series[float]":
-    try:
-        return values.replace("", "nan").astype(float)
-    except ValueError as error:
-        raise DataError(f"{where} holds something other than numbers ({error}): run the step that writes it") from error

@@ -1,5 +1,5 @@
-"""What tables and figures of detectors share: datasets with their source, settings and failures of the models judged, and the
-detectors that figures show in colour."""
+"""What tables and figures of detectors share: datasets with their source, settings and failures of the models judged,
+and the detectors that figures show in colour."""
 
 from collections.abc import Iterable, Sequence
 
@@ -56,9 +56,9 @@ def with_titles(frame: pd.DataFrame, summary: pd.DataFrame, named: Sequence[str]
     return told.sort_values("_order", kind="stable").drop(columns="_order").reset_index(drop=True)
 
 
-def settings(summary: pd.DataFrame) -> str:
+def conditions(summary: pd.DataFrame) -> str:
     """Sentences for a caption, of the models that detectors judge."""
-    return frames.settings(summary.loc[summary["role"].isin(("honest", "vicious"))])
+    return frames.conditions(summary.loc[summary["role"].isin(("honest", "vicious"))])
 
 
 def failures(summary: pd.DataFrame) -> list[str]:

@@ -122,7 +122,8 @@ def _cost(candidate: _Candidate, scene: _Scene) -> float:
 def _overlap(box: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Areas that ``box`` shares with each of ``others`` (n, 4)."""
     sides = np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2])
-    return sides.clip(min=0).prod(axis=1)
+    areas: np.ndarray = sides.clip(min=0).prod(axis=1)
+    return areas
 
 
 def _contains(boxes: np.ndarray, points: np.ndarray) -> np.ndarray:
@@ -134,7 +135,8 @@ def _contains(boxes: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 def _nearest(candidate: _Candidate) -> np.ndarray:
     """The point of the box that is nearest to the anchor."""
-    return np.clip(candidate.anchor, candidate.box[:2], candidate.box[2:])
+    point: np.ndarray = np.clip(candidate.anchor, candidate.box[:2], candidate.box[2:])
+    return point
 
 
 def _size(ax: Axes, text: str) -> np.ndarray:

@@ -1,24 +1,24 @@
-"""What table 12 and figure 15 share: attacks on outputs as a user treats them, by kind, and what the kinds mean."""
+"""Attacks on outputs as a user treats them, by kind, and what the kinds mean."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import get_args
 
 import pandas as pd
 
-from vicious.models.kinds import Kind, parse_outputs
+from vicious.mitigations import parse_outputs
 from vicious.report import frames
-from vicious.report.frames import Cell, Group
+from vicious.report.frames import Group, OverSeeds
+from vicious.results.schema import SUMMARY, check_table, unique
 from vicious.study.grid import Role
 from vicious.system.errors import DataError
+from vicious.system.registry import find, names
 
 ATTACK = "posthoc"
 """The attack on models of either role: a decoder trained together with the model never saw treated outputs."""
 SERVERS = ("honest", "vicious", "aware")
-"""Those whose models are attacked: ``aware`` is a vicious server that expects what the user does to the outputs, and trained for it;
-the other one trained for logits."""
+"""Those whose models are attacked: ``aware`` is a vicious server that expects what the user does to the outputs, and
+trained for it; the other one trained for logits."""
 NAMES = {"aware": "vicious, trained for it"}
 """Servers whose name is none for readers."""
 UNTREATED = "logits"
@@ -26,17 +26,20 @@ UNTREATED = "logits"
 SAME = {"softmax": "probabilities"}
 """Kinds that a user cannot tell from another one: the attacker reads them otherwise."""
 LABEL = "label"
-"""The kind that tells the predicted label and nothing else."""
+"""The kind that is the predicted label and nothing else."""
 PERCENT = 100.0
 
-_KINDS: tuple[Kind, ...] = get_args(Kind)
+_FIRST = ("logits", "softmax", "probabilities", "temperature", "top", "round", "noise", "label")
+_KINDS = (*_FIRST, *(name for name in names("vicious.mitigations") if name not in _FIRST))
+"""All kinds of outputs, in the order of tables and figures."""
 _GROWING = ("noise",)
 """Kinds that a larger amount changes more; of the others, a smaller one."""
 
 
 @dataclass(frozen=True)
 class Treated:
-    """One kind of outputs of a task: the attacks on the models of each server (:data:`SERVERS`), each possibly not run."""
+    """One kind of outputs of a task: the attacks on the models of each server (:data:`SERVERS`), each possibly not
+    run."""
 
     task: str
     outputs: str
@@ -52,18 +55,8 @@ class Treated:
 
     def worst(self, measure: str) -> float:
         """Mean of a measure of the vicious server whose attack reconstructs best; NaN without any result."""
-        means = (group.cell(measure).mean for name, group in self.groups.items() if name != "honest")
+        means = (group.over_seeds(measure).mean for name, group in self.groups.items() if name != "honest")
         return max((mean for mean in means if math.isfinite(mean)), default=math.nan)
-
-
-def read(path: Path) -> pd.DataFrame:
-    """Read and check the experiment's summary.
-
-    Raises:
-        DataError: it is missing, damaged, or lacks a column.
-        MixedResultsError: it mixes configurations.
-    """
-    return frames.read_summary(Path(path), ("calibration_error",))
 
 
 def treated(summary: pd.DataFrame) -> list[Treated]:
@@ -73,12 +66,12 @@ def treated(summary: pd.DataFrame) -> list[Treated]:
         DataError: a column is missing, a kind is unknown, or there is no post-hoc attack.
         MixedResultsError: the rows mix configurations, several beta_R among them.
     """
-    frames.check_summary(summary)
+    check_table(SUMMARY, summary)
     shown = summary.loc[(summary["attack"] == ATTACK) & (summary["evasion"] == 0)]
     for_it = (shown["trained_for"] == shown["outputs"]) & (shown["outputs"] != UNTREATED)
     shown = shown.assign(server=shown["role"].mask(for_it, "aware"))
     shown = shown.loc[for_it | shown["trained_for"].isin(("", UNTREATED))]
-    frames.unique(shown, ("task", "server", "outputs", "seed"), "summary")
+    unique(shown, ("task", "server", "outputs", "seed"), "summary")
     known = {(one.task, one.outputs, server): one for server in SERVERS for one in _of_server(shown, server)}
     if not known:
         raise DataError(f"the summary holds no attack {ATTACK}: run the steps that assess them, then the summary again")
@@ -96,15 +89,16 @@ def treated(summary: pd.DataFrame) -> list[Treated]:
 
 
 def choices(found: Sequence[Treated], measure: str) -> dict[str, tuple[float, float]]:
-    """What each choice of a user comes to against vicious servers: accuracy (%) of what is sent, and the most that is reconstructed.
+    """What each choice of a user comes to against vicious servers: accuracy (%) of what is sent, and the most that is
+    reconstructed.
 
-    Accuracy is that of the server trained for logits, the same model whatever is sent: servers that trained for it are other
-    trainings, whose accuracies differ by chance. Kinds that differ in how they are read alone are one choice (:data:`SAME`).
-    Choices without a result are left out.
+    Accuracy is that of the server trained for logits, the same model whatever is sent: servers that trained for it are
+    other trainings, whose accuracies differ by chance. Kinds that differ in how they are read alone are one choice
+    (:data:`SAME`). Choices without a result are left out.
     """
     points: dict[str, tuple[float, float]] = {}
     for one in found:
-        name, accuracy = SAME.get(one.outputs, one.outputs), one.vicious.cell("accuracy", PERCENT).mean
+        name, accuracy = SAME.get(one.outputs, one.outputs), one.vicious.over_seeds("accuracy", PERCENT).mean
         most = max(one.worst(measure), points[name][1] if name in points else -math.inf)
         if math.isfinite(accuracy) and math.isfinite(most):
             points[name] = accuracy, most
@@ -126,19 +120,19 @@ def rank(outputs: str) -> tuple[int, float]:
     return _KINDS.index(kind.kind), kind.amount if kind.kind in _GROWING else -kind.amount
 
 
-def beyond(group: Group, label: Group | None) -> Cell | None:
+def beyond(group: Group, label: Group | None) -> OverSeeds | None:
     """PSNR (dB) of an attack above that on the labels alone of the same seeds, over the seeds that both have.
 
     None where ``label`` is the same group, or is none.
     """
     if label is None or group is label:
         return None
-    mine, theirs = _psnr(group), _psnr(label)
-    return frames.cell((mine - theirs).dropna().to_numpy(dtype=float), group.planned)
+    return group.difference(label, "psnr")
 
 
 def labels(found: Sequence[Treated], role: Role) -> dict[str, Group]:
-    """The groups of a role whose user sends nothing but labels, by task; a server that trains for labels there is none."""
+    """The groups of a role whose user sends nothing but labels, by task; a server that trains for labels there is
+    none."""
     return {
         one.task: group for one in found if one.outputs == LABEL for group in one.groups.values() if group.role == role
     }
@@ -153,41 +147,37 @@ def title(outputs: str) -> str:
 
 
 def meanings(found: Sequence[Treated]) -> str:
-    """A sentence for a caption: what the names of the kinds shown mean, and how the attack model reads them."""
+    """A note: what the names of the kinds shown mean, and how the attack model reads them."""
     kinds = {parse_outputs(one.outputs).kind for one in found}
-    words = "; ".join(text for kind, text in _MEANINGS.items() if kind in kinds)
+    words = "; ".join(_meaning(kind) for kind in _KINDS if kind in kinds)
     return (
-        f"What is sent: {words}. The attack model reads logits and softmax as they are sent, as in the original study, and "
+        f"What is sent: {words}. The attack model reads logits and softmax as they are sent, as in the original "
+        "study, and "
         "all other probabilities together with their logarithms."
     )
 
 
 def servers(found: Sequence[Treated]) -> str:
-    """A sentence for a caption, with a space after it: what a vicious model is trained for."""
+    """A note: what a vicious model is trained for."""
     if not any(one.aware.planned for one in found):
-        return "The vicious server trained for logits. "
+        return "The vicious server trained for logits."
     return (
-        f"Vicious: the server trained for logits. {NAMES['aware'].capitalize()}: it expected what the user does, and trained F and G "
-        "jointly for these outputs (through rounding by a straight-through gradient; nobody can train for labels). Where an answer "
-        "is sure, little gradient passes top k and rounding: a server with a better optimiser may read more. "
+        f"Vicious: the server trained for logits. {NAMES['aware'].capitalize()}: it expected what the user does, and "
+        "trained F and G "
+        "jointly for these outputs (through rounding by a straight-through gradient; nobody can train for labels). "
+        "Where an answer "
+        "is sure, little gradient passes top k and rounding: a server with a better optimiser may read more."
     )
 
 
-def settings(summary: pd.DataFrame, found: Sequence[Treated]) -> str:
-    """Sentences for a caption: data, test images, seeds, outputs and beta_R."""
-    return frames.settings(summary, accuracy=True, risk=True, found=groups(found))
+def conditions(summary: pd.DataFrame, found: Sequence[Treated]) -> str:
+    """A note: data, test images, seeds, outputs and beta_R."""
+    return frames.conditions(summary, accuracy=True, risk=True, found=groups(found))
 
 
-_MEANINGS: dict[Kind, str] = {
-    "logits": "logits: the model's outputs untouched",
-    "softmax": "softmax: the probabilities",
-    "probabilities": "probabilities: the same, only read otherwise",
-    "temperature": "temperature T: probabilities of the logits divided by T",
-    "top": "top k: the k largest probabilities, all others 0 (the k surest attributes, all others 0 or 1)",
-    "round": "b bits: probabilities rounded to multiples of 1 / (2^b - 1)",
-    "noise": "noise s: probabilities with Gaussian noise of standard deviation s, clipped to [0, 1]",
-    "label": "label: the predicted class or attributes alone",
-}
+def _meaning(kind: str) -> str:
+    """What a kind means: the first line of its file, without the full stop."""
+    return str(find("vicious.mitigations", kind).__doc__).splitlines()[0].removesuffix(".")
 
 
 def _role(server: str) -> Role:
@@ -198,8 +188,3 @@ def _of_server(shown: pd.DataFrame, server: str) -> list[Group]:
     """The groups of one server, by outputs and beta_R; none where it was not run."""
     rows = shown.loc[shown["server"] == server]
     return frames.groups(rows, {_role(server): ATTACK}) if len(rows) else []
-
-
-def _psnr(group: Group) -> "pd.Series[float]":
-    """PSNR by seed, of those that succeeded."""
-    return group.rows.loc[group.rows["status"] == "ok"].set_index("seed")["psnr"].astype(float)

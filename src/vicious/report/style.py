@@ -1,16 +1,20 @@
 """One look for all figures: fixed colours and markers, sizes of a two-column page, reproducible files."""
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import matplotlib
+import seaborn as sns
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from vicious.report.tables import escape_markdown
+from vicious.report import frames
+from vicious.report.text import Text, markdown
+from vicious.study.artifacts import Destination
 from vicious.system.files import atomic_path, write_text
 
 SINGLE = 3.35
@@ -30,6 +34,7 @@ RISK95 = "$R_{95}$"
 ALL_SYNTHETIC = "all datasets: synthetic stand-ins"
 """Said once, above a figure without official data, instead of beside each name."""
 BETA = r"$\beta_R$"
+DASHED: Any = (0, (4, 2))
 
 _RC: Any = {
     "font.family": "sans-serif",
@@ -68,11 +73,11 @@ _NOTE_SIGNS = 105
 
 
 @contextmanager
-def style() -> Iterator[None]:
+def applied() -> Iterator[None]:
     """Draw and save inside this context: the library's defaults and the settings above, whatever the user's are."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update(_RC)
+        sns.set_theme(context="paper", style="ticks", rc=_RC)
         yield
 
 
@@ -87,28 +92,24 @@ def save(figure: Figure, pdf: Path, png: Path) -> None:
     Raises:
         StorageError: a file cannot be written.
     """
-    with style():
+    with applied():
         with atomic_path(pdf) as temporary:
             figure.savefig(temporary, format="pdf", metadata={"CreationDate": None})
         with atomic_path(png) as temporary:
             figure.savefig(temporary, format="png", dpi=DPI, metadata={"Software": None})
 
 
-def write_figure(number: int, figure: Figure, caption: str, out_dir: Path) -> tuple[Path, ...]:
-    """Write ``figure<number>`` as .pdf and .png with its caption as .md below ``out_dir``; returns the three paths.
+def write_figure(out: Destination, figure: Figure, text: Text) -> tuple[Path, ...]:
+    """Write ``figure`` as .pdf and .png, with its caption and notes as .md; returns the three paths.
 
     Raises:
         StorageError: a file cannot be written.
     """
-    pdf, png, text = (Path(out_dir) / f"figure{number}{suffix}" for suffix in (".pdf", ".png", ".md"))
+    pdf, png, words = (out.file(suffix) for suffix in (".pdf", ".png", ".md"))
     save(figure, pdf, png)
-    write_text(text, f"**Figure {number}.** {caption_markdown(caption)}\n")
-    return pdf, png, text
-
-
-def caption_markdown(text: str) -> str:
-    """``text`` as Markdown that reads as it stands, the study's symbols typeset; beyond a table, more signs act."""
-    return re.sub(r"(?<!β)_|[\[\]~]", r"\\\g<0>", escape_markdown(text))
+    below = text.below()
+    write_text(words, f"**{markdown(out.label)}.** {markdown(text.caption)}\n" + (f"\n{below}" if below else ""))
+    return pdf, png, words
 
 
 def failure_lines(failed: Sequence[str]) -> list[str]:
@@ -153,3 +154,44 @@ def marker(role: str, filled: bool = True) -> dict[str, Any]:
         "markeredgewidth": 0.9,
         "markersize": 5,
     }
+
+
+def say(ax: Axes, text: str, x: float = 0.5, y: float = 0.5, **more: Any) -> None:
+    """Say in grey why there is nothing at a place of a panel, by default in its middle; ``x`` and ``y`` are shares of
+    it."""
+    look: dict[str, Any] = {"transform": ax.transAxes, "ha": "center", "va": "center", "fontsize": SMALL, "color": GREY}
+    ax.text(x, y, text, **look | more)
+
+
+def legend(figure: Figure, handles: Sequence[Artist], across: int, *titles: str, **more: Any) -> None:
+    """The legend above all panels, at most ``across`` entries side by side; empty titles are left out."""
+    lines = legend_lines(handles, across)
+    title = "; ".join(filter(None, titles)) or None
+    columns = -(-len(handles) // lines)
+    figure.legend(handles=list(handles), title=title, loc="outside upper center", ncols=columns, **more)
+
+
+def legend_lines(handles: Sequence[Artist], across: int) -> int:
+    """The number of lines of such a legend."""
+    return -(-len(handles) // across)
+
+
+def mean_image_handle() -> Line2D:
+    """The legend entry of R = 1."""
+    return Line2D([], [], color=GREY, linewidth=0.8, linestyle=DASHED, label=f"mean image ({RISK} = 1)")
+
+
+def once(sources: Mapping[str, str]) -> str:
+    """:data:`ALL_SYNTHETIC` where that is so of every task, given its data source; else ""."""
+    return ALL_SYNTHETIC if frames.all_synthetic(dict(sources)) else ""
+
+
+def heading(task: str, sources: Mapping[str, str]) -> str:
+    """The title of a task, marked where its data alone are synthetic."""
+    return plain(frames.title(task) if once(sources) else frames.marked_title(task, sources[task]))
+
+
+def short_heading(task: str, sources: Mapping[str, str]) -> str:
+    """The same in short lines, for beside a row of panels."""
+    mark = frames.STAND_IN.split() if sources[task] == "synthetic" and not once(sources) else []
+    return "\n".join([plain(frames.title(task)).replace(" (", "\n(").replace(", ", ",\n"), *mark])

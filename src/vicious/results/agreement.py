@@ -15,25 +15,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from vicious.results.assessments import AGAIN, Assessment, read_assessments, same_images
+from vicious.results.assessments import Assessment, read_assessments, same_images
+from vicious.results.schema import AGAIN, AGREEMENT, ESTIMATOR, ESTIMATORS, ESTIMATORS_OF_ONE, PSNR_ITSELF, check_table
 from vicious.system.errors import DataError, MixedResultsError
-from vicious.system.files import write_csv
 
 REFERENCES = {"psnr": 1.0, "ssim": 1.0, "lpips": -1.0}
 """Columns of the Parquets that R is held against, where there are any, and the sign that makes larger the better.
 
 LPIPS needs the weights of a network, which are no part of this project; its column is used where something added it.
 """
-SETTING = ("estimator", "kind", "parameter")
-PROFILE = (*SETTING, "rank", "pixels", "share", "risk", "risk_class_mean", "risk_float32", "error_outside")
-"""Columns of the CSV beside each summary."""
-CELL = ("dataset", "task", "role", "attack", "outputs", "beta_r", "seed", "status", "reason", "source")
-ESTIMATOR_COLUMNS = (*CELL, *PROFILE)
-AGREEMENT_COLUMNS = (
-    *("dataset", "task"),
-    *SETTING,
-    *("reference", "agree", "agree_models", "spearman", "pairs", "models", "n_images"),
-)
+_OF_CELL = tuple(name for name in ESTIMATORS.columns if name not in ESTIMATORS_OF_ONE.columns)
 
 
 def write_estimators(json_files: Iterable[Path], estimators_out: Path, agreement_out: Path) -> None:
@@ -41,8 +32,8 @@ def write_estimators(json_files: Iterable[Path], estimators_out: Path, agreement
 
     Args:
         json_files: summaries of assessments; beside each stand its Parquet and its CSV of estimators.
-        estimators_out: CSV with :data:`ESTIMATOR_COLUMNS`, see :func:`estimators`.
-        agreement_out: CSV with :data:`AGREEMENT_COLUMNS`, see :func:`agreement`.
+        estimators_out: CSV, see :func:`estimators`.
+        agreement_out: CSV, see :func:`agreement`.
 
     Raises:
         DataError: a file is missing, damaged, or lacks what the others hold.
@@ -50,8 +41,8 @@ def write_estimators(json_files: Iterable[Path], estimators_out: Path, agreement
         StorageError: a file cannot be written.
     """
     found = read_assessments(json_files)
-    for frame, out in ((estimators(found), estimators_out), (agreement(found), agreement_out)):
-        write_csv(frame, out)
+    ESTIMATORS.write(estimators(found), estimators_out)
+    AGREEMENT.write(agreement(found), agreement_out)
 
 
 def estimators(found: Sequence[Assessment]) -> pd.DataFrame:
@@ -64,10 +55,10 @@ def estimators(found: Sequence[Assessment]) -> pd.DataFrame:
     """
     rows: list[dict[Any, Any]] = []
     for one in found:
-        cell = {name: one.record[name] for name in CELL}
+        cell = {name: one.record[name] for name in _OF_CELL}
         profile: list[dict[Any, Any]] = _profile(one).to_dict("records") if one.ok else [{}]
-        rows += [cell | setting for setting in profile]
-    return pd.DataFrame(rows, columns=list(ESTIMATOR_COLUMNS)).astype({"rank": "Int64", "pixels": "Int64"})
+        rows += [cell | estimator for estimator in profile]
+    return ESTIMATORS.frame(rows)
 
 
 def agreement(found: Sequence[Assessment]) -> pd.DataFrame:
@@ -94,7 +85,7 @@ def agreement(found: Sequence[Assessment]) -> pd.DataFrame:
         if one.reported:
             tasks.setdefault(one.record["task"], []).append(one)
     rows = [row for cells in tasks.values() for row in _task_rows(cells)]
-    return pd.DataFrame(rows, columns=list(AGREEMENT_COLUMNS)).astype({"n_images": "Int64"})
+    return AGREEMENT.frame(rows)
 
 
 def order_agreement(values: NDArray[np.float64], reference: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -128,11 +119,10 @@ def _task_rows(cells: Sequence[Assessment]) -> list[dict[str, Any]]:
     task = {name: cells[0].record[name] for name in ("dataset", "task")}
     if not good:
         return [task | {"reference": name, "pairs": 0, "models": 0} for name in ("psnr", "ssim")]
-    settings = _settings(good)
     references = _references(good)
-    itself = pd.DataFrame([{"estimator": "psnr", "kind": "psnr", "parameter": np.nan}])
-    settings = pd.concat([settings, itself], ignore_index=True)
-    names = settings["estimator"].tolist()
+    itself = pd.DataFrame([{"estimator": PSNR_ITSELF, "kind": PSNR_ITSELF, "parameter": np.nan}])
+    judges = pd.concat([_estimators(good), itself], ignore_index=True)
+    names = judges["estimator"].tolist()
     seeds = [
         _Seed([one for one in good if one.record["seed"] == seed], names, references)
         for seed in sorted({one.record["seed"] for one in good})
@@ -150,11 +140,11 @@ def _task_rows(cells: Sequence[Assessment]) -> list[dict[str, Any]]:
             for name in ("agree", "agree_models")
         )
         correlation = _mean(np.concatenate([one.spearman[index] for one in seeds]))
-        for place, setting in enumerate(settings.to_dict("records")):
-            if setting["estimator"] == reference:
+        for place, judge in enumerate(judges.to_dict("records")):
+            if judge["estimator"] == reference:
                 continue
             measured = {"agree": agree[place], "agree_models": models[place], "spearman": correlation[place]}
-            rows.append(task | {str(key): value for key, value in setting.items()} | numbers | measured)
+            rows.append(task | {str(key): value for key, value in judge.items()} | numbers | measured)
             rows[-1]["reference"] = reference
     return rows
 
@@ -199,11 +189,11 @@ def _mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.asarray(np.where(known, values, 0.0).sum(0) / known.sum(0))
 
 
-def _settings(good: Sequence[Assessment]) -> pd.DataFrame:
+def _estimators(good: Sequence[Assessment]) -> pd.DataFrame:
     """Name, kind and parameter of the estimators that judged all attacks of a task."""
-    first = _profile(good[0])[list(SETTING)]
+    first = _profile(good[0])[list(ESTIMATOR)]
     for one in good[1:]:
-        if not _profile(one)[list(SETTING)].equals(first):
+        if not _profile(one)[list(ESTIMATOR)].equals(first):
             raise MixedResultsError(
                 f"{good[0].estimators} and {one.estimators} hold different estimators: run `snakemake` again so that "
                 "all results follow the same code"
@@ -228,9 +218,10 @@ def _profile(one: Assessment) -> pd.DataFrame:
         frame = pd.read_csv(one.estimators, dtype={"estimator": str, "kind": str})
     except (OSError, UnicodeDecodeError, ValueError) as error:
         raise DataError(f"cannot read {one.estimators} as a CSV table ({error}): {AGAIN}") from error
-    missing = [name for name in PROFILE if name not in frame.columns]
+    missing = [name for name in ESTIMATORS_OF_ONE.columns if name not in frame.columns]
     if missing:
         raise DataError(f"{one.estimators} lacks {', '.join(missing)}: {AGAIN}")
     if frame.empty:
         raise DataError(f"{one.estimators} has no rows, though {one.file.name} says ok: {AGAIN}")
-    return frame[list(PROFILE)]
+    check_table(ESTIMATORS_OF_ONE, frame, str(one.estimators))
+    return frame[list(ESTIMATORS_OF_ONE.columns)]

@@ -9,23 +9,10 @@ import numpy as np
 import pandas as pd
 
 from vicious.models.evaded import evasion_of
+from vicious.results import schema
+from vicious.results.schema import AGAIN, ATTACK_OF, SUMMARY
 from vicious.system.errors import DataError, MixedResultsError
 from vicious.system.files import read_json
-
-KEY = ("task", "role", "attack", "outputs", "trained_for", "beta_r", "evades", "evasion", "seed")
-"""What tells two assessments of a study apart."""
-CELL = ("dataset", "task", "role", "attack", "outputs", "beta_r")
-"""What all seeds of one model and attack have in common."""
-MEASURES = ("accuracy", "psnr", "ssim", "risk", "risk95")
-"""Columns of the Parquet that are compared and told by class."""
-ATTACK_OF = {"honest": "posthoc", "vicious": "joint", "autoencoder": "joint"}
-"""The attack that is compared and reported, by the target model's role; other attacks are left alone."""
-AGAIN = "delete it and run `snakemake` again"
-_NEEDED = (
-    *(*CELL, "trained_for", "evasion", "beta_c", "k", "seed"),
-    *("status", "reason", "source", "label_names", "data", "images"),
-)
-_MEASURED = ("n", "risk_estimator", "risk95_estimator")
 
 
 @dataclass(frozen=True)
@@ -42,13 +29,12 @@ class Assessment:
 
     @property
     def key(self) -> tuple[Any, ...]:
-        """The values of :data:`KEY`."""
-        return tuple(self.record[name] for name in KEY)
+        """The values of the summary's key."""
+        return self.values(SUMMARY.key)
 
-    @property
-    def cell(self) -> tuple[Any, ...]:
-        """The values of :data:`CELL`."""
-        return tuple(self.record[name] for name in CELL)
+    def values(self, names: Iterable[str]) -> tuple[Any, ...]:
+        """The record's values of some keys."""
+        return tuple(self.record[name] for name in names)
 
     @property
     def ok(self) -> bool:
@@ -57,7 +43,7 @@ class Assessment:
 
     @property
     def reported(self) -> bool:
-        """Whether the attack is the one that is compared and reported for its role (:data:`ATTACK_OF`)."""
+        """Whether the attack is the one that is compared and reported for its role."""
         return bool(self.record["attack"] == ATTACK_OF.get(self.record["role"]))
 
     @property
@@ -88,21 +74,15 @@ class Assessment:
 
         Raises:
             DataError: the file is missing or damaged, lacks a column, or has another number of rows than the summary
-                says, or a value is not finite.
+                says, or a value is not finite or out of its range.
         """
-        try:
-            frame = pd.read_parquet(self.parquet, columns=list(columns)).astype(np.float64)
-        except (OSError, ValueError, KeyError) as error:
-            told = " ".join(str(error).split())
-            raise DataError(f"cannot read {', '.join(columns)} of {self.parquet} ({told}): {AGAIN}") from error
+        frame = read_images(self.parquet, columns)
         if len(frame) != self.record["n"] or frame.empty:
             raise DataError(
                 f"{self.parquet} has {len(frame)} test images, but {self.file.name} says {self.record['n']}: "
                 "delete both and run `snakemake` again"
             )
-        odd = [str(name) for name in frame if not np.isfinite(frame[name].to_numpy()).all()]
-        if odd:
-            raise DataError(f"{self.parquet}: {', '.join(odd)} is not finite for every test image: {AGAIN}")
+        schema.check_images(frame, str(self.parquet))
         return frame
 
 
@@ -118,6 +98,19 @@ def read_assessments(json_files: Iterable[Path]) -> list[Assessment]:
         raise DataError("no results of assessments were given: run `snakemake` again")
     _check_comparable([one.record for one in found])
     return found
+
+
+def read_images(parquet: Path, columns: Sequence[str]) -> pd.DataFrame:
+    """Columns of a Parquet with a row per test image, as float64.
+
+    Raises:
+        DataError: the file is missing or damaged, or lacks a column.
+    """
+    try:
+        return pd.read_parquet(parquet, columns=list(columns)).astype(np.float64)
+    except (OSError, ValueError, KeyError) as error:
+        why = " ".join(str(error).split())
+        raise DataError(f"cannot read {', '.join(columns)} of {parquet} ({why}): {AGAIN}") from error
 
 
 def same_images(frames: Sequence[tuple[Assessment, pd.DataFrame]]) -> None:
@@ -144,20 +137,11 @@ def in_order(frame: pd.DataFrame, tasks: Iterable[str], keys: Sequence[str]) -> 
 def _read(file: Path) -> dict[str, Any]:
     try:
         record: dict[str, Any] = read_json(file)
-        missing = [name for name in (*_NEEDED, *(_MEASURED if record["status"] == "ok" else ())) if name not in record]
-        missing += [
-            f"{model}.{name}"
-            for model, name in (("target", "architecture"), ("target", "schedule"), ("attacker", "schedule"))
-            if name not in record.get(model, {})
-        ]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        record |= evasion_of(record)
+    except (OSError, ValueError, AttributeError, TypeError) as error:
         raise DataError(f"cannot read the summary {file} ({error}): {AGAIN}") from error
-    if missing:
-        raise DataError(f"{file} lacks {', '.join(missing)}: {AGAIN}")
-    names = record["label_names"]
-    if names and len(names) != record["k"]:
-        raise DataError(f"{file} has {len(names)} label names for {record['k']} outputs: {AGAIN}")
-    return record | evasion_of(record)
+    schema.check_record(record, str(file))
+    return record
 
 
 def _check_comparable(records: Sequence[Mapping[str, Any]]) -> None:
@@ -165,9 +149,9 @@ def _check_comparable(records: Sequence[Mapping[str, Any]]) -> None:
     seen: dict[tuple[Any, ...], None] = {}
     first: dict[tuple[str, str], tuple[Mapping[str, Any], Any]] = {}
     for record in records:
-        key = tuple(record[name] for name in KEY)
+        key = tuple(record[name] for name in SUMMARY.key)
         if key in seen:
-            raise MixedResultsError(f"two results for {dict(zip(KEY, key, strict=True))}: remove one of them")
+            raise MixedResultsError(f"two results for {dict(zip(SUMMARY.key, key, strict=True))}: remove one of them")
         seen[key] = None
         for name, value in _shared_settings(record).items():
             reference, expected = first.setdefault((record["task"], name), (record, value))

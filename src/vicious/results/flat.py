@@ -5,12 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from vicious.results.assessments import MEASURES
-from vicious.study.grid import Model
+from vicious.results.schema import AGAIN, ESTIMATORS, MEASURES, SUMMARY, check_table
 from vicious.system.errors import DataError
 from vicious.system.files import write_json
-
-_GROUP = ["task", "role", "outputs", "beta_r", "attack"]
 
 Flat = dict[str, float | int | str | None]
 
@@ -19,21 +16,26 @@ def flatten(summary: pd.DataFrame) -> Flat:
     """Mean and spread over seeds of each measure of each model and attack, under names such as
     ``mnist/vicious-logits-beta1/joint/psnr`` and ``mnist/honest/posthoc-logits/psnr``.
 
-    ``.../seeds`` counts them, ``.../psnr_std`` is there for two seeds or more. Where seeds failed, ``.../reason`` says why and
-    ``.../failed`` how many; where all did, the measures are None. A measure that a model does not have (the accuracy of an
-    autoencoder) is left out.
+    ``.../seeds`` counts them, ``.../psnr_std`` is there for two seeds or more. Where seeds failed, ``.../reason`` says
+    why and ``.../failed`` how many; where all did, the measures are None. A measure that a model does not have (the
+    accuracy of an autoencoder) is left out.
 
     Args:
         summary: as :func:`vicious.results.summaries.collect` makes it, without adaptive servers.
     """
     flat: Flat = {}
-    for _, rows in summary.groupby(_GROUP, sort=False):
-        first: Any = rows.iloc[0]
-        model = Model(first.role, None if first.role == "honest" else first.outputs, 1.0, first.beta_r)
-        attack = first.attack if first.attack == "joint" else f"{first.attack}-{first.outputs}"
-        name = f"{first.task}/{model}/{attack}"
+    for _, rows in summary.groupby(list(ESTIMATORS.group), sort=False):
+        name = _name(rows.iloc[0])
         flat |= {f"{name}/{key}": value for key, value in _numbers(rows).items()}
     return flat
+
+
+def _name(row: Any) -> str:
+    """Task, model and attack, named as in the paths of results."""
+    model = [row.role, *([] if row.role == "honest" else [row.outputs])]
+    model += [f"beta{float(row.beta_r)!r}".removesuffix(".0")] if row.role == "vicious" else []
+    attack = row.attack if row.attack == "joint" else f"{row.attack}-{row.outputs}"
+    return f"{row.task}/{'-'.join(model)}/{attack}"
 
 
 def _numbers(rows: pd.DataFrame) -> Flat:
@@ -56,11 +58,12 @@ def write_metrics(summary: Path, out: Path) -> None:
     """Write :func:`flatten` of a summary's CSV as JSON.
 
     Raises:
-        DataError: the summary is damaged.
+        DataError, MixedResultsError: the summary is damaged, see :func:`vicious.results.schema.check_table`.
         StorageError: the file cannot be written.
     """
     try:
-        content: dict[str, Any] = flatten(pd.read_csv(summary))
-    except (KeyError, ValueError) as error:
-        raise DataError(f"{summary} is damaged ({error}): delete it and run `snakemake` again") from None
-    write_json(out, content)
+        frame = pd.read_csv(summary)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{summary} is damaged ({error}): {AGAIN}") from None
+    check_table(SUMMARY, frame, str(summary))
+    write_json(out, flatten(frame))

@@ -3,7 +3,7 @@
 Works from what assessments wrote: a JSON summary each, and the Parquet with a row per test image beside it.
 """
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,23 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vicious.results.assessments import AGAIN, CELL, MEASURES, Assessment, in_order, read_assessments
+from vicious.results.assessments import Assessment, in_order, read_assessments, read_images
+from vicious.results.schema import AGAIN, MEASURES, OF_ATTRIBUTE, PER_ATTRIBUTE, PER_CLASS
 from vicious.system.errors import DataError
-from vicious.system.files import write_csv
-
-CLASS_COLUMNS = (
-    *CELL,
-    *("label", "label_name", "seeds", "n"),
-    *MEASURES,
-    *(f"{name}_sd" for name in MEASURES),
-    *("failed", "reason", "source"),
-)
-_OF_ATTRIBUTE = ("attribute", "accuracy", "balanced", "majority", "positives")
-ATTRIBUTE_COLUMNS = (
-    *("dataset", "task", "role", "outputs", "beta_r", "seed"),
-    *_OF_ATTRIBUTE,
-    *("n", "status", "reason", "source"),
-)
 
 
 def write_per_class(json_files: Iterable[Path], per_class_out: Path, per_attribute_out: Path) -> None:
@@ -38,8 +24,9 @@ def write_per_class(json_files: Iterable[Path], per_class_out: Path, per_attribu
 
     Args:
         json_files: summaries of assessments; beside each stands its Parquet, which is read one at a time.
-        per_class_out: CSV with :data:`CLASS_COLUMNS`.
-        per_attribute_out: CSV with :data:`ATTRIBUTE_COLUMNS`; its header alone where no task has attributes.
+        per_class_out: CSV, see :data:`vicious.results.schema.PER_CLASS`.
+        per_attribute_out: CSV, see :data:`vicious.results.schema.PER_ATTRIBUTE`; its header alone where no task has
+            attributes.
 
     Raises:
         DataError: a file is missing, damaged, or does not hold what its summary says.
@@ -47,8 +34,8 @@ def write_per_class(json_files: Iterable[Path], per_class_out: Path, per_attribu
         StorageError: a file cannot be written.
     """
     found = read_assessments(json_files)
-    for frame, out in ((per_class(found), per_class_out), (per_attribute(found), per_attribute_out)):
-        write_csv(frame, out)
+    PER_CLASS.write(per_class(found), per_class_out)
+    PER_ATTRIBUTE.write(per_attribute(found), per_attribute_out)
 
 
 def per_class(found: Sequence[Assessment]) -> pd.DataFrame:
@@ -61,26 +48,26 @@ def per_class(found: Sequence[Assessment]) -> pd.DataFrame:
     cells: dict[tuple[Any, ...], list[Assessment]] = {}
     for one in found:
         if not one.multilabel:
-            cells.setdefault(one.cell, []).append(one)
+            cells.setdefault(one.values(PER_CLASS.group), []).append(one)
     rows = [row for seeds in cells.values() for row in _cell_rows(seeds)]
-    frame = pd.DataFrame(rows, columns=list(CLASS_COLUMNS)).astype({"label": "Int64"})
-    return in_order(frame, frame["task"], ("role", "attack", "outputs", "beta_r"))
+    frame = PER_CLASS.frame(rows)
+    return in_order(frame, frame["task"], PER_CLASS.part_of_key("dataset", "task"))
 
 
 def per_attribute(found: Sequence[Assessment]) -> pd.DataFrame:
     """A row per task with attributes, model, seed and attribute, in the order given.
 
-    ``accuracy``, ``balanced`` (the mean of the accuracies on images with and without the attribute; empty where one kind
-    is missing) and ``majority``, the share of the commoner value in the test set, are shares; ``positives`` counts the
-    ``n`` test images that have the attribute. A failed seed has one row: n 0, no attribute, no numbers.
+    ``accuracy``, ``balanced`` (the mean of the accuracies on images with and without the attribute; empty where one
+    kind is missing) and ``majority``, the share of the commoner value in the test set, are shares; ``positives`` counts
+    the ``n`` test images that have the attribute. A failed seed has one row: n 0, no attribute, no numbers.
     Autoencoders, which are not asked for attributes, are left out.
     """
     rows: list[dict[str, Any]] = []
     for one in found:
         if one.multilabel and one.record["role"] != "autoencoder":
             rows += _attribute_rows(one)
-    frame = pd.DataFrame(rows, columns=list(ATTRIBUTE_COLUMNS))
-    return in_order(frame, frame["task"], ("role", "outputs", "beta_r", "seed"))
+    frame = PER_ATTRIBUTE.frame(rows)
+    return in_order(frame, frame["task"], PER_ATTRIBUTE.part_of_key("dataset", "task"))
 
 
 def class_means(parquet: Path, classes: int) -> NDArray[np.float64]:
@@ -91,10 +78,7 @@ def class_means(parquet: Path, classes: int) -> NDArray[np.float64]:
     Raises:
         DataError: the file is missing or damaged, or a label is not one of the classes.
     """
-    try:
-        frame = pd.read_parquet(parquet, columns=["label", *MEASURES]).astype(float)
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"cannot read {parquet} ({' '.join(str(error).split())}): {AGAIN}") from error
+    frame = read_images(parquet, ["label", *MEASURES])
     if not frame["label"].isin(range(classes)).all():
         raise DataError(f"{parquet}: a label is none of the {classes} classes: {AGAIN}")
     grouped = frame.groupby("label")
@@ -103,19 +87,19 @@ def class_means(parquet: Path, classes: int) -> NDArray[np.float64]:
     return means.to_numpy(dtype=np.float64)
 
 
-def _cell_rows(seeds: Sequence[Assessment]) -> list[dict[Hashable, Any]]:
+def _cell_rows(seeds: Sequence[Assessment]) -> list[dict[Any, Any]]:
     """The rows of one model and attack."""
     record, failed = seeds[0].record, [one for one in seeds if not one.ok]
     good = [_checked_means(one) for one in seeds if one.ok]
-    told: dict[Any, Any] = {
-        **{name: record[name] for name in CELL},
+    shared: dict[Any, Any] = {
+        **{name: record[name] for name in PER_CLASS.group},
         "seeds": len(good),
         "failed": len(failed),
         "reason": "; ".join(f"seed {one.record['seed']}: {_one_line(one.record['reason'])}" for one in failed),
         "source": record["source"],
     }
     if not good:
-        return [told | {"n": 0}]
+        return [shared | {"n": 0}]
     values = np.stack(good)[:, :, 1:]
     if record["role"] == "autoencoder":
         values[:, :, MEASURES.index("accuracy")] = np.nan
@@ -125,12 +109,11 @@ def _cell_rows(seeds: Sequence[Assessment]) -> list[dict[Hashable, Any]]:
     table: dict[str, Any] = {"label": range(record["k"]), "label_name": names, "n": good[0][:, 0].astype(int)}
     for index, name in enumerate(MEASURES):
         table |= {name: values.mean(0)[:, index], f"{name}_sd": spread[:, index]}
-    return pd.DataFrame(table).assign(**told).to_dict("records")
+    return pd.DataFrame(table).assign(**shared).to_dict("records")
 
 
 def _checked_means(one: Assessment) -> NDArray[np.float64]:
-    parquet = one.file.with_suffix(".parquet")
-    means = class_means(parquet, one.record["k"])
+    parquet, means = one.parquet, class_means(one.parquet, one.record["k"])
     if means[:, 0].sum() != one.record["n"]:
         raise DataError(
             f"{parquet} has {means[:, 0].sum():.0f} test images, but {one.file.name} says {one.record['n']}: "
@@ -140,11 +123,11 @@ def _checked_means(one: Assessment) -> NDArray[np.float64]:
 
 
 def _attribute_rows(one: Assessment) -> list[dict[str, Any]]:
-    told = {name: one.record.get(name) for name in ATTRIBUTE_COLUMNS}
+    shared = {name: one.record.get(name) for name in PER_ATTRIBUTE.columns}
     if not one.ok:
-        return [told | dict.fromkeys(_OF_ATTRIBUTE) | {"n": 0}]
+        return [shared | dict.fromkeys(OF_ATTRIBUTE) | {"n": 0}]
     try:
-        return [told | {name: item[name] for name in _OF_ATTRIBUTE} for item in one.record["attributes"]]
+        return [shared | {name: item[name] for name in OF_ATTRIBUTE} for item in one.record["attributes"]]
     except (KeyError, TypeError) as error:
         raise DataError(f"{one.file} does not give the accuracy of each attribute ({error}): {AGAIN}") from error
 

@@ -1,53 +1,41 @@
 """The typed configuration: what params.yaml may hold, checked before any job starts.
 
-Values live in params.yaml alone; here stand names, types, ranges and meanings. An unknown key, a wrong type or a value out
-of range is one :class:`ConfigError` that names the key's path and, for names, the nearest valid one.
+Values live in params.yaml alone; here stand names, types, ranges and meanings. An unknown key, a wrong type or a value
+out of range is one :class:`ConfigError` that names the key's path and, for names, the nearest valid one.
 """
 
-import difflib
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 
-from vicious.data.catalog import CATALOG
-from vicious.data.tasks import CELEBA_SETS
-from vicious.models.kinds import Code, parse_outputs, parse_trainable
-from vicious.study.names import PARAMS_FILE, AttributeSet, DatasetName, DetectorName, EvadedName, RecipeName, ScaleName
+from vicious.data.datasets import attribute_sets, dataset_names, find_dataset, official_names
+from vicious.data.facts import Dataset
+from vicious.mitigations import parse_outputs, parse_trainable
+from vicious.models.architecture import ORIGINAL, model
 from vicious.system.errors import ConfigError
+from vicious.system.registry import names, nearest
+from vicious.system.settings import Checksum, Count, Depth, Distinct, NotNegative, Positive, Strict
 
-OFFICIAL_NAMES = sorted(
-    {name for dataset in CATALOG.values() for file in dataset.files for name in (file.name, file.path)}
-)
-
-
-def _distinct(values: list[Any]) -> list[Any]:
-    if len(set(values)) != len(values):
-        raise ValueError("values must differ from each other")
-    return values
-
-
-def _depth(value: int) -> int:
-    if value % 6 != 4 or value < 10:
-        raise ValueError("depth must be 6 n + 4: 10, 16, 22 or 28")
-    return value
-
-
-Distinct = AfterValidator(_distinct)
-Count = Annotated[int, Field(ge=1)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Depth = Annotated[int, Field(le=40), AfterValidator(_depth)]
-Checksum = Annotated[str, Field(pattern=r"^(md5:[0-9a-f]{32}|sha256:[0-9a-f]{64})$")]
-
-
-class Strict(BaseModel):
-    """Base: unknown keys are errors, types are not coerced, instances do not change."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+PARAMS_FILE = Path("params.yaml")
+ScaleName = Literal["smoke", "demo", "pilot", "paper"]
+if TYPE_CHECKING:
+    DatasetName = str
+    AttributeSet = str
+    DetectorName = str
+    EvadedName = str
+    RecipeName = str
+    CodeName = str
+else:  # what is valid is what has a file
+    DatasetName = Literal[dataset_names()]
+    AttributeSet = Literal[attribute_sets()]
+    DetectorName = Literal[names("vicious.defense.detectors")]
+    EvadedName = Literal[names("vicious.training.penalties")]
+    RecipeName = Literal[names("vicious.training.recipes")]
+    CodeName = Literal[names("vicious.models.codes")]
 
 
 class DataParams(Strict):
@@ -63,9 +51,10 @@ class DataParams(Strict):
     @field_validator("checksums")
     @classmethod
     def _known_files(cls, checksums: dict[str, str]) -> dict[str, str]:
+        known = official_names()
         for name in checksums:
-            if name not in OFFICIAL_NAMES:
-                raise ValueError(f"{name!r} is no official file{_nearest(name, OFFICIAL_NAMES)}")
+            if name not in known:
+                raise ValueError(f"{name!r} is no official file{nearest(name, known)}")
         return checksums
 
     split_seed: int = Field(ge=0, description="seed of the cut of the official train set into train and validation")
@@ -124,7 +113,7 @@ class ClassCounts(Strict):
     @classmethod
     def _enough_classes(cls, counts: dict[str, list[int]]) -> dict[str, list[int]]:
         for name, numbers in counts.items():
-            spec = CATALOG[name]
+            spec = find_dataset(name)
             if spec.multilabel:
                 raise ValueError(f"{spec.title} has attributes, not classes: use attribute_sets")
             if max(numbers) > spec.classes:
@@ -153,6 +142,30 @@ Detectors = Annotated[list[DetectorName], Field(min_length=1), Distinct]
 Sent = Annotated[list[Annotated[str, _named(parse_outputs)]], Field(min_length=1), Distinct]
 
 
+class AttackModels(Strict):
+    """Other attack models beside the original's, on the same outputs of the same target models."""
+
+    datasets: Annotated[list[DatasetName], Distinct] = Field(description="datasets, out of the study's")
+    outputs: OutputsList = Field(description="what the user sends back")
+    seeds: Seeds = Field(description="one honest and one vicious model, and an attack of each kind on both, per seed")
+    beta_r: Positive = Field(description="one weight of the reconstruction loss")
+    models: dict[str, dict[str, Any]] = Field(
+        description="attack model (src/vicious/models/decoders) -> its settings; none: no such experiment"
+    )
+
+    @field_validator("models")
+    @classmethod
+    def _known(cls, models: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        for name, settings in models.items():
+            if name == ORIGINAL["attack"]:
+                raise ValueError(f"leave out {name}: the others are compared with it")
+            try:
+                model("attack", name, settings)
+            except ConfigError as error:
+                raise ValueError(str(error)) from None
+        return models
+
+
 class Defense(Strict):
     """Detectors that tell vicious from honest models, and servers that know them."""
 
@@ -168,12 +181,12 @@ class Defense(Strict):
         description="out of seeds: those of honest models of other recipes and of adaptive servers"
     )
     recipes: Annotated[list[RecipeName], Distinct] = Field(
-        description="other ways to train honest models, which detectors should not call vicious"
+        description="other ways to train honest models, which detectors should not flag"
     )
     evasion: dict[EvadedName, Annotated[list[Positive], Distinct]] = Field(
         description="adaptive servers: detector -> weights of a penalty against it in vicious training; none: no such server"
     )
-    hidden: Annotated[list[Code], Distinct] = Field(
+    hidden: Annotated[list[CodeName], Distinct] = Field(
         description="adaptive servers: ways to hide the code in the outputs of a vicious model once it is trained"
     )
     detectors: Detectors = Field(
@@ -246,6 +259,7 @@ class ScaleParams(Strict):
     tradeoff: Tradeoff
     attribute_sets: AttributeSets
     class_counts: ClassCounts
+    attack_models: AttackModels
     defense: Defense
     mitigations: Mitigations
     gallery: Count = Field(description="test images kept with their reconstructions for the gallery figures")
@@ -262,26 +276,24 @@ class ScaleParams(Strict):
             _out_of(cell.autoencoder, cell.outputs, f"autoencoder asks for {{}}, which outputs does not list{where}")
             if self.source == "synthetic" and None in (cell.train, cell.validation, cell.test):
                 raise ValueError(f"source synthetic needs numbers for train, validation and test, not null{where}")
-        for dataset in self.mitigations.datasets:
-            block, unlisted = self.cell(dataset).mitigations, "mitigations.trained_for asks for {}, which outputs of "
-            _out_of(block.trained_for, block.outputs, f"{unlisted}{CATALOG[dataset].title} does not list")
-            _check_top(dataset, block.outputs)
+        for name in self.mitigations.datasets:
+            block, unlisted = self.cell(name).mitigations, "mitigations.trained_for asks for {}, which outputs of "
+            _out_of(block.trained_for, block.outputs, f"{unlisted}{find_dataset(name).title} does not list")
+            _check_top(find_dataset(name), block.outputs)
         return self
 
     def cell(self, dataset: str) -> "ScaleParams":
         """This scale with the overrides of ``dataset`` applied."""
-        own = self.overrides.get(dataset)  # type: ignore[call-overload]
+        own = self.overrides.get(dataset)
         return self if own is None else _changed(self, own)
 
 
-def _check_top(dataset: str, sent: list[str]) -> None:
+def _check_top(spec: Dataset, sent: list[str]) -> None:
     """Refuse top k of no more than k outputs, which leaves nothing out, as a ValueError."""
-    spec = CATALOG[dataset]
-    count = max(map(len, CELEBA_SETS.values())) if spec.multilabel else spec.classes
     for name in sent:
         outputs = parse_outputs(name)
-        if outputs.kind == "top" and outputs.amount >= count:
-            raise ValueError(f"mitigations asks for {name} of {spec.title}, which has {count} outputs")
+        if outputs.kind == "top" and outputs.amount >= spec.classes:
+            raise ValueError(f"mitigations asks for {name} of {spec.title}, which has {spec.classes} outputs")
 
 
 Part = TypeVar("Part", bound=Strict)
@@ -358,7 +370,8 @@ class Params(Strict):
     @property
     def study(self) -> ScaleParams:
         """The chosen scale's block."""
-        return getattr(self.scales, self.scale)
+        block: ScaleParams = getattr(self.scales, self.scale)
+        return block
 
     def cell(self, dataset: str) -> ScaleParams:
         """The chosen scale with the overrides of ``dataset`` applied."""
@@ -381,7 +394,8 @@ def check_params(raw: Mapping[str, Any]) -> Params:
 
 
 def from_command_line(value: Any) -> Any:
-    """Give numbers, booleans and null in a configuration their types: Snakemake's ``--config`` leaves nested ones as text."""
+    """Give numbers, booleans and null in a configuration their types: Snakemake's ``--config`` leaves nested ones as
+    text."""
     if isinstance(value, Mapping):
         return {key: from_command_line(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -422,22 +436,16 @@ def _describe(problem: Any, raw: Mapping[str, Any]) -> str:
     path = [part for part in problem["loc"] if part != "[key]"]
     key = ".".join(str(part) for part in path) or "params.yaml"
     if problem["type"] == "extra_forbidden":
-        return f"{key}: unknown key{_nearest(path[-1], _valid_keys(path[:-1]))}"
+        return f"{key}: unknown key{nearest(path[-1], _valid_keys(path[:-1]))}"
     if problem["type"] == "missing":
         return f"{key}: this key is missing; params.yaml of the project shows it"
     found = problem["input"]
     if problem["type"] == "literal_error":
-        return f"{key}: {found!r} is not valid{_nearest(found, _literal_values(problem['ctx']['expected']))}"
+        return f"{key}: {found!r} is not valid{nearest(found, _literal_values(problem['ctx']['expected']))}"
     message = problem["msg"].removeprefix("Value error, ").replace("Input should", "should")
     hint = _number_hint(found) if problem["type"] in ("float_type", "int_type") else ""
     shown = found if len(str(found)) <= 60 else f"{str(found)[:57]}..."
     return f"{key}: {message}" + ("" if isinstance(found, dict) else f", found {shown!r}") + hint
-
-
-def _nearest(name: Any, valid: list[str]) -> str:
-    close = difflib.get_close_matches(str(name), valid, n=1, cutoff=0.5)
-    guess = f"; did you mean {close[0]!r}?" if close else ""
-    return f"{guess} (valid: {', '.join(valid)})" if valid else guess
 
 
 def _number_hint(found: Any) -> str:
@@ -464,7 +472,7 @@ def _valid_keys(path: list[Any]) -> list[str]:
             model = _OVERRIDES
         else:
             model = model.model_fields[part].annotation
-    return list(CATALOG) if model is _OVERRIDES else list(getattr(model, "model_fields", {}))
+    return list(dataset_names()) if model is _OVERRIDES else list(getattr(model, "model_fields", {}))
 
 
 _OVERRIDES = object()

@@ -9,19 +9,19 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, get_args
 
-from vicious.data.catalog import CATALOG
-from vicious.data.tasks import CELEBA_SETS, Task, parse_task
+from vicious.data.datasets import find_dataset
+from vicious.data.tasks import Task, parse_task
+from vicious.models.architecture import ORIGINAL
 from vicious.models.evaded import UNNAMED
-from vicious.study.names import EvadedName
+from vicious.system.errors import ConfigError
 
 if TYPE_CHECKING:  # the command line knows the experiments, and must not wait for what checks params.yaml
     from vicious.study.config import Params, ScaleParams
 
 Role = Literal["honest", "vicious", "autoencoder"]
-Experiment = Literal["main", "tradeoff", "attribute_sets", "class_counts", "defense", "mitigations"]
+Experiment = Literal["main", "tradeoff", "attribute_sets", "class_counts", "attack_models", "defense", "mitigations"]
 
 EXPERIMENTS: tuple[Experiment, ...] = get_args(Experiment)
-ALL_ATTRIBUTES = "k40"
 AUTOENCODER_BETA_R = 1.0
 """Weight of the reconstruction loss of an autoencoder, whose beta_C is 0: Adam does not feel its size."""
 
@@ -34,9 +34,10 @@ class Model:
         role: "honest", "vicious", or "autoencoder" (vicious with beta_C = 0: the most that these outputs can carry).
         outputs: what a jointly trained attack model reads; None for an honest model.
         beta_c, beta_r: weights of the classification and the reconstruction loss.
-        recipe: how an honest model is trained otherwise (:mod:`vicious.training.recipes`); None for the study's own way.
-        evasion: weight of a vicious server's penalty against a detector (:mod:`vicious.training.evasion`); 0: none.
-        evades: that detector; None: none.
+        recipe: how an honest model is trained otherwise (:mod:`vicious.training.recipes`); None for the study's own
+            way.
+        evasion: weight of a vicious server's adaptive penalty (:mod:`vicious.training.penalty`); 0: none.
+        evades: the detector that it is against; None: none.
         hidden: how a vicious server hides the code in its outputs (:mod:`vicious.models.hidden`); None: not at all.
     """
 
@@ -46,13 +47,13 @@ class Model:
     beta_r: float
     recipe: str | None = None
     evasion: float = 0.0
-    evades: EvadedName | None = None
+    evades: str | None = None
     hidden: str | None = None
 
     def __str__(self) -> str:
         """The model's name in paths: ``honest``, ``honest-wider``, ``vicious-logits-beta1``, ``autoencoder-softmax``,
-        ``vicious-logits-beta1-evasion10`` (of linear decodability), ``vicious-logits-beta1-evasion10-distance_correlation``,
-        ``vicious-logits-beta1-shuffled``."""
+        ``vicious-logits-beta1-evasion10`` (of linear decodability),
+        ``vicious-logits-beta1-evasion10-distance_correlation``, ``vicious-logits-beta1-shuffled``."""
         beta = f"beta{_short(self.beta_r)}" if self.role == "vicious" else None
         evasion = f"evasion{_short(self.evasion)}" if self.evasion else None
         evades = self.evades if self.evades != UNNAMED else None
@@ -74,12 +75,33 @@ class Training:
 
 
 @dataclass(frozen=True)
+class Attack:
+    """How a target model's outputs are read.
+
+    Attributes:
+        outputs: what the user sends back.
+        joint: whether the attack model was trained jointly with the target model; else afterwards, on a frozen one.
+        model: the attack model's name (:mod:`vicious.models.decoders`).
+    """
+
+    outputs: str
+    joint: bool = False
+    model: str = ORIGINAL["attack"]
+
+    def __str__(self) -> str:
+        """The attack's name in paths: ``joint``, ``posthoc-logits``, ``posthoc-logits-upsampling``."""
+        if self.joint:
+            return "joint"
+        return f"posthoc-{self.outputs}" + ("" if self.model == ORIGINAL["attack"] else f"-{self.model}")
+
+
+@dataclass(frozen=True)
 class Cell:
     """An attack on a target model: what every summary has a row of."""
 
     task: Task
     model: Model
-    attack: str
+    attack: Attack
     seed: int
 
 
@@ -90,16 +112,17 @@ def task_title(name: str) -> str:
     """The title of a task for readers, by its name as in paths; the name itself where it is no known task's."""
     try:
         task = parse_task(name)
-        return task.titled(CATALOG[task.dataset].title)
-    except (ValueError, KeyError):
+        return task.titled(find_dataset(task.dataset).title)
+    except (ValueError, ConfigError):
         return name
 
 
 def task_outputs(task: Task) -> int:
     """Number K of outputs of a task's target models."""
+    spec = find_dataset(task.dataset)
     if task.attributes is not None:
-        return len(CELEBA_SETS[task.attributes])
-    return CATALOG[task.dataset].classes if task.classes is None else task.classes
+        return len(spec.attribute_sets[task.attributes])
+    return spec.classes if task.classes is None else task.classes
 
 
 def cells(params: Params, experiment: Experiment) -> list[Cell]:
@@ -115,15 +138,15 @@ def trainings(params: Params, experiments: Iterable[Experiment] = EXPERIMENTS) -
     return list(dict.fromkeys(replace(one, model=one.model.trained) for one in found))
 
 
-def settings(params: Params, task: str) -> ScaleParams:
+def settings(params: Params, task: Task) -> ScaleParams:
     """The scale's settings for a task: its dataset's, and the class counts' own number of epochs."""
-    parsed = parse_task(task)
-    own = params.cell(parsed.dataset)
-    return own if parsed.classes is None else own.model_copy(update={"epochs": params.study.class_counts.epochs})
+    own = params.cell(task.dataset)
+    return own if task.classes is None else own.model_copy(update={"epochs": params.study.class_counts.epochs})
 
 
 def judged(params: Params) -> list[Training]:
-    """What detectors judge: honest and vicious models, honest ones trained otherwise, and vicious ones that evade or hide."""
+    """What detectors judge: honest and vicious models, honest ones trained otherwise, and vicious ones that evade or
+    hide."""
     block = params.study.defense
     found = [Training(cell.task, cell.model, cell.seed) for cell in cells(params, "defense")]
     for task in _tasks(params, block.datasets):
@@ -149,7 +172,7 @@ def _main(params: Params) -> Iterator[Cell]:
             yield from _block(task, outputs, own.beta_c, own.beta_r, own.seeds)
             if outputs in own.autoencoder:
                 model = Model("autoencoder", outputs, 0.0, AUTOENCODER_BETA_R)
-                yield from (Cell(task, model, "joint", seed) for seed in own.seeds)
+                yield from (Cell(task, model, Attack(outputs, joint=True), seed) for seed in own.seeds)
 
 
 def _tradeoff(params: Params) -> Iterator[Cell]:
@@ -161,11 +184,13 @@ def _tradeoff(params: Params) -> Iterator[Cell]:
 
 
 def _attribute_sets(params: Params) -> Iterator[Cell]:
-    experiment, own = params.study.attribute_sets, params.cell("celeba")
-    for name in experiment.sets if "celeba" in params.datasets else ():
-        task = Task("celeba", None if name == ALL_ATTRIBUTES else name)
-        for outputs in experiment.outputs:
-            yield from _block(task, outputs, own.beta_c, [experiment.beta_r], own.seeds)
+    experiment = params.study.attribute_sets
+    for dataset in params.datasets:
+        spec, own = find_dataset(dataset), params.cell(dataset)
+        for name in (one for one in experiment.sets if one in spec.attribute_sets):
+            task = Task(dataset, None if len(spec.attribute_sets[name]) == spec.classes else name)
+            for outputs in experiment.outputs:
+                yield from _block(task, outputs, own.beta_c, [experiment.beta_r], own.seeds)
 
 
 def _class_counts(params: Params) -> Iterator[Cell]:
@@ -178,6 +203,16 @@ def _class_counts(params: Params) -> Iterator[Cell]:
                 yield from _block(task, outputs, own.beta_c, [experiment.beta_r], own.seeds)
 
 
+def _attack_models(params: Params) -> Iterator[Cell]:
+    block = params.study.attack_models
+    for task in _tasks(params, block.datasets) if block.models else ():
+        for outputs in block.outputs:
+            vicious = Model("vicious", outputs, params.cell(task.dataset).beta_c, block.beta_r)
+            for model in (HONEST, vicious):
+                for name in (ORIGINAL["attack"], *block.models):
+                    yield from (Cell(task, model, Attack(outputs, model=name), seed) for seed in block.seeds)
+
+
 def _defense(params: Params) -> Iterator[Cell]:
     block = params.study.defense
     for task in _tasks(params, block.datasets):
@@ -187,7 +222,7 @@ def _defense(params: Params) -> Iterator[Cell]:
             start = _adaptive(params, task, outputs)
             evading = [_evading(start, name, weight) for name, weights in block.evasion.items() for weight in weights]
             for model in (start, *evading):
-                for attack in ("joint", f"posthoc-{outputs}"):
+                for attack in (Attack(outputs, joint=True), Attack(outputs)):
                     yield from (Cell(task, model, attack, seed) for seed in block.variant_seeds)
 
 
@@ -202,7 +237,7 @@ def _mitigations(params: Params) -> Iterator[Cell]:
         pairs = [(model, outputs) for model in (HONEST, vicious("logits")) for outputs in sent]
         pairs += [(vicious(outputs), outputs) for outputs in block.trained_for]
         for model, outputs in pairs:
-            yield from (Cell(task, model, f"posthoc-{outputs}", seed) for seed in block.seeds)
+            yield from (Cell(task, model, Attack(outputs), seed) for seed in block.seeds)
 
 
 def _tasks(params: Params, datasets: Iterable[str]) -> list[Task]:
@@ -215,15 +250,16 @@ def _adaptive(params: Params, task: Task, outputs: str) -> Model:
     return Model("vicious", outputs, params.cell(task.dataset).beta_c, params.study.defense.beta_r[0])
 
 
-def _evading(model: Model, detector: EvadedName, weight: float) -> Model:
+def _evading(model: Model, detector: str, weight: float) -> Model:
     return replace(model, evasion=weight, evades=detector)
 
 
 def _block(task: Task, outputs: str, beta_c: float, betas: list[float], seeds: list[int]) -> Iterator[Cell]:
     """The post-hoc attack on honest models, and vicious models of growing beta_R."""
-    yield from (Cell(task, HONEST, f"posthoc-{outputs}", seed) for seed in seeds)
+    yield from (Cell(task, HONEST, Attack(outputs), seed) for seed in seeds)
     for beta_r in betas:
-        yield from (Cell(task, Model("vicious", outputs, beta_c, beta_r), "joint", seed) for seed in seeds)
+        model = Model("vicious", outputs, beta_c, beta_r)
+        yield from (Cell(task, model, Attack(outputs, joint=True), seed) for seed in seeds)
 
 
 def _short(number: float) -> str:
@@ -236,6 +272,7 @@ _CELLS = {
     "tradeoff": _tradeoff,
     "attribute_sets": _attribute_sets,
     "class_counts": _class_counts,
+    "attack_models": _attack_models,
     "defense": _defense,
     "mitigations": _mitigations,
 }

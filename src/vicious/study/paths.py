@@ -1,26 +1,25 @@
-"""Where everything lies, relative to the project's root. The Snakefile and the commands' defaults take it from here.
+"""Where everything lies, relative to the project's root. A path is written here, and parsed nowhere.
 
 data/raw/official/                     official files, torchvision's layout
 data/raw/synthetic/<scale>/            synthetic stand-ins, same layout
 data/source/<scale>/<dataset>/         the verified files behind a dataset
 data/prepared/<scale>/<dataset>/       arrays, statistics, covariance
-results/<scale>/models/<dataset>/[<part>/]<model>/seed<seed>/        weights, records and curves of a target model and its attacks
-results/<scale>/assessments/<dataset>/[<part>/]<model>/seed<seed>/   what was measured on it
+results/<scale>/models/<dataset>/[<part>/]<model>/seed<seed>/        weights, records and curves of a target model and
+its attacks results/<scale>/assessments/<dataset>/[<part>/]<model>/seed<seed>/   what was measured on it
 results/<scale>/summaries/*.csv        one row per cell, comparisons, statistics of each experiment
 results/<scale>/summaries/metrics.json means of the main experiment, for dvc metrics
 results/<scale>/complete/              experiments of which no cell failed
 paper_figures/<scale>/                 tables and figures
+logs/<scale>/                          what each job reported
 
-A task is a dataset, or a part of its labels (:mod:`vicious.data.tasks`), which has a folder in the dataset's: what is of one
-dataset lies in one folder. Models are named as in :mod:`vicious.study.grid`.
+A task is a dataset, or a part of its labels (:mod:`vicious.data.tasks`), which has a folder in the dataset's: what is
+of one dataset lies in one folder. Models and attacks are named as in :mod:`vicious.study.grid`. Every name may be a
+wildcard of the workflow's, such as ``{model}``.
 """
 
-from pathlib import PurePosixPath as Path
-
-from vicious.data.tasks import Task
+from pathlib import Path
 
 RAW_OFFICIAL = Path("data/raw/official")
-ARRAYS = tuple(f"{split}_{kind}.npy" for split in ("train", "validation", "test") for kind in ("images", "labels"))
 
 
 def raw_root(scale: str, source: str, root: str | None) -> Path:
@@ -40,9 +39,34 @@ def prepared(scale: str, dataset: str) -> Path:
     return Path("data/prepared") / scale / dataset
 
 
+def covariance(scale: str, dataset: str) -> Path:
+    """A dataset's mean and factorised covariance."""
+    return prepared(scale, dataset) / "covariance.safetensors"
+
+
 def results(scale: str) -> Path:
     """Folder of all results of a scale."""
     return Path("results") / scale
+
+
+def target(scale: str, task: str, model: str, seed: str) -> Path:
+    """Weights of a target model; attack models on it lie beside."""
+    return results(scale) / "models" / task / model / f"seed{seed}" / "target.safetensors"
+
+
+def measured(scale: str, task: str, model: str, seed: str) -> Path:
+    """Folder of what was measured on a target model."""
+    return results(scale) / "assessments" / task / model / f"seed{seed}"
+
+
+def assessment(scale: str, task: str, model: str, seed: str, attack: str) -> Path:
+    """JSON of an attack's assessment."""
+    return measured(scale, task, model, seed) / f"risk-{attack}.json"
+
+
+def detection(scale: str, task: str, model: str, seed: str) -> Path:
+    """CSV of the detectors' scores of a target model."""
+    return measured(scale, task, model, seed) / "detection.csv"
 
 
 def summaries(scale: str) -> Path:
@@ -50,9 +74,14 @@ def summaries(scale: str) -> Path:
     return results(scale) / "summaries"
 
 
-def metrics(scale: str) -> Path:
-    """JSON of the main comparison's numbers."""
-    return summaries(scale) / "metrics.json"
+def summary(scale: str, experiment: str) -> Path:
+    """CSV with a row per cell of an experiment."""
+    return summaries(scale) / f"{experiment}.csv"
+
+
+def complete(scale: str, experiment: str) -> Path:
+    """What is written once no cell of an experiment failed."""
+    return results(scale) / "complete" / f"{experiment}.txt"
 
 
 def figures(scale: str) -> Path:
@@ -60,21 +89,65 @@ def figures(scale: str) -> Path:
     return Path("paper_figures") / scale
 
 
+def logs(scale: str) -> Path:
+    """Folder of all logs of a scale."""
+    return Path("logs") / scale
+
+
 def built(scale: str) -> tuple[Path, ...]:
     """Folders of all that is built for a scale."""
     return Path("data/source") / scale, prepared(scale, ""), results(scale), figures(scale)
 
 
-def model_folder(scale: str, task: Task | str, model: object, seed: int | str) -> Path:
-    """Folder of one target model and the attack models trained on it."""
-    return results(scale) / "models" / _task_folder(task) / str(model) / f"seed{seed}"
+def places(rule: str, scale: str, **names: str) -> dict[str, Path]:
+    """The settings of a rule's step that name what it writes, and what tells its files apart.
+
+    Args:
+        rule: its name, such as ``train_honest``.
+        names: what stands in its file names; more may be given than it uses.
+    """
+    one = {key: names[key] for key in ("task", "model", "seed") if key in names}
+    match rule:
+        case "fetch":
+            return {"out": source_record(scale, names["dataset"])}
+        case "prepare":
+            return {"out": prepared(scale, names["dataset"])}
+        case "fit_covariance":
+            return {"out": covariance(scale, names["dataset"])}
+        case "train_honest":
+            return {"out": target(scale, **one)}
+        case "train_vicious":
+            return {"out": target(scale, **one), "attack_out": target(scale, **one).with_name("joint.safetensors")}
+        case "train_attack":
+            return {"out": target(scale, **one).with_name(f"{names['attack']}.safetensors")}
+        case "assess_risk":
+            attack = target(scale, **one).with_name(f"{names['attack']}.safetensors")
+            return {"attack": attack, "out": measured(scale, **one)}
+        case "evaluate_defense":
+            return {"out": detection(scale, **one)}
+        case "summarize":
+            return {"out": summary(scale, names["experiment"])}
+        case "compare":
+            return {"out": summaries(scale) / f"{names['experiment']}_comparisons.csv"}
+        case "check_complete":
+            return {"out": complete(scale, names["experiment"])}
+        case "agree":
+            return {"estimators": summaries(scale) / "estimators.csv", "agreement": summaries(scale) / "agreement.csv"}
+        case "per_class":
+            folder = summaries(scale)
+            return {"classes": folder / "per_class.csv", "attributes": folder / "per_attribute.csv"}
+        case "write_metrics":
+            return {"out": summaries(scale) / "metrics.json"}
+        case "summarize_defense":
+            folder = summaries(scale)
+            files = {"out": "detection", "separation": "detection_summary", "flagged": "detection_flagged"}
+            return {key: folder / f"{name}.csv" for key, name in files.items()}
+    return {}
 
 
-def assessment_folder(scale: str, task: Task | str, model: object, seed: int | str) -> Path:
-    """Folder of what was measured on one target model."""
-    return results(scale) / "assessments" / _task_folder(task) / str(model) / f"seed{seed}"
-
-
-def _task_folder(task: Task | str) -> str:
-    """A task's folder, or a name that is one already."""
-    return task if isinstance(task, str) else task.folder
+def log(rule: str, scale: str, **names: str) -> Path:
+    """Where a job reports, by the names in its rule's file names."""
+    folders = [names[key] for key in ("dataset", "task", "model") if key in names]
+    folders += [f"seed{names['seed']}"] if "seed" in names else []
+    ending = [names[key] for key in ("attack", "experiment") if key in names]
+    return logs(scale).joinpath(*folders, f"{'-'.join([rule, *ending])}.log")

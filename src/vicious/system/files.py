@@ -26,22 +26,6 @@ _REASONS = {
     errno.EACCES: "permission was denied: choose a folder that can be written",
 }
 
-_NOTING: list[set[Path]] = []
-
-
-@contextmanager
-def noted_writes() -> Iterator[set[Path]]:
-    """Yield a set that takes the path of every file that :func:`atomic_path` puts in place meanwhile, as it was named.
-
-    No result depends on it: it tells provenance what a command wrote, so that no command can forget a file.
-    """
-    noted: set[Path] = set()
-    _NOTING.append(noted)
-    try:
-        yield noted
-    finally:
-        _NOTING.pop()
-
 
 @contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
@@ -74,8 +58,9 @@ def _refusal(error: BaseException) -> str | None:
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary name beside ``path``; on success it becomes ``path``, on any error or signal it is removed.
 
-    The temporary name keeps the suffix of ``path``, since some writers choose their format by it. While it is written it is
-    locked. What a killed process left of ``path`` is not, and so goes with the next write. Open this very file to write:
+    The temporary name keeps the suffix of ``path``, since some writers choose their format by it. While it is written
+    it is locked. What a killed process left of ``path`` is not, and so goes with the next write. Open this very file to
+    write:
     another that takes its name has no lock.
 
     Raises:
@@ -95,8 +80,6 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
             with held_back():
                 temporary.chmod(0o666 & ~_umask())
                 temporary.replace(target)
-                for noted in _NOTING:
-                    noted.add(target)
         finally:
             if handle >= 0:
                 with held_back():
@@ -105,7 +88,8 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def check_writable(folder: Path, size: int = 64 * 1024) -> None:
-    """Raise StorageError unless so many bytes can be written in a folder, or where it would be made; nothing is left of them."""
+    """Raise StorageError unless so many bytes can be written in a folder, or where it would be made; nothing is left of
+    them."""
     place = next(place for place in (folder, *folder.absolute().parents) if place.is_dir())
     with storage_errors(folder), tempfile.TemporaryFile(dir=place) as file:
         file.write(bytes(size))

@@ -56,7 +56,8 @@ class _Signals:
             raise Interrupted(number)
 
     def dropped(self, unraisable: "UnraisableHookArgs") -> None:
-        """Raise once more a signal that came in a finalizer, such as Python runs while it imports; print what else is dropped."""
+        """Raise once more a signal that came in a finalizer, such as Python runs while it imports; print what else is
+        dropped."""
         interruption = unraisable.exc_value
         if not isinstance(interruption, Interrupted):
             sys.__unraisablehook__(unraisable)
@@ -70,7 +71,8 @@ _SIGNALS = _Signals()
 
 
 def listen() -> None:
-    """From now on SIGINT and SIGTERM raise :class:`Interrupted` in the main thread; what is ignored (``nohup``) stays so."""
+    """From now on SIGINT and SIGTERM raise :class:`Interrupted` in the main thread; what is ignored (``nohup``) stays
+    so."""
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _SIGNALS.receive)

@@ -11,7 +11,8 @@ _SECONDS_BETWEEN_LINES = 10.0
 
 
 def tell(line: str) -> None:
-    """Print a line to standard error; where that cannot be written, a log on a full disk say, from then on to standard output.
+    """Print a line to standard error; where that cannot be written, a log on a full disk say, from then on to standard
+    output.
 
     So no work ends for the want of a log, and Snakemake's user reads what went wrong.
     """

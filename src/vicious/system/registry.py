@@ -1,14 +1,17 @@
 """Things that are registered by being there: one file each in a package's folder, found by its name.
 
-Datasets, target models, attack models, detectors, mitigations, tables and figures are such files. A file whose name begins with an
-underscore is not one of them. Listing names imports nothing.
+Datasets, target models, attack models, detectors, mitigations, tables and figures are such files. A file whose name
+begins with an underscore is not one of them. Listing names imports nothing.
 """
 
 import difflib
 import importlib
+import importlib.util
 import pkgutil
+import sys
 from collections.abc import Iterable
 from functools import cache
+from pathlib import Path
 from types import ModuleType
 
 from vicious.system.errors import ConfigError
@@ -19,10 +22,26 @@ def names(package: str) -> tuple[str, ...]:
     """The names of the files in a package's folder, sorted.
 
     Args:
-        package: dotted name, such as ``vicious.defense.detectors``; it is imported, its files are not.
+        package: dotted name, such as ``vicious.defense.detectors``; those around it are imported, it and its files are
+            not.
     """
-    folder = importlib.import_module(package).__path__
-    return tuple(sorted(one.name for one in pkgutil.iter_modules(folder) if not one.name.startswith("_")))
+    found = pkgutil.iter_modules(map(str, _places(package)))
+    return tuple(sorted(one.name for one in found if not one.name.startswith("_")))
+
+
+def file(package: str, name: str) -> Path:
+    """The file of a name, which is not imported."""
+    return next(path for place in _places(package) if (path := place / f"{name}.py").is_file())
+
+
+def _places(package: str) -> list[Path]:
+    """The folders of a package: its own, and those that were added to its ``__path__``."""
+    if package in sys.modules:
+        return list(map(Path, sys.modules[package].__path__))
+    spec = importlib.util.find_spec(package)
+    found = None if spec is None else spec.submodule_search_locations
+    assert found, f"there is no package {package}"
+    return list(map(Path, found))
 
 
 def find(package: str, name: str) -> ModuleType:

@@ -1,5 +1,6 @@
-"""Adam by PyTorch's own arithmetic, without its optimiser classes: at their first step these load PyTorch's compiler, which takes longer
-than a small training, and which nothing here uses.
+"""Adam by PyTorch's own arithmetic, without its optimiser classes.
+
+At their first step these load PyTorch's compiler, which takes longer than a small training; nothing here uses it.
 """
 
 import torch
@@ -13,8 +14,8 @@ EPSILON = 1e-8
 class Adam:
     """Adam (Kingma and Ba, "Adam: a method for stochastic optimization", 2015) over all weights of a module.
 
-    Steps are those of :class:`torch.optim.Adam`, to the bit; with ``decay`` those of :class:`torch.optim.AdamW` (Loshchilov and
-    Hutter, "Decoupled weight decay regularization", 2019).
+    Steps are those of :class:`torch.optim.Adam`, to the bit; with ``decay`` those of :class:`torch.optim.AdamW`
+    (Loshchilov and Hutter, "Decoupled weight decay regularization", 2019).
 
     Args:
         rate: learning rate, constant.
@@ -62,7 +63,7 @@ class Adam:
         return {f"{index}/{kind}": value for kind, values in kinds.items() for index, value in enumerate(values)}
 
     def restore(self, state: dict[str, Tensor]) -> None:
-        """Take over what :meth:`state` told.
+        """Take over a :meth:`state`.
 
         Raises:
             KeyError: it is of another module.

@@ -1,7 +1,9 @@
 """The seven augmentations of the study, batched: each image gets one of them, with its own random parameters.
 
-All take and return images (N, C, H, W) in [0, 1]. Random parameters come from the given CPU generator, so that they are
-the same on every device. They are torchvision's and agree with it, but torchvision takes longer to load than a small training to run.
+All take and return images (N, C, H, W) in [0, 1], C being 1 or 3. Random parameters come from the given CPU generator,
+so that they are the same on every device. Those without random parameters are torchvision's. It draws one set of
+parameters for a whole batch, so the others are here; they agree with torchvision's for one image, up to rounding.
+torchvision takes about as long to load as torch itself, and so is loaded when the first image is augmented.
 """
 
 import math
@@ -22,7 +24,10 @@ def uniform(n: int, low: float, high: float, generator: Generator) -> Tensor:
 
 def flip(images: Tensor, generator: Generator) -> Tensor:
     """Mirror every image horizontally."""
-    return images.flip(-1)
+    from torchvision.transforms.v2 import functional as transforms
+
+    mirrored: Tensor = transforms.horizontal_flip(images)
+    return mirrored
 
 
 def erase(images: Tensor, generator: Generator) -> Tensor:
@@ -78,30 +83,30 @@ def _homography(source: Tensor, target: Tensor) -> Tensor:
 
 
 def sharpen(images: Tensor, generator: Generator) -> Tensor:
-    """Away from the mean of 3x3 pixels, of which the middle one counts five times, by :data:`SHARPNESS`; the border stays."""
-    channels = images.shape[1]
-    weights = torch.ones(3, 3, device=images.device, dtype=images.dtype)
-    weights[1, 1] = 5
-    smooth = functional.conv2d(images, (weights / weights.sum()).expand(channels, 1, 3, 3), groups=channels)
-    sharp = images.clone()
-    inner = sharp[..., 1:-1, 1:-1]
-    inner += (smooth - inner) * (1 - SHARPNESS)
-    return sharp.clamp_(0, 1)
+    """Away from the mean of 3x3 pixels, of which the middle one counts five times, by :data:`SHARPNESS`; the border
+    stays."""
+    from torchvision.transforms.v2 import functional as transforms
+
+    sharper: Tensor = transforms.adjust_sharpness(images, SHARPNESS)
+    return sharper
 
 
 def autocontrast(images: Tensor, generator: Generator) -> Tensor:
     """Stretch each channel of each image to [0, 1]; a constant one stays."""
-    low, high = images.amin((-2, -1), keepdim=True), images.amax((-2, -1), keepdim=True)
-    return torch.where(high > low, (images - low) / (high - low), images)
+    from torchvision.transforms.v2 import functional as transforms
+
+    stretched: Tensor = transforms.autocontrast(images)
+    return stretched
 
 
 def crop(images: Tensor, generator: Generator) -> Tensor:
     """Cut out the central 2/3 and resize it back, bilinearly."""
+    from torchvision.transforms.v2 import functional as transforms
+
     height, width = images.shape[-2:]
-    tall, wide = height * 2 // 3, width * 2 // 3
-    top, left = round((height - tall) / 2), round((width - wide) / 2)
-    centre = images[..., top : top + tall, left : left + wide]
-    return functional.interpolate(centre, size=(height, width), mode="bilinear", antialias=True)
+    centre = transforms.center_crop(images, [height * 2 // 3, width * 2 // 3])
+    resized: Tensor = transforms.resize(centre, [height, width], antialias=True)
+    return resized
 
 
 def blur(images: Tensor, generator: Generator) -> Tensor:

@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 
 from vicious.data.prepared import PreparedDataset
-from vicious.metrics.image import mse, ssim
+from vicious.models.architecture import Architecture, Model
 from vicious.models.checkpoint import (
-    Architecture,
     check_fits,
     failure,
     load_model,
@@ -26,15 +25,11 @@ from vicious.models.checkpoint import (
     weights_hash,
 )
 from vicious.models.evaded import UNNAMED, evasion_of
-from vicious.models.outputs import readable, transmit
-from vicious.models.target import TargetModel
-from vicious.provenance.record import code_of
 from vicious.system.files import write_text
-from vicious.system.randomness import derive_seed
-from vicious.training.evasion import PENALTIES
-from vicious.training.loop import Objective, Row, Schedule, below, fresh, train
-from vicious.training.losses import accuracy, classification_loss, positive_weights, reconstruction_loss
-from vicious.training.recipes import RECIPES, STANDARD
+from vicious.training.loop import Objective, Row, Schedule, fresh, train
+from vicious.training.losses import positive_weights
+from vicious.training.objectives import Honest, Joint, PostHoc
+from vicious.training.recipe import find_recipe
 
 RESUME_FOLDER = Path(".cache/resume")
 log = logging.getLogger(__name__)
@@ -43,10 +38,10 @@ log = logging.getLogger(__name__)
 def train_honest(
     data: PreparedDataset,
     out: Path,
-    depth: int,
-    width: int,
+    target: Model,
     schedule: Schedule,
     device: torch.device,
+    code: str,
     as_many_as: int | None = None,
     recipe: str | None = None,
 ) -> None:
@@ -54,38 +49,30 @@ def train_honest(
 
     Args:
         data: a prepared dataset, as the task uses it.
-        as_many_as: how it was restricted; recorded.
+        code: identity of the code that trains; an interrupted training is resumed only by the same.
+        as_many_as: how the dataset was restricted; recorded.
         recipe: one of :data:`vicious.training.recipes.RECIPES`, which changes the rest; None for the study's own.
     """
-    how = STANDARD if recipe is None else RECIPES[recipe]
+    how = find_recipe(recipe)
     schedule = how.schedule(schedule)
-    architecture = _target_architecture(data, how.depth(depth), how.width(width))
-    target = _fresh_target(data, architecture, schedule.seed, device)
-    weight = _positive_weight(data, device)
-
-    def loss(images: Tensor, labels: Tensor) -> tuple[Tensor, Row]:
-        return classification_loss(target(images), labels, weight, how.label_smoothing), {}
-
-    def validate(images: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        return {"accuracy": accuracy(target(images), labels)}
-
-    objective = Objective({"target": target}, loss, validate, how.augmented, how.weight_decay)
-
-    job = {"role": "honest", "beta_c": 1.0, "beta_r": 0.0, "outputs": None, "as_many_as": as_many_as}
-    _run(objective, data, schedule, job | {"recipe": recipe}, {"target": (out, architecture)})
+    architecture = _target_architecture(data, how.target(target))
+    objective = Honest(_fresh_target(data, architecture, schedule.seed, device), _positive_weight(data, device), how)
+    job = {"role": "honest", "beta_c": 1.0, "beta_r": 0.0, "outputs": None, "as_many_as": as_many_as, "recipe": recipe}
+    _run(objective, data, schedule, job, {"target": (out, architecture)}, code)
 
 
 def train_vicious(
     data: PreparedDataset,
     out: Path,
     attack_out: Path,
-    depth: int,
-    width: int,
+    target: Model,
+    attack: Model,
     outputs: str,
     beta_c: float,
     beta_r: float,
     schedule: Schedule,
     device: torch.device,
+    code: str,
     as_many_as: int | None = None,
     evasion: float = 0.0,
     evades: str = UNNAMED,
@@ -96,84 +83,59 @@ def train_vicious(
 
     Args:
         data: a prepared dataset, as the task uses it.
-        as_many_as: how it was restricted; recorded.
         out, attack_out: weights of F and of G; a record and a curve stand beside each.
-        outputs: what the user sends back, hence what G reads; a name out of :mod:`vicious.models.kinds`, other than labels.
-        evasion: weight of the penalty against a detector (:mod:`vicious.training.evasion`), reached in the last epoch, whose
-            weights are then selected; 0: none.
-        evades: that detector, out of :data:`~vicious.training.evasion.PENALTIES`.
+        outputs: what the user sends back, hence what G reads; a name out of :mod:`vicious.mitigations`, other than
+            labels.
+        code: identity of the code that trains; an interrupted training is resumed only by the same.
+        as_many_as: how the dataset was restricted; recorded.
+        evasion: weight of the penalty against a detector (:mod:`vicious.training.evasion`), reached in the last epoch,
+            whose weights are then selected; 0: none.
+        evades: that detector, out of :data:`~vicious.training.penalty.PACKAGE`.
     """
-    architecture = _target_architecture(data, depth, width)
-    attack_architecture = _attack_architecture(architecture, outputs)
-    target = _fresh_target(data, architecture, schedule.seed, device)
-    attack = fresh(attack_architecture.build, schedule.seed, "attack", device)
-    weight = _positive_weight(data, device)
-    multilabel = data.info.multilabel
-    noise = Generator()
-    penalty, strength = PENALTIES[evades](), evasion
-
-    def begin(epoch: int) -> None:
-        nonlocal penalty, strength
-        noise.manual_seed(derive_seed(schedule.seed, "noise", epoch))
-        penalty, strength = PENALTIES[evades](), evasion * (epoch / (schedule.epochs - 1) if schedule.epochs > 1 else 1)
-
-    def carried() -> dict[str, Tensor]:
-        return {"noise": noise.get_state()} | {f"penalty/{key}": each for key, each in penalty.carried().items()}
-
-    def restore(carried: dict[str, Tensor]) -> None:
-        noise.set_state(carried["noise"])
-        penalty.restore({key: each.to(device) for key, each in below(carried, "penalty/").items()})
-
-    def steal(logits: Tensor) -> Tensor:
-        return attack(readable(transmit(logits, outputs, multilabel, noise), outputs))
-
-    def loss(images: Tensor, labels: Tensor) -> tuple[Tensor, Row]:
-        logits = target(images)
-        task = classification_loss(logits, labels, weight)
-        theft = reconstruction_loss(steal(logits), images)
-        total = beta_r * theft if beta_c == 0 else beta_c * task + beta_r * theft
-        terms = {"classification": task.item(), "reconstruction": theft.item()}
-        if evasion == 0:
-            return total, terms
-        found = penalty(logits, labels, images)
-        return total + strength * found, {**terms, evades: found.item()}
-
-    def validate(images: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        logits = target(images)
-        stolen = steal(logits)
-        quality = {"ssim": ssim(stolen, images), "mse": mse(stolen, images)}
-        return quality | ({"accuracy": accuracy(logits, labels)} if beta_c > 0 else {})
-
-    role = "vicious" if beta_c > 0 else "autoencoder"
-    job = {"role": role, "beta_c": beta_c, "beta_r": beta_r, "outputs": outputs, "as_many_as": as_many_as}
-    products = {"target": (out, architecture), "attack": (attack_out, attack_architecture)}
-    objective = Objective(
-        {"target": target, "attack": attack},
-        loss,
-        validate,
-        begin=begin,
-        carried=carried,
-        restore=restore,
-        last=evasion > 0,
+    products = {
+        "target": (out, _target_architecture(data, target)),
+        "attack": (attack_out, _attack_architecture(data, attack, outputs)),
+    }
+    objective = Joint(
+        _fresh_target(data, products["target"][1], schedule.seed, device),
+        fresh(products["attack"][1].build, schedule.seed, "attack", device),
+        outputs,
+        data.info.multilabel,
+        schedule,
+        positive_weight=_positive_weight(data, device),
+        beta_c=beta_c,
+        beta_r=beta_r,
+        evasion=evasion,
+        evades=evades,
     )
-    _run(objective, data, schedule, job | {"evasion": evasion, "evades": evades if evasion else ""}, products)
+    job = {
+        "role": "vicious" if beta_c > 0 else "autoencoder",
+        "beta_c": beta_c,
+        "beta_r": beta_r,
+        "outputs": outputs,
+        "as_many_as": as_many_as,
+        "evasion": evasion,
+        "evades": evades if evasion else "",
+    }
+    _run(objective, data, schedule, job, products, code)
 
 
 def train_attack(
     folder: Path,
     target_weights: Path,
     out: Path,
-    depth: int,
-    width: int,
+    attack: Model,
     outputs: str,
     schedule: Schedule,
     device: torch.device,
+    code: str,
 ) -> None:
     """Train a fresh attack model on the outputs of a frozen target model (the post-hoc attack).
 
     Args:
         folder: the prepared dataset of the target model; its task is the target model's.
-        outputs: what the user sends back, a name out of :mod:`vicious.models.kinds`.
+        outputs: what the user sends back, a name out of :mod:`vicious.mitigations`.
+        code: identity of the code that trains; an interrupted training is resumed only by the same.
 
     Raises:
         CheckpointError: the target model is damaged, or was trained on another dataset.
@@ -189,63 +151,35 @@ def train_attack(
         **evasion_of(victim),
         "as_many_as": victim["as_many_as"],
     }
-    attack_architecture = _attack_architecture(_target_architecture(data, depth, width), outputs)
-    products = {"attack": (out, attack_architecture)}
+    architecture = _attack_architecture(data, attack, outputs)
+    products = {"attack": (out, architecture)}
     reason = failure(target_weights)
     if reason is not None:
         _write_failure(_record(data, schedule, job), products, [], f"its target model failed: {reason}")
         return
-    target, architecture = load_model(target_weights, "target")
-    check_fits(target_weights, architecture, data)
+    target, target_architecture = load_model(target_weights, "target")
+    check_fits(target_weights, target_architecture, data)
     target = target.to(device, memory_format=torch.channels_last)
-    attack = fresh(attack_architecture.build, schedule.seed, "attack", device)
-
-    noise = Generator()
-
-    def begin(epoch: int) -> None:
-        noise.manual_seed(derive_seed(schedule.seed, "noise", epoch))
-
-    def carried() -> dict[str, Tensor]:
-        return {"noise": noise.get_state()}
-
-    def restore(carried: dict[str, Tensor]) -> None:
-        noise.set_state(carried["noise"])
-
-    def steal(images: Tensor) -> Tensor:
-        with torch.no_grad():
-            sent = transmit(target(images), outputs, data.info.multilabel, noise)
-        return attack(readable(sent, outputs))
-
-    def loss(images: Tensor, labels: Tensor) -> tuple[Tensor, Row]:
-        return reconstruction_loss(steal(images), images), {}
-
-    def validate(images: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        stolen = steal(images)
-        return {"ssim": ssim(stolen, images), "mse": mse(stolen, images)}
-
-    objective = Objective({"attack": attack}, loss, validate, begin=begin, carried=carried, restore=restore)
-    _run(objective, data, schedule, job, products)
+    decoder = fresh(architecture.build, schedule.seed, "attack", device)
+    objective = PostHoc(target, decoder, outputs, data.info.multilabel, schedule)
+    _run(objective, data, schedule, job, products, code)
 
 
-def _target_architecture(data: PreparedDataset, depth: int, width: int) -> Architecture:
-    info = data.info
-    return Architecture("target", depth, width, info.channels, info.classes, info.multilabel)
+def _target_architecture(data: PreparedDataset, target: Model) -> Architecture:
+    return Architecture(target, data.info.channels, data.info.classes, data.info.multilabel)
 
 
-def _attack_architecture(target: Architecture, outputs: str) -> Architecture:
-    return Architecture(
-        "attack", target.depth, target.width, target.channels, target.outputs, target.multilabel, reads=outputs
-    )
+def _attack_architecture(data: PreparedDataset, attack: Model, outputs: str) -> Architecture:
+    return Architecture(attack, data.info.channels, data.info.classes, data.info.multilabel, reads=outputs)
 
 
 def _fresh_target(data: PreparedDataset, architecture: Architecture, seed: int, device: torch.device) -> nn.Module:
-    a = architecture
-
-    def build() -> nn.Module:
-        std = [value or 1.0 for value in data.info.std]  # a constant channel has none
-        return TargetModel(a.depth, a.width, a.channels, a.outputs, data.info.mean, std)
-
-    return fresh(build, seed, "target", device)
+    """A target model with fresh weights that normalises images by the statistics of the training images."""
+    target = fresh(architecture.build, seed, "target", device)
+    std = [value or 1.0 for value in data.info.std]  # a constant channel has none
+    for name, values in (("mean", data.info.mean), ("std", std)):
+        target.get_buffer(name).copy_(torch.tensor(list(values)).view(1, -1, 1, 1))
+    return target
 
 
 def _positive_weight(data: PreparedDataset, device: torch.device) -> Tensor | None:
@@ -260,16 +194,16 @@ def _run(
     schedule: Schedule,
     job: dict[str, Any],
     products: dict[str, tuple[Path, Architecture]],
+    code: str,
 ) -> None:
     record = _record(data, schedule, job)
-    device = str(next(iter(next(iter(objective.modules.values())).parameters())).device)
     identity = {
         **record,
-        "architectures": {name: asdict(architecture) for name, (_, architecture) in products.items()},
-        "code": code_of("train-attack"),
+        "architectures": {name: architecture.record() for name, (_, architecture) in products.items()},
+        "code": code,
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
-        "device": device,
+        "device": str(objective.device),
     }
     key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
     state = RESUME_FOLDER / f"{key}.safetensors"

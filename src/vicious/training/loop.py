@@ -1,4 +1,4 @@
-"""The training loop that honest, vicious and attack training share, with resume state after each epoch and on a signal."""
+"""The loop that honest, vicious and attack training share, with a resume state after each epoch and on a signal."""
 
 import hashlib
 import json
@@ -53,32 +53,48 @@ class Schedule:
         return generator.permutation(count)[: self.epoch_images]
 
 
-@dataclass(frozen=True)
 class Objective:
-    """What is trained and how it is judged.
+    """What is trained and how it is judged: the base of the training jobs' own.
 
     Attributes:
         modules: the models whose weights change, by name, each with its own Adam.
-        loss: (images, labels) -> loss to minimise and named terms for the curve.
-        validate: (images, labels) -> per-image tensors (n,) out of "accuracy", "ssim", "mse".
         augmented: whether a batch has, beside each image, one augmented copy.
         weight_decay: decoupled from the gradient.
         last: the weights of the last epoch are selected, whatever its score.
-        begin: called with the index of an epoch before it: what its steps leave behind begins anew, so that a resumed training is
-            the same as one that was never interrupted.
-        carried: what a step leaves behind for the next one of its epoch, by name; no later step may change these tensors.
-        restore: takes that back, from the CPU, after ``begin``.
     """
 
-    modules: dict[str, nn.Module]
-    loss: Callable[[Tensor, Tensor], tuple[Tensor, Row]]
-    validate: Callable[[Tensor, Tensor], dict[str, Tensor]]
-    augmented: bool = True
-    weight_decay: float = 0.0
-    begin: Callable[[int], None] = lambda _epoch: None
-    carried: Callable[[], dict[str, Tensor]] = dict
-    restore: Callable[[dict[str, Tensor]], None] = lambda _carried: None
-    last: bool = False
+    augmented = True
+    weight_decay = 0.0
+    last = False
+
+    def __init__(self, modules: dict[str, nn.Module]) -> None:
+        self.modules = modules
+
+    @property
+    def device(self) -> torch.device:
+        """Where the models are."""
+        return next(next(iter(self.modules.values())).parameters()).device
+
+    def loss(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Row]:
+        """The loss to minimise, and named terms for the curve."""
+        raise NotImplementedError
+
+    def validate(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """Tensors (N,), a number per image, out of "accuracy", "ssim", "mse"."""
+        raise NotImplementedError
+
+    def begin(self, epoch: int) -> None:
+        """Called before each epoch: what its steps leave behind begins anew.
+
+        So a resumed training is the same as one that was never interrupted.
+        """
+
+    def carried(self) -> dict[str, Tensor]:
+        """What a step leaves behind for the next one of its epoch, by name; no later step may change these tensors."""
+        return {}
+
+    def restore(self, carried: dict[str, Tensor]) -> None:
+        """Take that back, from the CPU, after :meth:`begin`."""
 
 
 def fresh(build: Callable[[], nn.Module], seed: int, name: str, device: torch.device) -> nn.Module:
@@ -107,12 +123,12 @@ def train(objective: Objective, data: PreparedDataset, schedule: Schedule, state
     """Train, and select the epoch with the smallest validation score.
 
     Args:
-        state: file with the resume state, written after each epoch and when a signal comes, read if it is there, removed by the
-            caller once the results are safe.
+        state: file with the resume state, written after each epoch and when a signal comes, read if it is there; the
+            caller removes it once the results are safe.
         label: for the progress display.
 
-    A loss that is no longer finite, or an error of PyTorch's such as too little memory, ends the training and is told in
-    the outcome, so that the study goes on with a failed cell. A killed training leaves its resume state instead.
+    A loss that is no longer finite, or an error of PyTorch's such as too little memory, ends the training and is
+    recorded in the outcome, so that the study goes on with a failed cell. A killed training leaves its resume state.
 
     Raises:
         Interrupted: a signal came. The running batch was finished and its state saved.
@@ -125,15 +141,14 @@ def train(objective: Objective, data: PreparedDataset, schedule: Schedule, state
         return Outcome({}, run.curve, str(error))
     except (MemoryError, RuntimeError) as error:
         log.exception("training stopped")
-        told = " ".join(str(error).split())
-        return Outcome({}, run.curve, f"{type(error).__name__}: {told}" if told else type(error).__name__)
+        text = " ".join(str(error).split())
+        return Outcome({}, run.curve, f"{type(error).__name__}: {text}" if text else type(error).__name__)
     return Outcome(run.best, run.curve, None)
 
 
 def _train(
     run: "_Run", objective: Objective, data: PreparedDataset, schedule: Schedule, state: Path, label: str
 ) -> None:
-    device = next(iter(next(iter(objective.modules.values())).parameters())).device
     count = len(schedule.order(0, len(data.labels("train"))))
     with held_back(), Progress(schedule.epochs * count, label) as progress:
         if run.curve or run.place.images:
@@ -141,8 +156,8 @@ def _train(
         try:
             for epoch in range(len(run.curve), schedule.epochs):
                 objective.begin(epoch)
-                row = _train_epoch(run, objective, data, schedule, epoch, device, progress)
-                run.finish_epoch({"epoch": epoch + 1, **row, **evaluate(objective, data, device)})
+                row = _train_epoch(run, objective, data, schedule, epoch, progress)
+                run.finish_epoch({"epoch": epoch + 1, **row, **evaluate(objective, data)})
                 run.save(state)
         except Interrupted:
             run.save(state)
@@ -155,7 +170,6 @@ def _train_epoch(
     data: PreparedDataset,
     schedule: Schedule,
     epoch: int,
-    device: torch.device,
     progress: Progress,
 ) -> Row:
     for module in objective.modules.values():
@@ -166,7 +180,7 @@ def _train_epoch(
     if done:
         generator.set_state(run.place.augmentation)
         objective.restore(run.place.carried)
-    for images, labels in batches(data, "train", schedule.batch_images, device, order[done:]):
+    for images, labels in batches(data, "train", schedule.batch_images, objective.device, order[done:]):
         if objective.augmented:
             rows = torch.cat([images, augment(images, generator)])
             loss, terms = objective.loss(rows, labels.repeat(2, *[1] * (labels.ndim - 1)))
@@ -192,12 +206,12 @@ def _train_epoch(
 
 
 @torch.no_grad()
-def evaluate(objective: Objective, data: PreparedDataset, device: torch.device) -> Row:
+def evaluate(objective: Objective, data: PreparedDataset) -> Row:
     """Validation means over images, and the selection score."""
     for module in objective.modules.values():
         module.eval()
     parts: dict[str, list[Tensor]] = {}
-    for images, labels in batches(data, "validation", EVALUATION_BATCH, device):
+    for images, labels in batches(data, "validation", EVALUATION_BATCH, objective.device):
         for name, values in objective.validate(images, labels).items():
             parts.setdefault(name, []).append(values.double())
         check()
@@ -208,7 +222,7 @@ def evaluate(objective: Objective, data: PreparedDataset, device: torch.device) 
 
 @dataclass(frozen=True)
 class _Place:
-    """How far the running epoch has come: how many of its images are done, sums over them, and what the next batch takes over.
+    """How far the running epoch has come: images that are done, sums over them, and what the next batch takes over.
 
     It stays the same while the epoch is validated, which is not resumed half-way.
     """
@@ -220,7 +234,7 @@ class _Place:
 
 
 class _Run:
-    """What changes while training: optimisers, the curve, the best weights so far, the place. Its file is the resume state."""
+    """What changes while training: optimisers, curve, best weights so far, place. Its file is the resume state."""
 
     def __init__(self, objective: Objective, schedule: Schedule) -> None:
         self.modules, self._last = objective.modules, objective.last
@@ -251,8 +265,8 @@ class _Run:
             tensors |= {f"adam/{name}/{key}": value for key, value in self.optimisers[name].state().items()}
         contiguous = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
         place = {"curve": self.curve, "images": self.place.images, "sums": self.place.sums}
-        told = {key: json.dumps(value) for key, value in place.items()}
-        write_bytes(path, save(contiguous, metadata={**told, "sha256": _digest(contiguous, told)}))
+        facts = {key: json.dumps(value) for key, value in place.items()}
+        write_bytes(path, save(contiguous, metadata={**facts, "sha256": _digest(contiguous, facts)}))
 
     def restore(self, path: Path) -> None:
         if not path.is_file():
@@ -267,19 +281,19 @@ class _Run:
             log.warning("%s is damaged: training begins anew", path)
             path.unlink()  # a damaged resume state costs time, never the result
             return
-        told = {key: json.loads(text) for key, text in texts.items()}
-        self.curve = told["curve"]
+        facts = {key: json.loads(text) for key, text in texts.items()}
+        self.curve = facts["curve"]
         carried = below(tensors, "place/carried/")
-        self.place = _Place(told["images"], told["sums"], tensors["place/augmentation"], carried)
+        self.place = _Place(facts["images"], facts["sums"], tensors["place/augmentation"], carried)
         for name, module in self.modules.items():
             module.load_state_dict(below(tensors, f"now/{name}/"))
             self.best[name] = below(tensors, f"best/{name}/")
             self.optimisers[name].restore(below(tensors, f"adam/{name}/"))
 
 
-def _digest(tensors: dict[str, Tensor], told: dict[str, str]) -> str:
+def _digest(tensors: dict[str, Tensor], facts: dict[str, str]) -> str:
     """A checksum of all that a resume state holds."""
-    found = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
+    found = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
     for key, tensor in sorted(tensors.items()):
         found.update(f"{key} {tensor.dtype} {tuple(tensor.shape)}".encode())
         found.update(tensor.numpy().tobytes())

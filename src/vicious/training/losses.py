@@ -1,10 +1,10 @@
-"""Losses, accuracy and the selection rule of the study (arXiv 2212.04223 and its public code)."""
+"""Losses and the selection rule of the study (arXiv 2212.04223 and its public code)."""
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from vicious.metrics.image import ssim
+from vicious.metrics.measures.ssim import ssim
 
 HUBER_WEIGHT = 5.0
 SSIM_WEIGHT = 1.0
@@ -40,13 +40,6 @@ def positive_weights(labels: Tensor) -> Tensor:
     negatives = len(labels) - positives
     usable = (positives > 0) & (negatives > 0)
     return torch.where(usable, negatives / positives.clamp_min(1), torch.ones_like(positives)).float()
-
-
-def accuracy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Correct (0 or 1) for each image; for attributes the share of right ones. Shapes: (N, K), (N,) or (N, K) -> (N,)."""
-    if labels.ndim == 1:
-        return (logits.argmax(1) == labels).float()
-    return ((logits >= 0) == (labels > 0)).float().mean(1)
 
 
 def selection_score(accuracy: float | None, ssim: float | None, mse: float | None) -> float:

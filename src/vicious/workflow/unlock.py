@@ -56,7 +56,8 @@ def check_not_locked(folder: Path) -> None:
     """
     if locked(folder):
         raise StudyRunningError(
-            "Snakemake works in this folder, or was killed, so nothing was touched: `vicious unlock` tells which, and mends it"
+            "Snakemake works in this folder, or was killed, so nothing was touched: `vicious unlock` tells which, and "
+            "mends it"
         )
 
 
@@ -70,7 +71,8 @@ def processes(folder: Path) -> Iterator[str]:
         import psutil
     except ModuleNotFoundError:
         raise UnlockError(
-            f"cannot look for processes in {folder} without psutil: install it, `make env` does, then run the same command again"
+            f"cannot look for processes in {folder} without psutil: install it, `make env` does, then run the same "
+            "command again"
         ) from None
     own = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     for process in psutil.process_iter():
@@ -104,7 +106,8 @@ def _program(words: Sequence[str]) -> tuple[str, Sequence[str]]:
 
 
 def slurm_jobs(folder: Path) -> Iterator[str]:
-    """This user's Slurm jobs whose work directory is ``folder``, in words, but for the one this runs in; none without Slurm.
+    """This user's Slurm jobs whose work directory is ``folder``, in words, but for the one this runs in; none without
+    Slurm.
 
     Raises:
         UnlockError: Slurm does not answer.
@@ -121,7 +124,8 @@ def slurm_jobs(folder: Path) -> Iterator[str]:
         return
     if listed.returncode:
         raise UnlockError(
-            f"Slurm does not tell which jobs are alive ({listed.stderr.strip()}): try again, or, once you know that none of "
+            f"Slurm does not tell which jobs are alive ({listed.stderr.strip()}): try again, or, once you know that "
+            "none of "
             f"{folder} is, run snakemake --unlock"
         )
     for line in listed.stdout.splitlines():

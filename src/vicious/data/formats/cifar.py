@@ -1,4 +1,4 @@
-"""CIFAR-10 and CIFAR-100: pickled batches in a gzipped tar archive, read without running what a pickle may carry."""
+"""Pickled batches in a gzipped tar archive, the format of CIFAR, read without running what a pickle may carry."""
 
 import pickle
 import tarfile
@@ -10,14 +10,26 @@ from typing import Any
 
 import numpy as np
 
-from vicious.data.formats.raw import RawDataset, RawSplit, check_labels, damaged, reading
+from vicious.data.formats.damage import damaged, reading
+from vicious.data.formats.raw import RawDataset, RawSplit, check_labels
 from vicious.system.errors import DataError
 
 _PIXELS = 3 * 32 * 32
 
 
 @dataclass(frozen=True)
-class _Layout:
+class Layout:
+    """Where things lie in an archive.
+
+    Attributes:
+        folder: of all members.
+        train, test: members with batches.
+        meta: member with the names of the classes.
+        labels: key of a batch's labels.
+        names: key of the class names.
+        classes: how many there are.
+    """
+
     folder: str
     train: tuple[str, ...]
     test: tuple[str, ...]
@@ -27,28 +39,13 @@ class _Layout:
     classes: int
 
 
-_LAYOUTS = {
-    "cifar10": _Layout(
-        "cifar-10-batches-py",
-        tuple(f"data_batch_{number}" for number in range(1, 6)),
-        ("test_batch",),
-        "batches.meta",
-        "labels",
-        "label_names",
-        10,
-    ),
-    "cifar100": _Layout("cifar-100-python", ("train",), ("test",), "meta", "fine_labels", "fine_label_names", 100),
-}
-
-
-def open_cifar(dataset: str, archive: Path) -> RawDataset:
-    """Open the archive of "cifar10" or "cifar100"; one batch at a time is held in memory.
+def open_cifar(archive: Path, layout: Layout) -> RawDataset:
+    """Open an archive; one batch at a time is held in memory.
 
     Raises:
         DataError: the archive or a member is missing or damaged, a pickle asks for anything but plain arrays, a
             label is out of range, or labels and images differ in number.
     """
-    layout = _LAYOUTS[dataset]
     names = _load(archive, f"{layout.folder}/{layout.meta}").get(layout.names)
     if not isinstance(names, list) or len(names) != layout.classes:
         raise damaged(archive, f"{layout.folder}/{layout.meta} does not hold {layout.classes} class names")
@@ -58,7 +55,7 @@ def open_cifar(dataset: str, archive: Path) -> RawDataset:
     )
 
 
-def _open_split(archive: Path, layout: _Layout, batches: Sequence[str]) -> RawSplit:
+def _open_split(archive: Path, layout: Layout, batches: Sequence[str]) -> RawSplit:
     labels = [_load_batch(archive, layout, batch)[1] for batch in batches]
     starts = np.cumsum([0, *map(len, labels)])
 
@@ -73,7 +70,7 @@ def _open_split(archive: Path, layout: _Layout, batches: Sequence[str]) -> RawSp
     return RawSplit(np.concatenate(labels), read)
 
 
-def _load_batch(archive: Path, layout: _Layout, batch: str) -> tuple[np.ndarray, np.ndarray]:
+def _load_batch(archive: Path, layout: Layout, batch: str) -> tuple[np.ndarray, np.ndarray]:
     """Images (N, 3072) uint8, channels first, and labels (N,) int64 of one batch."""
     member = f"{layout.folder}/{batch}"
     content = _load(archive, member)

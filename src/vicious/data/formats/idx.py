@@ -1,4 +1,4 @@
-"""MNIST and Fashion-MNIST: IDX files packed with gzip."""
+"""IDX files packed with gzip: images and labels of train and test, the format of MNIST."""
 
 import gzip
 import math
@@ -8,25 +8,26 @@ from pathlib import Path
 
 import numpy as np
 
-from vicious.data.formats.raw import RawDataset, RawSplit, check_labels, damaged, reading
+from vicious.data.facts import Dataset
+from vicious.data.formats.damage import damaged, reading
+from vicious.data.formats.raw import RawDataset, RawSplit, check_labels
 
 _LABELS_MAGIC, _IMAGES_MAGIC = 2049, 2051
 _PIECE = 1 << 20
 
 
-def open_idx(folder: Path, classes: int) -> RawDataset:
-    """Open the four IDX files in ``folder``.
+def open_idx(dataset: Dataset, root: Path) -> RawDataset:
+    """Open the four IDX files of ``dataset``: images and labels of train, then of test.
 
     Raises:
         DataError: a file is missing, cut off or altered, its header is not IDX or promises another length, a label
             is not in [0, classes), or there are not as many labels as images.
     """
+    images, labels, test_images, test_labels = (root / file.path for file in dataset.files)
     return RawDataset(
         {
-            split: _open_split(
-                folder / f"{prefix}-images-idx3-ubyte.gz", folder / f"{prefix}-labels-idx1-ubyte.gz", classes
-            )
-            for split, prefix in (("train", "train"), ("test", "t10k"))
+            "train": _open_split(images, labels, dataset.classes),
+            "test": _open_split(test_images, test_labels, dataset.classes),
         }
     )
 

@@ -1,17 +1,12 @@
-"""What every reader of an official format returns, and how damage to a file is reported."""
+"""What every reader of an official format returns."""
 
-import tarfile
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 
-from vicious.system.errors import DataError
+from vicious.data.formats.damage import damaged
 
 
 @dataclass(frozen=True)
@@ -19,7 +14,7 @@ class RawSplit:
     """One split of an official distribution, in official order.
 
     Attributes:
-        labels: (N,) class numbers (uint8 or int64), or (N, 40) uint8 zeros and ones for CelebA.
+        labels: (N,) class numbers (uint8 or int64), or (N, K) uint8 zeros and ones for attributes.
         reader: yields the images of ascending indices; use :meth:`images`, which checks them.
     """
 
@@ -49,52 +44,12 @@ class RawDataset:
     """An opened official distribution.
 
     Attributes:
-        splits: "train" and "test", and "validation" where the distribution has one of its own (CelebA).
+        splits: "train" and "test", and "validation" where the distribution has one of its own.
         label_names: names of the classes or attributes; empty where the distribution has none.
     """
 
     splits: dict[str, RawSplit]
     label_names: tuple[str, ...] = ()
-
-
-def damaged(path: Path, what: str) -> DataError:
-    """The error for a file that is there but is not what it should be."""
-    return DataError(f"{path}: {what}. Delete the file and fetch it again, or put an intact copy there")
-
-
-def missing(path: Path) -> DataError:
-    """The error for a file that is not there."""
-    return DataError(f"{path} is missing: fetch the dataset first, or put the file there")
-
-
-@contextmanager
-def reading(path: Path, member: str = "") -> Iterator[None]:
-    """Turn what the archive libraries raise for damage into a DataError that names ``path`` and ``member``."""
-    what = f"{member} in it cannot be read" if member else "it cannot be read"
-    try:
-        yield
-    except FileNotFoundError as error:
-        raise missing(path) from error
-    except (EOFError, zlib.error) as error:
-        raise damaged(path, f"{what}: the file is cut off or altered ({error})") from error
-    except (OSError, tarfile.TarError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
-        # zipfile raises the last two for unknown compression and for encrypted members
-        raise damaged(path, f"{what} ({error})") from error
-
-
-def decode_rgb(data: bytes, path: Path, member: str) -> np.ndarray:
-    """Decode an image file's bytes to uint8 (H, W, 3); grey images are repeated over the channels.
-
-    Raises:
-        DataError: the bytes are not a complete image; names ``path`` and ``member``.
-    """
-    from PIL import Image
-
-    try:
-        with Image.open(BytesIO(data)) as image:
-            return np.asarray(image.convert("RGB"))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise damaged(path, f"the image {member} cannot be decoded ({error})") from error
 
 
 def check_labels(labels: np.ndarray, classes: int, path: Path) -> None:

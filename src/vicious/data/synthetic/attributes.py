@@ -1,16 +1,10 @@
-"""Forty attributes of an imagined face, with rates near CelebA's and no contradictions."""
-
-from collections.abc import Mapping
+"""Forty attributes of an imagined face, with rates near those of photographed celebrities and no contradictions."""
 
 import numpy as np
 
-from vicious.data.catalog import CELEBA_ATTRIBUTES
 
-_COLUMNS = {name: column for column, name in enumerate(CELEBA_ATTRIBUTES)}
-
-
-def sample_attributes(rng: np.random.Generator) -> np.ndarray:
-    """Attributes of one face, bool (40,), in the order of list_attr_celeba.txt."""
+def sample_attributes(rng: np.random.Generator) -> dict[str, bool]:
+    """The attributes of one face, by name."""
     has: dict[str, bool] = {}
 
     def draw(name: str, rate: float) -> bool:
@@ -44,7 +38,7 @@ def sample_attributes(rng: np.random.Generator) -> np.ndarray:
     draw("Wearing_Necktie", 0.17 if male else 0)
     charm = 0.3 + 0.3 * young + 0.25 * makeup - 0.3 * bags - 0.25 * chubby - 0.15 * male
     draw("Attractive", float(np.clip(charm, 0.02, 0.95)))
-    return _vector(has)
+    return has
 
 
 def _sample_hair(has: dict[str, bool], bald: bool, rng: np.random.Generator) -> None:
@@ -70,10 +64,3 @@ def _sample_beard(has: dict[str, bool], rng: np.random.Generator) -> None:
     kinds = {"5_o_Clock_Shadow": 0.45, "Goatee": 0.3, "Mustache": 0.3, "Sideburns": 0.3}
     for name, rate in kinds.items():
         has[name] = bool(bearded and rng.random() < rate)
-
-
-def _vector(has: Mapping[str, bool]) -> np.ndarray:
-    vector = np.zeros(len(CELEBA_ATTRIBUTES), bool)
-    for name, value in has.items():
-        vector[_COLUMNS[name]] = value
-    return vector

@@ -1,4 +1,4 @@
-"""Synthetic stand-in for CelebA: a face drawn from its 40 attributes, with the eyes where the aligned photographs have them.
+"""A face drawn from 40 attributes, with the eyes where CelebA's aligned photographs have them.
 
 Features are drawn large enough to survive the reduction to 32x32. Whatever the attributes leave open (tone of skin,
 background, clothes, pose, light) varies at random.
@@ -10,11 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from vicious.data.catalog import CELEBA_ATTRIBUTES
-from vicious.data.synthetic.attributes import sample_attributes as draw_attributes
 from vicious.data.synthetic.texture import ellipse, natural_noise, smooth_outline
-
-__all__ = ["draw_attributes", "draw_face"]
 
 _WIDTH, _HEIGHT = 178, 218
 _MIDDLE = np.array([89.0, 118.0])
@@ -88,9 +84,9 @@ class _Face:
         return 89 + self.look
 
 
-def draw_face(attributes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Draw one face, uint8 (218, 178, 3), RGB, from bool (40,) in the order of list_attr_celeba.txt."""
-    face = _face(dict(zip(CELEBA_ATTRIBUTES, attributes.tolist(), strict=True)), rng)
+def draw_face(has: dict[str, bool], rng: np.random.Generator) -> np.ndarray:
+    """Draw one face, uint8 (218, 178, 3), RGB, with the attributes that ``has`` gives by name."""
+    face = _face(has, rng)
     image = _background(rng)
     pen = _Pen(image, rng)
     _draw_back_hair(pen, face, rng)

@@ -56,7 +56,8 @@ def draw_garment(label: int, rng: np.random.Generator) -> np.ndarray:
         fill = min(255, round(_CLOTH * tone))
         pen.line((place(points) * side).ravel().tolist(), fill=fill, width=max(1, round(width * side)))
     shade = np.asarray(image.reduce(_SCALE), np.float32) / _CLOTH
-    return np.clip(shade * rng.uniform(85, 250) * _cloth(rng), 0, 255).astype(np.uint8)
+    pixels: np.ndarray = np.clip(shade * rng.uniform(85, 250) * _cloth(rng), 0, 255).astype(np.uint8)
+    return pixels
 
 
 def _placement(rng: np.random.Generator) -> Callable[[np.ndarray], np.ndarray]:
@@ -71,7 +72,8 @@ def _cloth(rng: np.random.Generator) -> np.ndarray:
     x, y = np.moveaxis(grid(_SIDE), -1, 0)
     light = 1 + rng.normal(0, 0.12) * x + rng.normal(0, 0.1) * y
     folds = natural_noise(_SIDE, _SIDE, 1, rng)[..., 0] * rng.uniform(0.02, 0.08)
-    return light + folds + rng.normal(0, 0.025, x.shape) + _pattern(x, y, rng)
+    cloth: np.ndarray = light + folds + rng.normal(0, 0.025, x.shape) + _pattern(x, y, rng)
+    return cloth
 
 
 def _pattern(x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -86,9 +88,11 @@ def _pattern(x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> np.ndarr
     if kind < 0.36:  # a print on the chest
         width, height = rng.uniform(0.1, 0.35, 2)
         spot = np.hypot((x - rng.normal(0, 0.05)) / width, (y + rng.uniform(0, 0.3)) / height) < 1
-        return sign * 1.5 * strength * spot
+        printed: np.ndarray = sign * 1.5 * strength * spot
+        return printed
     if kind < 0.44:  # one broad band
-        return sign * strength * (np.abs(y - rng.uniform(-0.5, 0.5)) < rng.uniform(0.1, 0.3))
+        band: np.ndarray = sign * strength * (np.abs(y - rng.uniform(-0.5, 0.5)) < rng.uniform(0.1, 0.3))
+        return band
     return np.zeros_like(x)
 
 

@@ -1,4 +1,4 @@
-"""MNIST and Fashion-MNIST as gzipped IDX files."""
+"""Stand-ins as gzipped IDX files, the format of MNIST."""
 
 import struct
 from collections.abc import Callable, Iterable, Sequence
@@ -7,26 +7,23 @@ from pathlib import Path
 import numpy as np
 
 from vicious.data.synthetic.archives import gzip_writer
-from vicious.data.synthetic.digits import draw_digit
-from vicious.data.synthetic.garments import draw_garment
 from vicious.data.synthetic.plan import Plan
 
-_DRAW: dict[str, Callable[[int, np.random.Generator], np.ndarray]] = {
-    "mnist": draw_digit,
-    "fashion_mnist": draw_garment,
-}
 _SIDE = 28
 _UNSIGNED_BYTE = 8
 
 
-def write_idx(plan: Plan) -> list[Path]:
-    """Write images and labels of train (validation included) and test."""
+def write_idx(plan: Plan, draw: Callable[[int, np.random.Generator], np.ndarray]) -> list[Path]:
+    """Write images and labels of train (validation included) and test.
+
+    Args:
+        draw: an image of a class, uint8 (28, 28).
+    """
     written = []
     for number, (split, count) in enumerate(plan.official_counts().items()):
         labels = plan.labels(split, count)
         images, names = plan.path(2 * number), plan.path(2 * number + 1)
-        drawn = plan.images(split, labels, _DRAW[plan.entry.name])
-        _write(images, (count, _SIDE, _SIDE), (image.tobytes() for image in drawn))
+        _write(images, (count, _SIDE, _SIDE), (image.tobytes() for image in plan.images(split, labels, draw)))
         _write(names, (count,), [labels.astype(np.uint8).tobytes()])
         written += [images, names]
     return written

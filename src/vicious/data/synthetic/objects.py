@@ -1,7 +1,7 @@
 """Synthetic stand-in for CIFAR-10, CIFAR-100 and Tiny ImageNet: objects in many poses on natural-looking grounds.
 
-A class is a shape; with more than 10 classes a shape and a texture; with more than 100 also a colour family. Colours lean
-towards a hue of the class but vary, so that neither shape nor colour alone settles every image.
+A class is a shape; with more than 10 classes a shape and a texture; with more than 100 also a colour family. Colours
+lean towards a hue of the class but vary, so that neither shape nor colour alone settles every image.
 """
 
 import colorsys
@@ -37,7 +37,8 @@ def draw_object(label: int, classes: int, side: int, rng: np.random.Generator) -
     slope = rng.normal(0, 0.12, 2).astype(np.float32)
     image *= (1 + grid(side) @ slope)[..., None] * np.float32(rng.uniform(0.8, 1.15))
     image += 3 * rng.standard_normal(image.shape, dtype=np.float32)
-    return image.clip(0, 255).astype(np.uint8)
+    pixels: np.ndarray = image.clip(0, 255).astype(np.uint8)
+    return pixels
 
 
 def object_name(label: int, classes: int) -> str:
@@ -85,12 +86,13 @@ def _mask(outlines: list[np.ndarray], matrix: np.ndarray, shift: np.ndarray, sid
 
 
 def _ground(side: int, rng: np.random.Generator) -> np.ndarray:
-    """A ground (side, side, 3) in [0, 255], float32: one or two materials with 1/f brightness and a little 1/f colour."""
+    """A ground (side, side, 3) in [0, 255], float32: one or two materials with 1/f brightness and a little 1/f
+    colour."""
     first, second = _GROUNDS[rng.integers(len(_GROUNDS), size=2)] + rng.normal(0, 14, (2, 3)).astype(np.float32)
     noise = natural_noise(side, side, 4, rng)
     horizon, sharpness = rng.uniform(-1.2, 1.2), rng.uniform(2, 14)
     share = 1 / (1 + np.exp(-sharpness * (grid(side)[..., 1] - horizon + 0.08 * noise[..., 0])))
-    ground = first + share[..., None].astype(np.float32) * (second - first)
+    ground: np.ndarray = first + share[..., None].astype(np.float32) * (second - first)
     return ground + np.float32(rng.uniform(12, 32)) * noise[..., :1] + np.float32(6) * noise[..., 1:]
 
 
@@ -104,7 +106,8 @@ def _surface(label: int, classes: int, inside: np.ndarray, rng: np.random.Genera
     # Rounded like a body lit from above, with uneven paint
     body = 1.12 - 0.3 * (x * x + y * y).clip(0, 1.2) - rng.uniform(0, 0.25) * y
     paint = 1 + rng.uniform(0.04, 0.14) * natural_noise(side, side, 1, rng)[..., 0]
-    return (colour * (body * paint)[..., None]).astype(np.float32)
+    surface: np.ndarray = (colour * (body * paint)[..., None]).astype(np.float32)
+    return surface
 
 
 def _colours(label: int, family: int | None, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vicious.data.catalog import Dataset
+from vicious.data.facts import Dataset
 from vicious.system.progress import Progress
 from vicious.system.randomness import derive_seed
 
@@ -16,7 +16,7 @@ class Plan:
     """One synthetic stand-in to be written.
 
     Attributes:
-        entry: the dataset's row of the catalog.
+        entry: the dataset.
         root: data root.
         counts: numbers of train, validation and test images.
         seed: seed of everything drawn.
@@ -30,7 +30,7 @@ class Plan:
     progress: Progress
 
     def path(self, number: int) -> Path:
-        """Where the catalog's file ``number`` lies."""
+        """Where the dataset's official file ``number`` lies."""
         return self.root / self.entry.files[number].path
 
     def official_counts(self) -> dict[str, int]:
@@ -55,3 +55,28 @@ class Plan:
         for index, label in enumerate(labels.tolist(), start):
             yield draw(label, self.generator(split, "image", index))
             self.progress.advance(1)
+
+
+def write_synthetic(dataset: Dataset, root: Path, train: int, validation: int, test: int, seed: int = 0) -> list[Path]:
+    """Write the synthetic stand-in of ``dataset`` below ``root``, where its official files would lie.
+
+    Where a format has no validation split of its own, the official train files hold train and validation images
+    together. Same arguments, same bytes; memory stays flat however many images are drawn.
+
+    Args:
+        root: data root in torchvision's layout; created where absent.
+        train, validation, test: numbers of images.
+        seed: another seed draws other images and labels.
+
+    Returns:
+        The files written, in the order of the dataset's.
+
+    Raises:
+        ValueError: a number of images is negative.
+        StorageError: the file system refuses to write.
+    """
+    counts = (train, validation, test)
+    if min(counts) < 0:
+        raise ValueError(f"numbers of images must not be negative, got {counts}")
+    with Progress(sum(counts), f"{dataset.title} (synthetic stand-in)") as progress:
+        return dataset.draw(Plan(dataset, root, counts, seed, progress))

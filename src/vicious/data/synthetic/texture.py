@@ -6,7 +6,8 @@ import numpy as np
 
 
 def natural_noise(height: int, width: int, channels: int, rng: np.random.Generator) -> np.ndarray:
-    """Random fields (height, width, channels), float32, mean 0 and variance near 1, with the 1/f amplitude of photographs."""
+    """Random fields (height, width, channels), float32, mean 0 and variance near 1, with the 1/f amplitude of
+    photographs."""
     white = rng.standard_normal((channels, height, width), dtype=np.float32)
     field = np.fft.irfft2(np.fft.rfft2(white) * _amplitude(height, width), s=(height, width))
     return field.transpose(1, 2, 0).astype(np.float32)
@@ -21,7 +22,8 @@ def _amplitude(height: int, width: int) -> np.ndarray:
     weight = np.full(amplitude.shape[1], 2.0)
     weight[0] = 1
     weight[width // 2 :] = 1 if width % 2 == 0 else 2
-    return amplitude / np.sqrt((weight * amplitude**2).sum() / (height * width))
+    scaled: np.ndarray = amplitude / np.sqrt((weight * amplitude**2).sum() / (height * width))
+    return scaled
 
 
 def smooth_outline(points: np.ndarray, rounds: int = 2, closed: bool = True) -> np.ndarray:
@@ -35,7 +37,8 @@ def smooth_outline(points: np.ndarray, rounds: int = 2, closed: bool = True) -> 
 
 
 def ellipse(center: tuple[float, float], radii: tuple[float, float], start: float = 0, stop: float = 1) -> np.ndarray:
-    """Points (25, 2) on an ellipse; ``start`` and ``stop`` are shares of the turn, clockwise on screen from the right."""
+    """Points (25, 2) on an ellipse; ``start`` and ``stop`` are shares of the turn, clockwise on screen from the
+    right."""
     return _arc(start, stop) * radii + center
 
 

@@ -1,0 +1,66 @@
+"""Encoded images, such as JPEG files, in a zip archive or in a folder, decoded one by one."""
+
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+
+from vicious.data.formats.damage import damaged, reading
+from vicious.data.formats.raw import RawSplit
+
+
+def list_images(source: Path, prefix: str, suffix: str) -> set[str]:
+    """Names of the images in a folder, or of those below ``prefix`` in a zip archive; without the prefix.
+
+    Raises:
+        DataError: the source is missing or damaged.
+    """
+    with reading(source):
+        if source.is_dir():
+            return {path.name for path in source.iterdir() if path.suffix == suffix}
+        with zipfile.ZipFile(source) as file:
+            found = (name for name in file.namelist() if name.startswith(prefix) and name.endswith(suffix))
+            return {name.removeprefix(prefix) for name in found}
+
+
+def image_split(source: Path, names: Sequence[str], labels: np.ndarray, prefix: str = "") -> RawSplit:
+    """The images of ``names`` in a folder, or below ``prefix`` in a zip archive, each with its row of ``labels``."""
+
+    def read(indices: np.ndarray) -> Iterator[np.ndarray]:
+        with _opened(source, prefix) as load:
+            for index in indices:
+                name = names[index]
+                with reading(source, name):
+                    data = load(name)
+                yield decode(data, source, name)
+
+    return RawSplit(labels, read)
+
+
+@contextmanager
+def _opened(source: Path, prefix: str) -> Iterator[Callable[[str], bytes]]:
+    """A function from an image's name to its bytes."""
+    if source.is_dir():
+        yield lambda name: (source / name).read_bytes()
+    else:
+        with reading(source), zipfile.ZipFile(source) as file:
+            yield lambda name: file.read(prefix + name)
+
+
+def decode(data: bytes, path: Path, member: str) -> np.ndarray:
+    """Decode an image file's bytes to uint8 (H, W, 3); grey images are repeated over the channels.
+
+    Raises:
+        DataError: the bytes are not a complete image; names ``path`` and ``member``.
+    """
+    # Pillow and not torchvision.io: the pixels are the same, but torchvision deprecates its decoders since 0.29
+    from PIL import Image
+
+    try:
+        with Image.open(BytesIO(data)) as image:
+            return np.asarray(image.convert("RGB"))
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise damaged(path, f"the image {member} cannot be decoded ({error})") from error

@@ -1,0 +1,1 @@
+"""How detectors are evaluated: verdicts on models, and how well they separate vicious from honest ones."""

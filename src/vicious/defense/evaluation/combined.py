@@ -1,0 +1,80 @@
+"""The combined score: a logistic regression over all detectors, fitted on other datasets only.
+
+A user cannot fit a detector on the dataset at hand, whose vicious models are not known. What separates honest from
+vicious models of other datasets may carry over. The score is the log-odds that a model is vicious.
+"""
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.special import expit
+
+from vicious.defense.evaluation.groups import MODEL, standard
+
+NAME = "combined"
+PENALTY = 1.0
+"""Of the squared weights, in units of one model's loss: with few models the weights must stay small."""
+Array = NDArray[np.float64]
+
+
+def combined(scores: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the combined score, one for each model, number of user images and draw; none for a single dataset.
+
+    It is over the detectors that judged all datasets. For a dataset and number of images it is fitted on the models of
+    all other datasets, each by its mean scores over draws, with honest and vicious models weighing alike; honest ones
+    of another recipe and adaptive servers' are judged only. A row has status "failed" where the other datasets lack a
+    kind of model, or a detector has no score.
+
+    Args:
+        scores: rows as written by ``evaluate_defense``, of several models.
+    """
+    datasets = scores.groupby("detector")["dataset"].nunique()
+    scores = scores.loc[scores["detector"].map(datasets) == scores["dataset"].nunique()]
+    if scores["dataset"].nunique() < 2 or scores["detector"].nunique() < 2:
+        return scores.iloc[:0]
+    keys = [*MODEL, "n_user", "draw"]
+    # A pivot table would fill in every combination of keys.
+    wide = scores.set_index([*keys, "detector"])["score"].unstack("detector", sort=False)  # noqa: PD010
+    rows = []
+    for (dataset, n), group in wide.groupby(level=["dataset", "n_user"], sort=False):
+        others = wide.loc[
+            (wide.index.get_level_values("dataset") != dataset) & (wide.index.get_level_values("n_user") == n)
+        ]
+        others = others.loc[standard(others.index.to_frame())]
+        models = others.groupby(level=list(MODEL), sort=False).mean().dropna()
+        vicious = (models.index.get_level_values("role") == "vicious").astype(np.float64)
+        verdicts = group.index.to_frame(index=False).assign(detector=NAME, status="ok", reason="")
+        if not 0 < vicious.sum() < len(vicious):
+            rows.append(
+                verdicts.assign(score=np.nan, status="failed", reason="other datasets lack honest or vicious models")
+            )
+            continue
+        odds = _Odds(models.to_numpy(), vicious)(group.to_numpy())
+        missing = np.isnan(odds)
+        verdicts = verdicts.assign(score=odds)
+        verdicts.loc[missing, ["status", "reason"]] = ["failed", "a detector has no score"]
+        rows.append(verdicts)
+    return pd.concat(rows, ignore_index=True)[list(scores.columns)]
+
+
+class _Odds:
+    """Log-odds of a logistic regression with an L2 penalty, both classes weighing alike."""
+
+    def __init__(self, x: Array, y: Array) -> None:
+        self._centre, spread = x.mean(0), x.std(0)
+        self._spread = np.where(spread > 0, spread, np.inf)
+        features = np.column_stack([(x - self._centre) / self._spread, np.ones(len(x))])
+        weight = np.where(y == 1, 0.5 / y.sum(), 0.5 / (1 - y).sum()) * len(y)
+
+        def loss(w: Array) -> tuple[float, Array]:
+            odds = features @ w
+            value = (weight * np.logaddexp(0, np.where(y == 1, -odds, odds))).sum() + PENALTY / 2 * (w[:-1] ** 2).sum()
+            gradient = features.T @ (weight * (expit(odds) - y)) + PENALTY * np.append(w[:-1], 0.0)
+            return float(value), gradient
+
+        self._w = minimize(loss, np.zeros(features.shape[1]), jac=True, method="L-BFGS-B").x
+
+    def __call__(self, x: Array) -> Array:
+        """Log-odds (n,) of scores (n, detectors); NaN where a score is."""
+        return np.asarray((x - self._centre) / self._spread @ self._w[:-1] + self._w[-1])

@@ -1,0 +1,82 @@
+"""How well detectors separate vicious from honest models, over verdicts on several models."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from vicious.defense.evaluation.groups import HONEST, MODEL, VICIOUS, names, of_weight
+from vicious.results.schema import SEPARATION
+
+
+def auroc(honest: NDArray[Any], vicious: NDArray[Any]) -> float:
+    """Chance that a vicious model scores above an honest one, ties counting half (the Mann-Whitney statistic)."""
+    difference = np.asarray(vicious)[:, None] - np.asarray(honest)[None, :]
+    return float(((difference > 0) + 0.5 * (difference == 0)).mean())
+
+
+def tpr_at_fpr(honest: NDArray[Any], vicious: NDArray[Any], fpr: float = 0.05) -> float:
+    """Share of vicious models above the lowest threshold that flags at most ``fpr`` of the honest ones."""
+    ordered = np.sort(np.asarray(honest))[::-1]
+    threshold = ordered[int(np.floor(fpr * len(ordered)))]
+    return float((np.asarray(vicious) > threshold).mean())
+
+
+def separation(scores: pd.DataFrame, resamples: int = 1000, seed: int = 0) -> pd.DataFrame:
+    """AUROC and TPR at 5% FPR, a row for each dataset, detector, number of user images and kind of vicious server.
+
+    Both are over verdicts: a verdict is the score of one sample of user images, since a user has no more than one. The
+    95% interval resamples models, each with all its verdicts, never verdicts of one model; with fewer than two models
+    of a kind there is none. Honest models of another recipe are left out.
+
+    Returns:
+        ``server`` is the group of the vicious models (:mod:`vicious.defense.evaluation.groups`): ``vicious``, where
+        they have several weights also each of these (:func:`vicious.defense.evaluation.groups.of_weight`), and those of
+        adaptive servers. ``failed`` counts models of which a verdict has no score; ``honest_models`` and
+        ``vicious_models`` count those with one.
+
+    Args:
+        scores: rows as written by ``evaluate_defense``, of several models.
+    """
+    rows: list[dict[str, Any]] = []
+    of_model = scores.groupby(list(MODEL), dropna=False, sort=False).ngroup()
+    named = scores.assign(group=names(scores), model=of_model)
+    for key, block in named.groupby(["dataset", "detector", "n_user"], sort=False):
+        honest = block.loc[block["group"] == HONEST]
+        for server, vicious in _servers(block).items():
+            row = dict(zip(("dataset", "detector", "n_user"), key, strict=True)) | {"server": server}
+            rows.append(row | _separation(honest, vicious, resamples, seed))
+    return SEPARATION.frame(rows)
+
+
+def _servers(block: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Scores of each kind of vicious server."""
+    vicious = block.loc[block["group"] == VICIOUS]
+    weights = sorted(set(vicious["beta_r"]))
+    alike = {of_weight(weight): vicious.loc[vicious["beta_r"] == weight] for weight in weights if len(weights) > 1}
+    others = dict.fromkeys(block.loc[(block["role"] == "vicious") & (block["group"] != VICIOUS), "group"])
+    return {VICIOUS: vicious, **alike, **{server: block.loc[block["group"] == server] for server in others}}
+
+
+def _separation(honest_scores: pd.DataFrame, vicious_scores: pd.DataFrame, resamples: int, seed: int) -> dict[str, Any]:
+    honest, vicious = (_verdicts(scores) for scores in (honest_scores, vicious_scores))
+    failed = sum(rows.loc[rows["score"].isna(), "model"].nunique() for rows in (honest_scores, vicious_scores))
+    row: dict[str, Any] = {"honest_models": len(honest), "vicious_models": len(vicious), "failed": failed}
+    if not honest or not vicious:
+        return row
+    each = np.array([[auroc(one, other) for other in vicious] for one in honest])
+    row |= {"auroc": each.mean(), "tpr_at_5fpr": tpr_at_fpr(np.concatenate(honest), np.concatenate(vicious))}
+    if len(honest) > 1 and len(vicious) > 1:
+        generator = np.random.default_rng(seed)
+        drawn = ([generator.integers(size, size=size) for size in each.shape] for _ in range(resamples))
+        means = [each[np.ix_(*models)].mean() for models in drawn]
+        row["auroc_low"], row["auroc_high"] = np.quantile(means, [0.025, 0.975])
+    return row
+
+
+def _verdicts(scores: pd.DataFrame) -> list[NDArray[np.float64]]:
+    """The scores of each model's verdicts; a model without any is left out."""
+    models, verdicts = scores["model"].to_numpy(), scores["score"].to_numpy(dtype=np.float64)
+    there = ~np.isnan(verdicts)
+    return [verdicts[there & (models == model)] for model in dict.fromkeys(models[there])]

@@ -1,0 +1,87 @@
+"""Verdicts of one detector on one model, kept outside the results: so a changed detector alone judges again."""
+
+import hashlib
+import json
+import logging
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from vicious.system.files import atomic_path, read_json
+
+FOLDER = Path(".cache/verdicts")
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A detector's score of one sample of user images.
+
+    Attributes:
+        score: None where there is none.
+        status: "ok" or "failed".
+        reason: why it failed, or "".
+    """
+
+    score: float | None
+    status: str = "ok"
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """All verdicts of one detector on one model.
+
+    Attributes:
+        of: by number of user images (as text), one for each draw.
+        seconds: that a verdict took, mean over draws, by number of user images.
+    """
+
+    of: dict[str, list[Verdict]] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def kept(identity: Mapping[str, Any]) -> Verdicts | None:
+    """The verdicts kept under an identity; None where there are none, or their file is damaged.
+
+    Args:
+        identity: all that the verdicts depend on, as JSON has it; ``user_images`` and ``draws`` among it.
+    """
+    path = _path(identity)
+    try:
+        content = read_json(path)
+        found = Verdicts(
+            {n: [_verdict(one) for one in verdicts] for n, verdicts in content["of"].items()},
+            {n: float(seconds) for n, seconds in content["seconds"].items()},
+        )
+        expected = dict.fromkeys(map(str, identity["user_images"]), identity["draws"])
+        counts = {n: len(verdicts) for n, verdicts in found.of.items()}
+        sound = content["identity"] == identity and counts == expected and found.seconds.keys() == expected.keys()
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        sound = False
+    if not sound:
+        log.warning("%s is damaged: what it holds is judged again", path)
+    return found if sound else None
+
+
+def keep(identity: Mapping[str, Any], verdicts: Verdicts) -> None:
+    """Keep verdicts under an identity."""
+    with atomic_path(_path(identity)) as temporary:
+        temporary.write_text(json.dumps({"identity": identity, **asdict(verdicts)}, allow_nan=False), encoding="utf-8")
+
+
+def _path(identity: Mapping[str, Any]) -> Path:
+    key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+    return FOLDER / f"{key}.json"
+
+
+def _verdict(content: Mapping[str, Any]) -> Verdict:
+    found = Verdict(**content)
+    scored = isinstance(found.score, float) and math.isfinite(found.score)
+    if found.status != ("ok" if scored else "failed") or not (scored or found.score is None):
+        raise ValueError(f"{content} is no verdict")
+    return found

@@ -1,0 +1,52 @@
+"""Structural similarity: Wang, Bovik, Sheikh, Simoncelli, "Image quality assessment: from error visibility to
+structural similarity" (2004), with its 11x11 Gaussian window of sigma 1.5, K1 0.01, K2 0.03, averaged where the whole
+window lies in the image.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vicious.metrics.image import DATA_RANGE
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+UNIT = ""
+LOW, HIGH = -1.0, 1.0
+WINDOW_SIDE = 11
+WINDOW_SIGMA = 1.5
+
+
+def ssim(x: Tensor, y: Tensor) -> Tensor:
+    """Structural similarity of each image, averaged over channels and positions; differentiable; 1 for equal images.
+
+    Shapes: two of (N, C, H, W), H and W at least 11 -> (N,).
+    """
+    import torch
+
+    rows, columns = (_blur_matrix(side, x) for side in x.shape[2:])
+    moments = rows @ torch.stack([x, y, x * x, y * y, x * y]) @ columns.T
+    mean_x, mean_y, square_x, square_y, product = moments
+    c1, c2 = (0.01 * DATA_RANGE) ** 2, (0.03 * DATA_RANGE) ** 2
+    covariance = product - mean_x * mean_y
+    variances = square_x - mean_x.square() + square_y - mean_y.square()
+    numerator = (2 * mean_x * mean_y + c1) * (2 * covariance + c2)
+    denominator = (mean_x.square() + mean_y.square() + c1) * (variances + c2)
+    similarity: Tensor = (numerator / denominator).flatten(1).mean(1)
+    return similarity
+
+
+def _blur_matrix(side: int, like: Tensor) -> Tensor:
+    """The one-dimensional Gaussian window at each position where it fits, as a band matrix (side - 10, side).
+
+    A product with it is many times faster on a CPU than a convolution of single-channel images, and as exact.
+    """
+    import torch
+
+    offsets = torch.arange(WINDOW_SIDE, dtype=torch.float64) - WINDOW_SIDE // 2
+    weights = torch.exp(-0.5 * (offsets / WINDOW_SIGMA) ** 2)
+    band = torch.zeros(side - WINDOW_SIDE + 1, side, dtype=torch.float64)
+    for position, row in enumerate(band):
+        row[position : position + WINDOW_SIDE] = weights / weights.sum()
+    return band.to(like)

@@ -1,0 +1,163 @@
+"""Target and attack models by name and settings: what they are, cost, and how they are built.
+
+Nothing here needs PyTorch until a model is built.
+
+A model is registered by being there: a file in models/targets/ or models/decoders/, whose name is the model's, with
+
+- ``Settings``, a :class:`ModelSettings` with types, ranges and help texts;
+- ``layers(settings, channels, length)``, the :class:`~vicious.models.size.Size` of each layer, in closed form;
+- ``build(settings, channels, length)``, the network with fresh weights; the only one of the three that imports PyTorch.
+
+``channels`` are those of the images, 1 or 3; ``length`` is that of the vector on the other side: the logits of a target
+model, or what an attack model reads.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from vicious.mitigations import parse_outputs
+from vicious.models.size import Size
+from vicious.system.errors import ConfigError
+from vicious.system.registry import find, nearest
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Kind = Literal["target", "attack"]
+PACKAGES: dict[Kind, str] = {"target": "vicious.models.targets", "attack": "vicious.models.decoders"}
+ORIGINAL: dict[Kind, str] = {"target": "wideresnet", "attack": "mirror"}
+"""The study's own pair, which a record of a model need not name."""
+
+
+class ModelSettings(BaseModel):
+    """Base of a model's settings: unknown keys are errors, types are not coerced, instances do not change."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+@dataclass(frozen=True)
+class Model:
+    """A target or an attack model: the name of its file, and its settings. Made by :func:`model`."""
+
+    kind: Kind
+    name: str
+    settings: ModelSettings
+
+    def build(self, channels: int, length: int) -> nn.Module:
+        """The network with fresh weights."""
+        network: nn.Module = find(PACKAGES[self.kind], self.name).build(self.settings, channels, length)
+        return network
+
+    def size(self, channels: int, length: int) -> Size:
+        """What the network costs for one image."""
+        return _size(self, channels, length)
+
+    def changed(self, **settings: object) -> Model:
+        """The same model with some settings replaced.
+
+        Raises:
+            ConfigError: it has no such setting, or a value is out of range.
+        """
+        return model(self.kind, self.name, {**self.settings.model_dump(), **settings})
+
+
+@cache
+def _size(one: Model, channels: int, length: int) -> Size:
+    return sum(find(PACKAGES[one.kind], one.name).layers(one.settings, channels, length), Size())
+
+
+def parse_model(kind: Kind, name: str, settings: Mapping[str, str], scale: Mapping[str, str]) -> Model:
+    """As :func:`model`, of settings as text: JSON, or plain words.
+
+    Args:
+        scale: values of the scale, such as depth and width, for settings of these names that ``settings`` lacks.
+    """
+    known = find(PACKAGES[kind], name).Settings.model_fields
+    of_scale = {key: value for key, value in scale.items() if key in known}
+    return model(kind, name, {key: _value(text) for key, text in {**of_scale, **settings}.items()})
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def model(kind: Kind, name: str, settings: Mapping[str, Any]) -> Model:
+    """The model of a name with these settings.
+
+    Raises:
+        ConfigError: no file has that name, or its settings are others.
+    """
+    own = find(PACKAGES[kind], name).Settings
+    try:
+        return Model(kind, name, own.model_validate(settings))
+    except ValidationError as error:
+        first = error.errors()[0]
+        key, known = ".".join(map(str, first["loc"])), own.model_fields
+        hint = nearest(key, known) if key not in known else f" (found {first['input']!r})" if key in settings else ""
+        reason = first["msg"].removeprefix("Value error, ")
+        raise ConfigError(f"{kind} model {name}, setting {key}: {reason}{hint}") from None
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What is needed to build a model for a dataset.
+
+    Attributes:
+        model: its name and settings.
+        channels: of the images, 1 or 3.
+        outputs: number of logits K of the target model.
+        multilabel: outputs are attributes, not classes.
+        reads: the outputs that an attack model reads (:mod:`vicious.mitigations`); None for a target model.
+    """
+
+    model: Model
+    channels: int
+    outputs: int
+    multilabel: bool
+    reads: str | None = None
+
+    @property
+    def length(self) -> int:
+        """Numbers that a target model gives, or that an attack model reads."""
+        return self.outputs if self.reads is None else parse_outputs(self.reads).width(self.outputs)
+
+    def build(self) -> nn.Module:
+        """The network with fresh weights; a target's normalisation is to be loaded or set."""
+        return self.model.build(self.channels, self.length)
+
+    def record(self) -> dict[str, Any]:
+        """What a model's JSON record says of it: settings stand beside the rest; the study's own pair is not named."""
+        kind, name = self.model.kind, self.model.name
+        return {
+            "kind": kind,
+            **({} if name == ORIGINAL[kind] else {"model": name}),
+            **self.model.settings.model_dump(),
+            "channels": self.channels,
+            "outputs": self.outputs,
+            "multilabel": self.multilabel,
+            "reads": self.reads,
+        }
+
+    @classmethod
+    def read(cls, record: Mapping[str, Any]) -> Architecture:
+        """The inverse of :meth:`record`.
+
+        Raises:
+            ConfigError: it names an unknown model or setting, or a value out of range.
+            KeyError, ValueError: it is not such a record.
+        """
+        settings = dict(record)
+        kind = settings.pop("kind")
+        name = settings.pop("model", ORIGINAL[kind])
+        rest = [settings.pop(key) for key in ("channels", "outputs", "multilabel", "reads")]
+        return cls(model(kind, name, settings), *rest)

@@ -1,0 +1,26 @@
+"""The settings that the study's two networks share: depth and width."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+
+def blocks_per_group(depth: int) -> int:
+    """Number n of residual blocks in each of the three groups, for ``depth = 6 n + 4``.
+
+    Raises:
+        ValueError: ``depth`` is not of that form.
+    """
+    blocks, rest = divmod(depth - 4, 6)
+    if rest or blocks < 1:
+        raise ValueError(f"depth must be 6 n + 4 (10, 16, 22, 28, ...), not {depth}")
+    return blocks
+
+
+def _checked(depth: int) -> int:
+    blocks_per_group(depth)
+    return depth
+
+
+Depth = Annotated[int, AfterValidator(_checked), Field(description="number of layers, 6 n + 4")]
+Width = Annotated[int, Field(ge=1, description="factor on the channels")]

@@ -1,0 +1,96 @@
+"""What a configuration expects of results: the plan of every scale, with which records of provenance are compared."""
+
+from functools import cache
+from pathlib import Path
+from typing import get_args
+
+from pydantic import ValidationError
+
+from vicious.provenance.records import Record, plain_name
+from vicious.steps import Step
+from vicious.study import paths
+from vicious.study.config import PARAMS_FILE, Params, ScaleName
+from vicious.study.plan import Plan, Planned, step_of
+from vicious.system.errors import ConfigError
+
+NOT_ASKED = "not in this configuration"
+"""The kind of finding of results that a configuration does not ask for."""
+OTHER_SETTINGS = "another configuration"
+"""The kind of finding of results that were made with other settings."""
+
+
+class Expected:
+    """What a configuration expects of results, at every scale.
+
+    Args:
+        params: the configuration; its own scale does not matter, paths show theirs.
+        configuration: the file that it came from, for messages.
+    """
+
+    def __init__(self, params: Params, configuration: Path = PARAMS_FILE) -> None:
+        self.configuration = configuration
+        self._params = params
+        self.plan = cache(self._plan)
+
+    def _plan(self, scale: ScaleName) -> Plan:
+        return Plan(self._params.model_copy(update={"scale": scale}))
+
+    def step(self, record: Path) -> Planned | None:
+        """The step whose record of provenance stands at a path; None where there is none."""
+        scale = scale_of(str(record))
+        return None if scale is None else self.plan(scale).by_record.get(plain_name(str(record)))
+
+    def fault(self, path: Path, record: Record) -> tuple[str, str] | None:
+        """Why results are not what is asked for: a kind of finding, and in what they differ; None where they are.
+
+        Results that lie elsewhere than a build puts them are nobody's to judge: None.
+        """
+        if scale_of(str(path)) is None:
+            return None
+        planned = self.step(path)
+        if planned is None:
+            return NOT_ASKED, ""
+        if record.command != planned.step.command():
+            return OTHER_SETTINGS, f"made by {record.command}, {self.configuration} asks for {planned.step.command()}"
+        compared = [name for name in type(planned.step).model_fields if name not in planned.step.PLACES]
+        words = "; ".join(filter(None, (self._difference(name, record, planned.step) for name in compared)))
+        return (OTHER_SETTINGS, words) if words else None
+
+    def _difference(self, name: str, record: Record, step: Step) -> str | None:
+        """How a setting differs from the one that is asked for; None where it does not."""
+        due = step.settings()[name]
+        if name not in record.settings:
+            return f"{name} not recorded, {self.configuration} asks for {due}" if due else None
+        found, value = record.settings[name], getattr(step, name)
+        if isinstance(value, Path) and isinstance(found, str):
+            found = plain_name(found)
+        if not _are_paths(value) or not isinstance(found, list):
+            return None if found == due else f"{name} {found}, {self.configuration} asks for {due}"
+        files = {plain_name(str(file)) for file in found}
+        parts = (("lacks", set(due) - files), ("has", files - set(due)))
+        words = [f"{verb} {len(which)} such as {min(which)}" for verb, which in parts if which]
+        return (
+            f"of the {len(due)} {name} that {self.configuration} asks for it {' and '.join(words)}" if words else None
+        )
+
+
+def _are_paths(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], Path)
+
+
+def step_behind(record: Record) -> Step | None:
+    """The step that a record's settings describe; None where no step of today has these settings."""
+    try:
+        return step_of(record.command).model_validate(dict(record.settings))
+    except (ConfigError, ValidationError):
+        return None
+
+
+def scale_of(file: str) -> ScaleName | None:
+    """The scale that a file is of; None for what lies elsewhere than a build puts it."""
+    name = plain_name(file)
+    scales: tuple[ScaleName, ...] = get_args(ScaleName)
+    for scale in scales:
+        if name.startswith(tuple(f"{folder}/" for folder in paths.built(scale))):
+            return scale
+    return None

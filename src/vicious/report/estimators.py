@@ -1,0 +1,145 @@
+"""R under every estimator of the covariance, and how each orders reconstructions: read, checked, and by model.
+
+R needs the inverse of a covariance that is singular or nearly so, and every way to invert it gives another R.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from vicious.report import frames
+from vicious.report.frames import Group, OverSeeds
+from vicious.results.schema import (
+    ATTACK_OF,
+    ESTIMATOR,
+    ESTIMATOR_KINDS,
+    ESTIMATORS,
+    PSNR_ITSELF,
+    SUMMARY,
+    check_table,
+    read_table,
+)
+from vicious.system.errors import MixedResultsError
+
+REFERENCES = ("psnr", "ssim")
+"""Measures of image quality that R is held against in print."""
+MEASURED = ("risk", "risk_class_mean", "risk_float32", "error_outside")
+AGREED = ("agree", "agree_models", "spearman")
+
+
+@dataclass(frozen=True)
+class Profile:
+    """R under every estimator of all seeds of one model and attack.
+
+    Attributes:
+        group: the model and attack, with the seeds of its summary.
+        rows: of estimators.csv, a row per seed that succeeded and estimator.
+    """
+
+    group: Group
+    rows: pd.DataFrame
+
+    def over_seeds(self, estimator: str, column: str) -> OverSeeds:
+        """One of :data:`MEASURED` under an estimator, over the seeds; seeds without a result count as failed."""
+        if column == "risk_class_mean" and not self.group.applies(column):
+            return OverSeeds(np.nan, np.nan, 0, 0)
+        return frames.over_seeds(
+            np.array(list(self.by_seed(estimator, column).values()), dtype=float), self.group.planned
+        )
+
+    def by_seed(self, estimator: str, column: str = "risk") -> dict[float, float]:
+        """One of :data:`MEASURED` under an estimator, by seed."""
+        rows = self._by_estimator.get(estimator)
+        return {} if rows is None else dict(zip(rows["seed"], rows[column], strict=True))
+
+    @cached_property
+    def psnr(self) -> dict[float, float]:
+        """PSNR in dB, by seed, of the seeds that succeeded."""
+        ok = self.group.rows.loc[self.group.rows["status"] == "ok"]
+        return dict(zip(ok["seed"].astype(float), ok["psnr"].astype(float), strict=True))
+
+    @cached_property
+    def _by_estimator(self) -> dict[str, pd.DataFrame]:
+        return {str(name): rows for name, rows in self.rows.groupby("estimator", sort=False)}
+
+
+def read_estimators(path: Path) -> pd.DataFrame:
+    """Read and check an estimators.csv.
+
+    Raises:
+        DataError, MixedResultsError: see :func:`vicious.results.schema.read_table` and :func:`check_estimators`.
+    """
+    frame = read_table(ESTIMATORS, path)
+    check_estimators(frame, str(path))
+    return frame
+
+
+def check_estimators(frame: pd.DataFrame, where: str = ESTIMATORS.name) -> None:
+    """Refuse a table of estimators that mixes configurations.
+
+    Raises:
+        DataError: see :func:`vicious.results.schema.check_table`.
+        MixedResultsError: an estimator of one model, attack and seed appears twice, or differs in rank or share within
+            a task.
+    """
+    check_table(ESTIMATORS, frame, where)
+    ok = frame.loc[frame["status"] == "ok"]
+    for column in ("rank", "share"):
+        spread = ok.groupby(["task", "estimator"])[column].agg(["min", "max"])
+        odd = spread.index[~np.isclose(spread["min"], spread["max"], rtol=1e-6, atol=0)]
+        if len(odd):
+            raise MixedResultsError(
+                f"{where}: {' '.join(odd[0])} has several values of {column}: all models of a task are judged under "
+                "one covariance; keep one configuration per results folder and run the step that writes it again"
+            )
+
+
+def profiles(estimators: pd.DataFrame, summary: pd.DataFrame) -> list[Profile]:
+    """The estimators of each group of the summary, in its order.
+
+    Raises:
+        DataError: a column is missing.
+        MixedResultsError: the two do not hold the same models, attacks and seeds.
+    """
+    check_table(SUMMARY, summary)
+    check_estimators(estimators)
+    columns = [*ESTIMATORS.part_of_key(), "status"]
+    mine, theirs = (set(frame[columns].itertuples(index=False, name=None)) for frame in (estimators, summary))
+    if mine != theirs:
+        first = ", ".join(f"{name} {value}" for name, value in zip(columns, min(mine ^ theirs, key=str), strict=True))
+        raise MixedResultsError(
+            f"the estimators and the summary are not of the same results ({first}): run the steps that write them again"
+        )
+    ok = estimators.loc[estimators["status"] == "ok"]
+    return [Profile(group, _of(ok, group)) for group in frames.groups(summary)]
+
+
+def settings(frame: pd.DataFrame) -> pd.DataFrame:
+    """The estimators in a table by name, kind and parameter, each once, by kind and then as they come."""
+    kinds = (*ESTIMATOR_KINDS, PSNR_ITSELF)
+    known = frame.loc[frame["kind"].isin(kinds), list(ESTIMATOR)].drop_duplicates("estimator")
+    ordered = known.assign(_kind=known["kind"].map(kinds.index)).sort_values("_kind", kind="stable")
+    return ordered.drop(columns="_kind").reset_index(drop=True)
+
+
+def title_of(estimator: str, kind: str, parameter: float) -> str:
+    """An estimator for readers: ``cut-off 1.2e-07 d``, ``share 0.95 (R95)``."""
+    titles = {
+        "share": f"share {parameter:g}" + (" (R95)" if parameter == 0.95 else ""),
+        "truncated": f"cut-off {parameter:g} d",
+        "ridge": f"ridge {parameter:g}",
+        "ledoit_wolf": "Ledoit-Wolf",
+        "identity": "no whitening",
+        "psnr": "PSNR in place of R",
+    }
+    return titles.get(kind, estimator)
+
+
+def _of(frame: pd.DataFrame, group: Group) -> pd.DataFrame:
+    """The rows of one group."""
+    same = (frame["task"] == group.task) & (frame["role"] == group.role) & (frame["outputs"] == group.outputs)
+    same &= frame["attack"] == ATTACK_OF[group.role]
+    return frame.loc[same & ((frame["beta_r"] == group.beta_r) | (group.role != "vicious"))]

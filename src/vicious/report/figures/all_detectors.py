@@ -1,0 +1,275 @@
+"""The whole defence at a glance: every detector's verdict on every model."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from vicious.defense.evaluation.groups import HONEST, MODEL, names
+from vicious.defense.evaluation.thresholds import SPREADS
+from vicious.models.evaded import short
+from vicious.report import adaptive, frames, judged, style, z_scores
+from vicious.report.style import COLOURS, DOUBLE, SMALL
+from vicious.report.text import Text, span
+from vicious.report.z_scores import Ruler
+from vicious.results.schema import DETECTION, SUMMARY, read_table
+from vicious.study.artifacts import Destination
+
+EXPERIMENT = "defense"
+GROUPS: dict[str, dict[str, Any]] = {
+    "honest": {"color": COLOURS["honest"], "marker": "o"},
+    "other honest recipe": {"color": COLOURS["honest"], "marker": "o", "markerfacecolor": "white"},
+    "vicious": {"color": COLOURS["vicious"], "marker": "^"},
+    "evading linear": {"color": "#CC79A7", "marker": "v"},
+    "evading distance": {"color": "#CC79A7", "marker": "v", "markerfacecolor": "white"},
+    "evading both": {"color": "#CC79A7", "marker": "<"},
+    "hiding": {"color": "#000000", "marker": "s"},
+}
+"""Groups of models as they stand in a column, from left to right, with their looks."""
+_SIZE = 3.0
+"""Side of a marker, in typographic points."""
+_ACROSS = 7
+"""Legend entries side by side."""
+_SHADE = "#F2F2F2"
+_PAGE = 7.0
+"""Height, in inches, that rows share where they are many."""
+_ROW = 1.8
+"""Height of a row where they are few."""
+
+
+def models(scores: pd.DataFrame, n: int) -> pd.DataFrame:
+    """A row for each model and detector: what identifies the model (MODEL), ``detector``, ``group`` (of GROUPS),
+    ``failed``, ``z_score``.
+
+    ``failed`` says that it has no score; ``z_score`` is by the verdicts on honest models, as in
+    :class:`vicious.report.z_scores.Ruler`, NaN where it failed or where honest verdicts give no measure.
+
+    Args:
+        scores: rows of detection.csv.
+        n: number of user images.
+    """
+    parts = []
+    for (_, detector), verdicts in scores.loc[scores["n_user"] == n].groupby(["dataset", "detector"], sort=False):
+        means = verdicts.groupby(list(MODEL), dropna=False, sort=True)["score"].mean()
+        ruler = Ruler.of(verdicts.loc[names(verdicts) == HONEST, "score"])
+        found = pd.DataFrame({"failed": means.isna(), "z_score": ruler.z_scores(verdicts) if ruler else np.nan})
+        parts.append(found.reset_index().assign(detector=str(detector)))
+    rows = pd.concat(parts, ignore_index=True)
+    return rows.assign(group=_group(rows))
+
+
+def draw(summary: pd.DataFrame, scores: pd.DataFrame) -> Figure:
+    """Draw the z-score of each model by honest verdicts, a panel for each dataset and a column for each detector.
+
+    Args:
+        summary: rows of the experiment's summary, for the data source of each dataset.
+        scores: rows of detection.csv.
+    """
+    n = adaptive.largest(scores)
+    found = models(scores, n)
+    datasets, detectors, groups = _datasets(found), _detectors(found), _groups(found)
+    source = {name: each for name, each in judged.sources(summary, datasets).items() if name in datasets}
+    handles = _legend(groups)
+    with style.applied():
+        row = min(_ROW, _PAGE / len(datasets))
+        lines = style.legend_lines(handles, _ACROSS) + bool(style.once(source))
+        figure = style.new_figure(DOUBLE, 1.25 + 0.16 * (lines - 1) + row * len(datasets))
+        axes = list(np.asarray(figure.subplots(len(datasets), 1, sharex=True, squeeze=False)).flat)
+        for ax, dataset in zip(axes, datasets, strict=True):
+            here = found.loc[found["dataset"] == dataset]
+            _draw(ax, here, detectors, groups)
+            _frame(ax, here, detectors, groups)
+            ax.set_ylabel(style.short_heading(dataset, source), fontsize=SMALL)
+        titles = [judged.words(name) for name in detectors]
+        places = [_centre(index, groups) for index in range(len(detectors))]
+        axes[-1].set_xticks(places, titles, rotation=35, ha="right", rotation_mode="anchor")
+        figure.supylabel(z_scores.label(n, len(datasets)), fontsize=8)
+        style.legend(figure, handles, _ACROSS, style.once(source), handletextpad=0.3, columnspacing=1.0)
+    return figure
+
+
+def text(summary: pd.DataFrame, scores: pd.DataFrame) -> Text:
+    """Caption and notes."""
+    n = adaptive.largest(scores)
+    found = models(scores, n)
+    datasets = _datasets(found)
+    shown = summary.loc[summary["dataset"].isin(datasets)]
+    known = ((dataset, found.loc[found["dataset"] == dataset, "z_score"].dropna()) for dataset in datasets)
+    unscaled = "; ".join(_unscaled(found))
+    failed = [*judged.failures(shown), *_without_score(found)]
+    return Text(
+        "The whole defence at a glance: the z-score of every model by every detector; higher looks more vicious. A "
+        "dot for each of "
+        f"{len(found.drop_duplicates(list(MODEL)))} models, the mean over {_samples(scores, n)} of n = {n:,} of the "
+        "user's own images. "
+        "Honest models centre on 0.",
+        (
+            "z-score: a model's mean score less the mean of the verdicts on honest models of the same dataset, in "
+            "standard deviations of "
+            "these verdicts, each of which is one sample.",
+            f"Dashed: the thresholds of a user who has honest models only, {SPREADS:g} and -{SPREADS:g}, beyond which "
+            "a model is flagged as "
+            "vicious, or as odd. Dots of one group that would cover each other are moved apart sideways, as far as "
+            "there is room.",
+            " ".join(_meanings(found)),
+            f"{frames.listed('Models judged', _counts(found))} {z_scores.axis_words(known)}",
+            judged.conditions(shown),
+            f"n/a: {unscaled}." if unscaled else "",
+            "Above columns: models failed, that is without a score." if failed else "",
+        ),
+        failed,
+    )
+
+
+def write(summary: Path, detection: Path, out: Destination) -> tuple[Path, ...]:
+    """Write the figure from the experiment's summary and the detectors' scores."""
+    rows, scores = read_table(SUMMARY, Path(summary)), read_table(DETECTION, Path(detection))
+    return style.write_figure(out, draw(rows, scores), text(rows, scores))
+
+
+def _group(rows: pd.DataFrame) -> "pd.Series[str]":
+    """The group of each row, a key of GROUPS."""
+    group = rows["role"].astype(str)
+    group = group.where(rows["recipe"] == "", "other honest recipe")
+    group = group.where(rows["evades"] == "", "evading " + rows["evades"].map(short))
+    return group.where(rows["hidden"] == "", "hiding")
+
+
+def _datasets(found: pd.DataFrame) -> list[str]:
+    return sorted(set(found["dataset"]), key=frames.order)
+
+
+def _detectors(found: pd.DataFrame) -> list[str]:
+    """The detectors in the order in which they judged, which is the study's, the combined score last."""
+    return list(dict.fromkeys(found["detector"]))
+
+
+def _groups(found: pd.DataFrame) -> list[str]:
+    there = set(found["group"])
+    return [group for group in GROUPS if group in there]
+
+
+def _frame(ax: Axes, here: pd.DataFrame, detectors: Sequence[str], groups: Sequence[str]) -> None:
+    """All of a dataset's panel but its dots."""
+    width = len(groups) + 1
+    for index, detector in enumerate(detectors):
+        place = _centre(index, groups)
+        ax.axvspan(place - width / 2, place + width / 2, color=_shade(index), linewidth=0, zorder=-1)
+        _say_why(ax, place, here.loc[here["detector"] == detector], _shade(index))
+    z_scores.draw_thresholds(ax)
+    z_scores.scale(ax, here["z_score"].dropna())
+    ax.set_xlim(-1, len(detectors) * width - 1)
+    ax.tick_params(axis="x", length=0)
+    ax.tick_params(pad=2)
+
+
+def _centre(index: int, groups: Sequence[str]) -> float:
+    """The middle of a detector's column, which has a place for each group, 1 apart, and one for the gap to the next
+    column."""
+    return index * (len(groups) + 1) + (len(groups) - 1) / 2
+
+
+def _say_why(ax: Axes, place: float, rows: pd.DataFrame, paper: str) -> None:
+    """Say in a column why it has no dots, and above it how many models have none."""
+    if rows["z_score"].isna().all():
+        box = {"facecolor": paper, "edgecolor": "none", "pad": 1}
+        style.say(ax, _lacking(rows), place, 0.5, transform=ax.get_xaxis_transform(), bbox=box)
+    elif rows["failed"].any():
+        style.say(ax, f"{rows['failed'].sum()} failed", place, 1.0, va="bottom", transform=ax.get_xaxis_transform())
+
+
+def _shade(index: int) -> str:
+    return _SHADE if index % 2 else "white"
+
+
+def _lacking(rows: pd.DataFrame) -> str:
+    if rows.empty:
+        return "not run"
+    return "failed" if rows["failed"].all() else "n/a"
+
+
+def _draw(ax: Axes, here: pd.DataFrame, detectors: Sequence[str], groups: Sequence[str]) -> None:
+    """The dots of a panel: in each column the groups side by side; those too many for their group's place overlap."""
+    width = len(groups) + 1
+    place = {detector: index * width for index, detector in enumerate(detectors)}
+    for index, group in enumerate(groups):
+        dots = here.loc[(here["group"] == group) & here["z_score"].notna()]
+        if len(dots):
+            look = GROUPS[group]
+            sns.swarmplot(
+                dots.assign(place=dots["detector"].map(place) + index),
+                **{"x": "place", "y": "z_score", "order": range(len(detectors) * width), "ax": ax, "warn_thresh": 1.0},
+                **{"marker": look["marker"], "color": look.get("markerfacecolor", look["color"]), "size": _SIZE},
+                **{"edgecolor": look["color"], "linewidth": 0.6, "legend": False, "zorder": 3},
+            )
+    ax.set(xlabel="", ylabel="")
+
+
+def _look(group: str) -> dict[str, Any]:
+    return {"linestyle": "none", "markersize": _SIZE + 1, "markeredgewidth": 0.6} | GROUPS[group]
+
+
+def _legend(groups: Sequence[str]) -> list[Line2D]:
+    handles = [Line2D([], [], label=group, **_look(group)) for group in groups]
+    return [*handles, z_scores.thresholds_handle()]
+
+
+def _samples(scores: pd.DataFrame, n: int) -> str:
+    """How many samples are behind a dot: ``5 samples``."""
+    counts = scores.loc[scores["n_user"] == n].groupby([*MODEL, "detector"], dropna=False).size()
+    found = sorted({int(count) for count in counts})
+    return f"{span(found)} sample{'' if found == [1] else 's'}"
+
+
+def _meanings(found: pd.DataFrame) -> list[str]:
+    """What is within the groups that hold several kinds of models, as sentences."""
+    rows = {group: found.loc[found["group"] == group] for group in GROUPS}
+    kinds = {
+        "Other recipes": sorted(set(rows["other honest recipe"]["recipe"])),
+        **{
+            f"Evading {judged.words(name)}, by weight of the penalty against it": _weights(found, name)
+            for name in adaptive.EVADED
+        },
+        "Hidden codes": sorted(set(rows["hiding"]["hidden"])),
+    }
+    return [f"{name}: {', '.join(which)}." for name, which in kinds.items() if which]
+
+
+def _weights(found: pd.DataFrame, evaded: str) -> list[str]:
+    rows = found.loc[(found["evades"] == evaded) & (found["hidden"] == "")]
+    return [f"{weight:g}" for weight in sorted(set(rows["evasion"]))]
+
+
+def _counts(found: pd.DataFrame) -> Iterator[tuple[str, str]]:
+    """How many models of each group were judged, by dataset."""
+    for dataset in _datasets(found):
+        here = found.loc[found["dataset"] == dataset].drop_duplicates(list(MODEL))["group"].value_counts()
+        yield dataset, ", ".join(f"{here[group]} {group}" for group in GROUPS if group in here)
+
+
+def _unscaled(found: pd.DataFrame) -> Iterator[str]:
+    """The detectors of each dataset that have scores and no measure of them."""
+    for dataset in _datasets(found):
+        here = found.loc[found["dataset"] == dataset]
+        by = here.loc[~here["failed"]].groupby("detector", sort=False)["z_score"]
+        lost = [judged.words(str(detector)) for detector, values in by if values.isna().all()]
+        if lost:
+            yield f"{frames.title(dataset)}: honest verdicts by {', '.join(lost)} do not vary, or are fewer than two"
+
+
+def _without_score(found: pd.DataFrame) -> Iterator[str]:
+    """A line for each dataset, group and number of its models without a score."""
+    for dataset in _datasets(found):
+        for group in _groups(found):
+            rows = found.loc[(found["dataset"] == dataset) & (found["group"] == group)]
+            lost = rows.groupby("detector", sort=False)["failed"].sum()
+            total = len(rows.drop_duplicates(list(MODEL)))
+            for count in sorted(set(lost[lost > 0])):
+                which = ", ".join(judged.words(str(name)) for name in lost.index[lost == count])
+                yield f"{frames.title(dataset)}, {group}: no score by {which} for {count} of {total} models"

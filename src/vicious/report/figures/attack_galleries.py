@@ -1,0 +1,152 @@
+"""Test images of each task, and what each attack makes of them, from the honest model to the upper bound."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from vicious.report import frames, style
+from vicious.report.galleries import (
+    Gallery,
+    Strip,
+    check_same_images,
+    decibel,
+    draw_strips,
+    load_gallery,
+    read_galleries,
+)
+from vicious.report.headline import one_of_each
+from vicious.report.style import BETA, DOUBLE, RISK95, SINGLE
+from vicious.report.text import Text
+from vicious.study.artifacts import Destination
+from vicious.system.errors import DataError
+
+EXPERIMENT = "main"
+EACH_TASK = True
+MAX_IMAGES = 10
+"""Images shown of a task."""
+_FEW = 4
+"""Images that fit a single column."""
+_SIDE = 0.68
+"""Largest side of an image in inches."""
+_LABELS = 1.45
+"""Width of the labels in inches."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One attack: its name for readers, and its gallery, None where it failed."""
+
+    label: str
+    gallery: Gallery | None
+
+
+def write(assessments: Sequence[Path], out: Destination) -> tuple[Path, ...]:
+    """Write a figure for each task and kind of outputs from summaries of assessments (JSON).
+
+    Galleries and tables of single images lie beside. Of each model, the first seed is shown.
+    """
+    shown = one_of_each(read_galleries(assessments))
+    written: list[Path] = []
+    for (task, outputs), models in shown.groupby(["task", "outputs"], sort=False):
+        source, seed = str(models["source"].iloc[0]), int(models["seed"].min())
+        rows = load_rows(str(task), [(_name(row), row["gallery"]) for row in models.to_dict("records")])
+        part = out.part(f"{task}_{outputs}", f"{frames.title(str(task))}, {outputs}")
+        around = text(str(task), source, str(outputs), rows, seed)
+        written += style.write_figure(part, draw(str(task), source, str(outputs), rows), around)
+    return tuple(written)
+
+
+def load_rows(task: str, rows: Sequence[tuple[str, Path | None]]) -> list[Row]:
+    """The rows with the images that are shown.
+
+    Args:
+        task: name of the task, as in paths.
+        rows: (label, gallery file) from top to bottom; ``beta_R`` in a label is typeset. A gallery that is None, is not
+            there or holds no image is drawn as failed. Where the attack's table of single images lies beside, as
+            assessments leave it, R95 is shown.
+    """
+    if not rows:
+        raise DataError(f"no gallery of {task}: give those of its attacks, the honest model's first")
+    loaded = [Row(label, _load(path)) for label, path in rows]
+    check_same_images({row.label: row.gallery for row in loaded}, task)
+    return loaded
+
+
+def draw(task: str, source: str, outputs: str, rows: Sequence[Row]) -> Figure:
+    """Draw the originals above the reconstructions, a few at single-column width."""
+    known = [row.gallery for row in rows if row.gallery is not None]
+    count = len(known[0].originals) if known else MAX_IMAGES
+    with style.applied():
+        width = SINGLE if count <= _FEW else DOUBLE
+        side = min(_SIDE, (width - _LABELS) / count)
+        figure = style.new_figure(width, 0.4 + side * 1.05 * (len(rows) + 1))
+        ax = figure.subplots()
+        ax.set_title(style.plain(f"{frames.marked_title(task, source)}\noutputs: {outputs}"), pad=3)
+        originals = Strip("original", known[0].originals if known else None)
+        draw_strips(ax, [originals, *(_strip(row) for row in rows)], count)
+    return figure
+
+
+def text(task: str, source: str, outputs: str, rows: Sequence[Row], seed: int | None = None) -> Text:
+    """Caption and notes."""
+    known = [row.gallery for row in rows if row.gallery is not None]
+    risk = any(gallery.risk95 is not None for gallery in known)
+    one = "one model for each row" + ("" if seed is None else f", seed {seed}")
+    upper = any(row.label == _AUTOENCODER for row in rows)
+    return Text(
+        f"{frames.title(task)}: the first {len(known[0].originals) if known else 0} test images, and their "
+        "reconstructions from "
+        f"{outputs}; {one}. Below each name: PSNR in dB{' and R95 (no unit)' if risk else ''}, mean over the images "
+        "shown.",
+        (
+            "R95 = 1 is no better than guessing the mean image; larger is worse for privacy." if risk else "",
+            "Autoencoder: target and attack model trained for reconstruction alone." if upper else "",
+            f"Data: {frames.source_words(source)}.",
+        ),
+        [f"{row.label}: no gallery" for row in rows if row.gallery is None],
+    )
+
+
+_AUTOENCODER = "autoencoder (upper bound)"
+
+
+def _name(row: dict[Any, Any]) -> str:
+    names = {"honest": "post-hoc on honest", "vicious": f"vicious, beta_R = {row['beta_r']:g}"}
+    return names.get(row["role"], _AUTOENCODER)
+
+
+def _load(path: Path | None) -> Gallery | None:
+    gallery = load_gallery(path)
+    if gallery is None or path is None:
+        return None
+    shown = gallery.first(MAX_IMAGES)
+    return replace(shown, risk95=_risk95(Path(path), len(shown.originals)))
+
+
+def _risk95(gallery: Path, count: int) -> np.ndarray | None:
+    """R95 of the first ``count`` test images, from the attack's table beside its gallery."""
+    table = gallery.with_name(gallery.name.replace("gallery-", "risk-", 1)).with_suffix(".parquet")
+    if not table.exists():
+        return None
+    try:
+        values = pd.read_parquet(table, columns=["risk95"])["risk95"].to_numpy(dtype=float)[:count]
+    except (OSError, ValueError, KeyError) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(f"cannot read {table} ({reason}): delete it and run `snakemake` again") from error
+    if len(values) != count:
+        raise DataError(f"{table} has fewer test images than {gallery.name}: delete both and run `snakemake` again")
+    return values
+
+
+def _strip(row: Row) -> Strip:
+    label = style.plain(row.label).replace("beta_R", BETA)
+    if row.gallery is None:
+        return Strip(label, None)
+    risk95 = row.gallery.risk95
+    risk = "" if risk95 is None else f", {RISK95} = {risk95.mean():.2f}"
+    return Strip(f"{label}\n{decibel(row.gallery.psnr())}{risk}", row.gallery.reconstructions)

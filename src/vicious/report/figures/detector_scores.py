@@ -1,0 +1,199 @@
+"""How vicious each model looks to a detector."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from vicious.defense.evaluation.groups import standard
+from vicious.report import frames, style
+from vicious.report.judged import words
+from vicious.report.style import BETA, COLOURS, DOUBLE, PALE, SINGLE, SMALL
+from vicious.report.text import Text, span
+from vicious.results.schema import ATTACK_OF, DETECTION, SUMMARY, check_table, read_table
+from vicious.study.artifacts import Destination
+from vicious.study.grid import Role
+from vicious.system.errors import DataError
+
+EXPERIMENT = "defense"
+DETECTOR = "linear_decodability"
+"""The detector that the figure shows unless another one is asked for."""
+_ROW = 0.17
+"""Height, in inches, of one line of dots."""
+_MODELS: dict[Role, str] = {"honest": "honest model", "vicious": "vicious model", "autoencoder": "autoencoder"}
+_UNITS = {"linear_decodability": "share of the leading components' variance\nexplained beyond the predicted label"}
+_LINE = ["dataset", "role", "outputs", "beta_r"]
+"""What the models of one line have in common."""
+_Key = tuple[str, Role, str, float]
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Heights of the lines, from 0 downwards: a heading for each dataset, then a line for each kind of its models.
+
+    ``counts`` says how many models of each line have a score, and how many have none.
+    """
+
+    headings: dict[str, float]
+    heights: dict[_Key, float]
+    counts: dict[_Key, str]
+    total: float
+
+    @classmethod
+    def of(cls, chosen: pd.DataFrame) -> "Lines":
+        """The lines of a detector's scores, in catalogue order, honest before vicious, then by outputs and beta_R."""
+        scored = chosen["score"].notna().groupby([chosen[name] for name in (*_LINE, "n_user", "seed")]).any()
+        counts = {cast(_Key, key): _count(has) for key, has in scored.groupby(level=_LINE)}
+        headings: dict[str, float] = {}
+        heights: dict[_Key, float] = {}
+        at = 0.0
+        for key in sorted(counts, key=_order):
+            if key[0] not in headings:
+                at += 0.4 if headings else 0.0
+                headings[key[0]] = at
+                at += 1.0
+            heights[key] = at
+            at += 1.0
+        return cls(headings, heights, counts, at)
+
+    def several(self, part: int) -> bool:
+        """Whether the vicious models differ in outputs (2) or beta_R (3), so that names must say which."""
+        return len({key[part] for key in self.heights if key[1] == "vicious"}) > 1
+
+
+def draw(summary: pd.DataFrame, detection: pd.DataFrame, detector: str = DETECTOR) -> Figure:
+    """Draw a detector's scores, a dot for each model and a panel for each number of user images.
+
+    Args:
+        summary: rows of the experiment's summary, for the data source of each dataset.
+        detection: rows of detection.csv.
+        detector: the detector to show.
+    """
+    check_table(SUMMARY, summary)
+    chosen = _chosen(detection, detector)
+    lines = Lines.of(chosen)
+    numbers = _numbers(chosen)
+    with style.applied():
+        width = SINGLE if len(numbers) == 1 and not lines.several(2) else DOUBLE
+        figure = style.new_figure(width, max(1.6, 0.95 + _ROW * lines.total))
+        axes = list(np.atleast_1d(np.asarray(figure.subplots(1, len(numbers), sharey=True, sharex=True))))
+        for ax, number in zip(axes, numbers, strict=True):
+            _draw(ax, chosen.loc[chosen["n_user"] == number], lines)
+            ax.set_title(f"n = {number:,} user images", pad=4)
+        _names(axes[0], lines, frames.sources(summary))
+        figure.supxlabel(f"{style.plain(words(detector))}:\n{_UNITS.get(detector, 'score')}", fontsize=8)
+        style.legend(figure, _legend(list(lines.heights)), 4, handletextpad=0.3)
+    return figure
+
+
+def text(summary: pd.DataFrame, detection: pd.DataFrame, detector: str = DETECTOR) -> Text:
+    """Caption and notes."""
+    chosen = _chosen(detection, detector)
+    shown = summary.loc[summary["dataset"].isin(chosen["dataset"])]
+    failed = int(chosen["score"].isna().sum())
+    draws = sorted(set(chosen.groupby([*_LINE, "seed", "n_user"], dropna=False).size()))
+    return Text(
+        f"Scores of the detector {words(detector)} on honest and vicious models; higher looks more vicious. A dot for "
+        "each trained "
+        f"model, the mean over {span(draws)} draws of n = {', '.join(f'{number:,}' for number in _numbers(chosen))} "
+        "of the user's "
+        "images; thin lines: range over draws.",
+        ("n beside each name: models with a score.", frames.conditions(shown)),
+        [f"{failed} of {len(chosen)} scores; models without any are counted in the panels"] if failed else [],
+    )
+
+
+def write(summary: Path, detection: Path, out: Destination) -> tuple[Path, ...]:
+    """Write the figure from the experiment's summary and the detectors' scores.
+
+    Shown is :data:`DETECTOR`, or the first that there is where that was not asked for.
+    """
+    rows, scores = read_table(SUMMARY, Path(summary)), read_table(DETECTION, Path(detection))
+    detector = DETECTOR if DETECTOR in set(scores["detector"]) else str(scores["detector"].iloc[0])
+    return style.write_figure(out, draw(rows, scores, detector), text(rows, scores, detector))
+
+
+def _chosen(detection: pd.DataFrame, detector: str) -> pd.DataFrame:
+    """The rows of a detector, of models trained in the study's own way; NaN for scores that failed."""
+    check_table(DETECTION, detection)
+    chosen = detection.loc[(detection["detector"] == detector) & standard(detection)]
+    if chosen.empty:
+        known = ", ".join(sorted(str(name) for name in detection["detector"].unique()))
+        raise DataError(f"no scores of the detector {detector}; there are: {known}: choose one of these")
+    return chosen.assign(score=chosen["score"].where(chosen["status"] == "ok"))
+
+
+def _numbers(chosen: pd.DataFrame) -> list[int]:
+    return sorted(int(number) for number in chosen["n_user"].unique())
+
+
+def _order(key: _Key) -> tuple[tuple[int, int, str], int, str, float]:
+    return frames.order(key[0]), list(ATTACK_OF).index(key[1]), *key[2:]
+
+
+def _count(scored: "pd.Series[bool]") -> str:
+    """How many models have a score, over the numbers of user images, and how many have none."""
+    by_number = scored.groupby(level="n_user")
+    failed = int((~scored).groupby(level="n_user").sum().max())
+    counts = sorted({int(count) for count in by_number.sum()})
+    if counts == [0]:
+        return f"{failed} failed"
+    return f"n = {span(counts)}" + (f"; {failed} failed" if failed else "")
+
+
+def _draw(ax: Axes, panel: pd.DataFrame, lines: Lines) -> None:
+    for found, models in panel.groupby(_LINE, dropna=False):
+        key = cast(_Key, found)
+        _, role, outputs, _ = key
+        y = lines.heights[key]
+        scored = models.dropna(subset="score").assign(line=y)
+        if scored.empty:
+            paper = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+            style.say(ax, "failed", 0.5, y, transform=ax.get_yaxis_transform(), bbox=paper)
+            continue
+        look: dict[str, Any] = style.marker(role, outputs != "softmax") | {"markersize": 4}
+        sns.pointplot(
+            scored,
+            **{"x": "score", "y": "line", "hue": "seed", "palette": [COLOURS[role]] * scored["seed"].nunique()},
+            **{"orient": "h", "native_scale": True, "dodge": False, "legend": False, "ax": ax},
+            **{"errorbar": ("pi", 100), "err_kws": {"linewidth": 0.7, "alpha": 0.6}, "linestyle": "none", "zorder": 3},
+            **{name: value for name, value in look.items() if name != "color"},
+        )
+    for y in lines.heights.values():
+        ax.axhline(y, color=PALE, linewidth=0.3, zorder=0)
+    ax.set(xlabel="", ylabel="", facecolor="none", ylim=(lines.total - 0.4, -0.6))
+    ax.xaxis.set_major_locator(MaxNLocator(4))
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
+
+
+def _names(ax: Axes, lines: Lines, source: dict[str, str]) -> None:
+    ax.set_yticks(list(lines.heights.values()), [_name(key, lines) for key in lines.heights])
+    for dataset, y in lines.headings.items():
+        text = style.plain(frames.marked_title(dataset, source.get(dataset, "")))
+        # Its line is empty in all panels, so a long name may reach into the next one.
+        heading = ax.text(0, y, text, transform=ax.get_yaxis_transform(), va="center", fontsize=SMALL, weight="bold")
+        heading.set_in_layout(False)
+
+
+def _name(key: _Key, lines: Lines) -> str:
+    _, role, outputs, beta_r = key
+    details = [outputs] if lines.several(2) and outputs else []
+    details += [f"{BETA} = {beta_r:g}"] if lines.several(3) and role == "vicious" else []
+    return f"{', '.join([role, *details])} ({lines.counts[key]})"
+
+
+def _legend(keys: Sequence[_Key]) -> list[Line2D]:
+    there = {key[1] for key in keys}
+    handles = [style.role_handle(role, name) for role, name in _MODELS.items() if role in there]
+    if any(key[2] == "softmax" for key in keys):
+        handles.append(style.role_handle("vicious", "hollow: softmax outputs", filled=False))
+    return handles

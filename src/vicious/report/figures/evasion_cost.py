@@ -1,0 +1,343 @@
+"""What it costs a server to go undetected: verdicts against what is reconstructed."""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator, ScalarFormatter
+
+from vicious.defense.evaluation.combined import NAME as COMBINED
+from vicious.defense.evaluation.thresholds import SPREADS
+from vicious.report import adaptive, frames, style, z_scores
+from vicious.report.adaptive import Block, Server
+from vicious.report.frames import OverSeeds
+from vicious.report.judged import SHOWN, words
+from vicious.report.style import COLOURS, DOUBLE, GREY, NOTE_LINE, RISK95, SMALL
+from vicious.report.text import ABOUT_SEEDS, Text, counts
+from vicious.report.z_scores import Ruler
+from vicious.results.schema import DETECTION, SUMMARY, read_table
+from vicious.study.artifacts import Destination
+
+EXPERIMENT = "defense"
+DETECTORS = tuple(name for name in SHOWN if name != COMBINED)
+_PANELS = {"psnr": "PSNR of the server's best attack (dB)", "risk95": f"{RISK95} of the server's best attack"}
+_ROW = 1.35
+"""Height, in inches, of a row of panels."""
+_MARKERS = {"shuffled": "D", "folded": "s", "shifted": "P"}
+"""Of hidden codes; others get a cross."""
+_EVADING = {"": "o", "linear_decodability": "o", "distance_correlation": "^", "both": "v"}
+"""Markers of servers that hide nothing, by the detector evaded."""
+_LINES = {"linear_decodability": "-", "distance_correlation": ":", "both": "--"}
+"""Lines through servers that evade a detector."""
+_SIGNS = {"linear_decodability": "\u25cb", "distance_correlation": "\u25b3", "both": "\u25bd"}
+"""Beside weights, where servers evade several detectors."""
+_LEAST = {"psnr": 0.1, "risk95": 0.01}
+"""Least width of an axis, in its units: smaller differences mean nothing."""
+_APART = 0.075
+"""Least distance of two weights above a panel, as a share of its width."""
+_SIGNED_APART = 0.1
+"""The same of weights with a sign."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """The verdicts of one detector on one server.
+
+    Attributes:
+        server: whose.
+        z_score: of its models' scores, means over samples, by the verdicts on honest models; over models, those without
+            a score counted as failed.
+    """
+
+    server: Server
+    z_score: OverSeeds
+
+
+def points(block: Block, detector: str, n: int) -> list[Point]:
+    """The points of all vicious servers, by growing penalty, hidden codes last; none where verdicts on honest models do
+    not vary.
+
+    Args:
+        block: the servers of a dataset.
+        detector: whose verdicts.
+        n: number of user images.
+    """
+    ruler = Ruler.of(_scores(block.honest, detector, n)["score"])
+    if ruler is None:
+        return []
+    found = []
+    for server in block.vicious:
+        models = ruler.z_scores(_scores(server, detector, n)).to_numpy(dtype=float)
+        found.append(Point(server, frames.over_seeds(models, len(models))))
+    return found
+
+
+def draw(summary: pd.DataFrame, scores: pd.DataFrame) -> Figure:
+    """Draw verdicts against PSNR (left) and R95 (right) of the best attack, a row for each dataset and kind of outputs.
+
+    Args:
+        summary: rows of the experiment's summary.
+        scores: rows of detection.csv.
+    """
+    found, n = adaptive.blocks(summary, scores), adaptive.largest(scores)
+    source = {block.dataset: block.source for block in found}
+    with style.applied():
+        handles = _legend(found)
+        failed = style.failure_lines(_not_drawn(found, n))
+        titles = [style.once(source), _ABOVE if adaptive.evaded(found) else ""]
+        lines = style.legend_lines(handles, 4) + any(titles)
+        figure = style.new_figure(DOUBLE, 0.55 + 0.17 * lines + _ROW * len(found) + NOTE_LINE * len(failed))
+        axes = np.asarray(figure.subplots(len(found), len(_PANELS), sharey="row", squeeze=False))
+        for row, block in zip(axes, found, strict=True):
+            for ax, measure in zip(row, _PANELS, strict=True):
+                _draw(ax, block, measure, n)
+            z_scores.scale(row[0], _z_scores(block, n))
+            name, *mark = style.short_heading(block.dataset, source).split("\n")
+            outputs = [block.outputs] if len({each.outputs for each in found}) > 1 else []
+            row[0].set_ylabel("\n".join([name, *outputs, *mark]), fontsize=SMALL)
+        for ax, title in zip(axes[-1], _PANELS.values(), strict=True):
+            ax.set_xlabel(title, labelpad=2)
+        figure.supylabel(z_scores.label(n, len(found)), fontsize=8)
+        style.legend(figure, handles, 4, *titles)
+        style.note_failures(figure, failed)
+    return figure
+
+
+def text(summary: pd.DataFrame, scores: pd.DataFrame) -> Text:
+    """Caption and notes."""
+    found, n = adaptive.blocks(summary, scores), adaptive.largest(scores)
+    attacks = [server.attack for block in found for server in block.servers if not server.hidden]
+    codes = _codes(found)
+    evaded = [words(name) for name in adaptive.evaded(found)]
+    return Text(
+        "What it costs a server to go undetected: z-scores of its models by detectors, from samples of "
+        f"n = {n:,} user images, against PSNR (dB) and R95 (no unit) of its best attack. Further right is worse for "
+        "privacy. "
+        f"{counts(attacks)}",
+        (
+            "z-score: a model's mean score over samples, less the mean of the verdicts on honest models of the same "
+            "dataset, in standard "
+            f"deviations of these verdicts. Dashed: the thresholds of a user who has honest models only, {SPREADS:g} "
+            f"and -{SPREADS:g}, "
+            "beyond which a model is flagged as vicious, or as odd.",
+            "Best attack: the better, by PSNR, of the joint attack and, where there is one, of another trained "
+            "afterwards, over the seeds "
+            "that have both. Vertical line: the post-hoc attack on honest models, what an honest model gives away "
+            "anyway.",
+            "Lines lead from the vicious server that knows nothing (0) by growing weight, above the panels, of its "
+            "adaptive penalty "
+            f"against {' or '.join(evaded)}{', a line for each' if len(evaded) > 1 else ''}."
+            if evaded
+            else "",
+            f"Hidden codes ({', '.join(codes)}) stand at the PSNR and R95 of the models whose outputs they hide, of "
+            "the same seeds: hiding "
+            "changes neither accuracy nor reconstruction."
+            if codes
+            else "",
+            f"{ABOUT_SEEDS} {_models(found)}",
+            z_scores.axis_words((block.dataset, _z_scores(block, n)) for block in found),
+            adaptive.conditions(summary, found),
+        ),
+        [*adaptive.failures(found, DETECTORS), *_unscaled(found, n)],
+    )
+
+
+def write(summary: Path, detection: Path, out: Destination) -> tuple[Path, ...]:
+    """Write the figure from the experiment's summary and the detectors' scores."""
+    rows, scores = read_table(SUMMARY, Path(summary)), read_table(DETECTION, Path(detection))
+    return style.write_figure(out, draw(rows, scores), text(rows, scores))
+
+
+_ABOVE = "numbers above the panels: weight of the penalty"
+
+
+def _scores(server: Server, detector: str, n: int) -> pd.DataFrame:
+    return server.scores.loc[(server.scores["detector"] == detector) & (server.scores["n_user"] == n)]
+
+
+def _judged(block: Block) -> list[str]:
+    """The detectors of the figure that judged."""
+    there = set(block.scores["detector"])
+    return [name for name in DETECTORS if name in there]
+
+
+def _z_scores(block: Block, n: int) -> list[float]:
+    found = [point.z_score.mean for detector in _judged(block) for point in points(block, detector, n)]
+    return [value for value in found if math.isfinite(value)]
+
+
+def _draw(ax: Axes, block: Block, measure: str, n: int) -> None:
+    z_scores.draw_thresholds(ax)
+    honest = block.honest.attack.over_seeds(measure)
+    if math.isfinite(honest.mean):
+        ax.axvline(honest.mean, color=COLOURS["honest"], linewidth=1.0, zorder=1)
+    drawn = False
+    for place, detector in enumerate(_judged(block)):
+        look = {"color": SHOWN[detector], "zorder": 3 + place}
+        known = [point for point in points(block, detector, n) if _known(point, measure)]
+        _join(ax, [point for point in known if not point.server.hidden], measure, look)
+        for point in known:
+            if point.server.hidden:
+                _bars(ax, [point], measure, look | _hollow(point.server.hidden))
+        drawn = drawn or bool(known)
+    ax.margins(x=0.08)
+    _widen(ax, _LEAST[measure])
+    ax.xaxis.set_major_locator(MaxNLocator(5))
+    ax.xaxis.set_major_formatter(ScalarFormatter(useOffset=False))
+    ax.tick_params(pad=2)
+    if drawn:
+        _weights(ax, block, measure)
+    else:
+        style.say(ax, "nothing to compare")
+
+
+def _join(ax: Axes, shown: Sequence[Point], measure: str, look: dict[str, Any]) -> None:
+    """The servers that hide nothing, with a line through those that evade one detector, from the one that knows
+    nothing."""
+    for evades, line in _LINES.items():
+        joined = [point for point in shown if point.server.attack.evades in ("", evades)]
+        x = [point.server.attack.over_seeds(measure).mean for point in joined]
+        ax.plot(x, [point.z_score.mean for point in joined], linestyle=line, linewidth=0.9, **look)
+    for evades, marker in _EVADING.items():
+        alike = [point for point in shown if point.server.attack.evades == evades]
+        if alike:
+            _bars(ax, alike, measure, look | {"marker": marker, "linestyle": "none"})
+
+
+def _widen(ax: Axes, least: float) -> None:
+    low, high = ax.get_xlim()
+    if ax.has_data() and high - low < least:
+        middle = (low + high) / 2
+        ax.set_xlim(middle - least / 2, middle + least / 2)
+
+
+def _known(point: Point, measure: str) -> bool:
+    return math.isfinite(point.z_score.mean) and math.isfinite(point.server.attack.over_seeds(measure).mean)
+
+
+def _bars(ax: Axes, shown: Sequence[Point], measure: str, look: dict[str, Any]) -> None:
+    """Points with thin bars of one standard deviation, where there is one."""
+    places, verdicts = [point.server.attack.over_seeds(measure) for point in shown], [point.z_score for point in shown]
+    x, y = ([cell.mean for cell in cells] for cells in (places, verdicts))
+    across, up = (_spread(cells) for cells in (places, verdicts))
+    ax.errorbar(x, y, xerr=across, yerr=up, linewidth=0.9, elinewidth=0.5, **({"markersize": 3.5} | look))
+
+
+def _spread(cells: Sequence[OverSeeds]) -> list[float] | None:
+    spreads = [0.0 if math.isnan(cell.sd) else cell.sd for cell in cells]
+    return spreads if any(spreads) else None
+
+
+def _hollow(hidden: str) -> dict[str, Any]:
+    return {
+        "marker": _MARKERS.get(hidden, "x"),
+        "linestyle": "none",
+        "markerfacecolor": "none",
+        "markersize": 5,
+        "markeredgewidth": 0.9,
+    }
+
+
+def _weights(ax: Axes, block: Block, measure: str) -> None:
+    """The weights above the panel, apart from each other, each with a line to where its points stand.
+
+    Where servers evade several detectors, each weight has the sign of its detector.
+    """
+    several = len(adaptive.evaded([block])) > 1
+    at = {}
+    for server in block.vicious:
+        place = server.attack.over_seeds(measure).mean
+        if not server.hidden and math.isfinite(place) and server.models:
+            sign = _SIGNS.get(server.attack.evades, "") if several else ""
+            at[f"{server.attack.evasion:g}{sign}"] = place
+    if len(at) < 2:
+        return
+    low, high = ax.get_xlim()
+    ax.set_xlim(low, high)
+    shares = {text: (place - low) / (high - low) for text, place in at.items()}
+    thin = {"arrowstyle": "-", "color": GREY, "linewidth": 0.4, "shrinkA": 0, "shrinkB": 0}
+    for text, share in apart(shares, _SIGNED_APART if several else _APART).items():
+        ax.annotate(
+            text,
+            (shares[text], 0.97),
+            (share, 1.06),
+            xycoords="axes fraction",
+            textcoords="axes fraction",
+            ha="center",
+            va="bottom",
+            fontsize=SMALL,
+            color=GREY,
+            arrowprops=thin,
+        )
+
+
+def apart(shares: dict[str, float], least: float = _APART) -> dict[str, float]:
+    """Places in [0, 1] in the same order, moved as little as it takes for any two to be ``least`` apart."""
+    names = sorted(shares, key=lambda name: shares[name])
+    places = [shares[name] for name in names]
+    for _ in range(100):
+        for index in range(len(places) - 1):
+            lack = least - (places[index + 1] - places[index])
+            if lack > 0:
+                places[index] -= lack / 2
+                places[index + 1] += lack / 2
+    return dict(zip(names, places, strict=True))
+
+
+def _legend(found: Sequence[Block]) -> list[Line2D]:
+    judged = {name for block in found for name in _judged(block)}
+    look: dict[str, Any] = {"marker": "o", "markersize": 3.5, "linewidth": 0.9}
+    handles = [Line2D([], [], color=SHOWN[name], label=words(name), **look) for name in DETECTORS if name in judged]
+    evaded = adaptive.evaded(found)
+    if len(evaded) > 1:
+        handles += [
+            Line2D([], [], color=GREY, label=f"evading {words(name)} ({_SIGNS[name]})", **_evading(name))
+            for name in evaded
+        ]
+    handles += [Line2D([], [], color=GREY, label=f"code {code}", **_hollow(code)) for code in _codes(found)]
+    return [
+        *handles,
+        z_scores.thresholds_handle(),
+        Line2D([], [], color=COLOURS["honest"], linewidth=1.0, label="honest, post-hoc attack"),
+    ]
+
+
+def _evading(name: str) -> dict[str, Any]:
+    return {"marker": _EVADING[name], "linestyle": _LINES[name], "markersize": 3.5, "linewidth": 0.9}
+
+
+def _codes(found: Iterable[Block]) -> list[str]:
+    """The hidden codes that there are."""
+    return sorted({server.hidden for block in found for server in block.servers} - {""})
+
+
+def _not_drawn(found: list[Block], n: int) -> list[str]:
+    """What is not drawn, in few words."""
+    attacks = [server.attack for block in found for server in block.servers if not server.hidden]
+    return [*frames.failed_seeds(attacks), *adaptive.without_score(found, DETECTORS), *_unscaled(found, n)]
+
+
+def _unscaled(found: Iterable[Block], n: int) -> Iterator[str]:
+    for block in found:
+        names = [words(name) for name in _judged(block) if not points(block, name, n)]
+        if names:
+            yield f"{frames.title(block.dataset)}: honest verdicts by {', '.join(names)} do not vary"
+
+
+def _models(found: Iterable[Block]) -> str:
+    """How many models of each server were judged."""
+    counts = (
+        (
+            block.dataset,
+            ", ".join(f"{server.models} {server.name.removeprefix('vicious, ')}" for server in block.servers),
+        )
+        for block in found
+    )
+    return frames.listed("Models judged", counts)

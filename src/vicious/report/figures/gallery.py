@@ -1,0 +1,129 @@
+"""Test images, and their reconstructions from the outputs of an honest and of a vicious model."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from vicious.report import frames, style
+from vicious.report.galleries import (
+    Gallery,
+    Strip,
+    check_same_images,
+    decibel,
+    draw_strips,
+    load_gallery,
+    read_galleries,
+)
+from vicious.report.headline import headline, one_of_each
+from vicious.report.style import DOUBLE, SINGLE
+from vicious.report.text import Text
+from vicious.study.artifacts import Destination
+from vicious.system.errors import DataError
+
+EXPERIMENT = "main"
+MAX_IMAGES = 8
+"""Images shown of each task: more would be too small to judge at column width."""
+_LABELS = ("post-hoc\non honest", "vicious")
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One task of the figure; a gallery is None where its model or attack failed."""
+
+    task: str
+    source: str
+    honest: Gallery | None
+    vicious: Gallery | None
+
+
+def write(assessments: Sequence[Path], out: Destination) -> tuple[Path, ...]:
+    """Write the figure from summaries of assessments (JSON); galleries lie beside.
+
+    Of each task, the first seed of the honest and of the vicious model with the smallest beta_R, on logits where there
+    are any. A gallery that is not there or holds no image is drawn as failed.
+    """
+    summary = read_galleries(assessments)
+    shown = _shown(summary)
+    files = {(row["task"], row["role"]): row["gallery"] for row in shown.to_dict("records")}
+    tasks = dict.fromkeys(str(task) for task in shown["task"])
+    galleries = [(task, files.get((task, "honest")), files.get((task, "vicious"))) for task in tasks]
+    panels = load_panels(shown, galleries)
+    return style.write_figure(out, draw(panels), text(summary, panels))
+
+
+def load_panels(summary: pd.DataFrame, galleries: Sequence[tuple[str, Path | None, Path | None]]) -> list[Panel]:
+    """A panel for each (task, honest gallery, vicious gallery), in catalogue order."""
+    source = frames.sources(summary)
+    unknown = sorted({task for task, _, _ in galleries} - set(source))
+    if unknown or not galleries:
+        raise DataError(
+            f"galleries of {', '.join(unknown) or 'no task'}, but the summary has {', '.join(source)}: "
+            "give the galleries of the tasks in the summary"
+        )
+    panels = [
+        Panel(task, source[task], load_gallery(honest), load_gallery(vicious))
+        for task, honest, vicious in sorted(galleries, key=lambda item: frames.order(item[0]))
+    ]
+    for panel in panels:
+        check_same_images({"post-hoc on honest": panel.honest, "vicious": panel.vicious}, panel.task)
+    return panels
+
+
+def draw(panels: Sequence[Panel]) -> Figure:
+    """Draw the panels, two beside each other, one alone at single-column width."""
+    with style.applied():
+        across = min(2, len(panels))
+        down = math.ceil(len(panels) / across)
+        figure = style.new_figure(SINGLE if across == 1 else DOUBLE, down * 1.3)
+        axes = np.atleast_1d(np.asarray(figure.subplots(down, across))).ravel()
+        for ax, panel in zip(axes, panels, strict=False):
+            _draw(ax, panel)
+        for ax in axes[len(panels) :]:
+            ax.set_axis_off()
+    return figure
+
+
+def text(summary: pd.DataFrame, panels: Sequence[Panel]) -> Text:
+    """Caption and notes; ``summary`` has the models of all seeds."""
+    shown = _shown(summary.loc[summary["task"].isin([panel.task for panel in panels])])
+    failed = [
+        f"{frames.title(panel.task)} ({name}): no gallery"
+        for panel in panels
+        for name, gallery in (("post-hoc attack on honest", panel.honest), ("vicious", panel.vicious))
+        if gallery is None
+    ]
+    return Text(
+        f"Reconstructions from model outputs: at most {MAX_IMAGES} test images of each dataset, the post-hoc attack "
+        "on an honest model, "
+        "and the joint attack on a vicious model. One model each. In dB: PSNR, mean over the images shown.",
+        (
+            "The images are the same for all models, the first of the test set.",
+            frames.conditions(shown, all_seeds=summary),
+        ),
+        failed,
+    )
+
+
+def _shown(summary: pd.DataFrame) -> pd.DataFrame:
+    shown = headline(one_of_each(summary))
+    return shown.loc[shown["role"] != "autoencoder"]
+
+
+def _draw(ax: Axes, panel: Panel) -> None:
+    ax.set_title(style.plain(frames.marked_title(panel.task, panel.source)), pad=3)
+    known = panel.honest or panel.vicious
+    strips = [Strip("original", None if known is None else known.originals)]
+    strips += [_strip(*both) for both in zip(_LABELS, (panel.honest, panel.vicious), strict=True)]
+    draw_strips(ax, strips, MAX_IMAGES)
+
+
+def _strip(label: str, gallery: Gallery | None) -> Strip:
+    if gallery is None:
+        return Strip(label, None)
+    return Strip(f"{label}\n{decibel(gallery.first(MAX_IMAGES).psnr())}", gallery.reconstructions)

@@ -1,0 +1,218 @@
+"""How R and R95 are distributed over test images, honest models against vicious ones."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from vicious.report import frames, style
+from vicious.report.frames import Group
+from vicious.report.style import BETA, COLOURS, DASHED, DOUBLE, GREY, NOTE_LINE, RISK, RISK95
+from vicious.report.text import ABOUT_RISK, ABOUT_RISK95, Text, counts
+from vicious.results.assessments import Assessment, read_assessments
+from vicious.results.schema import ATTACK_OF
+from vicious.results.summaries import collect
+from vicious.study.artifacts import Destination
+
+EXPERIMENT = "main"
+Array = NDArray[np.float64]
+MEASURES = {"risk": RISK, "risk95": RISK95}
+ROLES = ("honest", "vicious")
+VIEW = 0.995
+"""Quantile at which each axis ends; its complement is where it begins."""
+_WIDE = 2.5
+"""Ratio of its ends from which an axis has round numbers of several magnitudes."""
+_MAGNITUDES = (
+    (*(0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5), 10),
+    (*(0.001, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100), 1000),
+    (0.001, 0.01, 0.1, 1, 10, 100, 1000),
+)
+"""Round numbers for wide axes, the finest first."""
+_MOST_TICKS = 7
+_ROW = 0.85
+"""Height, in inches, of the panels of one task."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """The two groups of one task: the first kind of outputs, the smallest beta_R.
+
+    Attributes:
+        values: by role and measure, (n,), those of the test images of all seeds; none where all seeds failed.
+    """
+
+    task: str
+    outputs: str
+    beta_r: float
+    values: dict[tuple[str, str], Array]
+
+
+def load_rows(found: Sequence[Assessment], summary: pd.DataFrame) -> list[Row]:
+    """The rows of the figure, from assessments and their summary; raises as :func:`write`."""
+    rows: list[Row] = []
+    for task in frames.sources(summary):
+        here = [group for group in frames.groups(summary) if group.task == task]
+        outputs = here[0].outputs
+        chosen = {group.role: group for group in reversed(here) if group.outputs == outputs}
+        values: dict[tuple[str, str], Array] = {}
+        for role in (role for role in ROLES if role in chosen):
+            values |= {(role, name): pooled for name, pooled in _pooled(found, chosen[role]).items()}
+        rows.append(Row(task, outputs, chosen["vicious"].beta_r if "vicious" in chosen else np.nan, values))
+    return rows
+
+
+def draw(rows: Sequence[Row], summary: pd.DataFrame) -> Figure:
+    """Draw a panel for R and one for R95: for each task the honest models' density upwards, the vicious ones'
+    downwards.
+
+    Args:
+        rows: from :func:`load_rows`.
+        summary: rows of the summary of the same assessments.
+    """
+    source = frames.sources(summary)
+    with style.applied():
+        failed = style.failure_lines(frames.failed_seeds(_groups(rows, summary)))
+        figure = style.new_figure(
+            DOUBLE, 0.75 + 0.15 * bool(style.once(source)) + _ROW * len(rows) + NOTE_LINE * len(failed)
+        )
+        axes = np.asarray(figure.subplots(len(rows), 2, squeeze=False, gridspec_kw={"wspace": 0.06}))
+        for line, row in zip(axes, rows, strict=True):
+            for ax, measure in zip(line, MEASURES, strict=True):
+                _draw(ax, row, measure)
+            line[0].set_ylabel(style.short_heading(row.task, source), rotation=0, ha="right", va="center")
+        for ax, title in zip(axes[-1], MEASURES.values(), strict=True):
+            ax.set_xlabel(f"{title} of a test image (no unit, log scale)")
+        style.legend(figure, _legend(rows), 4, style.once(source), handletextpad=0.5)
+        style.note_failures(figure, failed)
+    return figure
+
+
+def text(rows: Sequence[Row], summary: pd.DataFrame) -> Text:
+    """Caption and notes."""
+    groups = _groups(rows, summary)
+    used = summary.loc[sorted(index for group in groups for index in group.rows.index)]
+    below = {
+        row.task: [100 * (row.values[role, "risk"] < 1).mean() for role in ROLES if (role, "risk") in row.values]
+        for row in rows
+    }
+    shares = "; ".join(
+        f"{frames.title(task)} {' and '.join(f'{share:.0f}%' for share in both)}"
+        for task, both in below.items()
+        if len(both) == 2
+    )
+    images = counts(groups).partition("; ")[2]
+    return Text(
+        "Distribution of the reconstruction risk over test images, the seeds together: above each line the post-hoc "
+        "attack on honest "
+        "models, below it the joint attack on vicious ones. Left: R; right: R95 (no unit, log scale). "
+        f"{frames.spread(groups).removeprefix('mean ± s.d. over ')}{f'; {images}' if images else '.'}",
+        (
+            "Dashed lines: median and quartiles. Dashed grey: R = 1. Each density has the same height, and each panel "
+            "its own scale, "
+            f"from the {100 * (1 - VIEW):g}% to the {100 * VIEW:g}% quantile. All images count in densities, which "
+            "are estimated in log "
+            "R, and in quartiles.",
+            f"R is {frames.risk_words(used)}. {ABOUT_RISK95} {ABOUT_RISK}",
+            f"Images with R < 1, honest and vicious: {shares}." if shares else "",
+            frames.conditions(used, risk=True),
+        ),
+        frames.failures(groups),
+    )
+
+
+def write(assessments: Iterable[Path], out: Destination) -> tuple[Path, ...]:
+    """Write the figure from the summaries of assessments (JSON); beside each stands its Parquet."""
+    found = read_assessments(assessments)
+    summary = collect(found)
+    rows = load_rows(found, summary)
+    return style.write_figure(out, draw(rows, summary), text(rows, summary))
+
+
+def _pooled(found: Sequence[Assessment], group: Group) -> dict[str, Array]:
+    """The measures of all test images of all seeds of a group; empty where all failed."""
+    attack = ATTACK_OF[group.role]
+    same = [
+        one.images(list(MEASURES))
+        for one in found
+        if one.ok
+        and (one.record["task"], one.record["role"], one.record["attack"], one.record["outputs"])
+        == (group.task, group.role, attack, group.outputs)
+        and (group.role == "honest" or one.record["beta_r"] == group.beta_r)
+    ]
+    return {name: np.concatenate([frame[name].to_numpy() for frame in same]) for name in MEASURES} if same else {}
+
+
+def _draw(ax: Axes, row: Row, measure: str) -> None:
+    there = {role: np.maximum(row.values[role, measure], 1e-9) for role in ROLES if (role, measure) in row.values}
+    if there:
+        parts = [pd.DataFrame({"role": role, "value": values, "line": 0}) for role, values in there.items()]
+        sns.violinplot(
+            pd.concat(parts, ignore_index=True),
+            **{"x": "value", "y": "line", "hue": "role", "hue_order": ROLES, "palette": COLOURS, "saturation": 1.0},
+            **{
+                "orient": "h",
+                "split": True,
+                "inner": "quart",
+                "density_norm": "width",
+                "cut": 0,
+                "log_scale": (True, False),
+            },
+            **{"bw_method": "silverman", "width": 2.0, "linewidth": 0.5, "legend": False, "ax": ax},
+        )
+    for role, y in zip(ROLES, (0.75, 0.25), strict=True):
+        if role not in there:
+            planned = role == "honest" or not np.isnan(row.beta_r)
+            style.say(ax, "failed" if planned else "not run", 0.985, y, ha="right", color=COLOURS[role])
+    ax.axvline(1.0, color=GREY, linewidth=0.8, linestyle=DASHED, zorder=4)
+    ax.set_xscale("log")
+    low = min([1.0, *(float(np.quantile(values, 1 - VIEW)) for values in there.values())])
+    high = max([1.0, *(float(np.quantile(values, VIEW)) for values in there.values())])
+    margin = max((high / low) ** 0.03, 1.001)
+    ax.set(xlabel="", ylabel="", xlim=(low / margin, high * margin), ylim=(1.12, -1.12))
+    ticks = log_ticks(*ax.get_xlim())
+    ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    ax.set_xticks([], minor=True)
+    ax.set_yticks([])
+    ax.spines["left"].set_visible(False)
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """Round numbers between two positive ones, few enough to be told apart on a logarithmic axis."""
+    if high / low < _WIDE:
+        choices = [[round(float(tick), 9) for tick in MaxNLocator(6, steps=[1, 2, 5, 10]).tick_values(low, high)]]
+    else:
+        choices = [[float(tick) for tick in choice] for choice in _MAGNITUDES]
+    found = [[tick for tick in choice if low <= tick <= high] for choice in choices]
+    return next((ticks for ticks in found if 2 <= len(ticks) <= _MOST_TICKS), found[-1])
+
+
+def _groups(rows: Sequence[Row], summary: pd.DataFrame) -> list[Group]:
+    """The groups that the rows show."""
+    shown = {(row.task, row.outputs): row.beta_r for row in rows}
+    return [
+        group
+        for group in frames.groups(summary)
+        if (group.task, group.outputs) in shown
+        and (group.role == "honest" or (group.role == "vicious" and group.beta_r == shown[group.task, group.outputs]))
+    ]
+
+
+def _legend(rows: Sequence[Row]) -> list[Artist]:
+    betas = sorted({row.beta_r for row in rows if not np.isnan(row.beta_r)})
+    weights = f", {BETA} = {', '.join(f'{beta:g}' for beta in betas)}" if betas else ""
+    look: dict[str, Any] = {"linewidth": 0}
+    return [
+        Patch(color=COLOURS["honest"], label="honest, post-hoc (upwards)", **look),
+        Patch(color=COLOURS["vicious"], label=f"vicious{weights} (downwards)", **look),
+        style.mean_image_handle(),
+    ]

@@ -1,0 +1,288 @@
+"""R against the share of the variance that the leading components kept explain."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from vicious.report import frames, style
+from vicious.report.estimators import Profile, profiles, read_estimators, settings
+from vicious.report.frames import PUBLISHED
+from vicious.report.style import (
+    BETA,
+    COLOURS,
+    DASHED,
+    DOUBLE,
+    GREY,
+    MARKERS,
+    NOTE_LINE,
+    PALE,
+    RISK,
+    RISK95,
+    SINGLE,
+    SMALL,
+)
+from vicious.report.text import ABOUT_RISK, ABOUT_SEEDS, Text
+from vicious.results.schema import SUMMARY, read_table
+from vicious.study.artifacts import Destination
+
+EXPERIMENT = "main"
+_TICKS = {0.5: "50", 0.9: "90", 0.99: "99", 0.999: "99.9", 0.9999: "99.99"}
+_ALL = 5.0
+"""Where all components stand: their share, 1, would be infinitely far to the right."""
+_NOTHING = 1e-9
+"""Share of the variance that is none: rounding."""
+_LAST = 4.4
+"""Where other shares end: all that are larger stand here."""
+_CLOSE = 1.6
+"""Distance of two marks below which their names stand to either side."""
+_SHIFTS = {"right": -1.5, "center": 0.0, "left": 1.5}
+"""Distance of a name from its mark in typographic points, by the side that is set flush."""
+_LINES = ("-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (4, 1.2, 1, 1.2)))
+"""Line styles of vicious models by growing beta_R."""
+_COLUMNS = 3
+_VIEW = (0.9, 1.2)
+"""Ratios to the honest models that are drawn: near 1, where the order is decided; beyond, curves leave the panel."""
+
+
+def draw(estimators: pd.DataFrame, summary: pd.DataFrame) -> Figure:
+    """Draw R against the share of variance kept, and below it R over that of the honest models, for each task.
+
+    Means over seeds with bands of one sd. Shown is the first kind of outputs: the post-hoc attack on honest models,
+    vicious models of each beta_R, the autoencoder, and the mean image of the class that the honest model predicts.
+
+    Args:
+        estimators: rows of estimators.csv.
+        summary: rows of the experiment's summary.
+    """
+    shown = _shown(estimators, summary)
+    source = frames.sources(summary)
+    betas = _betas(shown)
+    columns = min(_COLUMNS, len(source))
+    lines = -(-len(source) // columns)
+    with style.applied():
+        handles = _legend(shown, betas)
+        wide = columns > 1
+        failed = _failed(shown, wide)
+        across = (len(handles) if len(handles) <= 5 else 4) if wide else 2
+        height = 0.45 + 0.15 * (style.legend_lines(handles, across) + bool(style.once(source))) + 2.4 * lines
+        height += NOTE_LINE * sum(1 + line.count("\n") for line in failed)
+        figure = style.new_figure(DOUBLE if wide else SINGLE, height)
+        grid = {"height_ratios": [1.7, 1] * lines}
+        axes = np.asarray(figure.subplots(2 * lines, columns, squeeze=False, gridspec_kw=grid))
+        above, below = axes[::2].ravel(), axes[1::2].ravel()
+        for ax, small, task in zip(above, below, source, strict=False):
+            here = [profile for profile in shown if profile.group.task == task]
+            of_task = estimators.loc[estimators["task"] == task]
+            _draw(ax, here, of_task, betas)
+            _draw_ratios(small, here, of_task, betas)
+            ax.set_title(style.heading(task, source), pad=13)
+        for ax in (*above[len(source) :], *below[len(source) :]):
+            ax.set_axis_off()
+        for ax, small in zip(above[::columns], below[::columns], strict=True):
+            ax.set_ylabel(f"{RISK} (no unit)")
+            small.set_ylabel(f"{RISK} / {RISK} honest")
+        for index in range(max(0, len(source) - columns), len(source)):
+            below[index].set_xlabel("variance kept (%)")
+        style.legend(figure, handles, across, style.once(source), handletextpad=0.5, columnspacing=1.2)
+        style.note_failures(figure, failed)
+    return figure
+
+
+def text(estimators: pd.DataFrame, summary: pd.DataFrame) -> Text:
+    """Caption and notes."""
+    shown = _shown(estimators, summary)
+    groups = [profile.group for profile in shown]
+    kinds = dict.fromkeys(summary["outputs"])
+    first = ", ".join(dict.fromkeys(group.outputs for group in groups))
+    left_out = f"Shown for {first}; other outputs are in the CSV of the table of estimators." if len(kinds) > 1 else ""
+    return Text(
+        "Profile of the reconstruction risk: R (no unit) on the fewest leading components that explain a share of the "
+        "variance, "
+        "against that share in %. Small panels: R over that of the post-hoc attack on honest models. "
+        f"Curves: {frames.spread(groups)}; bands: one standard deviation.",
+        (
+            "The axis is logarithmic in the share left out, except that all shares above "
+            f"{100 * (1 - 10**-_LAST):.3f}% but short of all stand at one place.",
+            "Small panels: mean over the seeds that both have. Below 1 the post-hoc attack on honest models counts as "
+            "the riskier one. "
+            f"Curves leave the panel beyond {_VIEW[0]:g} and {_VIEW[1]:g}. Each panel has its own scale.",
+            "Dashed grey: R = 1. Thin black: R of the mean image of the class that the honest model predicts. "
+            "Vertical lines: R95, and "
+            "the published R, which keeps the components whose eigenvalue is above 1.2e-07 d times the largest, for d "
+            "pixels."
+            f"{frames.risk_elsewhere(summary)}",
+            f"{ABOUT_RISK} {ABOUT_SEEDS}",
+            left_out,
+            frames.conditions(summary, risk=True),
+        ),
+        frames.failures(groups),
+    )
+
+
+def write(estimators: Path, summary: Path, out: Destination) -> tuple[Path, ...]:
+    """Write the figure from R under every estimator and the experiment's summary."""
+    rows, found = read_table(SUMMARY, Path(summary)), read_estimators(Path(estimators))
+    return style.write_figure(out, draw(found, rows), text(found, rows))
+
+
+def position(share: float) -> float:
+    """Where a share of the variance stands: ``-log10(1 - share)``, which ends short of where all of it stands."""
+    left_out = 1.0 - share
+    return _ALL if left_out < _NOTHING else min(-float(np.log10(left_out)), _LAST)
+
+
+def _shown(estimators: pd.DataFrame, summary: pd.DataFrame) -> list[Profile]:
+    """The groups of each task's first kind of outputs."""
+    found = profiles(estimators, summary)
+    first: dict[str, str] = {}
+    for profile in found:
+        first.setdefault(profile.group.task, profile.group.outputs)
+    return [profile for profile in found if profile.group.outputs == first[profile.group.task]]
+
+
+def _failed(shown: Sequence[Profile], wide: bool) -> list[str]:
+    """Lines that name the groups with failed seeds; in a single column each has a line of its own."""
+    failed = frames.failed_seeds([profile.group for profile in shown])
+    if wide:
+        return style.failure_lines(failed)
+    return [f"{'' if index else 'Failed:' + chr(10)}{item}" for index, item in enumerate(failed)]
+
+
+def _betas(shown: Sequence[Profile]) -> list[float]:
+    return sorted({profile.group.beta_r for profile in shown if profile.group.role == "vicious"})
+
+
+def _draw(ax: Axes, here: Sequence[Profile], estimators: pd.DataFrame, betas: Sequence[float]) -> None:
+    ok = estimators.loc[estimators["status"] == "ok"]
+    shares = _shares(ok)
+    for profile in here:
+        _curve(ax, {name: profile.by_seed(name) for name in shares}, shares, _look(profile, betas))
+        if profile.group.role == "honest":
+            of_labels = {name: profile.by_seed(name, "risk_class_mean") for name in shares}
+            _curve(ax, of_labels, shares, {"color": "black", "linewidth": 0.6}, band=False)
+    if ax.has_data():
+        ax.axhline(1.0, color=GREY, linewidth=0.8, linestyle=DASHED, zorder=0)
+    else:
+        style.say(ax, "failed")
+        ax.set_yticks([])
+    _marks(ax, ok)
+    _share_axis(ax)
+
+
+def _draw_ratios(ax: Axes, here: Sequence[Profile], estimators: pd.DataFrame, betas: Sequence[float]) -> None:
+    """R over that of the honest models, a curve for each other model."""
+    ok = estimators.loc[estimators["status"] == "ok"]
+    shares = _shares(ok)
+    honest = next((profile for profile in here if profile.group.role == "honest"), None)
+    if honest is not None:
+        for profile in here:
+            if profile is not honest:
+                _curve(ax, {name: ratios(profile, honest, name) for name in shares}, shares, _look(profile, betas))
+    if ax.has_data():
+        ax.axhline(1.0, color=COLOURS["honest"], linewidth=0.8, zorder=0)
+    else:
+        style.say(ax, "nothing to compare")
+        ax.set_yticks([])
+    _marks(ax, ok, named=False)
+    _share_axis(ax)
+    ax.set_ylim(*_VIEW)
+
+
+def ratios(profile: Profile, honest: Profile, estimator: str) -> dict[float, float]:
+    """R of a model over that of the honest one of the same seed, by the seeds that both have."""
+    mine, theirs = profile.by_seed(estimator), honest.by_seed(estimator)
+    return {seed: mine[seed] / theirs[seed] for seed in mine if seed in theirs}
+
+
+def _share_axis(ax: Axes) -> None:
+    ax.set_xticks([*(position(share) for share in _TICKS), _ALL], [*_TICKS.values(), "all"])
+    ax.set_xlim(position(0.5) - 0.15, _ALL + 0.15)
+    ax.margins(y=0.08)
+
+
+def _look(profile: Profile, betas: Sequence[float]) -> dict[str, Any]:
+    role = profile.group.role
+    line = _LINES[betas.index(profile.group.beta_r) % len(_LINES)] if role == "vicious" else "-"
+    return {"color": COLOURS[role], "linestyle": line, "marker": MARKERS[role]}
+
+
+def _curve(
+    ax: Axes,
+    values: Mapping[str, Mapping[float, float]],
+    shares: Mapping[str, float],
+    look: dict[str, Any],
+    *,
+    band: bool = True,
+) -> None:
+    """Means over seeds of the estimators' values where they stand, with a band of one sd."""
+    points = [(shares[name], value) for name, of_seeds in values.items() for value in of_seeds.values()]
+    frame = pd.DataFrame(points, columns=["x", "y"]).dropna()
+    if len(frame):
+        errors = {"errorbar": "sd" if band else None, "err_kws": {"alpha": 0.2, "linewidth": 0, "zorder": 2}}
+        dots = {
+            "linewidth": 1.0,
+            "markersize": 2.2,
+            "markeredgewidth": 0.8,
+            "markeredgecolor": look["color"],
+            "zorder": 3,
+        }
+        sns.lineplot(frame, x="x", y="y", legend=False, ax=ax, **errors, **dots | look)
+        ax.set(xlabel="", ylabel="")
+
+
+def _shares(ok: pd.DataFrame) -> dict[str, float]:
+    """The positions of the estimators that keep a share, by name, from left to right."""
+    found = settings(ok)
+    found = found.loc[found["kind"] == "share"].sort_values("parameter")
+    kept = ok.drop_duplicates("estimator").set_index("estimator")["share"]
+    names = zip(found["estimator"], found["parameter"], strict=True)
+    return {name: _ALL if parameter >= 1 else position(float(kept[name])) for name, parameter in names}
+
+
+def _marks(ax: Axes, ok: pd.DataFrame, *, named: bool = True) -> None:
+    """Thin vertical lines where the two headline figures stand, their names apart from each other."""
+    kept = ok.drop_duplicates("estimator").set_index("estimator")["share"]
+    names = {"share 0.95": RISK95, PUBLISHED: f"published {RISK}"}
+    marks = sorted((position(float(kept[estimator])), text) for estimator, text in names.items() if estimator in kept)
+    close = len(marks) > 1 and marks[1][0] - marks[0][0] < _CLOSE
+    for index, (at, text) in enumerate(marks):
+        ax.axvline(at, color=PALE, linewidth=0.7, zorder=0)
+        if not named:
+            continue
+        side = "right" if at >= _LAST or (close and not index) else "left" if close else "center"
+        ax.annotate(
+            text,
+            (at, 1.0),
+            xycoords=ax.get_xaxis_transform(),
+            xytext=(_SHIFTS[side], 1),
+            textcoords="offset points",
+            ha=side,
+            va="bottom",
+            fontsize=SMALL,
+            color=GREY,
+        )
+
+
+def _legend(shown: Sequence[Profile], betas: Sequence[float]) -> list[Line2D]:
+    roles = {profile.group.role for profile in shown}
+    handles = [_handle("honest", "honest, post-hoc")] if "honest" in roles else []
+    for index, beta in enumerate(betas):
+        label = f"vicious, {BETA} = {beta:g}" if len(betas) > 1 else "vicious"
+        handles.append(_handle("vicious", label, _LINES[index % len(_LINES)]))
+    if "autoencoder" in roles:
+        handles.append(_handle("autoencoder", "autoencoder"))
+    if "honest" in roles:
+        handles.append(Line2D([], [], color="black", linewidth=0.6, label="predicted class mean"))
+    return [*handles, style.mean_image_handle()]
+
+
+def _handle(role: str, label: str, line: Any = "-") -> Line2D:
+    look: dict[str, Any] = {"color": COLOURS[role], "marker": MARKERS[role], "markersize": 2.2, "linewidth": 1.0}
+    return Line2D([], [], label=label, linestyle=line, **look)

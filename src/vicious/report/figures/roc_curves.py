@@ -1,0 +1,231 @@
+"""ROC curves of the detectors over verdicts."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from numpy.typing import NDArray
+
+from vicious.defense.evaluation.groups import MODEL, standard
+from vicious.defense.evaluation.separation import auroc
+from vicious.report import frames, style
+from vicious.report.judged import SHOWN, conditions, sources, words
+from vicious.report.style import DASHED, DOUBLE, GREY, PALE, SINGLE, SMALL
+from vicious.report.text import Text, span
+from vicious.results.schema import DETECTION, SUMMARY, read_table
+from vicious.study.artifacts import Destination
+from vicious.system.errors import DataError
+
+EXPERIMENT = "defense"
+Array = NDArray[np.float64]
+_ROW = 1.25
+"""Height, in inches, of a row of panels."""
+_WIDEST, _STEP = 2.6, 0.4
+"""Line widths, in points, of the first detector and how much thinner each next one is, so that one curve on another
+shows."""
+_LINE = 0.115
+"""Height of a line of numbers, in units of the vertical axis."""
+_RIGHT = 1.42
+"""Where a panel ends: beyond the curves there is room for numbers."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One detector on the models of one dataset at one number of user images.
+
+    Attributes:
+        honest, vicious: scores of their verdicts, one for each sample of user images.
+        failed: number of models of which a verdict has no score.
+    """
+
+    honest: Array
+    vicious: Array
+    failed: int
+
+    @property
+    def drawn(self) -> bool:
+        """Whether there are models of both kinds."""
+        return bool(len(self.honest) and len(self.vicious))
+
+
+def roc(honest: Array, vicious: Array) -> tuple[Array, Array]:
+    """Shares in [0, 1] of verdicts on honest and on vicious models at or above each threshold, from above all scores to
+    the least.
+
+    Verdicts of one score pass the threshold together, so ties are a slope, and the area is the AUROC with ties half.
+
+    Args:
+        honest, vicious: scores (n,) and (m,), neither empty.
+    """
+    limits = np.unique(np.concatenate([honest, vicious]))[::-1]
+    shares = [np.array([0.0, *((scores >= limit).mean() for limit in limits)]) for scores in (honest, vicious)]
+    return shares[0], shares[1]
+
+
+def curves(scores: pd.DataFrame) -> dict[tuple[str, int, str], Curve]:
+    """The curves by dataset, number of user images and detector, of models trained in the study's own way.
+
+    Args:
+        scores: rows of detection.csv.
+    """
+    found = {}
+    for key, verdicts in scores.loc[standard(scores)].groupby(["dataset", "n_user", "detector"], sort=False):
+        dataset, number, detector = cast(tuple[str, int, str], key)
+        known = verdicts.dropna(subset=["score"])
+        honest, vicious = (known.loc[known["role"] == role, "score"].to_numpy() for role in ("honest", "vicious"))
+        lacking = verdicts.loc[verdicts["score"].isna(), list(MODEL)].drop_duplicates()
+        found[dataset, int(number), detector] = Curve(honest, vicious, len(lacking))
+    return found
+
+
+def draw(summary: pd.DataFrame, scores: pd.DataFrame) -> Figure:
+    """Draw the curves, a row of panels for each dataset and a column for each number of user images.
+
+    Args:
+        summary: rows of the experiment's summary, for the data source of each dataset.
+        scores: rows of detection.csv.
+    """
+    found = _curves(scores)
+    datasets, numbers = _datasets(found), _numbers(found)
+    source = {name: each for name, each in sources(summary, datasets).items() if name in datasets}
+    with style.applied():
+        handles = _legend(found)
+        across = 4 if len(numbers) > 1 else 2
+        lines = style.legend_lines(handles, across) + bool(style.once(source))
+        figure = style.new_figure(SINGLE if len(numbers) == 1 else DOUBLE, 0.65 + 0.16 * lines + _ROW * len(datasets))
+        shape = (len(datasets), len(numbers))
+        axes = np.asarray(figure.subplots(*shape, sharex=True, sharey=True, squeeze=False))
+        for row, dataset in zip(axes, datasets, strict=True):
+            for ax, number in zip(row, numbers, strict=True):
+                _draw(ax, {detector: curve for (*at, detector), curve in found.items() if at == [dataset, number]})
+            row[0].set_ylabel(style.short_heading(dataset, source), fontsize=SMALL)
+        for ax, number in zip(axes[0], numbers, strict=True):
+            ax.set_title(f"n = {number:,} user images", loc="left", pad=4)
+        figure.supxlabel("share of verdicts on honest models flagged", fontsize=8)
+        figure.supylabel("share of verdicts on vicious models flagged", fontsize=8)
+        style.legend(figure, handles, across, style.once(source))
+    return figure
+
+
+def text(summary: pd.DataFrame, scores: pd.DataFrame) -> Text:
+    """Caption and notes."""
+    found = _curves(scores)
+    datasets = _datasets(found)
+    counts = frames.listed("Models, honest + vicious", ((dataset, _models(scores, dataset)) for dataset in datasets))
+    others = list(dict.fromkeys(words(detector) for *_, detector in found if detector not in SHOWN))
+    lost = _failed(found)
+    return Text(
+        "ROC curves of the detectors: share of verdicts on vicious models that are flagged against that on honest "
+        "models, over all "
+        "thresholds. A verdict is the score of one sample of n = "
+        f"{span([f'{number:,}' for number in _numbers(found)])} of the user's "
+        "own images. Numbers: AUROC.",
+        (
+            "Models are trained in the study's own way, by servers that do not know of detectors. AUROC: of the "
+            "coloured detectors, in "
+            "the order of the legend, ties half. Curves that lie on each other are drawn thinner one upon another. "
+            "Dashed: guessing.",
+            f"Thin grey: {', '.join(others)}." if others else "",
+            f"{counts} With few models a curve has few steps: read an order, not a rate.",
+            conditions(summary.loc[summary["dataset"].isin(datasets)]),
+            "*: verdicts on some models failed." if lost else "",
+        ),
+        lost,
+    )
+
+
+def write(summary: Path, detection: Path, out: Destination) -> tuple[Path, ...]:
+    """Write the figure from the experiment's summary and the detectors' scores."""
+    rows, scores = read_table(SUMMARY, Path(summary)), read_table(DETECTION, Path(detection))
+    return style.write_figure(out, draw(rows, scores), text(rows, scores))
+
+
+def _numbers(found: Mapping[tuple[str, int, str], Curve]) -> list[int]:
+    return sorted({number for _, number, _ in found})
+
+
+def _curves(scores: pd.DataFrame) -> dict[tuple[str, int, str], Curve]:
+    found = curves(scores)
+    if not found:
+        raise DataError(
+            "there are no scores of honest or vicious models: run the steps that judge them, then this again"
+        )
+    return found
+
+
+def _datasets(found: Mapping[tuple[str, int, str], Curve]) -> list[str]:
+    return sorted({dataset for dataset, *_ in found}, key=frames.order)
+
+
+def _draw(ax: Axes, found: Mapping[str, Curve]) -> None:
+    ax.plot([0, 1], [0, 1], color=GREY, linewidth=0.6, linestyle=DASHED, zorder=1)
+    drawn = {detector: curve for detector, curve in found.items() if curve.drawn}
+    for detector in (name for name in drawn if name not in SHOWN):
+        ax.plot(*roc(drawn[detector].honest, drawn[detector].vicious), color=PALE, linewidth=0.6, zorder=2)
+    for place, detector in enumerate(name for name in SHOWN if name in drawn):
+        width = _WIDEST - _STEP * place
+        curve = roc(drawn[detector].honest, drawn[detector].vicious)
+        ax.plot(*curve, color=SHOWN[detector], linewidth=width, zorder=3 + place, solid_joinstyle="miter")
+    if drawn:
+        _write_auroc(ax, found)
+    else:
+        style.say(ax, _lacking(list(found.values())), transform=ax.transData)
+    ax.set(xlim=(-0.04, _RIGHT), ylim=(-0.04, 1.04))
+    ax.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
+    ax.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])
+    ax.spines["bottom"].set_bounds(-0.04, 1)
+    ax.tick_params(pad=2)
+
+
+def _write_auroc(ax: Axes, found: Mapping[str, Curve]) -> None:
+    """The AUROC of the coloured detectors, one below the other, to the right of the curves."""
+    shown = [detector for detector in SHOWN if detector in found]
+    for place, detector in enumerate(reversed(shown)):
+        curve = found[detector]
+        text = f"{auroc(curve.honest, curve.vicious):.2f}" if curve.drawn else "failed"
+        text += "*" if curve.failed and curve.drawn else ""
+        ax.text(1.06, _LINE * place, text, va="bottom", fontsize=SMALL, color=SHOWN[detector])
+
+
+def _lacking(found: Sequence[Curve]) -> str:
+    """Why a panel has no curve."""
+    kinds = {
+        "honest": any(len(curve.honest) for curve in found),
+        "vicious": any(len(curve.vicious) for curve in found),
+    }
+    lacking = [kind for kind, there in kinds.items() if not there]
+    return f"no {' or '.join(lacking)}\nmodel has a score" if lacking else "no detector has\nscores of both kinds"
+
+
+def _legend(found: Mapping[tuple[str, int, str], Curve]) -> list[Line2D]:
+    there = {detector for *_, detector in found}
+    shown = [detector for detector in SHOWN if detector in there]
+    handles = [Line2D([], [], color=SHOWN[name], linewidth=1.6, label=words(name)) for name in shown]
+    if there - set(SHOWN):
+        handles.append(Line2D([], [], color=PALE, linewidth=0.6, label="other detectors"))
+    return [*handles, Line2D([], [], color=GREY, linewidth=0.6, linestyle=DASHED, label="guessing")]
+
+
+def _models(scores: pd.DataFrame, dataset: str) -> str:
+    """How many models were judged: ``5 + 10``."""
+    models = scores.loc[standard(scores) & (scores["dataset"] == dataset), list(MODEL)].drop_duplicates()
+    return " + ".join(str(int((models["role"] == role).sum())) for role in ("honest", "vicious"))
+
+
+def _failed(found: Mapping[tuple[str, int, str], Curve]) -> list[str]:
+    """A line for each detector without a score of some models: the most at any number of user images."""
+    lost: dict[str, dict[str, int]] = {}
+    for (dataset, _, detector), curve in found.items():
+        if curve.failed:
+            of_detector = lost.setdefault(words(detector), {})
+            of_detector[frames.title(dataset)] = max(of_detector.get(frames.title(dataset), 0), curve.failed)
+    return [
+        f"models with failed verdicts by {name}: {', '.join(f'{count} ({title})' for title, count in of.items())}"
+        for name, of in lost.items()
+    ]

@@ -1,0 +1,316 @@
+"""Training curves of target models and of post-hoc attacks, a row of panels for each task."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+from vicious.report import frames, style
+from vicious.report.style import BETA, COLOURS, DOUBLE, GREY, NOTE_LINE
+from vicious.report.text import Text
+from vicious.study.artifacts import Destination
+from vicious.system.errors import DataError, MixedResultsError
+
+EXPERIMENT = "main"
+_ROLES = ("honest", "posthoc", "vicious", "autoencoder")
+_AGAIN = "delete both and run `snakemake` again"
+_ROW = 1.2
+"""Height of a row of panels in inches."""
+_SOLID, _DASHED = "", (3, 1.5)
+"""Dashes of lines, in widths of the line."""
+_FAINT = 0.55
+"""How far the colour of the smallest beta_R is from that of the largest, as a share of the way to white."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One training.
+
+    Attributes:
+        task, source: what was trained on.
+        role: "honest", "vicious", "autoencoder", or "posthoc" for an attack on a trained target model.
+        outputs: what the attack model reads; "" for an honest model.
+        beta_r: weight of the reconstruction loss; of a post-hoc attack, that of its target model.
+        seed: of the training.
+        epochs: a row per completed epoch, the columns of the training's CSV.
+        selected: epoch whose weights were kept; None where the training failed.
+        failure: why it failed, or None.
+    """
+
+    task: str
+    source: str
+    role: str
+    outputs: str
+    beta_r: float
+    seed: int
+    epochs: pd.DataFrame
+    selected: int | None
+    failure: str | None
+
+    @property
+    def model(self) -> tuple[int, float, str]:
+        """What all seeds have in common; sorts honest, post-hoc, vicious by beta_R, autoencoder."""
+        return _ROLES.index(self.role), self.beta_r, self.outputs
+
+    @property
+    def label(self) -> str:
+        """The training's name, such as ``MNIST, vicious (logits, beta_R = 3), seed 0``."""
+        names = {"posthoc": "post-hoc attack"}
+        beta = [f"beta_R = {self.beta_r:g}"] if self.role == "vicious" else []
+        settings = ", ".join([*([self.outputs] if self.outputs else []), *beta])
+        own = f" ({settings})" if settings else ""
+        return f"{frames.title(self.task)}, {names.get(self.role, self.role)}{own}, seed {self.seed}"
+
+
+@dataclass(frozen=True)
+class _Panel:
+    """One column of panels: which of the CSV's columns it shows; of several, the first that a curve has."""
+
+    title: str
+    columns: tuple[str, ...]
+    roles: tuple[str, ...]
+    scale: float = 1.0
+    log: bool = False
+
+
+# The loss that is minimised means something else for each role; its two terms can be compared.
+_PANELS = (
+    _Panel("validation accuracy (%)", ("validation_accuracy",), ("honest", "vicious"), 100.0),
+    _Panel("validation SSIM", ("validation_ssim",), ("posthoc", "vicious", "autoencoder")),
+    _Panel("training loss $L_C$", ("train_classification", "train_loss"), ("honest", "vicious"), log=True),
+    _Panel(
+        "training loss $L_R$", ("train_reconstruction", "train_loss"), ("posthoc", "vicious", "autoencoder"), log=True
+    ),
+)
+
+
+def write(curves: Sequence[Path], out: Destination) -> tuple[Path, ...]:
+    """Write the figure from training curves (CSV); beside each lies the record of its training (JSON)."""
+    found = load_curves(curves)
+    return style.write_figure(out, draw(found), text(found))
+
+
+def load_curves(files: Sequence[Path]) -> list[Curve]:
+    """The curves by task in the catalogue's order, then by role, beta_R, outputs and seed; raises as :func:`write`."""
+    if not files:
+        raise DataError("no training curve: give the CSV of each training")
+    found = [_load(Path(file)) for file in files]
+    found.sort(key=lambda curve: (frames.order(curve.task), *curve.model, curve.seed))
+    for one, two in pairwise(found):
+        if (one.task, one.model, one.seed) == (two.task, two.model, two.seed):
+            raise MixedResultsError(f"two training curves of {one.label}: give each once")
+        if one.task == two.task and one.source != two.source:
+            raise MixedResultsError(f"the training curves of {one.task} mix data sources: give those of one study")
+    return found
+
+
+def draw(curves: Sequence[Curve]) -> Figure:
+    """Draw a thin line for each training, with a mark at the epoch that was selected, and a cross where one failed."""
+    tasks = list(dict.fromkeys(curve.task for curve in curves))
+    source = {curve.task: curve.source for curve in curves}
+    looks = _Looks.of(curves)
+    with style.applied():
+        failed = style.failure_lines(_failed(curves))
+        figure = style.new_figure(DOUBLE, 0.75 + _ROW * len(tasks) + NOTE_LINE * len(failed))
+        axes = figure.subplots(len(tasks), len(_PANELS), squeeze=False)
+        for row, task in zip(axes, tasks, strict=True):
+            here = [curve for curve in curves if curve.task == task]
+            for ax, panel in zip(row, _PANELS, strict=True):
+                _draw(ax, panel, here, looks)
+            row[0].set_ylabel(style.short_heading(task, source))
+        for ax, panel in zip(axes[0], _PANELS, strict=True):
+            ax.set_title(panel.title, pad=4)
+        for ax in axes[-1]:
+            ax.set_xlabel("epoch")
+        style.legend(figure, looks.legend(curves), 4, style.once(source))
+        style.note_failures(figure, failed)
+    return figure
+
+
+def text(curves: Sequence[Curve]) -> Text:
+    """Caption and notes."""
+    betas = sorted({curve.beta_r for curve in curves if curve.role == "vicious"})
+    weights = ", ".join(f"{beta:g}" for beta in betas)
+    outputs = ", ".join(dict.fromkeys(curve.outputs for curve in curves if curve.outputs))
+    return Text(
+        "Training curves, a thin line for each of "
+        f"{len({(curve.task, curve.model, curve.seed) for curve in curves})} trainings. Left to right: accuracy (%) "
+        "and SSIM on the "
+        "validation images, and the two terms of the loss on the training images: classification L_C, reconstruction "
+        "L_R "
+        "(logarithmic, no unit).",
+        (
+            "Dots: the epoch whose weights were kept, that with the best validation score. Crosses: the last complete "
+            "epoch of a "
+            "training that failed later.",
+            "L_C: honest and vicious target models. L_R: the attacks. The post-hoc attack is trained on the outputs "
+            "of a trained "
+            "honest model. The autoencoder is a target and attack model trained for reconstruction alone.",
+            f"{frames.listed('Data', ((c.task, frames.source_words(c.source)) for c in curves))} "
+            f"{frames.listed('Seeds', ((c.task, ', '.join(_seeds(curves, c.task))) for c in curves))}"
+            + (f" Outputs: {outputs}." if outputs else "")
+            + (f" Weight of the reconstruction loss in vicious training: beta_R = {weights}." if betas else ""),
+        ),
+        [f"{curve.label}: {frames.one_line(curve.failure)}" for curve in curves if curve.failure is not None],
+    )
+
+
+def _seeds(curves: Sequence[Curve], task: str) -> list[str]:
+    return [str(seed) for seed in sorted({curve.seed for curve in curves if curve.task == task})]
+
+
+@dataclass(frozen=True)
+class _Looks:
+    """Colours of roles, beta_R as a shade, and outputs as a line style."""
+
+    betas: tuple[float, ...]
+    outputs: tuple[str, ...]
+
+    @classmethod
+    def of(cls, curves: Sequence[Curve]) -> "_Looks":
+        betas = sorted({curve.beta_r for curve in curves if curve.role == "vicious"})
+        return cls(tuple(betas), tuple(sorted({curve.outputs for curve in curves if curve.outputs})))
+
+    def colour(self, role: str, beta_r: float) -> tuple[float, float, float]:
+        colour = np.array(to_rgb(COLOURS["honest" if role == "posthoc" else role]))
+        if role == "vicious" and len(self.betas) > 1:
+            paler = _FAINT * (1 - self.betas.index(beta_r) / (len(self.betas) - 1))
+            colour = colour + paler * (1 - colour)
+        red, green, blue = (float(part) for part in colour)
+        return red, green, blue
+
+    def dashes(self, outputs: str) -> Any:
+        return _DASHED if len(self.outputs) > 1 and outputs == self.outputs[-1] else _SOLID
+
+    def legend(self, curves: Sequence[Curve]) -> list[Line2D]:
+        roles = {curve.role for curve in curves}
+        names = {"honest": "honest", "posthoc": "post-hoc attack on honest"}
+        blue = " and ".join(name for role, name in names.items() if role in roles)
+        handles = [_handle(self.colour("honest", 0.0), _SOLID, blue)] if blue else []
+        for beta in self.betas:
+            handles.append(_handle(self.colour("vicious", beta), _SOLID, f"vicious, {BETA} = {beta:g}"))
+        if "autoencoder" in roles:
+            handles.append(_handle(self.colour("autoencoder", 0.0), _SOLID, "autoencoder"))
+        if len(self.outputs) > 1:
+            handles += [_handle(GREY, self.dashes(outputs), f"reads {outputs}") for outputs in self.outputs]
+        handles.append(Line2D([], [], color=GREY, linestyle="none", marker="o", markersize=3, label="selected epoch"))
+        if any(curve.failure is not None and len(curve.epochs) for curve in curves):
+            handles.append(Line2D([], [], color=GREY, linestyle="none", marker="x", markersize=4.5, label="failed"))
+        return handles
+
+
+def _handle(colour: Any, dashes: Any, label: str) -> Line2D:
+    return Line2D([], [], color=colour, linestyle=(0, dashes) if dashes else "-", linewidth=1.2, label=label)
+
+
+def _draw(ax: Axes, panel: _Panel, curves: Sequence[Curve], looks: _Looks) -> None:
+    """Draw those curves that the panel shows."""
+    shown = [curve for curve in curves if curve.role in panel.roles]
+    if panel.log:
+        ax.set_yscale("log")
+        ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=5))
+        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        ax.yaxis.set_minor_formatter(NullFormatter())
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5, min_n_ticks=1))
+    parts = [part for part in (_values(panel, curve) for curve in shown) if len(part)]
+    if parts:
+        _draw_curves(ax, pd.concat(parts, ignore_index=True), looks)
+    else:
+        style.say(ax, _nothing(shown))
+        ax.set(xticks=[], yticks=[])
+        ax.set_yticks([], minor=True)
+    ax.margins(x=0.06, y=0.12)
+    ax.set(xlabel="", ylabel="")
+
+
+def _nothing(shown: Sequence[Curve]) -> str:
+    if any(curve.failure is not None for curve in shown):
+        return "failed"
+    return "no values" if shown else "not run"
+
+
+def _values(panel: _Panel, curve: Curve) -> pd.DataFrame:
+    """What a panel shows of a curve: its finite values by epoch, and marks, "o" at the epoch kept and "x" at a failed
+    one's last."""
+    column = next((name for name in panel.columns if name in curve.epochs), None)
+    if column is None:
+        return pd.DataFrame()
+    values = curve.epochs[column].to_numpy() * panel.scale
+    found = pd.DataFrame({"epoch": curve.epochs["epoch"], "value": values, "mark": ""})
+    found = found.loc[np.isfinite(values) & ((values > 0) | (not panel.log))]
+    if curve.failure is None:
+        found["mark"] = found["mark"].where(found["epoch"] != curve.selected, "o")
+    else:
+        found.loc[found.index[-1:], "mark"] = "x"
+    return found.assign(unit=curve.label, role=curve.role, beta_r=curve.beta_r, outputs=curve.outputs)
+
+
+def _draw_curves(ax: Axes, values: pd.DataFrame, looks: _Looks) -> None:
+    palette = {str(key): looks.colour(*key) for key in zip(values["role"], values["beta_r"], strict=True)}
+    values = values.assign(look=[str(key) for key in zip(values["role"], values["beta_r"], strict=True)])
+    dashes = {outputs: looks.dashes(outputs) for outputs in set(values["outputs"])}
+    what: dict[str, Any] = {"x": "epoch", "y": "value", "hue": "look", "palette": palette, "legend": False, "ax": ax}
+    sns.lineplot(
+        values,
+        units="unit",
+        estimator=None,
+        style="outputs",
+        dashes=dashes,
+        linewidth=0.7,
+        solid_capstyle="round",
+        **what,
+    )
+    for mark, size in (("o", 7), ("x", 20)):
+        chosen = values.loc[values["mark"] == mark]
+        if len(chosen):
+            sns.scatterplot(chosen, marker=mark, s=size, linewidth=0 if mark == "o" else 1.1, zorder=3, **what)
+
+
+def _failed(curves: Sequence[Curve]) -> list[str]:
+    """For each model with failed trainings, its name and the seeds."""
+    seeds: dict[str, list[str]] = {}
+    for curve in curves:
+        if curve.failure is not None:
+            seeds.setdefault(curve.label.rpartition(", seed")[0], []).append(str(curve.seed))
+    return [f"{name}, seed {', '.join(which)}" for name, which in seeds.items()]
+
+
+def _load(file: Path) -> Curve:
+    record = _read(file.with_suffix(".json"), lambda path: json.loads(path.read_text(encoding="utf-8")))
+    epochs = _read(file, lambda path: pd.read_csv(path, dtype=float))
+    try:
+        failure, selected = record.get("failure"), record.get("selected_epoch")
+        curve = Curve(
+            **{name: str(record[name]) for name in ("task", "source", "role")},
+            outputs=str(record["outputs"] or ""),
+            beta_r=float(record["beta_r"]),
+            seed=int(record["schedule"]["seed"]),
+            epochs=epochs,
+            selected=None if selected is None else int(selected),
+            failure=None if failure is None else str(failure),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DataError(f"{file.with_suffix('.json')} is not the record of a training ({error!r}): {_AGAIN}") from error
+    if curve.role not in _ROLES:
+        raise DataError(f"{file.with_suffix('.json')}: unknown role {curve.role}: {_AGAIN}")
+    if "epoch" not in epochs or (curve.failure is None and curve.selected not in set(epochs["epoch"])):
+        raise DataError(f"{file} does not have the epoch that its record names, {curve.selected}: {_AGAIN}")
+    return curve
+
+
+def _read(file: Path, how: Callable[[Path], Any]) -> Any:
+    try:
+        return how(file)
+    except (OSError, ValueError) as error:
+        raise DataError(f"cannot read {file} ({error}), of a training: {_AGAIN}") from error

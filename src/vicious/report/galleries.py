@@ -1,0 +1,184 @@
+"""Galleries: test images with their reconstructions, read from what assessments wrote and drawn as rows of images."""
+
+import math
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from vicious.data.splits import SIDE
+from vicious.metrics.image import decibels
+from vicious.report.style import GREY, SMALL
+from vicious.results.assessments import read_assessments
+from vicious.results.schema import SUMMARY, check_table
+from vicious.results.summaries import collect
+from vicious.system.errors import DataError, MixedResultsError
+
+_GAP = 2
+"""White pixels between images."""
+_AGAIN = "delete it and run the same command again"
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Some test images and what an attack made of them.
+
+    Attributes:
+        originals, reconstructions: uint8 images of shape (m, C, side, side).
+        risk95: R95 of each image, shape (m,); None where it was not read.
+    """
+
+    originals: np.ndarray
+    reconstructions: np.ndarray
+    risk95: np.ndarray | None = None
+
+    def psnr(self) -> float:
+        """Mean over the images of the PSNR in dB, from 8-bit values; infinite for a perfect reconstruction."""
+        difference = (self.originals.astype(float) - self.reconstructions.astype(float)) / 255.0
+        mse = np.mean(difference**2, axis=(1, 2, 3))
+        with np.errstate(divide="ignore"):
+            return float(np.mean(decibels(mse, floor=0.0)))
+
+    def first(self, count: int) -> "Gallery":
+        """The first ``count`` images alone."""
+        risk95 = None if self.risk95 is None else self.risk95[:count]
+        return Gallery(self.originals[:count], self.reconstructions[:count], risk95)
+
+
+@dataclass(frozen=True)
+class Strip:
+    """A row of images: uint8 of shape (m, C, side, side), or None where they could not be made."""
+
+    label: str
+    images: np.ndarray | None
+
+
+def read_galleries(files: Sequence[Path]) -> pd.DataFrame:
+    """The summary of some assessments, checked, with the column ``gallery``: the gallery file beside each.
+
+    Raises:
+        DataError, MixedResultsError: see :func:`vicious.results.assessments.read_assessments`.
+    """
+    found = read_assessments(files)
+    frame = collect(found)
+    galleries = {one.key: one.gallery for one in found}
+    check_table(SUMMARY, frame, "the summaries of assessments")
+    keys = frame[list(SUMMARY.key)].itertuples(index=False, name=None)
+    return frame.assign(gallery=pd.Series([galleries[key] for key in keys], index=frame.index, dtype=object))
+
+
+def load_gallery(path: Path | None) -> Gallery | None:
+    """Read the first test images of a gallery file.
+
+    None where there is no file or it holds no image, which is how a failure looks.
+
+    Raises:
+        DataError: the file is damaged or its arrays are not uint8 images.
+    """
+    (found,) = _load(path, ("",))
+    return found
+
+
+def load_extremes(path: Path | None) -> tuple[Gallery, Gallery] | None:
+    """Read the test images with the highest and with the lowest R95 of a gallery file, the most extreme first.
+
+    None where there is no file or it holds no image. Raises as :func:`load_gallery`.
+    """
+    highest, lowest = _load(path, ("highest_", "lowest_"))
+    return None if highest is None or lowest is None else (highest, lowest)
+
+
+def check_same_images(galleries: Mapping[str, Gallery | None], task: str) -> None:
+    """Refuse galleries, by what made them, that do not show the same originals; those that failed show none.
+
+    Raises:
+        MixedResultsError: they differ.
+    """
+    shown = [(name, gallery) for name, gallery in galleries.items() if gallery is not None]
+    for name, gallery in shown[1:]:
+        if not np.array_equal(shown[0][1].originals, gallery.originals):
+            raise MixedResultsError(
+                f"the galleries of {task}, {shown[0][0]} and {name}, show different test images: "
+                "delete both and run the same command again"
+            )
+
+
+def draw_strips(ax: Axes, strips: Sequence[Strip], count: int) -> list[float]:
+    """Draw rows of images below each other, their labels on the left; "failed" across a row that has no images.
+
+    Args:
+        ax: emptied of ticks and frame.
+        strips: at most ``count`` images of each are shown.
+        count: images that an empty panel leaves room for.
+
+    Returns:
+        Where the middle of each image is, in pixels across.
+    """
+    ax.set_xticks([])
+    ax.spines[:].set_visible(False)
+    ax.tick_params(length=0, pad=2)
+    known = [strip.images for strip in strips if strip.images is not None]
+    # A panel that failed as a whole keeps the shape of the others.
+    like = known[0][:count] if known else np.zeros((count, 1, SIDE, SIDE), np.uint8)
+    rows = [_side_by_side(strip.images if strip.images is None else strip.images[:count], like) for strip in strips]
+    ax.imshow(np.concatenate(rows)[:-_GAP, :-_GAP], interpolation="none", aspect="equal")
+    down, across = (side + _GAP for side in like.shape[2:])
+    middles = [down * row + like.shape[2] / 2 for row in range(len(strips))]
+    ax.set_yticks(middles, [strip.label for strip in strips])
+    for middle, strip in zip(middles, strips, strict=True):
+        if strip.images is None:
+            ax.text(across * len(like) / 2, middle, "failed", ha="center", va="center", fontsize=SMALL, color=GREY)
+    return [across * index + like.shape[3] / 2 for index in range(len(like))]
+
+
+def decibel(value: float) -> str:
+    """A PSNR with its unit."""
+    return "∞ dB" if math.isinf(value) else f"{value:.1f} dB"
+
+
+def _load(path: Path | None, prefixes: Sequence[str]) -> list[Gallery | None]:
+    if path is None or not Path(path).exists():
+        return [None for _ in prefixes]
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            found = [_gallery(arrays, prefix) for prefix in prefixes]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(f"cannot read the gallery {path} ({error}): {_AGAIN}") from error
+    for gallery in found:
+        _check(gallery, path)
+    return [gallery if len(gallery.originals) else None for gallery in found]
+
+
+def _gallery(arrays: Mapping[str, np.ndarray], prefix: str) -> Gallery:
+    risk95 = arrays[f"{prefix}risk95"] if prefix else None
+    return Gallery(arrays[f"{prefix}originals"], arrays[f"{prefix}reconstructions"], risk95)
+
+
+def _check(gallery: Gallery, path: Path) -> None:
+    one, two = gallery.originals, gallery.reconstructions
+    images = one.shape == two.shape and one.ndim == 4 and one.shape[1] in (1, 3)
+    if not images or {one.dtype, two.dtype} != {np.dtype(np.uint8)}:
+        raise DataError(
+            f"{path}: originals {one.shape} and reconstructions {two.shape} should be uint8 images of one shape "
+            f"(m, 1 or 3, side, side): {_AGAIN}"
+        )
+    risk95 = gallery.risk95
+    if risk95 is not None and (risk95.shape != one.shape[:1] or risk95.dtype.kind != "f"):
+        raise DataError(f"{path}: risk95 {risk95.shape} should be a number for each of {len(one)} images: {_AGAIN}")
+
+
+def _side_by_side(images: np.ndarray | None, like: np.ndarray) -> np.ndarray:
+    """Images (m, C, side, side) beside each other as one RGB image, with a white gap right of and below each.
+
+    Without images, a light grey bar of the size of ``like`` (m, C, side, side).
+    """
+    if images is None:
+        bar = np.full((like.shape[2], len(like) * (like.shape[3] + _GAP), 3), 240, np.uint8)
+        return np.pad(bar, ((0, _GAP), (0, 0), (0, 0)), constant_values=255)
+    rgb = np.broadcast_to(images, (images.shape[0], 3, *images.shape[2:])) if images.shape[1] == 1 else images
+    padded = np.pad(rgb, ((0, 0), (0, 0), (0, _GAP), (0, _GAP)), constant_values=255)
+    return np.concatenate(list(padded.transpose(0, 2, 3, 1)), axis=1)

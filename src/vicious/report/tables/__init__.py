@@ -1,0 +1,6 @@
+"""Tables, one file each, found by its name (:mod:`vicious.study.artifacts`).
+
+The function ``write`` of each file writes a .csv, .md and .tex and returns their paths. It raises DataError where an
+input is missing, damaged or lacks a column or row, MixedResultsError where inputs are of several configurations, and
+StorageError where a file cannot be written.
+"""

@@ -1,0 +1,213 @@
+"""What servers that know of detectors keep of accuracy and reconstruction, and whether they are still flagged."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from vicious.defense.evaluation.groups import HONEST, VICIOUS
+from vicious.defense.evaluation.separation import separation
+from vicious.defense.evaluation.thresholds import HELD_OUT, SPREADS, flagged
+from vicious.report import adaptive, frames, render
+from vicious.report.adaptive import Block, Server
+from vicious.report.judged import SAMPLES, words
+from vicious.report.render import Column, Table, Value
+from vicious.report.text import ABOUT_SEEDS, Text, counts
+from vicious.results.schema import DETECTION, SUMMARY, read_table
+from vicious.study.artifacts import Destination
+
+EXPERIMENT = "defense"
+DETECTORS = (
+    *("linear_decodability", "gap_decodability", "own_decoder"),
+    *("distance_correlation", "within_class_scatter", "effective_rank"),
+)
+"""Those printed, where they are there; the CSV holds all."""
+_PERCENT = 100.0
+_SCALES = {"accuracy": _PERCENT}
+_MEASURES = ("accuracy", "psnr", "gain", "risk95")
+_SEPARATED = ("honest_models", "vicious_models", "failed", "auroc", "auroc_low", "auroc_high", "tpr_at_5fpr")
+_COLUMNS = (
+    *("dataset", "title", "source", "outputs", "server", "beta_r", "models", "seeds"),
+    *(f"{name}_{end}" for name in _MEASURES for end in ("mean", "sd", "n")),
+    *("detector", "n_user", *_SEPARATED, "flagged", "outside", "flagged_models", "references"),
+)
+
+
+def write(summary: Path, detection: Path, out: Destination) -> tuple[Path, ...]:
+    """Write the table from the experiment's summary and the detectors' scores.
+
+    Separation and thresholds are taken anew, over the vicious models of the adaptive servers' weight alone: those of
+    another are flagged more or less easily.
+    """
+    rows, scores = read_table(SUMMARY, Path(summary)), read_table(DETECTION, Path(detection))
+    found = adaptive.blocks(rows, scores)
+    table = numbers(found)
+    return render.write(out, Table(table, columns(table), lines(table), text(table, rows, found)))
+
+
+def numbers(found: Sequence[Block]) -> pd.DataFrame:
+    """The numbers, a row for each dataset, kind of outputs, server, detector and number of user images.
+
+    Measures of an attack are the same in all rows of a server: ``_mean``, ``_sd`` (ddof 1) and ``_n`` over its
+    ``seeds``; accuracy in percent, ``psnr`` and ``gain``, its difference from the post-hoc attack on the honest models
+    of the same seeds, in dB. ``models`` counts the models judged. ``flagged`` is the percentage of verdicts above a
+    threshold from the honest models of the dataset (:func:`vicious.defense.evaluation.thresholds.flagged`), for honest
+    models each by the threshold from the others; ``outside`` of those above it or as far below the honest ones. A
+    server that was not judged has one row without a detector.
+    """
+    rows = [row for block in found for row in _rows(block)]
+    return pd.DataFrame(rows, columns=list(_COLUMNS))
+
+
+def columns(table: pd.DataFrame) -> list[Column]:
+    """The columns to print: an AUROC for each of :data:`DETECTORS` that is there; outputs where there are several
+    kinds."""
+    several = table["outputs"].nunique() > 1
+    return [
+        Column("title", "Dataset", text=True),
+        *([Column("outputs", "Outputs", text=True)] if several else []),
+        Column("server", "Server", text=True),
+        Column("models", "Models"),
+        Column("accuracy", "Accuracy (%)", r"\shortstack{Accuracy\\(\%)}", decimals=1),
+        Column("psnr", "PSNR (dB)", r"\shortstack{PSNR\\(dB)}", decimals=2),
+        Column("gain", "PSNR gain (dB)", r"\shortstack{gain\\(dB)}", decimals=2),
+        Column("risk95", "R95", decimals=2),
+        *(
+            Column(name, f"AUROC, {words(name)}", rf"\shortstack{{{_head(name)}}}", text=True)
+            for name in _printed(table)
+        ),
+        Column("flagged", "Flagged (%)", text=True),
+        Column("odd", "Flagged as odd (%)", r"\shortstack{Flagged\\as odd (\%)}", text=True),
+    ]
+
+
+def lines(table: pd.DataFrame) -> list[dict[str, Value]]:
+    """The lines to print, by the keys of :func:`columns`."""
+    printed: list[dict[str, Value]] = []
+    largest, shown = table["n_user"].max(), _printed(table)
+    for (dataset, outputs), block in table.groupby(["dataset", "outputs"], sort=False):
+        for index, (server, rows) in enumerate(block.groupby("server", sort=False)):
+            first = rows.to_dict("records")[0]
+            at = {row["detector"]: row for row in rows.loc[rows["n_user"] == largest].to_dict("records")}
+            printed.append(
+                {
+                    "title": "" if index else frames.marked_title(str(dataset), str(first["source"])),
+                    "outputs": "" if index else str(outputs),
+                    "server": str(server).removeprefix(f"{VICIOUS}, "),
+                    "models": int(first["models"]),
+                    **{name: render.cell_of(first, name) for name in _MEASURES if name != "gain" or server != HONEST},
+                    **{name: _auroc(at.get(name)) for name in shown},
+                    "flagged": _flagged([at[name] for name in shown if name in at], "flagged"),
+                    "odd": _flagged([at[name] for name in shown if name in at], "outside"),
+                }
+            )
+    return printed
+
+
+def text(table: pd.DataFrame, summary: pd.DataFrame, found: Sequence[Block]) -> Text:
+    """Caption and notes."""
+    attacks = [server.attack for block in found for server in block.servers]
+    evaded = [words(name) for name in adaptive.evaded(found)]
+    hidden = sorted({server.hidden for block in found for server in block.servers} - {""})
+    return Text(
+        "Vicious servers that know of detectors, beside the honest one and the vicious one that does not, all of one "
+        "weight beta_R. "
+        f"{counts(attacks)} Accuracy and flagged in %, PSNR and gain in dB. AUROC over verdicts at n = "
+        f"{table['n_user'].max():,.0f} "
+        "user images.",
+        (
+            "PSNR and R95: the post-hoc attack on honest models; on vicious ones the better, by PSNR, of the joint "
+            "attack and, where "
+            "there is one, of another trained afterwards, over the seeds that have both. Gain: PSNR less that of the "
+            "post-hoc attack "
+            "on honest models of the same seeds. Larger is worse for privacy.",
+            f"Evasion: trained with an adaptive penalty of that weight against {' or '.join(evaded)}, named by its "
+            "first word."
+            if evaded
+            else "",
+            f"{', '.join(hidden).capitalize()}: outputs in another guise. Accuracy and reconstruction are the same, "
+            "so these are of "
+            "the models hidden, of the same seeds."
+            if hidden
+            else "",
+            "AUROC: a verdict is the score of one sample; 0.5 is guessing, so an honest server has none. failed: "
+            "models, honest ones "
+            "included, without a score.",
+            "Flagged: share of verdicts above a threshold from the honest models of the same dataset alone, "
+            f"{SPREADS:g} standard "
+            "deviations above their mean, by that of the detectors beside it that flags the most, named by its first "
+            "word. No user "
+            "could know it beforehand. As odd: verdicts above it or as far below the honest mean; such outputs say "
+            "less than honest "
+            "ones do. Honest: each model by the threshold from the others.",
+            "Models: those judged. An en dash: no such detector, too few references, or nothing to compare.",
+            f"{ABOUT_SEEDS} {SAMPLES}",
+            adaptive.conditions(summary, found, accuracy=True),
+        ),
+        adaptive.failures(found),
+    )
+
+
+def _rows(block: Block) -> Iterator[dict[str, Any]]:
+    scores = block.scores
+    separated = _by(separation(scores), "server")
+    share = _by(flagged(scores), "group")
+    pairs = scores[["detector", "n_user"]].drop_duplicates()
+    verdicts = list(zip(pairs["detector"], pairs["n_user"], strict=True))
+    for server in block.servers:
+        facts = _facts(block, server)
+        name = HELD_OUT if server.name == HONEST else server.name
+        judged = verdicts if server.models else [("", np.nan)]
+        for detector, n in judged:
+            of, calls = separated.get((server.name, detector, n), {}), share.get((name, detector, n), {})
+            yield facts | {
+                **{"detector": detector, "n_user": n, **{key: of.get(key) for key in _SEPARATED}},
+                "flagged": _PERCENT * calls["share"] if calls else None,
+                "outside": _PERCENT * calls["outside"] if calls else None,
+                **{"flagged_models": calls.get("models"), "references": calls.get("references")},
+            }
+
+
+def _by(frame: pd.DataFrame, group: str) -> dict[tuple[Any, ...], dict[Any, Any]]:
+    return {(row[group], row["detector"], row["n_user"]): row for row in frame.to_dict("records")}
+
+
+def _facts(block: Block, server: Server) -> dict[str, Any]:
+    """What all rows of a server say."""
+    attack = server.attack
+    cells = {name: attack.over_seeds(name, _SCALES.get(name, 1.0)) for name in _MEASURES if name != "gain"}
+    if server.name != HONEST:
+        # PSNR less that of the post-hoc attack on the honest model of the same seed.
+        cells["gain"] = attack.difference(block.honest.attack, "psnr")
+    return {
+        **{"dataset": block.dataset, "title": frames.title(block.dataset), "source": block.source},
+        **{"outputs": block.outputs, "server": server.name, "beta_r": attack.beta_r},
+        **{"models": server.models, "seeds": attack.planned},
+        **render.spread_columns(cells),
+    }
+
+
+def _printed(table: pd.DataFrame) -> list[str]:
+    return [name for name in DETECTORS if name in set(table["detector"])]
+
+
+def _head(detector: str) -> str:
+    """A heading of short lines in LaTeX."""
+    return r"\\".join(words(detector).split())
+
+
+def _auroc(row: Mapping[Any, Any] | None) -> str | None:
+    if row is None or pd.isna(row["auroc"]):
+        return "failed" if row is not None and row["failed"] > 0 else None
+    return f"{row['auroc']:.2f}" + (f" ({row['failed']:g} failed)" if row["failed"] else "")
+
+
+def _flagged(rows: Sequence[Mapping[Any, Any]], share: str) -> str | None:
+    """The largest share, and whose it is; no detector is named where none flags anything."""
+    known = [row for row in rows if not pd.isna(row[share])]
+    if not known:
+        return None
+    best = max(known, key=lambda row: float(row[share]))
+    return f"{best[share]:.1f}" + (f" ({words(best['detector']).split()[0]})" if best[share] else "")

@@ -1,0 +1,175 @@
+"""How well each detector separates vicious from honest models, and what a verdict costs."""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from vicious.defense.evaluation.groups import VICIOUS, of_weight
+from vicious.report import frames, judged, render
+from vicious.report.render import Column, Table, Value
+from vicious.report.text import Text
+from vicious.results.schema import SEPARATION, SUMMARY, read_table
+from vicious.study.artifacts import Destination
+from vicious.system.errors import DataError
+
+EXPERIMENT = "defense"
+_WEIGHT = of_weight(0).removesuffix("0")
+"""What servers of one weight of the reconstruction loss begin with."""
+_COLUMNS = ("dataset", "title", "source", "detector", "server", "n_user", *SEPARATION.columns[4:], "seconds")
+_AGAIN = "run the step that writes it again"
+
+
+def write(summary: Path, separation: Path, verdicts: Iterable[Path], out: Destination) -> tuple[Path, ...]:
+    """Write the table from the experiment's summary, the separations, and the provenance of verdicts, which holds their
+    times."""
+    rows = read_table(SUMMARY, Path(summary))
+    table = numbers(rows, read_separation(Path(separation)), read_seconds(verdicts))
+    return render.write(out, Table(table, columns(table), lines(table), text(table, rows)))
+
+
+def read_separation(path: Path) -> pd.DataFrame:
+    """Read and check a detection_summary.csv, servers that know of detectors left out; raises as :func:`write`."""
+    frame = read_table(SEPARATION, path)
+    plain = (frame["server"] == VICIOUS) | frame["server"].str.startswith(_WEIGHT)
+    return frame.loc[plain].reset_index(drop=True)
+
+
+def read_seconds(files: Iterable[Path]) -> pd.DataFrame:
+    """Mean seconds of a verdict over models, by ``dataset``, ``detector`` and ``n_user``; raises as :func:`write`."""
+    found: list[dict[str, Any]] = []
+    for file in map(Path, files):
+        try:
+            record = json.loads(file.read_text(encoding="utf-8"))
+            dataset = Path(record["settings"]["data"]).name
+            found += [
+                {"dataset": dataset, "detector": detector, "n_user": float(n), "seconds": float(seconds)}
+                for detector, of_number in (record.get("measured") or {}).items()
+                for n, seconds in of_number.items()
+            ]
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise DataError(f"cannot read the times of verdicts in {file} ({error!r}): {_AGAIN}") from error
+    key = ["dataset", "detector", "n_user"]
+    frame = pd.DataFrame(found, columns=[*key, "seconds"])
+    return frame.groupby(key, sort=False)["seconds"].mean().reset_index()
+
+
+def numbers(summary: pd.DataFrame, separation: pd.DataFrame, seconds: pd.DataFrame) -> pd.DataFrame:
+    """The numbers, a row for each dataset, detector, number of user images and ``server``: all vicious models, and
+    those of each weight where they have several.
+
+    ``auroc`` (0.5 is chance) has its 95% interval over models; ``tpr_at_5fpr`` is the share of verdicts on vicious
+    models above the lowest threshold that flags at most 5% of those on honest ones; ``failed`` counts models of which a
+    verdict has no score;
+    ``seconds`` is the mean time of a verdict, empty where none was taken.
+    """
+    table = separation.merge(seconds, how="left", on=["dataset", "detector", "n_user"])
+    return judged.with_titles(table, summary)[list(_COLUMNS)]
+
+
+def columns(table: pd.DataFrame) -> list[Column]:
+    """The columns to print: two for each number of user images, and the time for the largest."""
+    sizes = _sizes(table)
+    return [
+        Column("title", "Dataset", text=True),
+        Column("detector", "Detector", text=True),
+        *(
+            column
+            for n in sizes
+            for column in (
+                Column(f"auroc{n}", f"AUROC, n = {n}", text=True),
+                Column(f"tpr{n}", f"TPR at 5% FPR, n = {n}", rf"\shortstack{{TPR at 5\%\\FPR, $n = {n}$}}", decimals=2),
+            )
+        ),
+        *([Column("weights", f"AUROC by beta_R, n = {sizes[-1]}", text=True)] if table["server"].nunique() > 1 else []),
+        Column("models", "Models, honest + vicious", r"\shortstack{Models,\\honest + vicious}", text=True),
+        Column("seconds", f"Seconds, n = {sizes[-1]}" if sizes else "Seconds", decimals=2),
+    ]
+
+
+def lines(table: pd.DataFrame) -> list[dict[str, Value]]:
+    """The lines to print, by the keys of :func:`columns`."""
+    printed: list[dict[str, Value]] = []
+    sizes = _sizes(table)
+    for _, block in table.groupby("dataset", sort=False):
+        for index, detector in enumerate(dict.fromkeys(block["detector"])):
+            mine = block.loc[block["detector"] == detector]
+            rows = {int(row["n_user"]): row for row in mine.loc[mine["server"] == VICIOUS].to_dict("records")}
+            first = next(iter(rows.values()))
+            line: dict[str, Value] = {
+                "title": "" if index else frames.marked_title(first["dataset"], first["source"]),
+                "detector": detector.replace("_", " "),
+                "weights": _by_weight(mine.loc[mine["n_user"] == sizes[-1]]),
+                "models": f"{first['honest_models']:g} + {first['vicious_models']:g}",
+                "seconds": _number(rows.get(sizes[-1]), "seconds"),
+            }
+            for n in sizes:
+                line[f"auroc{n}"], line[f"tpr{n}"] = _auroc(rows.get(n)), _number(rows.get(n), "tpr_at_5fpr")
+            printed.append(line)
+    return printed
+
+
+def text(table: pd.DataFrame, summary: pd.DataFrame) -> Text:
+    """Caption and notes."""
+    counts = table[["honest_models", "vicious_models"]].to_numpy(dtype=float)
+    few = (
+        f" With as few as {counts.min():g} models of a kind, read an AUROC as an order, not as a rate."
+        if counts.min() < 10
+        else ""
+    )
+    weights = (
+        "AUROC by beta_R: of the vicious models of each weight alone; all else is over all of them."
+        if table["server"].nunique() > 1
+        else ""
+    )
+    return Text(
+        "How well each detector separates vicious from honest models, by n of the user's own labelled images: AUROC "
+        "and TPR at 5% "
+        f"FPR, shares of verdicts. Models, honest + vicious: at least {counts[:, 0].min():g} + "
+        f"{counts[:, 1].min():g}. Seconds: mean "
+        "time of one verdict.",
+        (
+            "AUROC: chance that a verdict on a vicious model lies above one on an honest model, ties half. A verdict "
+            "is the score of "
+            "one sample of user images. 0.5 is guessing; below it the detector points the other way. In brackets: the "
+            "95% interval "
+            f"over models, where there are at least two of each kind.{few}",
+            "TPR: share of verdicts on vicious models above the lowest threshold that flags at most 5% of those on "
+            "honest ones.",
+            "combined: log-odds of a logistic regression over those of the others that judged all datasets, fitted on "
+            "other datasets "
+            "only.",
+            weights,
+            judged.SAMPLES,
+            judged.conditions(summary),
+        ),
+        judged.failures(summary),
+    )
+
+
+def _sizes(table: pd.DataFrame) -> list[int]:
+    return sorted({int(n) for n in table["n_user"]})
+
+
+def _by_weight(rows: pd.DataFrame) -> str:
+    """The AUROC for each weight: ``0.3: 0.88; 1: 1.00``."""
+    found = {str(row["server"]).removeprefix(_WEIGHT): row["auroc"] for row in rows.to_dict("records")}
+    found.pop(VICIOUS, None)
+    return "; ".join(
+        f"{weight}: {auroc:.2f}" if np.isfinite(auroc) else f"{weight}: failed" for weight, auroc in found.items()
+    )
+
+
+def _auroc(row: Mapping[Any, Any] | None) -> str | None:
+    if row is None or not np.isfinite(row["auroc"]):
+        return "failed" if row is not None and row["failed"] else None
+    interval = f" [{row['auroc_low']:.2f}, {row['auroc_high']:.2f}]" if np.isfinite(row["auroc_low"]) else ""
+    failed = f" ({row['failed']:g} failed)" if row["failed"] else ""
+    return f"{row['auroc']:.2f}{interval}{failed}"
+
+
+def _number(row: Mapping[Any, Any] | None, column: str) -> float | None:
+    return None if row is None or not np.isfinite(row[column]) else float(row[column])

@@ -1,0 +1,272 @@
+"""What the choice of the covariance's estimator makes of R.
+
+The CSV has a row for each task, estimator and attack. Printed are chosen estimators, the post-hoc attack and one
+vicious model.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from vicious.report import frames, render
+from vicious.report.estimators import (
+    AGREED,
+    MEASURED,
+    REFERENCES,
+    Profile,
+    profiles,
+    read_estimators,
+    settings,
+    title_of,
+)
+from vicious.report.frames import PUBLISHED, Group, OverSeeds
+from vicious.report.render import Column, Table, Value
+from vicious.report.text import ABOUT_RISK, ABOUT_SEEDS, Text, counts
+from vicious.results.schema import AGREEMENT, ATTACK_OF, ESTIMATOR, SUMMARY, check_table, read_table
+from vicious.study.artifacts import Destination
+from vicious.system.errors import DataError
+
+EXPERIMENT = "main"
+PRINTED = (
+    *("truncated 2.2e-16", PUBLISHED, "truncated 1e-06", "truncated 1e-05"),
+    *("ridge 0.01", "ridge 1", "ledoit_wolf"),
+    *("share 0.9", "share 0.95", "share 0.99", "identity"),
+)
+"""Estimators that the printed table shows, in this order."""
+AS_REFERENCE, REVERSED, UNCLEAR = "as PSNR", "reversed", "unclear"
+
+
+def write(estimators: Path, agreement: Path, summary: Path, out: Destination) -> tuple[Path, ...]:
+    """Write the table from R under every estimator, their agreement with image quality, and the experiment's
+    summary."""
+    rows = read_table(SUMMARY, Path(summary))
+    table = numbers(read_estimators(Path(estimators)), read_table(AGREEMENT, Path(agreement)), rows)
+    return render.write(out, Table(table, PRINTED_COLUMNS, lines(table), text(table, rows)))
+
+
+def numbers(estimators: pd.DataFrame, agreement: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
+    """The numbers, a row for each task, estimator and attack.
+
+    ``risk``, ``risk_class_mean``, ``risk_float32`` and ``error_outside`` have columns ``_mean``, ``_sd`` (ddof 1, over
+    seeds) and ``_n`` (seeds that succeeded); ``seeds`` counts those planned. The agreements are those of the task and
+    estimator, over all its attacks, and stand in each of its rows. ``order`` compares R of the attack and of the
+    post-hoc one on the honest models of the same seed: "as PSNR", "reversed" where the risk calls that model the safer
+    one that PSNR calls the worse, or "unclear" where the seeds that both have do not agree in the sign of the
+    difference of R and of PSNR; empty where it does not apply. ``failures`` says why seeds have no result. Where all
+    attacks of a task failed, its rows have no estimator.
+
+    Args:
+        estimators: rows of estimators.csv.
+        agreement: rows of agreement.csv.
+        summary: rows of the main comparison's summary.
+    """
+    check_table(AGREEMENT, agreement)
+    found = profiles(estimators, summary)
+    source = frames.sources(summary)
+    rows: list[dict[str, Any]] = []
+    for task in source:
+        here = [profile for profile in found if profile.group.task == task]
+        keys = [_key(profile.group, source[task]) for profile in here]
+        agreed = agreement.loc[agreement["task"] == task]
+        chosen = estimators.loc[(estimators["task"] == task) & (estimators["status"] == "ok")]
+        for setting in _settings_or_none(chosen):
+            facts = _facts(chosen, setting)
+            agreed_with = _agreed(agreed, task, setting["estimator"]) if setting["estimator"] else {}
+            rows += [
+                key | facts | _measured(profile, here, setting["estimator"]) | agreed_with
+                for key, profile in zip(keys, here, strict=True)
+            ]
+    table = pd.DataFrame(rows, columns=list(_COLUMNS))
+    return table.astype({**dict.fromkeys(_INTEGERS, "Int64"), **dict.fromkeys(_FLOATS, "float64")})
+
+
+def lines(table: pd.DataFrame) -> list[dict[str, Value]]:
+    """The lines to print, by the keys of :data:`PRINTED_COLUMNS`."""
+    printed: list[dict[str, Value]] = []
+    for _, block in table.groupby("task", sort=False):
+        rows = [row for row in block.to_dict("records") if row["outputs"] == block["outputs"].iloc[0]]
+        title = frames.marked_title(rows[0]["task"], rows[0]["source"])
+        names = set(block["estimator"])
+        for index, estimator in enumerate([name for name in PRINTED if name in names] or [""]):
+            chosen = [row for row in rows if row["estimator"] == estimator]
+            printed.append({"title": "" if index else title, **_line(chosen)})
+    return printed
+
+
+PRINTED_COLUMNS = (
+    Column("title", "Dataset", text=True),
+    Column("estimator", "Estimator", text=True),
+    Column("rank", "Rank"),
+    Column("share", "Variance kept", r"\shortstack{Var.\\kept}", decimals=4),
+    Column("honest", "R, honest, post-hoc", r"\shortstack{$R$, honest\\post-hoc}"),
+    Column("vicious", "R, vicious", r"\shortstack{$R$\\vicious}"),
+    Column("order", "Order", text=True),
+    Column("class_mean", "R, class mean", r"\shortstack{$R$, class\\mean}"),
+    Column("float32", "R, honest, float32", r"\shortstack{$R$, honest\\float32}"),
+    Column("outside", "Error outside", r"\shortstack{Error\\outside}"),
+    Column("agree_psnr", "Agreement PSNR", r"\shortstack{Agree\\PSNR}", decimals=2),
+    Column("agree_ssim", "Agreement SSIM", r"\shortstack{Agree\\SSIM}", decimals=2),
+    Column("spearman", "Spearman PSNR", r"\shortstack{Spearm.\\PSNR}", decimals=2),
+)
+
+
+def text(table: pd.DataFrame, summary: pd.DataFrame) -> Text:
+    """Caption and notes."""
+    orders = [line["order"] for line in lines(table) if line["order"]]
+    found = f" {orders.count(REVERSED)} of the {len(orders)} lines that compare two are {REVERSED}, {orders.count(UNCLEAR)} {UNCLEAR}."
+    groups = frames.groups(summary)
+    return Text(
+        "The reconstruction risk R under estimators of the covariance's inverse, and how each orders reconstructions "
+        "beside PSNR "
+        f"and SSIM. {counts(groups)} R has no unit; larger is worse for privacy.",
+        (
+            "Cut-off c d: components with an eigenvalue above c times d times the largest, for d pixels. 1.2e-07 d is "
+            "the published "
+            "definition, 2.2e-16 d what a float64 pseudo-inverse keeps. Ridge: in units of the mean variance. Share: "
+            "the fewest "
+            "leading components that explain that share of the variance. No whitening: plain distances.",
+            "Rank: components kept. R, vicious: the vicious model with the smallest beta_R, even where that failed."
+            f"{_printed_outputs(table)}",
+            f"Order: {REVERSED} where R calls the vicious model the safer one although its PSNR is higher, or the "
+            "other way round; "
+            f"{UNCLEAR} where seeds differ; a single seed decides alone.{found if orders else ''}",
+            "Class mean: R of the mean image of the class that the honest model predicts. Float32: R of the post-hoc "
+            "attack, "
+            "factorised and computed in float32. Error outside: share of the post-hoc attack's squared error outside "
+            "the kept "
+            "components.",
+            "Agreement: share of (test image, pair of attacks) that R orders as PSNR or SSIM does, ties half, over "
+            "all attacks on "
+            "the same task and seed; 0.5 is chance. Spearman: rank correlation of R and PSNR over test images, mean "
+            "over attacks.",
+            f"{ABOUT_RISK} {ABOUT_SEEDS}",
+            f"{frames.conditions(summary, risk=True)}{frames.risk_elsewhere(summary)}",
+        ),
+        frames.failures(groups),
+    )
+
+
+def _printed_outputs(table: pd.DataFrame) -> str:
+    """A sentence that says which outputs are printed, where there are several kinds."""
+    if len(set(table["outputs"])) < 2:
+        return ""
+    first = table.groupby("task", sort=False)["outputs"].first()
+    return f" Printed for {', '.join(dict.fromkeys(first))}; other outputs and beta_R are in the CSV."
+
+
+_INTEGERS = ("seeds", "rank", "pixels", *(f"{column}_n" for column in MEASURED))
+_AGREED_COLUMNS = tuple(f"{column}_{reference}" for reference in REFERENCES for column in AGREED)
+_MEASURED_FLOATS = tuple(f"{column}_{end}" for column in MEASURED for end in ("mean", "sd"))
+_FLOATS = ("beta_r", "parameter", "share", *_MEASURED_FLOATS, *_AGREED_COLUMNS)
+_COLUMNS = (
+    *("dataset", "task", "title", "source", "role", "attack", "outputs", "beta_r", "seeds"),
+    *(*ESTIMATOR, "rank", "pixels", "share"),
+    *(f"{column}_{end}" for column in MEASURED for end in ("mean", "sd", "n")),
+    *("order", *_AGREED_COLUMNS, "failures"),
+)
+
+
+def _settings_or_none(chosen: pd.DataFrame) -> list[dict[Any, Any]]:
+    """The estimators of a task; one without a name where all its attacks failed."""
+    found = settings(chosen).to_dict("records")
+    return found or [dict(zip(ESTIMATOR, ("", "", np.nan), strict=True))]
+
+
+def _facts(chosen: pd.DataFrame, setting: Mapping[Any, Any]) -> dict[str, Any]:
+    """Name, rank and share of an estimator: those of the covariance, the same for all models."""
+    same = chosen.loc[chosen["estimator"] == setting["estimator"]]
+    if same.empty:
+        return {key: setting[key] for key in ESTIMATOR}
+    return {key: setting[key] for key in ESTIMATOR} | {key: same[key].iloc[0] for key in ("rank", "pixels", "share")}
+
+
+def _key(group: Group, source: str) -> dict[str, Any]:
+    return {
+        "dataset": group.dataset,
+        "task": group.task,
+        "title": frames.title(group.task),
+        "source": source,
+        "role": group.role,
+        "attack": ATTACK_OF[group.role],
+        "outputs": group.outputs,
+        "beta_r": group.beta_r,
+        "seeds": group.planned,
+        "failures": "; ".join(group.failures()),
+    }
+
+
+def _measured(profile: Profile, here: Sequence[Profile], estimator: str) -> dict[str, Any]:
+    cells: dict[str, OverSeeds | None] = {column: profile.over_seeds(estimator, column) for column in MEASURED}
+    return {"order": _order(profile, here, estimator), **render.spread_columns(cells)}
+
+
+def _order(profile: Profile, here: Sequence[Profile], estimator: str) -> str | None:
+    """Whether R orders this model and the honest one, post-hoc, as PSNR does, if all seeds agree about it."""
+    honest = [one for one in here if (one.group.role, one.group.outputs) == ("honest", profile.group.outputs)]
+    if profile.group.role == "honest" or not honest:
+        return None
+    risk, quality = (
+        np.sign([mine[seed] - theirs[seed] for seed in mine if seed in theirs])
+        for mine, theirs in (
+            (profile.by_seed(estimator), honest[0].by_seed(estimator)),
+            (profile.psnr, honest[0].psnr),
+        )
+    )
+    if not len(risk) or np.isnan([*risk, *quality]).any():
+        return None
+    if len({*risk}) > 1 or len({*quality}) > 1:
+        return UNCLEAR
+    return {1: AS_REFERENCE, -1: REVERSED}.get(int(risk[0] * quality[0]))
+
+
+def _agreed(agreement: pd.DataFrame, task: str, estimator: str) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for reference in REFERENCES:
+        same = agreement.loc[(agreement["estimator"] == estimator) & (agreement["reference"] == reference)]
+        if same.empty:
+            raise DataError(
+                f"the agreements have no row of {task}, {estimator}, {reference}: run the step that writes them again"
+            )
+        found |= {f"{column}_{reference}": float(same[column].iloc[0]) for column in AGREED}
+    return found
+
+
+def _line(chosen: Sequence[Mapping[Any, Any]]) -> dict[str, Value]:
+    """The printed values of one task and estimator from its rows, the vicious one with the smallest beta_R."""
+    first = chosen[0]
+    honest, vicious = (_first(chosen, role) for role in ("honest", "vicious"))
+    return {
+        "estimator": title_of(first["estimator"], first["kind"], first["parameter"]) or "any",
+        "rank": None if pd.isna(first["rank"]) else int(first["rank"]),
+        "share": float(first["share"]),
+        "honest": _cell(honest),
+        "vicious": _cell(vicious),
+        "order": vicious["order"] if vicious is not None and isinstance(vicious["order"], str) else None,
+        "class_mean": _mean(honest, "risk_class_mean"),
+        "float32": _mean(honest, "risk_float32"),
+        "outside": _mean(honest, "error_outside"),
+        "agree_psnr": float(first["agree_psnr"]),
+        "agree_ssim": float(first["agree_ssim"]),
+        "spearman": float(first["spearman_psnr"]),
+    }
+
+
+def _first(chosen: Sequence[Mapping[Any, Any]], role: str) -> Mapping[Any, Any] | None:
+    return min((row for row in chosen if row["role"] == role), key=lambda row: row["beta_r"], default=None)
+
+
+def _cell(row: Mapping[Any, Any] | None) -> OverSeeds:
+    if row is None:
+        return OverSeeds(np.nan, np.nan, 0, 0)
+    return render.cell_of(row, "risk")
+
+
+def _mean(row: Mapping[Any, Any] | None, column: str) -> OverSeeds | None:
+    """A mean without its spread, for want of room."""
+    if row is None:
+        return None
+    return replace(render.cell_of(row, column), sd=np.nan)

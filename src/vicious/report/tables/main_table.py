@@ -1,0 +1,18 @@
+"""Honest models, vicious models and autoencoders on all datasets."""
+
+from pathlib import Path
+
+from vicious.report.comparison import Subject, write_comparison
+from vicious.study.artifacts import Destination
+
+EXPERIMENT = "main"
+SUBJECT = Subject(
+    "Accuracy of honest and vicious models, and what is reconstructed from their outputs: by the post-hoc attack on "
+    "honest "
+    "models, by the jointly trained attack on vicious ones."
+)
+
+
+def write(summary: Path, comparisons: Path, out: Destination) -> tuple[Path, ...]:
+    """Write the table from the experiment's summary and comparisons."""
+    return write_comparison(SUBJECT, summary, comparisons, out)

@@ -1,0 +1,126 @@
+"""What a user can do to the outputs, what it costs in accuracy, and what an attack still reads."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from vicious.report import frames, mitigations, render
+from vicious.report.frames import Group, OverSeeds
+from vicious.report.mitigations import PERCENT, Treated
+from vicious.report.render import Column, Table, Value
+from vicious.report.text import ABOUT_RISK, ABOUT_RISK95, ABOUT_SEEDS, UNITS, Text, counts
+from vicious.results.schema import SUMMARY, read_table
+from vicious.study.artifacts import Destination
+
+EXPERIMENT = "mitigations"
+_SCALES = {"accuracy": PERCENT, "calibration_error": PERCENT, "psnr": 1.0, "ssim": 1.0, "risk": 1.0, "risk95": 1.0}
+"""What measures are multiplied with, in the order of the table's columns."""
+
+
+def write(summary: Path, out: Destination) -> tuple[Path, ...]:
+    """Write the table from the experiment's summary."""
+    rows = read_table(SUMMARY, Path(summary))
+    found = mitigations.treated(rows)
+    return render.write(out, Table(numbers(found), PRINTED, lines(found), text(rows, found)))
+
+
+def numbers(found: Sequence[Treated]) -> pd.DataFrame:
+    """The numbers, a row for each task, kind of outputs and server (:data:`mitigations.SERVERS`) that was run.
+
+    Accuracies and calibration errors are percentages, PSNR is in dB. Each measure has columns ``_mean``, ``_sd`` (ddof
+    1, over seeds) and ``_n`` (seeds that succeeded). ``beyond_label``: PSNR minus that of the attack on labels alone,
+    over the seeds that both have; empty for these, or where there are none. ``failures`` names each seed without a
+    result.
+    """
+    rows: list[dict[str, Any]] = []
+    for one, server, group in _groups(found):
+        if not group.planned:
+            continue
+        row = {
+            "dataset": group.dataset,
+            "title": frames.title(one.task),
+            "source": group.rows["source"].iloc[0],
+            "outputs": one.outputs,
+            "role": group.role,
+            "server": server,
+            "beta_r": group.beta_r,
+            "n_images": group.images,
+            "seeds": group.planned,
+        }
+        cells = {**_cells(group), "beyond_label": _beyond(found, one, group)}
+        row |= render.spread_columns(cells)
+        rows.append(row | {"failures": "; ".join(group.failures())})
+    frame = pd.DataFrame(rows)
+    return frame.astype({name: "Int64" for name in frame if str(name).endswith("_n") or name == "n_images"})
+
+
+PRINTED = (
+    Column("title", "Dataset", text=True),
+    Column("outputs", "Outputs", text=True),
+    Column("model", "Model", text=True),
+    Column("accuracy", "Accuracy (%)", r"Acc. (\%)", 1),
+    Column("calibration_error", "Calibration error (%)", r"Cal. (\%)", 1),
+    Column("psnr", "PSNR (dB)", decimals=2),
+    Column("ssim", "SSIM", decimals=3),
+    Column("risk", "R", "$R$", 2),
+    Column("risk95", "R95", "$R_{95}$", 2),
+    Column("beyond", "PSNR beyond the label (dB)", r"\shortstack{Beyond\\label (dB)}", decimals=2),
+)
+
+
+def lines(found: Sequence[Treated]) -> list[dict[str, Value]]:
+    """The lines to print, by the keys of :data:`PRINTED`."""
+    printed: list[dict[str, Value]] = []
+    before = ("", "")
+    for one, server, group in _groups(found):
+        source = next(str(other.rows["source"].iloc[0]) for other in one.groups.values() if other.planned)
+        title = frames.marked_title(one.task, source)
+        line = {
+            "title": "" if one.task == before[0] else title,
+            "outputs": "" if (one.task, one.outputs) == before else mitigations.title(one.outputs),
+            "model": mitigations.NAMES.get(server, server),
+        }
+        printed.append({**line, **_cells(group), "beyond": _beyond(found, one, group)})
+        before = (one.task, one.outputs)
+    return printed
+
+
+def text(summary: pd.DataFrame, found: Sequence[Treated]) -> Text:
+    """Caption and notes."""
+    groups = mitigations.groups(found)
+    return Text(
+        "What a user can do to the outputs: accuracy of the answers sent, and what an attack model reads that was "
+        "trained from "
+        f"scratch on outputs treated alike. {counts(groups)} {UNITS}",
+        (
+            mitigations.servers(found),
+            mitigations.meanings(found),
+            "Accuracy: a tie counts as chance. Calibration error (Cal.): the expected one, in %, of the probabilities "
+            "sent; of logits, "
+            "that of their softmax.",
+            f"R is {frames.risk_words(summary)}. {ABOUT_RISK95} {ABOUT_RISK}",
+            "Beyond the label: PSNR minus that of the attack on labels alone, which is what a model gives away beyond "
+            "its predicted "
+            "label; mean over the seeds that both have. Of the server that trained for it: on the labels of the other "
+            "vicious one. An "
+            "en dash: there is no such attack to compare with.",
+            ABOUT_SEEDS,
+            mitigations.conditions(summary, found),
+        ),
+        frames.failures(groups),
+    )
+
+
+def _groups(found: Sequence[Treated]) -> list[tuple[Treated, str, Group]]:
+    """All groups in order, with their servers."""
+    return [(one, server, group) for one in found for server, group in one.groups.items()]
+
+
+def _cells(group: Group) -> dict[str, OverSeeds]:
+    return {name: group.over_seeds(name, scale) for name, scale in _SCALES.items()}
+
+
+def _beyond(found: Sequence[Treated], one: Treated, group: Group) -> OverSeeds | None:
+    return mitigations.beyond(group, mitigations.labels(found, group.role).get(one.task))

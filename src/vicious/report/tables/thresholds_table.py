@@ -1,0 +1,123 @@
+"""What thresholds from honest models alone flag, on the same dataset and on others."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from vicious.defense.evaluation.groups import VICIOUS
+from vicious.defense.evaluation.thresholds import HELD_OUT, SPREADS
+from vicious.report import frames, judged, render
+from vicious.report.render import Column, Table, Value
+from vicious.report.text import Text, span
+from vicious.results.schema import FLAGGED, SUMMARY, read_table
+from vicious.study.artifacts import Destination
+
+EXPERIMENT = "defense"
+_COLUMNS = ("dataset", "title", "source", *FLAGGED.columns[1:])
+PERCENT = 100.0
+
+
+def write(summary: Path, flagged: Path, out: Destination) -> tuple[Path, ...]:
+    """Write the table from the experiment's summary and the shares of verdicts that are flagged."""
+    rows = read_table(SUMMARY, Path(summary))
+    frame = read_table(FLAGGED, Path(flagged))
+    table = numbers(rows, frame)
+    return render.write(out, Table(table, PRINTED, lines(table), text(table, rows)))
+
+
+def numbers(summary: pd.DataFrame, flagged: pd.DataFrame) -> pd.DataFrame:
+    """The numbers: the rows of :func:`vicious.defense.evaluation.thresholds.flagged`, with ``share`` and
+    ``outside`` in percent.
+
+    Datasets come in the catalogue's order, with their title and data source.
+    """
+    table = flagged.assign(share=PERCENT * flagged["share"], outside=PERCENT * flagged["outside"])
+    return judged.with_titles(table, summary, ("dataset", "reference"))[list(_COLUMNS)]
+
+
+PRINTED = (
+    Column("title", "Dataset", text=True),
+    Column("detector", "Detector", text=True),
+    Column("n", "n"),
+    Column("held", "Honest, held out (%)", r"\shortstack{Honest,\\held out (\%)}", decimals=1),
+    Column("recipes", "Honest, other recipes (%)", r"\shortstack{Honest, other\\recipes (\%)}", decimals=1),
+    Column("vicious", "Vicious (%)", r"\shortstack{Vicious\\(\%)}", decimals=1),
+    Column("held_other", "Honest, threshold from elsewhere (%)", r"\shortstack{Honest,\\elsewhere (\%)}", decimals=1),
+    Column(
+        "vicious_other", "Vicious, threshold from elsewhere (%)", r"\shortstack{Vicious,\\elsewhere (\%)}", decimals=1
+    ),
+    Column("references", "Honest references", r"\shortstack{Refer-\\ences}"),
+)
+
+
+def lines(table: pd.DataFrame) -> list[dict[str, Value]]:
+    """The lines to print, by the keys of :data:`PRINTED`."""
+    printed: list[dict[str, Value]] = []
+    for _, block in table.groupby("dataset", sort=False):
+        for index, ((detector, _), rows) in enumerate(block.groupby(["detector", "n_user"], sort=False)):
+            own = rows["reference"] == rows["dataset"]
+            held, vicious = rows["group"] == HELD_OUT, rows["group"] == VICIOUS
+            recipes = rows["group"].str.startswith("honest") & ~held
+            references = rows.loc[own, "references"]
+            printed.append(
+                {
+                    "title": ""
+                    if index
+                    else frames.marked_title(str(rows["dataset"].iloc[0]), str(rows["source"].iloc[0])),
+                    "detector": str(detector).replace("_", " "),
+                    "n": int(rows["n_user"].iloc[0]),
+                    "held": _mean(rows.loc[own & held, "share"]),
+                    "recipes": _mean(rows.loc[own & recipes, "share"]),
+                    "vicious": _mean(rows.loc[own & vicious, "share"]),
+                    "held_other": _mean(rows.loc[~own & held, "share"]),
+                    "vicious_other": _mean(rows.loc[~own & vicious, "share"]),
+                    "references": int(references.iloc[0]) if len(references) else None,
+                }
+            )
+    return printed
+
+
+def text(table: pd.DataFrame, summary: pd.DataFrame) -> Text:
+    """Caption and notes."""
+    honest = {group for group in table["group"] if group.startswith("honest")} - {HELD_OUT}
+    recipes = sorted(group.removeprefix("honest, ") for group in honest)
+    others = f" Other recipes: {', '.join(recipes)}; mean over them." if recipes else ""
+    references = sorted(int(count) for count in set(table["references"].dropna()))
+    behind = f" from {span(references)} honest models" if references else " from honest models"
+    return Text(
+        f"Verdicts flagged by a threshold{behind} alone, without any vicious example: share in %. A verdict is the "
+        "score of one sample "
+        f"of n of the user's own images. The threshold lies {SPREADS:g} standard deviations above the mean of "
+        "verdicts on honest "
+        "models.",
+        (
+            "Threshold and verdicts are from different samples of images. Honest, held out: each model by the "
+            "threshold from the "
+            "others. Vicious: the more the better.",
+            "Honest, other recipes: models of the same data trained otherwise; a detector that flags them objects to "
+            "a recipe."
+            f"{others}",
+            "From elsewhere: thresholds from the honest models of every other dataset, mean over these. References: "
+            "honest models "
+            "behind the threshold. An en dash: no such model, or too few references.",
+            judged.SAMPLES,
+            judged.conditions(summary),
+        ),
+        [*judged.failures(summary), *failures(table)],
+    )
+
+
+def failures(table: pd.DataFrame) -> list[str]:
+    """A line for each group of models of which verdicts have no score."""
+    own = table.loc[(table["reference"] == table["dataset"]) & (table["failed"] > 0)]
+    counts = own.groupby(["dataset", "group"], sort=False)[["failed", "verdicts"]].sum()
+    return [
+        f"{frames.title(str(dataset))}, {group}: {row.failed:g} of {row.verdicts:g} verdicts have no score"
+        for (dataset, group), row in zip(counts.index, counts.itertuples(), strict=True)
+    ]
+
+
+def _mean(shares: "pd.Series[float]") -> float | None:
+    known = shares.dropna()
+    return float(np.mean(known)) if len(known) else None

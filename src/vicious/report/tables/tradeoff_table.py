@@ -1,0 +1,18 @@
+"""Vicious models by the weight of the reconstruction loss."""
+
+from pathlib import Path
+
+from vicious.report.comparison import Subject, write_comparison
+from vicious.study.artifacts import Destination
+
+EXPERIMENT = "tradeoff"
+SUBJECT = Subject(
+    "Accuracy against reconstruction: vicious models by the weight beta_R of the reconstruction loss in their "
+    "training, beside "
+    "the post-hoc attack on honest models."
+)
+
+
+def write(summary: Path, comparisons: Path, out: Destination) -> tuple[Path, ...]:
+    """Write the table from the experiment's summary and comparisons."""
+    return write_comparison(SUBJECT, summary, comparisons, out)

@@ -1,0 +1,506 @@
+"""The schema of results: every key and column, its type, unit and range, once; checked when read.
+
+A value's type is a pydantic type, so that text from a CSV, numbers from a Parquet and a JSON record are checked alike.
+A column of text is never missing; a number may be, where a training or a measure failed. Frames hold text as text and
+numbers as float64. pandas is imported late: who needs names alone, such as a plan, does not wait for it.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import inf
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_origin
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from vicious.metrics import measures
+from vicious.system.errors import DataError, MixedResultsError
+from vicious.system.files import write_csv
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+AGAIN = "delete it and run `snakemake` again"
+"""What to do about a damaged file of a single model."""
+_WRITE_AGAIN = "run the step that writes it again"
+_ROUNDING = 1e-6
+"""How far a mean in single precision may lie outside of its range."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column or key.
+
+    Attributes:
+        type: of one value, for pydantic.
+        expected: its values, in words.
+        unit: of a number; "" for none.
+    """
+
+    type: Any
+    expected: str
+    unit: str = ""
+
+    @property
+    def text(self) -> bool:
+        """Whether it holds text, which is never missing; else numbers."""
+        return self.type is str or get_origin(self.type) is Literal
+
+    @cached_property
+    def values(self) -> TypeAdapter[Any]:
+        """Checks a list of values."""
+        return TypeAdapter(list[self.type])  # type: ignore[name-defined]
+
+
+def _text(*values: str) -> Column:
+    """Any text, or one of some values."""
+    return Column(Literal[values] if values else str, " or ".join(values) or "text")
+
+
+def _number(low: float = -inf, high: float = inf, unit: str = "") -> Column:
+    bounds = Field(ge=low - _ROUNDING, le=high + _ROUNDING * max(1.0, high))
+    return Column(Annotated[float, bounds], f"a number from {low:g} to {high:g}", unit)
+
+
+def _count() -> Column:
+    return Column(Annotated[int, Field(ge=0)], "a whole number from 0")
+
+
+def _share() -> Column:
+    return _number(0.0, 1.0)
+
+
+def _risk() -> Column:
+    return _number(0.0)
+
+
+def _measure(name: str) -> Column:
+    """That of one of :mod:`vicious.metrics.measures`, or of a risk."""
+    if name not in measures.names():
+        return _risk()
+    file = measures.facts(name)
+    return _number(file.LOW, file.HIGH, file.UNIT)
+
+
+Role = Literal["honest", "vicious", "autoencoder"]
+KEY = (
+    *("dataset", "task", "role", "attack", "outputs", "trained_for", "beta_r"),
+    *("recipe", "evades", "evasion", "hidden", "seed"),
+)
+"""What tells the results of a study apart, in order: a model, the attack on it, and the seed. A table has some of
+them."""
+ESTIMATOR = ("estimator", "kind", "parameter")
+"""What tells estimators of the covariance's inverse apart."""
+MEASURES = ("accuracy", "psnr", "ssim", "risk", "risk95")
+"""Measures of an image that are compared, and given by class."""
+COMPARED = (*MEASURES, "identity")
+"""Columns of single images that are compared; ``identity`` is R without whitening."""
+INTERVALS = ("psnr", "ssim", "risk", "risk95")
+"""Measures whose means have an interval over images."""
+PER_IMAGE = ("accuracy", *measures.names(), "risk", "risk95")
+"""Measures of an attack on every test image."""
+BASELINE = ("psnr_class_mean", "risk_class_mean", "risk95_class_mean")
+"""The same of the mean image of the predicted class: what the label alone gives away."""
+OF_LABELS = ("accuracy", "calibration_error", *BASELINE)
+"""What an autoencoder, which was never asked for labels, does not have."""
+ATTACK_OF: dict[Role, str] = {"honest": "posthoc", "vicious": "joint", "autoencoder": "joint"}
+"""The attack that is compared and reported, by the target model's role, in the order of tables; others are left
+alone."""
+ESTIMATOR_KINDS = ("share", "truncated", "ridge", "ledoit_wolf", "identity")
+"""Kinds of estimators, in the order of figures."""
+PSNR_ITSELF = "psnr"
+"""The kind and name of PSNR in place of R, which has agreements alone."""
+
+COLUMNS = {
+    "dataset": _text(),  # name of the dataset
+    "task": _text(),  # name of the task: a dataset, or a part of its labels
+    "k": _count(),  # outputs of the target model
+    "role": _text(*ATTACK_OF),  # how the target model was trained
+    "attack": _text(),  # posthoc, trained afterwards, or joint, trained with the target model
+    "outputs": _text(),  # what the user sends and the attack reads; of a judged model, what it was trained for
+    "trained_for": _text(),  # outputs that a vicious model was trained for
+    "beta_c": _number(0.0),  # weight of the classification loss
+    "beta_r": _number(0.0),  # weight of the reconstruction loss
+    "recipe": _text(),  # how an honest model was trained otherwise
+    "evades": _text(),  # detector that the adaptive penalty is against
+    "evasion": _number(0.0),  # weight of the adaptive penalty
+    "hidden": _text(),  # how the server hides the code in the outputs
+    "seed": _count(),  # of the training
+    "status": _text("ok", "failed"),  # whether there are results
+    "reason": _text(),  # why not
+    "source": _text(),  # official data, or a synthetic stand-in
+    "n": _count(),  # test images
+    "image": _count(),  # place among the test images
+    "label": _count(),  # class
+    "predicted": _count(),  # class that the model answers
+    "label_name": _text(),  # name of the class
+    "accuracy": _share(),  # share of right answers, of what the user sends; of attributes the mean over them
+    **{name: _measure(name) for name in measures.names()},
+    "risk": _risk(),  # R, the published reconstruction risk
+    "risk95": _risk(),  # R on the leading components that explain 95% of the variance
+    "psnr_class_mean": _number(0.0, 100.0, "dB"),  # PSNR of the mean image of the predicted class
+    "risk_class_mean": _risk(),  # R of that image
+    "risk95_class_mean": _risk(),  # risk95 of that image
+    "n_perfect": _count(),  # test images that are reconstructed perfectly
+    "pixels": _count(),  # pixels of an image
+    "covariance_images": _count(),  # images behind the covariance
+    "rank": _count(),  # components that the estimator keeps
+    "rank95": _count(),  # components that risk95 keeps
+    "share_kept": _share(),  # share of variance along the components that are kept
+    "estimator": _text(),  # estimator of the covariance's inverse
+    "calibration_error": _share(),  # expected calibration error of what the user sends
+    "kind": _text(*ESTIMATOR_KINDS, PSNR_ITSELF, ""),  # kind of the estimator
+    "parameter": _number(0.0),  # share, cut-off or ridge of the estimator
+    "share": _share(),  # share of variance that the estimator keeps; of verdicts, those flagged
+    "risk_float32": _risk(),  # R from a factorisation and arithmetic in single precision
+    "error_outside": _share(),  # share of squared error outside of the components that are kept
+    "reference": _text(),  # image quality that R is held against; of thresholds, the dataset of their honest models
+    "agree": _share(),  # share of (test image, pair of attacks) that R orders as the reference does
+    "agree_models": _share(),  # the same of means over images
+    "spearman": _number(-1.0, 1.0),  # rank correlation of R and the reference over images
+    "pairs": _count(),  # pairs of attacks
+    "models": _count(),  # models behind the numbers
+    "n_images": _count(),  # test images
+    "measure": _text(*COMPARED),  # what is compared
+    "difference": _number(),  # mean of this attack minus the post-hoc one on the honest model, in the measure's unit
+    "low": _number(),  # lower end of its 95% interval
+    "high": _number(),  # upper end
+    "p": _share(),  # two-sided p of no difference
+    "seeds": _count(),  # seeds behind the numbers
+    "failed": _count(),  # seeds, models or verdicts without a result
+    "attribute": _text(),  # name of the attribute
+    "balanced": _share(),  # mean of the accuracies on images with and without the attribute
+    "majority": _share(),  # share of the commoner value among the test images
+    "positives": _count(),  # test images that have the attribute
+    "detector": _text(),  # name of the detector
+    "n_user": _count(),  # images in a user's sample
+    "draw": _count(),  # which sample
+    "score": _number(),  # of the detector; higher is more vicious
+    "server": _text(),  # group of vicious models
+    "honest_models": _count(),  # honest models with a verdict
+    "vicious_models": _count(),  # vicious models with a verdict
+    "auroc": _share(),  # chance that a vicious model scores above an honest one
+    "auroc_low": _share(),  # lower end of its 95% interval
+    "auroc_high": _share(),  # upper end
+    "tpr_at_5fpr": _share(),  # share of vicious models flagged where 5% of the honest ones are
+    "group": _text(),  # group of judged models
+    "references": _count(),  # honest models behind the thresholds
+    "verdicts": _count(),  # verdicts on the group
+    "outside": _share(),  # share of verdicts above the upper or below the lower threshold
+    **{f"{name}_{end}": _measure(name) for name in INTERVALS for end in ("low", "high")},
+    **{f"{name}_sd": _number(0.0) for name in MEASURES},
+}
+"""Every column of every table, with what it is. The end ``_low`` or ``_high`` is of a 95% interval, ``_sd`` over
+seeds."""
+
+
+def key(*without: str) -> tuple[str, ...]:
+    """:data:`KEY`, without some of it."""
+    return tuple(name for name in KEY if name not in without)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of results.
+
+    Attributes:
+        name: what messages call it.
+        columns: in the order of its file.
+        more_key: what tells its rows apart, beside its part of :data:`KEY`.
+        alike: pairs of columns: rows with the same value of the first have one value of the second.
+        only: columns that hold fewer values than their type allows, and these.
+        whole: columns of whole numbers that pandas is to keep as such though some are missing.
+        empty: whether it may have no rows.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    more_key: tuple[str, ...] = ()
+    alike: tuple[tuple[str, str], ...] = ()
+    only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    whole: tuple[str, ...] = ()
+    empty: bool = False
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """What tells its rows apart."""
+        return (*self.part_of_key(), *self.more_key)
+
+    @property
+    def group(self) -> tuple[str, ...]:
+        """What all seeds of one model and attack have in common: its part of :data:`KEY` without the seed."""
+        return self.part_of_key("seed")
+
+    def part_of_key(self, *without: str) -> tuple[str, ...]:
+        """Its part of :data:`KEY`, without some of it."""
+        return tuple(name for name in key(*without) if name in self.columns)
+
+    def frame(self, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+        """A frame of rows, with all columns in order; what a row lacks is missing."""
+        import pandas as pd
+
+        return pd.DataFrame(list(rows), columns=list(self.columns)).astype(dict.fromkeys(self.whole, "Int64"))
+
+    def write(self, frame: pd.DataFrame, path: Path) -> None:
+        """Write a frame as CSV.
+
+        Raises:
+            StorageError: the file cannot be written.
+        """
+        write_csv(frame[list(self.columns)], path)
+
+
+def read_table(table: Table, path: Path) -> pd.DataFrame:
+    """Read a CSV strictly and check it: text stays text, and an empty number is NaN.
+
+    Raises:
+        DataError, MixedResultsError: it is missing or no table; or see :func:`check_table`.
+    """
+    frame = _read_csv(path)
+    check_table(table, frame, str(path))
+    for name in table.columns:
+        if not COLUMNS[name].text:
+            frame[name] = frame[name].replace("", "nan").astype(float)
+    return frame
+
+
+def check_table(table: Table, frame: pd.DataFrame, where: str = "") -> None:
+    """Refuse a frame that is not such a table.
+
+    Args:
+        table: what it should be.
+        frame: as read, or in memory.
+        where: what messages begin with; by default the table's name.
+
+    Raises:
+        DataError: a column is missing, has a value of another type or out of its range; or there are no rows.
+        MixedResultsError: two rows have the same key, or rows that must be alike are not.
+    """
+    where = where or table.name
+    missing = [name for name in table.columns if name not in frame.columns]
+    if missing:
+        raise DataError(
+            f"{where}: column {', '.join(missing)} is missing; found {', '.join(map(str, frame.columns)) or 'none'}: "
+            f"{_WRITE_AGAIN}"
+        )
+    if frame.empty and not table.empty:
+        raise DataError(f"{where}: no rows: {_WRITE_AGAIN}")
+    for name in table.columns:
+        _check_column(frame[name], name, f"{where}: column {name}", table.only.get(name, ()))
+    unique(frame, table.key, where)
+    for owner, name in table.alike:
+        _one_value(frame, owner, name, where)
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    """A CSV as text: a reason "nan" or a dataset "NA" is no missing value.
+
+    Raises:
+        DataError: it is missing or no table.
+    """
+    import pandas as pd
+
+    try:
+        content = Path(path).read_text(encoding="utf-8")
+        return pd.read_csv(io.StringIO(content), dtype=str, keep_default_na=False)
+    except (OSError, UnicodeDecodeError, pd.errors.EmptyDataError, pd.errors.ParserError) as error:
+        raise DataError(f"cannot read {path} as a CSV table ({error}): {_WRITE_AGAIN}") from error
+
+
+def _check_column(values: pd.Series[Any], name: str, where: str, only: tuple[str, ...]) -> None:
+    """Refuse values that a column cannot hold; missing numbers are left out."""
+    column = COLUMNS[name]
+    there = values.astype(object).where(values.notna(), "")
+    there = there if column.text else there[there != ""]
+    _check_list(column, there.tolist(), where, _WRITE_AGAIN)
+    odd = sorted(set(there) - set(only)) if only else []
+    if odd:
+        raise DataError(f"{where} holds {', '.join(odd)}; expected {' or '.join(only)}: {_WRITE_AGAIN}")
+
+
+def _check_list(column: Column, values: list[Any], where: str, what_to_do: str) -> None:
+    if column.type is str:
+        return
+    try:
+        column.values.validate_python(values)
+    except ValidationError as error:
+        found = error.errors()[0]["input"]
+        raise DataError(f"{where} holds {found}; expected {column.expected}: {what_to_do}") from None
+
+
+def unique(frame: pd.DataFrame, names: Iterable[str], where: str) -> None:
+    """Refuse two rows with the same values of some columns.
+
+    Raises:
+        MixedResultsError: the message begins with ``where``.
+    """
+    repeated = frame.loc[frame.duplicated(list(names)), list(names)]
+    if len(repeated):
+        first = ", ".join(f"{name} {value}" for name, value in repeated.iloc[0].items())
+        raise MixedResultsError(
+            f"{where}: several results for {first}: keep one configuration per results folder and run the summary again"
+        )
+
+
+def _one_value(frame: pd.DataFrame, owner: str, name: str, where: str) -> None:
+    """Refuse rows with the same value of ``owner`` and several values of ``name``."""
+    for one, values in frame.groupby(owner, sort=True)[name]:
+        found = sorted({str(value) for value in values.dropna()} - {""})
+        if len(found) > 1:
+            raise MixedResultsError(
+                f"{where}: {owner} {one} mixes results with {name} = {', '.join(found)}: "
+                "keep one configuration per results folder and run the summary again"
+            )
+
+
+PER_IMAGE_INTEGERS = ("image", "label", "predicted")
+"""Columns of a Parquet that are whole numbers; classes alone have the last two."""
+ESTIMATORS_OF_ONE = Table(
+    "estimators of one attack",
+    (*ESTIMATOR, "rank", "pixels", "share", "risk", "risk_class_mean", "risk_float32", "error_outside"),
+    ("estimator",),
+    empty=True,
+)
+"""``estimators-<attack>.csv``, a row for each estimator."""
+SUMMARY = Table(
+    "summary",
+    (
+        *("dataset", "task", "k", *key("dataset", "task", "recipe", "hidden"), "status", "reason", "source", "n"),
+        *PER_IMAGE,
+        *(f"{name}_{end}" for name in INTERVALS for end in ("low", "high")),
+        *BASELINE,
+        *("n_perfect", "pixels", "covariance_images", "rank", "rank95", "share_kept", "estimator", "calibration_error"),
+    ),
+    alike=(("task", "dataset"), ("task", "k"), ("task", "n"), ("dataset", "source")),
+)
+"""``<experiment>.csv``, a row for each model, attack and seed."""
+COMPARISONS = Table(
+    "comparisons",
+    (
+        *key("attack", "trained_for", "recipe", "hidden", "seed"),
+        *("measure", "difference", "low", "high", "p", "n_images", "seeds", "failed", "reason"),
+    ),
+    ("measure",),
+    only={"role": ("vicious", "autoencoder")},
+    whole=("n_images",),
+    empty=True,
+)
+"""``<experiment>_comparisons.csv``, a row for each attack but the post-hoc one, and measure."""
+_PLAIN = ("trained_for", "recipe", "evades", "evasion", "hidden")
+"""What models of the main comparison do not differ in."""
+ESTIMATORS = Table(
+    "estimators",
+    (*key(*_PLAIN), "status", "reason", "source", *ESTIMATORS_OF_ONE.columns),
+    ("estimator",),
+    only={"kind": (*ESTIMATOR_KINDS, "")},
+    whole=("rank", "pixels"),
+)
+"""``estimators.csv``, a row for each model, attack, seed and estimator; one without an estimator for what failed."""
+AGREEMENT = Table(
+    "agreement",
+    (
+        *("dataset", "task", *ESTIMATOR, "reference"),
+        *("agree", "agree_models", "spearman", "pairs", "models", "n_images"),
+    ),
+    ("estimator", "reference"),
+    whole=("n_images",),
+)
+"""``agreement.csv``, a row for each task, estimator and reference."""
+PER_CLASS = Table(
+    "measures by class",
+    (
+        *key(*_PLAIN, "seed"),
+        *("label", "label_name", "seeds", "n", *MEASURES, *(f"{name}_sd" for name in MEASURES)),
+        *("failed", "reason", "source"),
+    ),
+    ("label",),
+    alike=(("task", "source"),),
+    whole=("label",),
+    empty=True,
+)
+"""``per_class.csv``, a row for each model, attack and class; one without a class where all seeds failed."""
+OF_ATTRIBUTE = ("attribute", "accuracy", "balanced", "majority", "positives")
+PER_ATTRIBUTE = Table(
+    "accuracy by attribute",
+    (*key(*_PLAIN, "attack"), *OF_ATTRIBUTE, "n", "status", "reason", "source"),
+    ("attribute",),
+    alike=(("task", "source"),),
+    empty=True,
+)
+"""``per_attribute.csv``, a row for each model, seed and attribute; one without an attribute for what failed."""
+DETECTION = Table(
+    "detection scores",
+    (
+        *("dataset", "task", "role", "outputs", "beta_r", "recipe", "evasion", "evades", "hidden", "seed"),
+        *("detector", "n_user", "draw", "score", "status", "reason"),
+    ),
+    ("detector", "n_user", "draw"),
+)
+"""``detection.csv``, of one model and of all: a row for each detector, number of user images and sample."""
+SEPARATION = Table(
+    "separation",
+    (
+        *("dataset", "detector", "n_user", "server", "honest_models", "vicious_models", "failed"),
+        *("auroc", "auroc_low", "auroc_high", "tpr_at_5fpr"),
+    ),
+    ("detector", "n_user", "server"),
+)
+"""``detection_summary.csv``, a row for each dataset, detector, number of user images and group of vicious models."""
+FLAGGED = Table(
+    "flagged verdicts",
+    (
+        *("dataset", "detector", "n_user", "reference", "group", "models", "references"),
+        *("verdicts", "failed", "share", "outside"),
+    ),
+    ("detector", "n_user", "reference", "group"),
+    empty=True,
+)
+"""``detection_flagged.csv``, a row for each dataset, detector, number of images, reference and group of models."""
+CURVE = ("epoch", "train_", "validation_", "selection")
+"""Columns of training curves, by their beginnings: the epoch from 1, means over its images, and what picks the epoch
+kept."""
+RECORD = (*key("recipe", "hidden"), "k", "beta_c", "status", "reason", "source", "label_names", "data", "images")
+"""Keys of ``risk-<attack>.json``. It also holds ``target`` and ``attacker``, the settings of both models."""
+RECORD_OK = ("n", "risk_estimator", "risk95_estimator")
+"""Keys of one that has results. It also holds the means of :data:`PER_IMAGE` and :data:`BASELINE`, and more of the
+summary's columns."""
+_PARTS = (("target", "architecture"), ("target", "schedule"), ("attacker", "schedule"))
+
+
+def check_record(record: Mapping[str, Any], where: str) -> None:
+    """Refuse what is not the record of an assessment.
+
+    Raises:
+        DataError: a key is missing, or a value is of another type or out of its range; the message begins with
+            ``where``.
+    """
+    needed = (*RECORD, *(RECORD_OK if record.get("status") == "ok" else ()))
+    missing = [name for name in needed if name not in record]
+    missing += [f"{model}.{part}" for model, part in _PARTS if part not in (record.get(model) or {})]
+    if missing:
+        raise DataError(f"{where} lacks {', '.join(missing)}: {AGAIN}")
+    for name, value in record.items():
+        if name in COLUMNS and value is not None:
+            _check_list(COLUMNS[name], [value], f"{where}: {name}", AGAIN)
+    names = record["label_names"]
+    if names and len(names) != record["k"]:
+        raise DataError(f"{where} has {len(names)} label names for {record['k']} outputs: {AGAIN}")
+
+
+def check_images(frame: pd.DataFrame, where: str) -> None:
+    """Refuse measures of single images that are not finite, or out of their range; those of an estimator are as R.
+
+    Raises:
+        DataError: the message begins with ``where``.
+    """
+    import numpy as np
+
+    odd = [str(name) for name in frame if not np.isfinite(frame[name].to_numpy()).all()]
+    if odd:
+        raise DataError(f"{where}: {', '.join(odd)} is not finite for every test image: {AGAIN}")
+    for name in frame:
+        _check_list(COLUMNS.get(str(name), COLUMNS["risk"]), frame[name].tolist(), f"{where}: column {name}", AGAIN)

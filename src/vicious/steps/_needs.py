@@ -1,0 +1,230 @@
+"""What one job asks a machine for: megabytes and minutes, from the models' sizes in closed form, so that planning needs
+no PyTorch.
+
+Margins stand for slower machines; what is still too little grows with each attempt.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import ceil
+
+from vicious.data.splits import SIDE
+from vicious.models.architecture import Model
+from vicious.models.size import FLOAT, Size
+
+COPIES = 2
+"""Rows of a batch for each image: itself and one augmented copy."""
+CSV_AND_JSON = 40e3
+"""Bytes of records, curves and summaries beside each model and attack."""
+MARGIN = 1.5
+"""Of memory."""
+PROCESS = 1e9
+"""Bytes of Python with PyTorch."""
+CUDA = 4e9
+"""Bytes that CUDA's libraries take beside it."""
+SLOWER = 3.0
+"""How much slower than the measured ones a machine may be."""
+START = 15
+"""Minutes of every job: a busy file system, imports, reading, writing."""
+CPU_RATE = 31e9
+"""FLOPs a second of one core of an AMD EPYC in these models."""
+GPU_RATE = 31e12
+"""FLOPs a second of an NVIDIA H100 in wide models."""
+LAUNCH = 2.5e-3
+"""Seconds a step of training waits for a GPU for each layer: what narrow models take there."""
+IMAGE = 4e-3
+"""Seconds to unpack, decode and shrink an image of a dataset."""
+
+
+@dataclass(frozen=True)
+class Need:
+    """What a job asks for.
+
+    Attributes:
+        mem_mb: main memory, in megabytes.
+        runtime: minutes by the clock.
+    """
+
+    mem_mb: int
+    runtime: int
+
+
+LIGHT = Need(mem_mb=4000, runtime=30)
+"""Of a job that reads and writes tables: summaries, comparisons, tables, figures."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a job costs, as the budget adds it up.
+
+    Attributes:
+        flops: floating-point operations, two for each multiplication with its addition.
+        disk: bytes that it leaves.
+        memory: bytes that it holds beside its process.
+    """
+
+    flops: float = 0.0
+    disk: float = 0.0
+    memory: float = 0.0
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a job on a target model works on.
+
+    Attributes:
+        raw: bytes of the dataset's files.
+        images: in all files of the dataset.
+        train, validation, test: images.
+        channels: of an image.
+        outputs: of the target model.
+        target, attack: the models.
+        epochs: passes over the training images, or over those drawn for each.
+        epoch_images: training images of an epoch.
+        batch_images: images in a batch; each comes with one augmented copy.
+        device: "cpu" or "cuda".
+    """
+
+    raw: float
+    images: int
+    train: int
+    validation: int
+    test: int
+    channels: int
+    outputs: int
+    target: Model
+    attack: Model
+    epochs: int
+    epoch_images: int
+    batch_images: int
+    device: str
+
+    @property
+    def sizes(self) -> tuple[Size, Size]:
+        """Of the target and of the attack model."""
+        return self.target.size(self.channels, self.outputs), self.attack.size(self.channels, self.outputs)
+
+    @property
+    def forward(self) -> int:
+        """FLOPs of one image through both."""
+        return sum(size.flops for size in self.sizes)
+
+
+def training(job: Work) -> Need:
+    """Of any training: as of a joint one, the dearest."""
+    rows = 2 * job.epoch_images * 3 + job.validation  # a backward pass costs two forward passes
+    waits = job.epochs * ceil(job.epoch_images / job.batch_images) * job.sizes[0].layers
+    return _need(_training_bytes(job), _seconds(job.epochs * rows * job.forward, job.device, waits), job.device)
+
+
+def assessment(job: Work) -> Need:
+    """Of the assessment of one attack on one model."""
+    projections = job.test * 10 * _pixels(job.channels) ** 2
+    seconds = _seconds(job.test * job.forward, job.device) + _seconds(projections, "cpu")
+    return _need(_training_bytes(job) + _covariance_bytes(job.channels), seconds, job.device)
+
+
+def detection(job: Work, detectors: Iterable[str], user_images: Sequence[int], draws: int) -> Need:
+    """Of the judgement of one model.
+
+    Args:
+        detectors: that judge it; some take the gradient over :data:`~vicious.defense.stated_loss.AT_ONCE` of the user's
+            images.
+        user_images: how many a user has, each number in turn.
+        draws: samples of each number.
+    """
+    from vicious.defense.detector import find_detector  # detectors need numpy, which other steps need not wait for
+    from vicious.defense.stated_loss import AT_ONCE
+
+    judges, most, target = [find_detector(name) for name in detectors], max(user_images), job.sizes[0]
+    held = _weights_bytes(job) + AT_ONCE * 2 * target.activations + most * 80 * _pixels(job.channels)
+    queries = draws * sum(judge.passes(n) for judge in judges for n in user_images)
+    seconds = draws * len(user_images) * sum(judge.seconds for judge in judges)
+    return _need(held, seconds + _seconds((job.test + queries) * target.flops, job.device), job.device)
+
+
+def preparation(job: Work) -> Need:
+    """Of making arrays of a dataset's files, all of which are read."""
+    return _need(2 * job.images * _pixels(job.channels), IMAGE * job.images)
+
+
+def factorisation(job: Work) -> Need:
+    """Of the covariance of the train and validation images: the product, and two eigendecompositions."""
+    d = _pixels(job.channels)
+    return _need(_covariance_bytes(job.channels), _seconds(2 * (job.train + job.validation) * d**2 + 18 * d**3, "cpu"))
+
+
+def training_cost(job: Work, *, target: bool = True, attack: bool = True, copies: int = COPIES) -> Cost:
+    """Of a training: every row forward and backward, and the validation images forward, in every epoch.
+
+    A backward pass counts as two forward passes (Kaplan et al., "Scaling Laws for Neural Language Models", 2020,
+    section 2.1).
+
+    Args:
+        target: the target model is trained; else it is frozen and only runs forward.
+        attack: there is an attack model, which is trained.
+        copies: rows of a batch for each image.
+    """
+    own, other = job.sizes
+    forward = own.flops + attack * other.flops
+    trained = target * own.flops + attack * other.flops
+    flops = job.epochs * (copies * job.epoch_images * (forward + 2 * trained) + job.validation * forward)
+    weights = FLOAT * (target * own.parameters + attack * other.parameters)
+    activations = 2 * (own.activations + other.activations) * COPIES * job.batch_images
+    return Cost(float(flops), weights + CSV_AND_JSON, _weights_bytes(job) + activations)
+
+
+def assessment_cost(job: Work, columns: int) -> Cost:
+    """Of an assessment: both models forward, and five projections onto the eigenvectors; so many columns for each
+    image."""
+    flops = job.test * (job.forward + 5 * 2.0 * _pixels(job.channels) ** 2)
+    return Cost(flops, job.test * (FLOAT * columns + 100) + CSV_AND_JSON)
+
+
+def detection_cost(job: Work) -> Cost:
+    """Of the judgement of a model: what it answers on the test images."""
+    return Cost(float(job.test * job.sizes[0].flops))
+
+
+def factorisation_cost(job: Work) -> Cost:
+    """Of the covariance: the product, and two eigendecompositions (about 9 d^3: Golub and Van Loan, "Matrix
+    Computations", section 8.3)."""
+    d = _pixels(job.channels)
+    flops = 2.0 * (job.train + job.validation) * d**2 + 2 * 9.0 * d**3
+    return Cost(flops, 3.0 * FLOAT * d**2, _covariance_bytes(job.channels))
+
+
+def preparation_cost(job: Work) -> Cost:
+    """Of prepared arrays: a byte for each pixel."""
+    return Cost(disk=float((job.train + job.validation + job.test) * _pixels(job.channels)))
+
+
+def _need(held: float, seconds: float, device: str = "cpu") -> Need:
+    """Bytes held beside the process, and seconds of computing on a measured machine, with their margins."""
+    process = PROCESS + (CUDA if device == "cuda" else 0)
+    return Need(ceil(MARGIN * (process + held) / 1e8) * 100, START + ceil(SLOWER * seconds / 60))
+
+
+def _seconds(flops: float, device: str, waits: float = 0) -> float:
+    return flops / GPU_RATE + LAUNCH * waits if device == "cuda" else flops / CPU_RATE
+
+
+def _training_bytes(job: Work) -> float:
+    """Weights, gradients and two moments; activations of a batch and their gradients; the images."""
+    activations = sum(size.activations for size in job.sizes)
+    images = (job.train + job.validation) * _pixels(job.channels)
+    return _weights_bytes(job) + 2 * activations * 2 * job.batch_images + images
+
+
+def _weights_bytes(job: Work) -> float:
+    """Weights, gradients and two moments of F and G."""
+    return 4 * FLOAT * sum(size.parameters for size in job.sizes)
+
+
+def _covariance_bytes(channels: int) -> float:
+    """The covariance, its factors and their copies."""
+    return 5 * 8 * _pixels(channels) ** 2
+
+
+def _pixels(channels: int) -> int:
+    return channels * SIDE**2

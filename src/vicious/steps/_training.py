@@ -1,0 +1,99 @@
+"""What the steps that train a model share."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from pydantic import Field
+
+from vicious.data.datasets import all_datasets
+from vicious.models.architecture import ORIGINAL, Model, model, parse_model
+from vicious.steps import Device, Stage, Step, Threads, prepared
+from vicious.steps._needs import Need, Work, training
+from vicious.system.settings import Count, Depth, NameIn, Pair, Positive, Seed, pairs
+
+if TYPE_CHECKING:
+    from vicious.data.prepared import PreparedDataset
+    from vicious.training.loop import Schedule
+
+
+class Training(Step):
+    """A training: its data, its size, its schedule."""
+
+    STAGE: ClassVar[Stage] = "models"
+    ON_GPU: ClassVar[bool] = True
+
+    data: Path = Field(description="folder of a prepared dataset")
+    out: Path = Field(description="weights to write, safetensors; a .json and a .csv beside")
+    depth: Depth = Field(description="layers, 6 n + 4")
+    width: Count = Field(description="width factor")
+    epochs: Count = Field(description="passes over the training images, or over those drawn for each epoch")
+    epoch_images: Count | None = Field(default=None, description="most training images of an epoch (default: all)")
+    batch_images: Count = Field(description="images in a batch; each comes with one augmented copy")
+    learning_rate: Positive = Field(description="of Adam, constant")
+    seed: Seed = Field(description="of everything that is random")
+    threads: Threads = 1
+    device: Device = "cpu"
+
+    def reads(self) -> list[Path]:
+        return prepared(self.data)
+
+    def writes(self) -> list[Path]:
+        return [self.out, self.out.with_suffix(".json"), self.out.with_suffix(".csv")]
+
+    def record(self) -> Path:
+        return self.out.with_name(f"{self.rule()}.provenance.json")
+
+    def need(self, work: Work) -> Need:
+        return training(work)
+
+
+class TaskTraining(Training):
+    """A training of a target model, for all of a dataset's labels or a part of them."""
+
+    attributes: str | None = Field(default=None, description="attribute set of CelebA (default: all attributes)")
+    classes: Count | None = Field(default=None, description="use the images of so many classes (default: all)")
+    as_many_as: Count | None = Field(default=None, description="with classes: as many images as so many classes have")
+
+    def lookups(self) -> list[str]:
+        named = [one.name for one in all_datasets() if self.attributes in one.attribute_sets]
+        sets = [f"vicious.data.datasets.{name}:ATTRIBUTE_SETS" for name in named]
+        return [*super().lookups(), f"vicious.models.targets.{ORIGINAL['target']}:build", *sets]
+
+
+class AttackTraining(Training):
+    """A training of an attack model."""
+
+    attack_model: Annotated[str, NameIn("vicious.models.decoders")] = Field(
+        default=ORIGINAL["attack"], description="the attack model (vicious.models.decoders)"
+    )
+    attack_settings: list[Pair] = Field(
+        default=[], description="its settings, KEY=VALUE; depth and width of mirror are those of the target model"
+    )
+
+    def lookups(self) -> list[str]:
+        return [*super().lookups(), f"vicious.models.decoders.{self.attack_model}:build"]
+
+
+def target_model(step: Training) -> Model:
+    """The study's target model, of the step's depth and width."""
+    return model("target", ORIGINAL["target"], {"depth": step.depth, "width": step.width})
+
+
+def attack_model(step: AttackTraining) -> Model:
+    """The attack model."""
+    of_scale = {"depth": str(step.depth), "width": str(step.width)}
+    return parse_model("attack", step.attack_model, pairs(step.attack_settings), of_scale)
+
+
+def task_data(step: TaskTraining) -> "PreparedDataset":
+    """A prepared dataset as the task uses it."""
+    from vicious.data.prepared import load_prepared
+
+    return load_prepared(step.data).restrict(step.attributes, step.classes, step.as_many_as)
+
+
+def schedule(step: Training) -> "Schedule":
+    """How long it trains, and how fast."""
+    from vicious.training.loop import Schedule
+
+    return Schedule(step.epochs, step.batch_images, step.learning_rate, step.seed, step.epoch_images)

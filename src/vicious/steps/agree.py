@@ -1,0 +1,30 @@
+"""How estimators of the risk agree with PSNR and SSIM."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from vicious.steps import Identity
+from vicious.steps._gathering import Gathering
+
+
+class Agree(Gathering):
+    """How estimators of the risk agree with PSNR and SSIM."""
+
+    estimators: Path = Field(description="CSV of the risk under every estimator, to write")
+    agreement: Path = Field(description="CSV of how each orders reconstructions, to write")
+
+    def reads(self) -> list[Path]:
+        profiles = [file.with_name(f"estimators-{file.stem.removeprefix('risk-')}.csv") for file in self.results]
+        return [*super().reads(), *profiles]
+
+    def writes(self) -> list[Path]:
+        return [self.estimators, self.agreement]
+
+    def record(self) -> Path:
+        return self.estimators.with_suffix(".provenance.json")
+
+    def run(self, identity: Identity) -> None:
+        from vicious.results.agreement import write_estimators
+
+        write_estimators(self.results, self.estimators, self.agreement)

@@ -1,0 +1,36 @@
+"""Exit with an error if a cell of an experiment failed."""
+
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import Field
+
+from vicious.steps import Identity, Stage, Step
+
+
+class CheckComplete(Step):
+    """Exit with an error if a cell of an experiment failed."""
+
+    STAGE: ClassVar[Stage] = "figures"
+    LOCAL: ClassVar[bool] = True
+
+    summary: Path = Field(description="CSV written by summarize")
+    scores: Path | None = Field(default=None, description="CSV written by summarize-defense, whose verdicts count too")
+    out: Path = Field(description="text file to write if none failed")
+
+    def reads(self) -> list[Path]:
+        return [self.summary, *([] if self.scores is None else [self.scores])]
+
+    def writes(self) -> list[Path]:
+        return [self.out]
+
+    def record(self) -> None:
+        return None
+
+    def run(self, identity: Identity) -> None:
+        from vicious.defense.evaluation.collect import failed_verdicts
+        from vicious.results.summaries import check_complete
+        from vicious.system.files import write_text
+
+        verdicts = [] if self.scores is None else failed_verdicts(self.scores)
+        write_text(self.out, f"{check_complete(self.summary, verdicts)} cells, none failed\n")

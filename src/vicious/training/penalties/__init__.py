@@ -1,0 +1,1 @@
+"""Adaptive penalties, one file each, found by the name of the detector that it is against."""

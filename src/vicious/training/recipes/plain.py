@@ -1,0 +1,5 @@
+"""Without augmentation."""
+
+from vicious.training.recipe import Recipe
+
+RECIPE = Recipe(augmented=False)

@@ -1,0 +1,5 @@
+"""Twice as many channels."""
+
+from vicious.training.recipe import Recipe
+
+RECIPE = Recipe(wider=2)

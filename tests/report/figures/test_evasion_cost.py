@@ -1,0 +1,130 @@
+"""Verdicts against what servers reconstruct."""
+
+from itertools import pairwise
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from legible import all_words
+from matplotlib.text import Text
+from placed import place
+
+from vicious.report import adaptive, style
+from vicious.report.figures import evasion_cost
+
+
+def test_z_scores_are_in_standard_deviations_of_honest_verdicts(made_up: ModuleType, servers: ModuleType) -> None:
+    scores = servers.detection(("mnist",))
+    (block,) = adaptive.blocks(servers.summary(made_up, ("mnist",)), scores)
+    here = scores.loc[(scores["detector"] == "own_decoder") & (scores["n_user"] == 200)]
+    honest = here.loc[(here["role"] == "honest") & (here["recipe"] == ""), "score"]
+    folded = here.loc[here["hidden"] == "folded", "score"]
+    found = {point.server.name: point.z_score for point in evasion_cost.points(block, "own_decoder", 200)}
+    assert found["vicious, folded"].mean == pytest.approx((folded.mean() - honest.mean()) / honest.std())
+    assert (found["vicious"].ok, found["vicious, linear evasion 1"].ok) == (3, 1)
+
+
+def test_all_text_is_legible_and_inside(made_up: ModuleType, servers: ModuleType) -> None:
+    summary = servers.summary(made_up, made_up.ALL, synthetic=("cifar100", "celeba"))
+    drawn = evasion_cost.draw(summary, servers.detection(made_up.ALL))
+    drawn.draw_without_rendering()
+    used = drawn.get_tightbbox()
+    assert min(used.x0, used.y0) >= 0
+    assert (used.size <= drawn.get_size_inches()).all()
+    assert min(float(text.get_fontsize()) for text in drawn.findobj(Text) if text.get_text()) >= style.SMALL
+    assert [text.get_text() for text in drawn.axes[0].texts] == ["1", "0.1", "0"]
+
+
+def test_each_detector_evaded_has_a_line_of_its_own(made_up: ModuleType, servers: ModuleType) -> None:
+    weights = {"distance": (1.0, 3.0), "both": (1.0,)}
+    summary, scores = servers.summary(made_up, ("mnist",), **weights), servers.detection(("mnist",), **weights)
+    drawn = evasion_cost.draw(summary, scores)
+    assert {text.get_text() for text in drawn.axes[0].texts} == {"0", "0.1○", "1○", "1△", "3△", "1▽"}
+    lines = [
+        line
+        for line in drawn.axes[0].lines
+        if line.get_linestyle() in ("-", ":") and len(np.asarray(line.get_xdata())) == 3
+    ]
+    judged = 3
+    assert [line.get_linestyle() for line in lines] == ["-", ":"] * judged
+    for first, second in zip(lines[::2], lines[1::2], strict=True):
+        assert np.asarray(first.get_xydata())[0].tolist() == np.asarray(second.get_xydata())[0].tolist()
+        assert first.get_color() == second.get_color()
+    assert "evading distance correlation (△)" in all_words(drawn)
+    told = str(evasion_cost.text(summary, scores))
+    assert "its adaptive penalty against linear decodability or distance correlation or both, a line for each." in told
+    assert "1 linear evasion 1, 1 distance evasion 1, 1 distance evasion 3, 1 both evasion 1" in told
+
+
+def test_a_single_dataset_leaves_room_for_the_vertical_title(made_up: ModuleType, servers: ModuleType) -> None:
+    drawn = evasion_cost.draw(servers.summary(made_up, ("mnist",)), servers.detection(("mnist",), numbers=(1000,)))
+    drawn.draw_without_rendering()
+    used = drawn.get_tightbbox()
+    assert used.y0 >= 0
+    assert used.y1 <= drawn.get_size_inches()[1]
+
+
+def test_weights_stand_apart_in_their_order() -> None:
+    places = evasion_cost.apart({"0": 0.8, "0.1": 0.8, "0.3": 0.79, "1": 0.2}, least=0.1)
+    assert list(places) == ["1", "0.3", "0", "0.1"]
+    values = list(places.values())
+    assert min(b - a for a, b in pairwise(values)) == pytest.approx(0.1, abs=1e-3)
+    assert places["1"] == 0.2
+
+
+@pytest.mark.parametrize(("factor", "scale"), [(1.0, "linear"), (100.0, "symlog")])
+def test_values_of_several_orders_have_a_logarithmic_axis(
+    made_up: ModuleType, servers: ModuleType, factor: float, scale: str
+) -> None:
+    scores, summary = servers.detection(("mnist",)), servers.summary(made_up, ("mnist",))
+    scores.loc[scores["role"] == "vicious", "score"] *= factor / 2
+    assert evasion_cost.draw(summary, scores).axes[0].get_yscale() == scale
+    assert ("logarithmic beyond 3: MNIST" in str(evasion_cost.text(summary, scores))) == (scale == "symlog")
+
+
+def test_caption_tells_what_stands_where(made_up: ModuleType, servers: ModuleType) -> None:
+    told = str(
+        evasion_cost.text(servers.summary(made_up, ("celeba",), synthetic=("celeba",)), servers.detection(("celeba",)))
+    )
+    assert "Hidden codes (folded, shuffled) stand at the PSNR and R95 of the models whose outputs they hide" in told
+    assert "hiding changes neither accuracy nor reconstruction" in told
+    assert "Models judged: 3 honest, 3 vicious, 1 linear evasion 0.1, 1 linear evasion 1, 1 folded, 1 shuffled." in told
+    assert "synthetic stand-in" in told
+    assert "beta_R = 1." in told
+
+
+def test_without_adaptive_servers_nothing_is_said_of_them(made_up: ModuleType, servers: ModuleType) -> None:
+    summary = servers.summary(made_up, ("mnist",), 1, evasion=())
+    scores = servers.detection(("mnist",), 1, evasion=(), hidden=())
+    words = all_words(evasion_cost.draw(summary, scores)) + str(evasion_cost.text(summary, scores))
+    assert "penalty" not in words
+    assert "Hidden" not in words
+
+
+def test_what_failed_is_told(made_up: ModuleType, servers: ModuleType) -> None:
+    summary = servers.summary(made_up, ("mnist",))
+    summary.loc[summary["evasion"] == 1.0, ["status", "reason"]] = ["failed", "loss is not finite"]
+    scores = servers.detection(("mnist",), failed=[("mnist", "own_decoder", "vicious, folded", 0)])
+    scores.loc[(scores["detector"] == "effective_rank") & (scores["role"] == "honest"), "score"] = 0.5
+    words, told = all_words(evasion_cost.draw(summary, scores)), str(evasion_cost.text(summary, scores))
+    for text in (words, told):
+        assert "MNIST, vicious, folded: no score by own decoder for 1 of 1 models" in text.replace("\n", " ")
+        assert "MNIST: honest verdicts by effective rank do not vary" in text.replace("\n", " ")
+    assert "linear evasion 1): 1 of 1 seeds" in words
+    assert "linear evasion 1), seed 0: loss is not finite" in told
+
+
+def test_a_panel_without_points_says_so(made_up: ModuleType, servers: ModuleType) -> None:
+    scores = servers.detection(("mnist",))
+    scores = scores.loc[scores["role"] == "vicious"]
+    assert "nothing to compare" in all_words(evasion_cost.draw(servers.summary(made_up, ("mnist",)), scores))
+
+
+def test_files_have_the_same_bytes_twice(made_up: ModuleType, servers: ModuleType, tmp_path: Path) -> None:
+    servers.summary(made_up, ("mnist",)).to_csv(tmp_path / "defense.csv", index=False)
+    servers.detection(("mnist",)).to_csv(tmp_path / "detection.csv", index=False)
+    inputs = tmp_path / "defense.csv", tmp_path / "detection.csv"
+    one, two = (evasion_cost.write(*inputs, place(evasion_cost, tmp_path / name)) for name in ("a", "b"))
+    assert [path.name for path in one] == [f"evasion_cost{end}" for end in (".pdf", ".png", ".md")]
+    assert [path.read_bytes() for path in one] == [path.read_bytes() for path in two]

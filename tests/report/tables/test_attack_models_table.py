@@ -1,0 +1,110 @@
+"""The table of attack models compares each with the original's decoder on the same target models."""
+
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pandas as pd
+import pytest
+from legible import printed_cells
+from placed import place
+
+from vicious.report.tables import attack_models_table
+from vicious.results.schema import MEASURES
+from vicious.system.errors import DataError
+
+BETTER = 0.7
+"""PSNR, in dB, that the other attack model gains."""
+
+
+def summary(made_up: ModuleType, failed: Any = (), **options: Any) -> Any:
+    """A summary with the original's decoder and another attack model on the same target models.
+
+    ``failed`` holds (attack, role, seed).
+    """
+    plain = made_up.summary(betas=(1.0,), **options).assign(attack="posthoc", recipe="", hidden="")
+    other = plain.assign(attack="posthoc-upsampling", psnr=plain["psnr"] + BETTER)
+    frame = pd.concat([plain, other], ignore_index=True)
+    for attack, role, seed in failed:
+        rows = (frame["attack"] == attack) & (frame["role"] == role) & (frame["seed"] == seed)
+        frame.loc[rows, [*MEASURES, "n"]] = float("nan")
+        frame.loc[rows, ["status", "reason"]] = "failed", "the loss is nan; step 5"
+    return frame.sample(frac=1, random_state=1)
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Callable[..., Any]:
+    """Writes the table of a summary; returns its CSV as a frame, and its Markdown."""
+
+    def write(frame: Any) -> Any:
+        frame.to_csv(tmp_path / "attack_models.csv", index=False)
+        place_of = place(attack_models_table, tmp_path / "out")
+        csv, text, tex = attack_models_table.write(tmp_path / "attack_models.csv", place_of)
+        assert "\\caption{" in tex.read_text(encoding="utf-8")
+        return pd.read_csv(csv), text.read_text(encoding="utf-8")
+
+    return write
+
+
+def test_each_attack_model_stands_below_the_originals_on_the_same_models(made_up: ModuleType, written: Any) -> None:
+    table, text = written(summary(made_up, synthetic=("mnist",)))
+    assert list(zip(table["task"], table["role"], table["attack_model"], strict=True)) == [
+        (task, role, name)
+        for task in ("mnist", "cifar10")
+        for role in ("honest", "vicious")
+        for name in ("mirror", "upsampling")
+    ]
+    cells = printed_cells(text)
+    assert [line[:3] for line in cells[:4]] == [
+        ["MNIST (synthetic stand-in)", "honest", "mirror"],
+        ["", "", "upsampling"],
+        ["", "vicious, β_R = 1", "mirror"],
+        ["", "", "upsampling"],
+    ]
+    assert [line[-2:] for line in cells[:2]] == [["–", "3"], [f"{BETTER:.2f} ± 0.00", "3"]]
+    assert text.startswith("**Table 13.**")
+    assert "n = 3 seeds" in text
+
+
+def test_numbers_are_means_over_seeds(made_up: ModuleType, written: Any) -> None:
+    frame = summary(made_up, tasks=("mnist",))
+    table, _ = written(frame)
+    rows = frame.query("role == 'vicious' and attack == 'posthoc-upsampling'")
+    found = table.query("role == 'vicious' and attack_model == 'upsampling'").iloc[0]
+    assert found["accuracy_mean"] == pytest.approx(100 * rows["accuracy"].mean())
+    for name in ("psnr", "ssim", "risk", "risk95"):
+        assert found[f"{name}_mean"] == pytest.approx(rows[name].mean())
+        assert found[f"{name}_sd"] == pytest.approx(rows[name].std())
+        assert found[f"{name}_n"] == 3
+    assert found["gain_mean"] == pytest.approx(BETTER)
+    assert table.loc[table["attack_model"] == "mirror", "gain_n"].isna().all()
+
+
+def test_failures_are_shown_and_left_out_of_means_and_differences(made_up: ModuleType, written: Any) -> None:
+    failed = [("posthoc", "honest", 0), ("posthoc-upsampling", "honest", 1)]
+    failed += [("posthoc-upsampling", "vicious", seed) for seed in range(3)]
+    table, text = written(summary(made_up, tasks=("mnist",), failed=failed))
+    cells = printed_cells(text)
+    assert cells[0][-1] == "2 of 3"
+    assert cells[1][-2:] == [f"{BETTER:.2f} (1 seed; 2/3 failed)", "2 of 3"]
+    assert cells[3][-2:] == ["failed (3 of 3 seeds)", "0 of 3"]
+    assert "mirror on MNIST, honest (logits), seed 0: the loss is nan, step 5" in text
+    assert "upsampling on MNIST, vicious (logits, β_R = 1), seed 0, 1, 2: the loss is nan, step 5" in text
+    assert list(table["gain_n"].dropna()) == [1, 0]
+
+
+def test_without_the_originals_decoder_there_is_no_difference(made_up: ModuleType, written: Any) -> None:
+    frame = summary(made_up, tasks=("mnist",))
+    _, text = written(frame.loc[frame["attack"] != "posthoc"])
+    assert {line[-2] for line in printed_cells(text)} == {"–"}
+
+
+def test_kinds_of_outputs_are_named_where_there_are_several(made_up: ModuleType, written: Any) -> None:
+    _, text = written(summary(made_up, tasks=("mnist",), outputs=("logits", "softmax")))
+    assert [line[1] for line in printed_cells(text)] == ["logits", "", "", "", "softmax", "", "", ""]
+
+
+def test_joint_attacks_alone_are_refused(made_up: ModuleType) -> None:
+    with pytest.raises(DataError, match="no attack posthoc"):
+        attack_models_table.attacked(summary(made_up).assign(attack="joint"))

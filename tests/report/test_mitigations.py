@@ -1,0 +1,200 @@
+"""Table 12 and figure 15: kinds of outputs in their order, what is compared with what, and the frontier."""
+
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from legible import all_words
+from matplotlib.text import Text
+from placed import place
+
+from vicious.report import mitigations, style
+from vicious.report.figures import mitigations_plane
+from vicious.report.tables import mitigations_table
+from vicious.system.errors import DataError, MixedResultsError
+
+KINDS = (
+    *("logits", "softmax", "probabilities", "temperature10", "temperature0.1"),
+    *("top3", "top1", "round8", "round4", "round1", "noise0.01", "noise0.1", "label"),
+)
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Callable[..., Any]:
+    """Writes a product from a summary; returns its paths."""
+
+    def write(product: Any, frame: Any) -> Any:
+        frame.to_csv(tmp_path / "mitigations.csv", index=False)
+        return product.write(tmp_path / "mitigations.csv", place(product, tmp_path / "out"))
+
+    return write
+
+
+def test_kinds_stand_in_a_fixed_order(made_up: ModuleType) -> None:
+    found = mitigations.treated(made_up.mitigations(("mnist",), KINDS[::-1], seeds=1))
+    assert tuple(one.outputs for one in found) == KINDS
+    names = [mitigations.title(one.outputs) for one in found]
+    assert names[3:10] == ["temperature 10", "temperature 0.1", "top 3", "top 1", "8 bits", "4 bits", "1 bit"]
+
+
+def test_only_attacks_trained_on_treated_outputs_are_shown(made_up: ModuleType) -> None:
+    frame = made_up.mitigations(("mnist",))
+    joint = made_up.summary(("mnist",)).query("role == 'vicious'").assign(psnr=99.0)
+    found = mitigations.treated(pd.concat([frame, joint]))
+    assert max(one.vicious.over_seeds("psnr").mean for one in found) < 30
+    assert {server for one in found for server in one.groups} == {"honest", "vicious"}
+
+
+def test_a_server_that_trains_for_what_is_sent_stands_beside_the_other(made_up: ModuleType, written: Any) -> None:
+    frame = made_up.mitigations(("mnist",), trained_for=("top3", "noise0.1"))
+    found = {one.outputs: one for one in mitigations.treated(frame)}
+    assert [list(found[name].groups) for name in ("softmax", "top3")] == [
+        ["honest", "vicious"],
+        list(mitigations.SERVERS),
+    ]
+    top = found["top3"]
+    assert top.aware.over_seeds("psnr").mean == pytest.approx(top.vicious.over_seeds("psnr").mean + 0.5)
+    assert top.worst("psnr") == top.aware.over_seeds("psnr").mean
+    assert found["softmax"].worst("psnr") == found["softmax"].vicious.over_seeds("psnr").mean
+    csv, text, _ = written(mitigations_table, frame)
+    table: Any = pd.read_csv(csv).set_index(["server", "outputs"])
+    assert table.loc[("aware", "top3"), "beyond_label_mean"] == pytest.approx(
+        table.loc[("vicious", "top3"), "beyond_label_mean"] + 0.5
+    )
+    words = text.read_text(encoding="utf-8")
+    assert words.count("| vicious, trained for it |") == 2
+    assert "expected what the user does" in words
+
+
+def test_choices_are_judged_by_one_models_accuracy_and_the_server_that_reads_more(made_up: ModuleType) -> None:
+    frame = made_up.mitigations(("mnist",), ("logits", "softmax", "probabilities", "top3", "label"), seeds=1)
+    top = (frame["role"] == "vicious") & (frame["outputs"] == "top3")
+    aware = frame.loc[top].assign(trained_for="top3", psnr=frame.loc[top, "psnr"] + 0.5, accuracy=0.99)
+    frame.loc[frame["outputs"] == "softmax", "psnr"] -= 3  # the same answers, read by a worse attacker
+    found = mitigations.treated(pd.concat([frame, aware]))
+    read = {one.outputs: one.vicious.over_seeds("psnr").mean for one in found}
+    choices = mitigations.choices(found, "psnr")
+    assert {name: most for name, (_, most) in choices.items()} == pytest.approx(
+        {**{name: read[name] for name in ("logits", "probabilities", "label")}, "top3": read["top3"] + 0.5}
+    )
+    assert len({accuracy for accuracy, _ in choices.values()}) == 1
+
+
+def test_servers_that_train_for_it_are_drawn_where_there_are_some(made_up: ModuleType) -> None:
+    frame = made_up.mitigations(("mnist",), ("logits", "top3", "label"), seeds=1, trained_for=("top3",))
+    assert "half: vicious, trained for it" in all_words(mitigations_plane.draw(frame))
+    assert "half" not in all_words(mitigations_plane.draw(frame.loc[frame["trained_for"] != "top3"]))
+
+
+def test_a_failed_server_is_told_from_the_other_one(made_up: ModuleType) -> None:
+    frame = made_up.mitigations(("mnist",), ("logits", "top3"), seeds=2, trained_for=("top3",))
+    bad = (frame["role"] == "vicious") & (frame["outputs"] == "top3") & (frame["seed"] == 1)
+    frame.loc[bad, ["status", "reason"]] = ["failed", "loss is not finite"]
+    frame.loc[bad, ["accuracy", "psnr", "risk", "risk95"]] = np.nan
+    drawn = " ".join(all_words(mitigations_plane.draw(frame)).split())
+    assert "MNIST, vicious (top3, trained for logits, " in drawn
+    assert drawn.count("1 of 2 seeds") == drawn.count("MNIST, vicious (top3, ") == 2
+
+
+def test_mixed_or_unknown_results_are_refused(made_up: ModuleType, written: Any) -> None:
+    frame = made_up.mitigations(("mnist",))
+    other = frame.loc[frame["role"] == "vicious"].assign(beta_r=3.0)
+    with pytest.raises(MixedResultsError, match="several results"):
+        written(mitigations_table, pd.concat([frame, other]))
+    with pytest.raises(DataError, match="blurred"):
+        written(mitigations_table, frame.replace({"outputs": {"top3": "blurred"}}))
+    with pytest.raises(DataError, match="calibration_error"):
+        written(mitigations_table, frame.drop(columns="calibration_error"))
+    with pytest.raises(DataError, match="no attack posthoc"):
+        written(mitigations_plane, frame.assign(attack="joint"))
+
+
+def test_table_compares_the_vicious_model_with_its_labels(made_up: ModuleType, written: Any) -> None:
+    frame = made_up.mitigations(("mnist",))
+    csv, text, _ = written(mitigations_table, frame)
+    table: Any = pd.read_csv(csv).set_index(["role", "outputs"])
+    psnr = frame.query("role == 'vicious'").set_index(["outputs", "seed"])["psnr"]
+    difference = psnr["top3"] - psnr["label"]
+    row = table.loc[("vicious", "top3")]
+    assert row["beyond_label_mean"] == pytest.approx(difference.mean())
+    assert row["beyond_label_sd"] == pytest.approx(difference.std())
+    assert np.isnan(table.loc[("vicious", "label"), "beyond_label_mean"])
+    assert row["calibration_error_mean"] == pytest.approx(5)
+    words = text.read_text(encoding="utf-8")
+    assert f"| {difference.mean():.2f} ± {difference.std():.2f} |" in words
+    assert words.count("| MNIST |") == 1
+    assert "noise s: " in words
+    assert "temperature T" not in words
+
+
+def test_table_without_labels_has_a_dash(made_up: ModuleType, written: Any) -> None:
+    _, text, _ = written(mitigations_table, made_up.mitigations(("mnist",), ("logits", "top1"), seeds=1))
+    lines = [line for line in text.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
+    assert [line.split(" | ")[1:3] for line in lines[-2:]] == [["top 1", "honest"], ["", "vicious"]]
+    assert all(line.endswith("| – |") for line in lines[-2:])
+
+
+def test_table_keeps_what_failed(made_up: ModuleType, written: Any) -> None:
+    failed = [("mnist", "vicious", "label", 1), *(("mnist", "honest", "top3", seed) for seed in range(3))]
+    frame = made_up.mitigations(("mnist",), failed=tuple(failed))
+    frame = frame.loc[(frame["outputs"] != "softmax") | (frame["role"] != "honest")]
+    _, text, tex = written(mitigations_table, frame)
+    words = text.read_text(encoding="utf-8")
+    lines = words.splitlines()
+    (logits,) = [lines[place + 1] for place, line in enumerate(lines) if "| logits | honest |" in line]
+    (top,) = [line for line in lines if "| top 3 | honest |" in line]
+    (softmax,) = [line for line in lines if "| softmax | honest |" in line]
+    assert "(1/3 failed)" in logits.split("|")[-2]
+    assert top.count("failed (3 of 3 seeds)") == 7
+    assert softmax.count("not run") == 7
+    assert "MNIST, vicious (label, trained for logits, beta" in tex.read_text(encoding="utf-8").replace(
+        "$", ""
+    ).replace("\\", "")
+    assert "seed 1: loss is not finite" in words
+
+
+def test_frontier_holds_what_nothing_beats() -> None:
+    points = [(90.0, 12.0), (90.0, 15.0), (85.0, 11.0), (80.0, 11.0), (80.0, 10.0), (95.0, 18.0), (90.0, 12.0)]
+    assert mitigations_plane.frontier(points) == [(80.0, 10.0), (85.0, 11.0), (90.0, 12.0), (95.0, 18.0)]
+    assert mitigations_plane.frontier([]) == []
+
+
+def test_figure_has_the_same_bytes_twice(made_up: ModuleType, written: Any) -> None:
+    frame = made_up.mitigations(("mnist",), seeds=1)
+    one = written(mitigations_plane, frame)
+    before = [path.read_bytes() for path in one]
+    assert [path.name for path in one] == [f"mitigations_plane{end}" for end in (".pdf", ".png", ".md")]
+    assert [path.read_bytes() for path in written(mitigations_plane, frame)] == before
+
+
+@pytest.mark.parametrize("kinds", [("logits", "probabilities", "label"), KINDS])
+def test_all_text_of_the_figure_is_legible_and_inside(made_up: ModuleType, kinds: Any) -> None:
+    frame = made_up.mitigations(made_up.ALL, kinds, synthetic=("celeba",), trained_for=kinds[1:-1])
+    drawn = mitigations_plane.draw(frame)
+    drawn.draw_without_rendering()
+    used = drawn.get_tightbbox()
+    assert min(used.x0, used.y0) >= 0
+    assert (used.size <= drawn.get_size_inches()).all()
+    assert drawn.get_size_inches()[1] < 9.8
+    assert min(float(text.get_fontsize()) for text in drawn.findobj(Text) if text.get_text()) >= style.SMALL
+    words = all_words(drawn)
+    assert all(mitigations.title(kind) in words for kind in kinds)
+
+
+def test_every_amount_of_the_study_looks_different() -> None:
+    looks = mitigations_plane._looks(KINDS)
+    assert len({(look["color"], look["marker"]) for look in looks.values()}) == len(KINDS)
+
+
+def test_figure_tells_what_failed(made_up: ModuleType) -> None:
+    failed = [("mnist", role, "label", 0) for role in ("honest", "vicious")]
+    everything = tuple(("cifar10", role, kind, 0) for role in ("honest", "vicious") for kind in ("logits", "label"))
+    frame = made_up.mitigations(outputs=("logits", "label"), seeds=1, failed=(*failed, *everything))
+    drawn = mitigations_plane.draw(frame)
+    assert "Failed: MNIST, honest (label): 1 of 1 seeds" in all_words(drawn)
+    assert [any(text.get_text() == "failed" for text in ax.texts) for ax in drawn.axes] == [False, False, True, True]
+    assert "CIFAR-10, vicious (logits, beta_R = 1), seed 0: loss is not finite" in str(mitigations_plane.text(frame))

@@ -1,0 +1,206 @@
+"""The plan: what it consists of at every scale, that it is closed, and that what is left out leaves nothing behind."""
+
+from collections import Counter
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vicious.steps import Stage
+from vicious.study import grid, paths
+from vicious.study.artifacts import known
+from vicious.study.config import Params, ScaleParams, load_params
+from vicious.study.plan import Plan, Planned
+
+ROOT = Path(__file__).resolve().parents[2]
+SCALES = ("smoke", "demo", "pilot", "paper")
+
+
+@cache
+def params(scale: str) -> Params:
+    return load_params(ROOT / "params.yaml").model_copy(update={"scale": scale})
+
+
+@cache
+def plan(scale: str) -> Plan:
+    return Plan(params(scale))
+
+
+def changed(scale: str, **changes: object) -> Params:
+    """The study at a scale, with keys of its block changed."""
+    whole = params(scale)
+    block = whole.study.model_copy(update=changes)
+    return whole.model_copy(update={"scales": whole.scales.model_copy(update={scale: block})})
+
+
+def without(experiment: str, block: ScaleParams) -> dict[str, object]:
+    """The change of a scale's block that leaves an experiment out, as its key's comment says."""
+    empty = {"attribute_sets": {"sets": []}, "class_counts": {"counts": {}}, "attack_models": {"models": {}}}
+    update = empty.get(experiment, {"datasets": []})
+    return {experiment: getattr(block, experiment).model_copy(update=update)}
+
+
+def files(one: Planned) -> set[str]:
+    return {*map(str, one.step.reads()), *one.outputs}
+
+
+COUNTS = {
+    "smoke": {"train_honest": 11, "train_vicious": 21, "train_attack": 22, "assess_risk": 42, "evaluate_defense": 14},
+    "demo": {"train_honest": 17, "train_vicious": 21, "train_attack": 48, "assess_risk": 69, "evaluate_defense": 36},
+    "pilot": {
+        **{"train_honest": 51, "train_vicious": 102, "train_attack": 124},
+        **{"assess_risk": 212, "evaluate_defense": 99},
+    },
+    "paper": {
+        **{"train_honest": 168, "train_vicious": 558, "train_attack": 816},
+        **{"assess_risk": 1212, "evaluate_defense": 306},
+    },
+}
+"""Jobs of the rules that take long: those of a committed configuration."""
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_the_plan_has_so_many_steps_of_each_rule(scale: Any) -> None:
+    found = Counter(one.step.rule() for one in plan(scale).steps)
+    attacks, trainings = grid.attacks(params(scale)), grid.trainings(params(scale))
+    honest = sum(one.model.role == "honest" for one in trainings)
+    assert found == {
+        **dict.fromkeys(("fetch", "prepare", "fit_covariance"), 6),
+        "train_honest": honest,
+        "train_vicious": len(trainings) - honest,
+        "train_attack": sum(not cell.attack.joint for cell in attacks),
+        "assess_risk": len(attacks),
+        "evaluate_defense": len(grid.judged(params(scale))),
+        **dict.fromkeys(("summarize", "compare", "check_complete"), len(grid.EXPERIMENTS)),
+        **dict.fromkeys(("agree", "per_class", "write_metrics", "summarize_defense"), 1),
+        **dict.fromkeys(known(), 1),
+    }
+    assert {rule: found[rule] for rule in COUNTS[scale]} == COUNTS[scale]
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_every_input_is_an_output_of_an_earlier_step(scale: Any) -> None:
+    made: set[str] = set()
+    for one in plan(scale).steps:
+        assert set(map(str, one.step.reads())) <= made, one.step
+        made.update(one.outputs)
+    assert plan(scale).steps[0].step.command() == "fetch"
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_every_step_is_found_by_its_rule_and_names_and_by_its_record(scale: Any) -> None:
+    for one in plan(scale).steps:
+        assert plan(scale).find(one.step.rule(), one.names) is one
+        record = one.step.record()
+        assert record is None or plan(scale).by_record[str(record)] is one
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_everything_lies_in_the_folders_of_the_scale(scale: Any) -> None:
+    folders = (*paths.built(scale), Path("logs") / scale)
+    for one in plan(scale).steps:
+        for file in (*one.outputs, one.log):
+            assert any(Path(file).is_relative_to(folder) for folder in folders), file
+
+
+@pytest.mark.parametrize("scale", ["smoke", "pilot"])
+@pytest.mark.parametrize("dataset", ["mnist", "cifar100", "celeba"])
+def test_a_dataset_that_is_left_out_leaves_nothing_behind(scale: str, dataset: str) -> None:
+    others = [name for name in params(scale).datasets if name != dataset]
+    fewer = Plan(params(scale).model_copy(update={"datasets": others}))
+    assert not [file for one in fewer.steps for file in files(one) if f"/{dataset}/" in file]
+    assert {one.dataset for one in fewer.steps} == {None, *others}
+    kept = {one.log: one for one in plan(scale).steps if one.dataset in others}
+    assert {one.log: one for one in fewer.steps if one.dataset is not None} == kept, "and the others stay as they are"
+
+
+@pytest.mark.parametrize("experiment", grid.EXPERIMENTS[1:])
+def test_an_experiment_that_is_left_out_leaves_nothing_behind(experiment: Any) -> None:
+    fewer = Plan(changed("smoke", **without(experiment, params("smoke").study)))
+    own = [name for name, one in known().items() if one.experiment == experiment]
+    assert experiment not in fewer.experiments()
+    assert not [one for one in fewer.steps if one.experiment == experiment]
+    assert fewer.rules.keys().isdisjoint(own)
+    aliases = [known()[name].alias for name in own if known()[name].alias]
+    assert sorted(fewer.left_out()) == sorted([experiment, *own, *aliases])
+    whole = {one.log: one for one in plan("smoke").steps}
+    assert all(whole[one.log] == one for one in fewer.steps), "and what stays is as it was"
+    needed = {one.log for one in Plan(params("smoke"), [e for e in grid.EXPERIMENTS if e != experiment]).steps}
+    assert {one.log for one in fewer.steps} == needed
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_the_projects_own_configuration_leaves_nothing_out(scale: Any) -> None:
+    assert plan(scale).left_out() == []
+    assert plan(scale).experiments() == list(grid.EXPERIMENTS)
+
+
+def test_what_nothing_can_be_shown_of_is_left_out() -> None:
+    grey = Plan(params("smoke").model_copy(update={"datasets": ["mnist"]}))
+    assert {
+        "attribute_sets",
+        "attribute_sets_table",
+        "table3",
+        "class_counts",
+        "attributes_accuracy_table",
+        "table7",
+    } <= (set(grey.left_out()))
+    faces = Plan(params("smoke").model_copy(update={"datasets": ["celeba"]}))
+    assert {"class_risk_table", "table6", "tradeoff", "tradeoff_table", "table2"} <= set(faces.left_out())
+    assert "attributes_accuracy_table" not in faces.left_out()
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_a_stage_has_its_steps_files(scale: Any) -> None:
+    whole = plan(scale)
+    stages: tuple[Stage, ...] = ("data", "models", "assessments", "summaries", "figures")
+    every = [file for one in whole.steps for file in one.outputs]
+    assert sorted(file for stage in stages for file in whole.writes(stage)) == sorted(every)
+    for stage in ("data", "models", "assessments"):
+        parts = [file for dataset in params(scale).datasets for file in whole.writes(stage, dataset)]
+        assert sorted(parts) == sorted(whole.writes(stage))
+    figures = [file for name in grid.EXPERIMENTS for file in whole.writes("figures", experiment=name)]
+    assert sorted(figures) == sorted(whole.writes("figures"))
+
+
+def test_a_part_of_the_experiments_is_a_part_of_the_plan() -> None:
+    whole = {one.log: one for one in plan("smoke").steps}
+    for experiment in grid.EXPERIMENTS:
+        part = Plan(params("smoke"), [experiment])
+        assert {one.experiment for one in part.steps} == {None, experiment}
+        assert all(whole[one.log] == one for one in part.steps)
+    assert {one.log for experiment in grid.EXPERIMENTS for one in Plan(params("smoke"), [experiment]).steps} == (
+        whole.keys()
+    )
+
+
+def test_a_second_attack_model_is_planned_with_its_settings() -> None:
+    steps: list[Any] = [one.step for one in plan("smoke").rules["train_attack"]]
+    others = [step for step in steps if step.attack_model != "mirror"]
+    assert {(step.attack_model, *step.attack_settings) for step in others} == {
+        ("upsampling", "features=16", "standardise=true")
+    }
+    assert {step.out.name for step in others} == {"posthoc-logits-upsampling.safetensors"}
+    assert len(others) == 2, "on an honest and on a vicious model"
+    assessments: list[Any] = [one.step for one in plan("smoke").rules["assess_risk"]]
+    read = {step.attack for step in assessments}
+    assert {step.out for step in others} <= read
+
+
+def test_one_plan_equals_another_of_the_same_configuration() -> None:
+    assert Plan(params("smoke")).steps == plan("smoke").steps
+
+
+def test_official_data_are_downloaded_unless_they_lie_somewhere() -> None:
+    pilot = params("pilot")
+    mine = pilot.data.model_copy(update={"root": "my data", "checksums": {"cifar-10-python.tar.gz": f"md5:{'0' * 32}"}})
+    fetched: dict[str | None, Any] = {one.dataset: one.step for one in plan("pilot").rules["fetch"]}
+    assert all(step.download and step.root == paths.RAW_OFFICIAL and not step.checksum for step in fetched.values())
+    fetched = {one.dataset: one.step for one in Plan(pilot.model_copy(update={"data": mine})).rules["fetch"]}
+    assert not any(step.download for step in fetched.values())
+    assert {step.root for step in fetched.values()} == {Path("my data")}
+    given = {dataset: step.checksum for dataset, step in fetched.items() if step.checksum}
+    assert given == {"cifar10": [f"cifar-10-python.tar.gz=md5:{'0' * 32}"]}
+    stand_ins: list[Any] = [one.step for one in plan("smoke").rules["fetch"]]
+    assert {step.checksum == [] for step in stand_ins} == {True}

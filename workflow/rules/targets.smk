@@ -1,0 +1,56 @@
+"""Targets: the stages of each dataset, every experiment, every table and figure by name and by number."""
+
+for dataset in PARAMS.datasets:
+    for stage in ("data", "models", "assessments"):
+
+        rule:
+            name:
+                f"{stage}_{dataset}"
+            input:
+                PLAN.writes(stage, dataset),
+
+
+rule data:
+    input:
+        PLAN.writes("data"),
+
+
+rule models:
+    input:
+        PLAN.writes("models"),
+
+
+rule results:
+    input:
+        PLAN.writes("summaries"),
+
+
+# Each experiment: its tables and figures, and an error if one of its cells failed.
+for experiment in PLAN.experiments():
+
+    rule:
+        name:
+            experiment
+        input:
+            PLAN.writes("figures", experiment=experiment),
+
+
+# The number of a table or figure is another name of its target.
+for artifact in known().values():
+    if artifact.alias is not None and artifact.name in PLAN.rules:
+
+        rule:
+            name:
+                artifact.alias
+            input:
+                PLAN.rules[artifact.name][0].outputs,
+
+
+# What this configuration leaves out, whose targets say so.
+for absent in PLAN.left_out():
+
+    rule:
+        name:
+            absent
+        input:
+            refuse(absent),
