@@ -92,10 +92,7 @@ def grows(rule, unit):
 
 
 def group_of(rule, kind):
-    """The cluster job that jobs of a rule share, if any: only where a profile groups jobs, since Snakemake takes a quarter
-    of its time for groups."""
-    if workflow.is_main_process and not workflow.group_settings.group_components:
-        return None
+    """The cluster job that jobs of a rule share, if any."""
     if kind.GROUP is None or "{experiment}" not in kind.GROUP:
         return kind.GROUP
     return of_step(rule, lambda one: kind.GROUP.format(experiment=one.experiment))
