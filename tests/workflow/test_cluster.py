@@ -13,7 +13,7 @@ import pytest
 from project import ROOT, copy_project, snakemake
 
 from vicious.steps import commands, step_class
-from vicious.study.grid import EXPERIMENTS
+from vicious.study.artifacts import known
 
 # A part of a dataset, since its name has a slash: cifar100/classes50.
 STUDY = (
@@ -57,8 +57,13 @@ def test_memory_is_given_in_one_unit() -> None:
 
 
 @pytest.mark.parametrize("name", PROFILES)
-def test_a_profile_groups_the_reports_of_every_experiment(name: Any) -> None:
-    assert set(profile(name)["group-components"]) == {"assess_{task}", *(f"report_{name}" for name in EXPERIMENTS)}
+def test_a_profile_says_how_many_jobs_share_one_for_every_group_that_has_unconnected_jobs(name: Any) -> None:
+    groups = profile(name)["groups"]
+    reports = {one.name: f"report_{one.experiment}" for one in known().values()}
+    assert reports.items() <= groups.items()
+    assert groups["assess_risk"] == "assess_{task}"
+    assert groups["fit_covariance"] == groups["prepare"], "of a dataset these need each other"
+    assert set(profile(name)["group-components"]) == set(groups.values()) - {"data"}
 
 
 def test_slurms_profile_sends_exactly_the_rules_that_may_use_a_gpu_to_its_partition() -> None:

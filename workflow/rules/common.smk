@@ -1,5 +1,6 @@
 """The configuration, checked once, and the plan that all rules run."""
 
+import inspect
 import os
 import re
 import sys
@@ -72,9 +73,15 @@ def planned(rule, wildcards):
         )
 
 
+def signed(function):
+    """The function, with its signature noted, for which Snakemake asks before each of its calls."""
+    function.__signature__ = inspect.signature(function)
+    return function
+
+
 def of_step(rule, get):
     """What ``get`` takes from a job's planned step, as a function of the job's wildcards."""
-    return lambda wildcards: get(planned(rule, wildcards))
+    return signed(lambda wildcards: get(planned(rule, wildcards)))
 
 
 def any_of(values):
@@ -88,14 +95,7 @@ def grows(rule, unit):
     def amount(wildcards, attempt):
         return attempt * getattr(planned(rule, wildcards).need, unit)
 
-    return amount
-
-
-def group_of(rule, kind):
-    """The cluster job that jobs of a rule share, if any."""
-    if kind.GROUP is None or "{experiment}" not in kind.GROUP:
-        return kind.GROUP
-    return of_step(rule, lambda one: kind.GROUP.format(experiment=one.experiment))
+    return signed(amount)
 
 
 def message_of(kind, at):

@@ -15,8 +15,6 @@ for name, steps in PLAN.rules.items():
             at.log,
         wildcard_constraints:
             **{key: any_of(one.names[key] for one in steps) for key in at.names},
-        group:
-            group_of(name, kind)
         localrule: kind.LOCAL
         threads: getattr(at.step, "threads", 1)
         resources:
@@ -24,10 +22,9 @@ for name, steps in PLAN.rules.items():
             runtime=grows(name, "runtime"),
             gpu=int(kind.ON_GPU and PARAMS.runtime.device == "cuda"),
         params:
-            command=kind.command(),
-            options=of_step(name, lambda one: one.words),
+            command=of_step(name, lambda one: one.command),
             code=of_step(name, lambda one: code_of(one.step)),
         message:
             message_of(kind, at)
         shell:
-            "vicious {params.command} {params.options:q} 2> {log:q}"
+            "vicious {params.command} 2> {log:q}"

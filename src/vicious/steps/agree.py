@@ -1,6 +1,7 @@
 """How estimators of the risk agree with PSNR and SSIM."""
 
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -10,6 +11,8 @@ from vicious.steps._gathering import Gathering
 
 class Agree(Gathering):
     """How estimators of the risk agree with PSNR and SSIM."""
+
+    GROUP: ClassVar[str | None] = "report_main"
 
     estimators: Path = Field(description="CSV of the risk under every estimator, to write")
     agreement: Path = Field(description="CSV of how each orders reconstructions, to write")

@@ -1,6 +1,7 @@
 """Measures by class, and accuracy by attribute."""
 
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -10,6 +11,8 @@ from vicious.steps._gathering import Gathering
 
 class PerClass(Gathering):
     """Measures by class, and accuracy by attribute."""
+
+    GROUP: ClassVar[str | None] = "report_main"
 
     classes: Path = Field(description="CSV to write, a row per model and class")
     attributes: Path = Field(description="CSV to write, a row per model and attribute")

@@ -11,7 +11,7 @@ from vicious.steps import Identity, Step
 class SummarizeDefense(Step):
     """Join all detector scores, and how they separate honest from vicious models."""
 
-    GROUP: ClassVar[str | None] = "report_{experiment}"
+    GROUP: ClassVar[str | None] = "report_defense"
 
     scores: list[Path] = Field(min_length=1, description="CSVs written by evaluate-defense")
     out: Path = Field(description="CSV of all scores, to write")

@@ -11,7 +11,7 @@ from vicious.steps import Identity, Step
 class WriteMetrics(Step):
     """Means over seeds of the main comparison as one flat JSON, for dvc metrics."""
 
-    GROUP: ClassVar[str | None] = "report_{experiment}"
+    GROUP: ClassVar[str | None] = "report_main"
 
     summary: Path = Field(description="CSV written by summarize")
     out: Path = Field(description="JSON to write")

@@ -131,7 +131,6 @@ class ArtifactStep(Step):
     """The step that makes a table or figure; each has a class of its own, with the inputs that its file declares."""
 
     STAGE: ClassVar[Stage] = "figures"
-    GROUP: ClassVar[str | None] = "report_{experiment}"
     ARTIFACT: ClassVar[Artifact]
 
     out: Path = Field(description="folder to write into")
@@ -174,7 +173,7 @@ def artifact_step(name: str) -> type[ArtifactStep]:
     if artifact.each_task:
         fields["parts"] = (list[str], Field(description="names of the parts that it has files of each for"))
     made = create_model(f"{ArtifactStep.__name__}_{name}", __base__=ArtifactStep, __module__=__name__, **fields)
-    made.ARTIFACT = artifact
+    made.ARTIFACT, made.GROUP = artifact, f"report_{artifact.experiment}"
     return made
 
 

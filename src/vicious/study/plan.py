@@ -1,6 +1,7 @@
 """The plan: a configuration's list of steps. The workflow runs it, and records of provenance are compared with it."""
 
 import json
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -40,7 +41,7 @@ class Planned:
     experiment: grid.Experiment | None = None
     work: Work | None = None
 
-    @property
+    @cached_property
     def need(self) -> Need:
         """What it needs of a machine."""
         return LIGHT if self.work is None else self.step.need(self.work)
@@ -51,10 +52,11 @@ class Planned:
         return Cost() if self.work is None else self.step.cost(self.work)
 
     @property
-    def words(self) -> list[str]:
-        """Its command line, apart from the command."""
+    def command(self) -> str:
+        """Its command line, after the program's name, quoted for a shell."""
         record = self.step.record()
-        return [*self.step.options(), *([] if record is None else ["--provenance", str(record)])]
+        provenance = [] if record is None else ["--provenance", str(record)]
+        return shlex.join([self.step.command(), *self.step.options(), *provenance])
 
     @property
     def outputs(self) -> list[str]:
