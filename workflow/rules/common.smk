@@ -1,6 +1,6 @@
 """The configuration, checked once, and the plan that all rules run."""
 
-import inspect
+import gc
 import os
 import re
 import sys
@@ -27,6 +27,9 @@ from vicious.study.config import check_params, from_command_line
 from vicious.study.plan import Plan, pattern
 from vicious.system.errors import ConfigError, ProvenanceError, StorageError
 from vicious.system.files import check_writable
+
+# a large plan is millions of objects that stay; to look through them for garbage, as often as is usual, takes a sixth of its time
+gc.set_threshold(100_000, 50, 1000)
 
 try:
     PLAN = Plan(check_params(from_command_line(config)))
@@ -73,15 +76,9 @@ def planned(rule, wildcards):
         )
 
 
-def signed(function):
-    """The function, with its signature noted, for which Snakemake asks before each of its calls."""
-    function.__signature__ = inspect.signature(function)
-    return function
-
-
 def of_step(rule, get):
     """What ``get`` takes from a job's planned step, as a function of the job's wildcards."""
-    return signed(lambda wildcards: get(planned(rule, wildcards)))
+    return lambda wildcards: get(planned(rule, wildcards))
 
 
 def any_of(values):
@@ -95,7 +92,7 @@ def grows(rule, unit):
     def amount(wildcards, attempt):
         return attempt * getattr(planned(rule, wildcards).need, unit)
 
-    return signed(amount)
+    return amount
 
 
 def message_of(kind, at):
