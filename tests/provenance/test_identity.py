@@ -605,7 +605,6 @@ SAFE = {
     "vicious.report.mitigations:_meaning": "the first line of a docstring, words for a caption",
     "vicious.report.mitigations:Treated.groups": _FIELDS,
     "vicious.report.render:spread_columns": "fields of OverSeeds, which the code that makes one reaches whole",
-    "vicious.results.agreement:_task_rows": "fields of a class of its module",
     "vicious.steps:Step.options": _COMMANDS,
     "vicious.steps:commands": _COMMANDS,
     "vicious.steps:step_class": _COMMANDS,

@@ -6,16 +6,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from assessments_by_hand import AUTOENCODER, HONEST, VICIOUS, Writer
 from scipy import stats
 
 from vicious.results.agreement import order_agreement, spearman, write_estimators
 from vicious.results.schema import AGREEMENT, ESTIMATORS, ESTIMATORS_OF_ONE
 from vicious.system.errors import DataError, MixedResultsError
-from vicious.system.files import write_json
 
-HONEST = ("honest", "posthoc", "logits", 0.0)
-VICIOUS = ("vicious", "joint", "logits", 1.0)
-AUTOENCODER = ("autoencoder", "joint", "logits", 1.0)
 SETTINGS = (("share 0.95", "share", 0.95), ("ridge 0.01", "ridge", 0.01), ("identity", "identity", np.nan))
 NAMES = [name for name, *_ in SETTINGS]
 
@@ -26,11 +23,7 @@ def written(tmp_path: Path, assessment: Any) -> "_Writer":
     return _Writer(tmp_path, assessment)
 
 
-class _Writer:
-    def __init__(self, folder: Path, assessment: Any) -> None:
-        self.folder, self.assessment = folder, assessment
-        self.files: list[Path] = []
-
+class _Writer(Writer):
     def __call__(
         self,
         columns: Any,
@@ -41,20 +34,12 @@ class _Writer:
         settings: Any = SETTINGS,
         **changes: Any,
     ) -> pd.DataFrame:
-        role, attack, outputs, beta_r = model
         frame = pd.DataFrame(columns, dtype=np.float32)
         frame.insert(0, "image", np.arange(len(frame)))
-        record = self.assessment(task, model, seed, reason)
-        if not reason:
-            record |= {"n": len(frame), "risk_estimator": "truncated", "risk95_estimator": "share 0.95"}
-        file = self.folder / f"{task} {role} {outputs} {beta_r:g}" / f"seed{seed}" / f"risk-{attack}.json"
-        write_json(file, record | changes)
-        frame.to_parquet(file.with_suffix(".parquet"))
+        file = self.write(self.assessment(task, model, seed, reason), frame, **changes)
         rows = [] if reason else [_profile(frame, *setting) for setting in settings]
-        pd.DataFrame(rows, columns=list(ESTIMATORS_OF_ONE.columns)).to_csv(
-            file.with_name(f"estimators-{attack}.csv"), index=False
-        )
-        self.files.append(file)
+        table = pd.DataFrame(rows, columns=list(ESTIMATORS_OF_ONE.columns))
+        table.to_csv(file.with_name(f"estimators-{model[1]}.csv"), index=False)
         return frame
 
     def out(self) -> tuple[Any, ...]:

@@ -6,16 +6,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from assessments_by_hand import AUTOENCODER, HONEST, VICIOUS, Writer
 
 from vicious.metrics.bootstrap import paired_bootstrap
 from vicious.results.comparisons import write_comparisons
 from vicious.results.schema import COMPARED, COMPARISONS
 from vicious.system.errors import DataError, MixedResultsError
-from vicious.system.files import write_json
 
-HONEST = ("honest", "posthoc", "logits", 0.0)
-VICIOUS = ("vicious", "joint", "logits", 1.0)
-AUTOENCODER = ("autoencoder", "joint", "logits", 1.0)
 IMAGES = 200
 
 
@@ -28,11 +25,7 @@ def written(tmp_path: Path, assessment: Any) -> "_Writer":
     return _Writer(tmp_path, assessment)
 
 
-class _Writer:
-    def __init__(self, folder: Path, assessment: Any) -> None:
-        self.folder, self.assessment = folder, assessment
-        self.files: list[Path] = []
-
+class _Writer(Writer):
     def __call__(
         self,
         model: Any = VICIOUS,
@@ -43,19 +36,13 @@ class _Writer:
         n: Any = IMAGES,
         **changes: Any,
     ) -> pd.DataFrame:
-        role, attack, outputs, beta_r = model
-        record = self.assessment(task, model, seed, reason, n)
+        role, _, outputs, _ = model
         rows = 0 if reason else n
         image = np.random.default_rng(1).normal(1, 0.5, (rows, 6))  # what all models find hard or easy alike
         own = np.random.default_rng([seed, len(role), len(outputs)]).normal(shift, 0.1, (rows, 6))
         frame = pd.DataFrame((0.1 * (2 + image + own)).astype(np.float32), columns=list(COMPARED))
         frame.insert(0, "image", np.arange(rows))
-        if not reason:
-            record |= {"n": rows, "risk_estimator": "truncated", "risk95_estimator": "share 0.95"}
-        file = self.folder / f"{task} {role} {outputs} {beta_r:g}" / f"seed{seed}" / f"risk-{attack}.json"
-        write_json(file, record | changes)
-        frame.to_parquet(file.with_suffix(".parquet"))
-        self.files.append(file)
+        self.write(self.assessment(task, model, seed, reason, n), frame, **changes)
         return frame
 
     def out(self) -> pd.DataFrame:

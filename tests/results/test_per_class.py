@@ -6,15 +6,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from assessments_by_hand import AUTOENCODER, HONEST, VICIOUS, Writer
 
 from vicious.results.per_class import class_means, write_per_class
 from vicious.results.schema import MEASURES, PER_ATTRIBUTE, PER_CLASS
 from vicious.system.errors import DataError, MixedResultsError
-from vicious.system.files import write_json
 
-HONEST = ("honest", "posthoc", "logits", 0.0)
-VICIOUS = ("vicious", "joint", "logits", 1.0)
-AUTOENCODER = ("autoencoder", "joint", "logits", 1.0)
 IMAGES = 60
 
 
@@ -24,11 +21,7 @@ def written(tmp_path: Path, assessment: Any) -> "_Writer":
     return _Writer(tmp_path, assessment)
 
 
-class _Writer:
-    def __init__(self, folder: Path, assessment: Any) -> None:
-        self.folder, self.assessment = folder, assessment
-        self.files: list[Path] = []
-
+class _Writer(Writer):
     def __call__(
         self,
         model: Any = VICIOUS,
@@ -40,10 +33,9 @@ class _Writer:
         several: bool = False,
         **changes: Any,
     ) -> Path:
-        role, attack, outputs, beta_r = model
         record = self.assessment(task, model, seed, reason, IMAGES, k=k, label_names=list(names))
         record["target"]["architecture"]["multilabel"] = several
-        generator = np.random.default_rng([seed, len(role)])
+        generator = np.random.default_rng([seed, len(model[0])])
         rows = 0 if reason else IMAGES
         frame = pd.DataFrame({name: generator.random(rows).astype(np.float32) for name in MEASURES})
         if several:
@@ -55,13 +47,7 @@ class _Writer:
         else:
             # The last class has no image, the one before it most.
             frame.insert(0, "label", np.minimum(np.arange(rows) % (2 * k), k - 2))
-        if not reason:
-            record |= {"n": rows, "risk_estimator": "truncated", "risk95_estimator": "share 0.95"}
-        file = self.folder / f"{task} {role} {outputs} {beta_r:g}" / f"seed{seed}" / f"risk-{attack}.json"
-        write_json(file, record | changes)
-        frame.to_parquet(file.with_suffix(".parquet"))
-        self.files.append(file)
-        return file
+        return self.write(record, frame, **changes)
 
     def out(self) -> tuple[Any, ...]:
         paths = self.folder / "per_class.csv", self.folder / "per_attribute.csv"

@@ -81,11 +81,11 @@ def test_a_resumed_run_ends_like_an_uninterrupted_one(
     train_epoch = loop._train_epoch
     trained = []
 
-    def killed(run: Any, objective: Any, data: Any, schedule: Any, number: Any, *rest: Any) -> dict[str, float]:
+    def killed(run: Any, data: Any, number: Any, *rest: Any) -> dict[str, float]:
         trained.append(number)
         if number == epoch and len(trained) == epoch + 1:
             raise KeyboardInterrupt
-        return train_epoch(run, objective, data, schedule, number, *rest)
+        return train_epoch(run, data, number, *rest)
 
     monkeypatch.setattr(loop, "_train_epoch", killed)
     with pytest.raises(KeyboardInterrupt):

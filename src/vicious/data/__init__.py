@@ -1,2 +1,1 @@
-"""Datasets: one file each, fetching, official formats, synthetic stand-ins, preparation, and reading what was
-prepared."""
+"""Datasets, one file each; fetching, official formats, synthetic stand-ins, preparation, reading what was prepared."""

@@ -5,7 +5,7 @@ Paths are torchvision's layout below one root folder, so that a folder filled by
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # facts are read at the start of every command, which must not wait for numpy
@@ -82,6 +82,6 @@ class Dataset:
 def hosted(folder: str, hosts: tuple[str, ...], table: dict[str, tuple[int, str]]) -> tuple[OfficialFile, ...]:
     """Files of one folder that each host serves under the same names; ``table`` gives size and MD5 by name."""
     return tuple(
-        OfficialFile(f"{folder}/{name}", size, md5, tuple(host + name for host in hosts))
+        OfficialFile(str(PurePosixPath(folder, name)), size, md5, tuple(host + name for host in hosts))
         for name, (size, md5) in table.items()
     )

@@ -67,6 +67,7 @@ class _Expected:
     """What a file must be: ``size`` is None where the user's own checksum replaces the official pair."""
 
     file: OfficialFile
+    root: Path
     algorithm: str
     hash: str
     size: int | None
@@ -74,6 +75,16 @@ class _Expected:
     def __str__(self) -> str:
         size = "" if self.size is None else f"{self.size} bytes, "
         return f"{size}{self.algorithm} {self.hash}"
+
+    @property
+    def path(self) -> Path:
+        return self.root / self.file.path
+
+    def is_there(self) -> bool:
+        return os.path.lexists(self.path) or self.is_unpacked()
+
+    def is_unpacked(self) -> bool:
+        return bool(self.file.unpacked) and not os.path.lexists(self.path) and (self.root / self.file.unpacked).is_dir()
 
 
 def fetch(dataset: Dataset, root: Path, *, download: bool, checksums: Mapping[str, str]) -> list[VerifiedFile]:
@@ -96,9 +107,9 @@ def fetch(dataset: Dataset, root: Path, *, download: bool, checksums: Mapping[st
         DownloadError: no mirror delivered a file.
         StorageError: the disk is full or may not be written.
     """
-    expected = [_expected(file, checksums) for file in dataset.files]
-    verified = {item.file.path: _verify(item, root) for item in expected if _is_there(item.file, root)}
-    missing = [item for item in expected if item.file.path not in verified]
+    expected = [_expected(file, root, checksums) for file in dataset.files]
+    verified = {one.file.path: _verify(one) for one in expected if one.is_there()}
+    missing = [one for one in expected if one.file.path not in verified]
     if missing and not download:
         raise DataError(
             f"{dataset.title}: {len(missing)} file(s) are missing below {root}, and downloading is off.\n"
@@ -109,89 +120,72 @@ def fetch(dataset: Dataset, root: Path, *, download: bool, checksums: Mapping[st
             root.mkdir(parents=True, exist_ok=True)
             with _alone(root):
                 _download_all(dataset, missing, root)
-        verified |= {item.file.path: _verify(item, root) for item in missing}
-    for file in dataset.files:
-        if file.unpacked and verified[file.path].path == file.unpacked:
-            _check_unpacked(root, file)
-    return [verified[item.file.path] for item in expected]
+        verified |= {one.file.path: _verify(one) for one in missing}
+    for one in expected:
+        if one.is_unpacked():
+            _check_unpacked(root, one.file)
+    return [verified[one.file.path] for one in expected]
 
 
 # What is there
 
 
-def _expected(file: OfficialFile, checksums: Mapping[str, str]) -> _Expected:
+def _expected(file: OfficialFile, root: Path, checksums: Mapping[str, str]) -> _Expected:
     key = file.path if file.path in checksums else file.name
     if key not in checksums:
-        return _Expected(file, "md5", file.md5, file.size)
+        return _Expected(file, root, "md5", file.md5, file.size)
     match = re.fullmatch(r"(?:(md5|sha256):)?([0-9a-f]+)", str(checksums[key]).strip().lower())
     algorithm = {32: "md5", 64: "sha256"}.get(len(match[2])) if match else None
     if match is None or algorithm is None or match[1] not in (None, algorithm):
         raise ConfigError(
             f"data.checksums.{key} is {checksums[key]!r}: expected md5: and 32, or sha256: and 64 hexadecimal digits"
         )
-    return _Expected(file, algorithm, match[2], None)
+    return _Expected(file, root, algorithm, match[2], None)
 
 
-def _is_there(file: OfficialFile, root: Path) -> bool:
-    return os.path.lexists(root / file.path) or _is_unpacked(file, root)
-
-
-def _is_unpacked(file: OfficialFile, root: Path) -> bool:
-    return bool(file.unpacked) and not os.path.lexists(root / file.path) and (root / file.unpacked).is_dir()
-
-
-def _verify(expected: _Expected, root: Path) -> VerifiedFile:
+def _verify(expected: _Expected) -> VerifiedFile:
     """Check one file that is there.
 
     Raises:
         DataError: it is not what was expected; says what was found, and how to go on.
     """
-    file, path = expected.file, root / expected.file.path
-    if _is_unpacked(file, root):
-        return _unpacked(root, file.unpacked)
+    file, path = expected.file, expected.path
+    if expected.is_unpacked():
+        size = sum(image.stat().st_size for image in (expected.root / file.unpacked).glob("*.jpg"))
+        return VerifiedFile(file.unpacked, size, "", "", False, "unpacked folder, not hashed")
+    md5, sha256, size, head = hashlib.md5(usedforsecurity=False), hashlib.sha256(), 0, b""
     try:
-        size, hashes, head = _hash(path)
+        with path.open("rb") as content:
+            while piece := content.read(1 << 20):
+                head = head or piece[:512]
+                size += len(piece)
+                md5.update(piece)
+                sha256.update(piece)
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror}): put the file itself there, readable") from error
+    hashes = {"md5": md5.hexdigest(), "sha256": sha256.hexdigest()}
     if hashes[expected.algorithm] != expected.hash or expected.size not in (None, size):
-        raise DataError(_mismatch(expected, path, size, hashes, head))
+        raise DataError(_mismatch(expected, size, hashes["md5"], head))
     official = (size, hashes["md5"]) == (file.size, file.md5)
     how = f"{expected.algorithm} named in the config" if expected.size is None else "official size and md5"
-    return VerifiedFile(file.path, size, hashes["md5"], hashes["sha256"], official, how)
+    return VerifiedFile(file.path, size, **hashes, official=official, how=how)
 
 
-def _hash(path: Path) -> tuple[int, dict[str, str], bytes]:
-    """Size in bytes, MD5 and SHA-256, and the first bytes, in one reading."""
-    md5, sha256, size, head = hashlib.md5(usedforsecurity=False), hashlib.sha256(), 0, b""
-    with path.open("rb") as file:
-        while piece := file.read(1 << 20):
-            head = head or piece[:512]
-            size += len(piece)
-            md5.update(piece)
-            sha256.update(piece)
-    return size, {"md5": md5.hexdigest(), "sha256": sha256.hexdigest()}, head
-
-
-def _mismatch(expected: _Expected, path: Path, size: int, hashes: Mapping[str, str], head: bytes) -> str:
+def _mismatch(expected: _Expected, size: int, md5: str, head: bytes) -> str:
+    path = expected.path
     if _is_web_page(head):
         return f"{path} is {_WEB_PAGE}: delete it, and download it again or place the right file there ({expected})"
-    found = f"{path} is not the expected file: expected {expected}; found {size} bytes, md5 {hashes['md5']}. "
-    if size < expected.file.size and expected.size is not None:
-        found += "It may be an incomplete copy. "
-    return found + (
+    cut_off = expected.size is not None and size < expected.size
+    return (
+        f"{path} is not the expected file: expected {expected}; found {size} bytes, md5 {md5}. "
+        f"{'It may be an incomplete copy. ' if cut_off else ''}"
         "Replace it by the official file (or delete it and download). To accept exactly this file, a subset for "
-        f'instance, set the config key data.checksums.{expected.file.path} to "md5:{hashes["md5"]}"'
+        f'instance, set the config key data.checksums.{expected.file.path} to "md5:{md5}"'
     )
 
 
 def _is_web_page(head: bytes) -> bool:
     return head.removeprefix(b"\xef\xbb\xbf").lstrip().lower().startswith((b"<!doctype", b"<html"))
-
-
-def _unpacked(root: Path, folder: str) -> VerifiedFile:
-    with os.scandir(root / folder) as entries:
-        size = sum(entry.stat().st_size for entry in entries if entry.name.endswith(".jpg"))
-    return VerifiedFile(folder, size, "", "", False, "unpacked folder, not hashed")
 
 
 def _check_unpacked(root: Path, file: OfficialFile) -> None:
@@ -208,14 +202,14 @@ def _check_unpacked(root: Path, file: OfficialFile) -> None:
 
 
 def _by_hand(dataset: Dataset, missing: Sequence[_Expected], root: Path, invitation: str) -> str:
-    lines = [f"{invitation} (see {dataset.homepage}), below {root}:"]
-    lines += [f"  {item.file.path}  ({item})" for item in missing]
-    lines += [
-        f"  (the unpacked folder {item.file.unpacked} may stand in for the zip)"
-        for item in missing
-        if item.file.unpacked
+    folders = [one.file.unpacked for one in missing if one.file.unpacked]
+    lines = [
+        f"{invitation} (see {dataset.homepage}), below {root}:",
+        *(f"  {one.file.path}  ({one})" for one in missing),
+        *(f"  (the unpacked folder {folder} may stand in for the zip)" for folder in folders),
+        "then run the same command again.",
     ]
-    return "\n".join([*lines, "then run the same command again."])
+    return "\n".join(lines)
 
 
 # Downloading
@@ -239,23 +233,26 @@ def _alone(root: Path) -> Iterator[None]:
 
 
 def _download_all(dataset: Dataset, missing: Sequence[_Expected], root: Path) -> None:
+    """Try each mirror of each file until the file is there."""
     reasons: list[str] = []
     failed: list[_Expected] = []
-    dead: dict[str, str] = {}
-    for item in missing:
-        if _is_there(item.file, root):  # another process brought it while this one waited for the lock
+    dead: dict[str, str] = {}  # hosts that no connection reached, so that later files do not wait for them again
+    for one in missing:
+        if one.is_there():  # another process brought it while this one waited for the lock
             continue
-        file = item.file
-        if why := _download(item, root / file.path, dead):
-            failed.append(item)
-            reasons += [f"{file.path}:", *(f"  {url}: {reason}" for url, reason in why)]
+        why = []
+        for url in one.file.mirrors:
+            reason = dead.get(urlsplit(url).netloc) or _try_mirror(one, url, dead)
+            if not reason:
+                break
+            why.append(f"  {url}: {reason}")
+        else:
+            failed.append(one)
+            reasons += [f"{one.file.path}:", *(why or ["  no address: the list of mirrors is empty"])]
     if failed:
-        raise DownloadError(
-            f"{dataset.title}: no mirror delivered {len(failed)} file(s).\n"
-            + "\n".join(reasons)
-            + "\n"
-            + _by_hand(dataset, failed, root, "Run the same command again later, or place by hand")
-        )
+        advice = _by_hand(dataset, failed, root, "Run the same command again later, or place by hand")
+        summary = f"{dataset.title}: no mirror delivered {len(failed)} file(s)."
+        raise DownloadError("\n".join([summary, *reasons, advice]))
 
 
 class _Refused(Exception):
@@ -266,37 +263,17 @@ class _Interrupted(Exception):
     """A try failed in a way that may pass."""
 
 
-def _download(expected: _Expected, target: Path, dead: dict[str, str]) -> list[tuple[str, str]]:
-    """Try each mirror until ``target`` exists; return why each failed, nothing on success.
-
-    ``dead`` collects hosts that no connection reached, so that later files do not wait for them again.
-    """
-    reasons = []
-    for url in expected.file.mirrors:
-        host = urlsplit(url).netloc
-        reason = dead.get(host) or _try_mirror(expected, target, url, dead)
-        if not reason:
-            return []
-        reasons.append((url, reason))
-    return reasons or [("no address", "the list of mirrors is empty")]
-
-
-def _try_mirror(expected: _Expected, target: Path, url: str, dead: dict[str, str]) -> str:
+def _try_mirror(expected: _Expected, url: str, dead: dict[str, str]) -> str:
     """Download from one mirror, with retries; the reason of failure, or "" on success."""
     import pooch
 
-    part, failures, afresh = target.with_name(f"{target.name}.part"), 0, False
+    target, failures, afresh = expected.path, 0, False
+    part = target.with_name(f"{target.name}.part")
     while True:
-        downloader = _Downloader(part, expected)
-        before = _size(part)
+        downloader, before = _Downloader(part, expected), _size(part)
+        known = f"{expected.algorithm}:{expected.hash}"
         try:
-            pooch.retrieve(
-                url,
-                known_hash=f"{expected.algorithm}:{expected.hash}",
-                fname=target.name,
-                path=target.parent,
-                downloader=downloader,
-            )
+            pooch.retrieve(url, known, fname=target.name, path=target.parent, downloader=downloader)
             return ""
         except _Refused as error:
             return str(error)
@@ -365,18 +342,22 @@ class _Downloader:
             headers["Range"] = f"bytes={start}-"
         with requests.get(url, headers=headers, stream=True, timeout=TIMEOUTS) as response:
             self.answered = True
-            if response.status_code == 416 and start:
-                return self._range_refused(response, start)
-            _check_status(response)
-            resumed = response.status_code == 206
-            if resumed and _range_start(response) != start:
+            status, span = response.status_code, response.headers.get("Content-Range", "")
+            if status == 416 and start:
+                return self._range_refused(span, start)
+            answer = f"{status} {response.reason or ''}".rstrip()
+            if status in (408, 425, 429) or status >= 500:
+                raise _Interrupted(answer)
+            if status not in (200, 206):
+                raise _Refused(answer)
+            self.resumed = status == 206
+            if self.resumed and not span.startswith(f"bytes {start}-"):
                 raise _Refused("answers with another range than the one asked for")
-            self.resumed = resumed
-            return self._receive(response, start if resumed else 0)
+            return self._receive(response, start if self.resumed else 0)
 
-    def _range_refused(self, response: "requests.Response", start: int) -> bool:
+    def _range_refused(self, span: str, start: int) -> bool:
         """No bytes are left: the part is complete, unless it is longer than the file."""
-        total = response.headers.get("Content-Range", "").rpartition("/")[2]
+        total = span.rpartition("/")[2]
         self.resumed = True
         if total == str(start) or (not total.isdigit() and start == self.expected.size):
             return True
@@ -384,17 +365,18 @@ class _Downloader:
         raise _Interrupted("the partial download was not a part of this file, and was dropped")
 
     def _receive(self, response: "requests.Response", start: int) -> bool:
-        length = response.headers.get("Content-Length", "")
-        total = start + int(length) if length.isdigit() else None
-        size = self.expected.size
+        web_page = _Refused(f"served {_WEB_PAGE}; not kept")
         if response.headers.get("Content-Type", "").lower().startswith("text/html"):
-            raise _Refused(f"served {_WEB_PAGE}; not kept")
+            raise web_page
         # raw and not decoded: some hosts call a .gz file an encoding, and it would arrive unpacked
         pieces = response.raw.stream(_PIECE, decode_content=False)
         first = next(pieces, b"")
         if start == 0 and _is_web_page(first[:512]):
-            raise _Refused(f"served {_WEB_PAGE}; not kept")
-        if size is not None and total is not None and total != size:
+            raise web_page
+        length = response.headers.get("Content-Length", "")
+        total = start + int(length) if length.isdigit() else None
+        size = self.expected.size
+        if size is not None and total not in (None, size):
             raise _Refused(f"offers {total} bytes, the file has {size}")
         done, label = start, f"{self.expected.file.name} from {urlsplit(response.url).netloc}"
         with (
@@ -410,20 +392,6 @@ class _Downloader:
             file.flush()
             os.fsync(file.fileno())
         return done == total if total is not None else done > 0
-
-
-def _check_status(response: "requests.Response") -> None:
-    status = response.status_code
-    answer = f"{status} {response.reason or ''}".rstrip()
-    if status in (408, 425, 429) or status >= 500:
-        raise _Interrupted(answer)
-    if status not in (200, 206):
-        raise _Refused(answer)
-
-
-def _range_start(response: "requests.Response") -> int | None:
-    match = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
-    return int(match[1]) if match else None
 
 
 def _cause(error: BaseException) -> str:

@@ -23,9 +23,10 @@ from the whole set's by as much as here. CelebA's 178x218 faces are squeezed who
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from io import BytesIO
+from itertools import chain
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -73,24 +74,21 @@ def prepare(
     """
     raw = dataset.read(root)
     chosen = choose_images(dataset, raw, {"train": train, "validation": validation, "test": test}, split_seed)
-    settings = {
-        "name": dataset.name,
-        "source": source,
-        "split_seed": split_seed,
-    }
+    settings = {"name": dataset.name, "source": source, "split_seed": split_seed}
     fingerprint = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     with storage_errors(out):
         # Without it nobody takes a mixture of old and new arrays for a prepared dataset.
         (out / INFO_NAME).unlink(missing_ok=True)
-    statistics = _Statistics(dataset.channels)
+    pixels = np.zeros((dataset.channels, 256), dtype=np.int64)
     for split, (part, indices) in chosen.items():
         chunks = _chunks(dataset, part, indices, split)
         if split == "train":
-            chunks = statistics.watch(chunks)
+            chunks = _counted(chunks, pixels)
         shape = (len(indices), dataset.channels, SIDE, SIDE)
         _write_array(out / images_name(split), shape, np.dtype(np.uint8), chunks, fingerprint)
-        labels = np.ascontiguousarray(part.labels[indices], dtype=np.uint8 if dataset.multilabel else np.int64)
+        labels = part.labels[indices].astype(np.uint8 if dataset.multilabel else np.int64)
         _write_array(out / labels_name(split), labels.shape, labels.dtype, [labels], fingerprint)
+    statistics = [_mean_and_std(histogram) for histogram in pixels]
     write_json(
         out / INFO_NAME,
         settings
@@ -101,8 +99,8 @@ def prepare(
             "multilabel": dataset.multilabel,
             "label_names": list(raw.label_names or dataset.class_names),
             "n": {split: len(indices) for split, (_, indices) in chosen.items()},
-            "mean": statistics.mean(),
-            "std": statistics.std(),
+            "mean": [mean for mean, _ in statistics],
+            "std": [std for _, std in statistics],
             "synthetic": source == "synthetic",
             "files": [dict(file) for file in files],
             "fingerprint": fingerprint.hexdigest(),
@@ -130,13 +128,11 @@ def choose_images(
         pools["train"], pools["validation"] = (part, order[:cut]), (part, order[cut:])
     chosen: dict[str, tuple[RawSplit, np.ndarray]] = {}
     for split in SPLITS:
-        part, order = pools[split]
-        cap = caps[split]
+        (part, order), cap = pools[split], caps[split]
         indices = np.sort(order if cap is None else order[: max(cap, 0)])
         if not len(indices):
-            raise DataError(
-                f"{dataset.title}: the {split} split has no image ({len(order)} are there, the cap is {cap})"
-            )
+            found = f"{len(order)} are there, the cap is {cap}"
+            raise DataError(f"{dataset.title}: the {split} split has no image ({found})")
         chosen[split] = part, indices
     return chosen
 
@@ -210,55 +206,27 @@ def _write_array(
 
     Plain writes, not a memory map: on a full disk a map ends the process with a bus error, a write raises.
     """
+    header = BytesIO()
+    facts = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(header, facts)
     with atomic_path(path) as temporary, temporary.open("wb") as file:
-        writer = _HashingWriter(file, fingerprint)
-        header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
-        np.lib.format.write_array_header_1_0(writer, header)
-        for chunk in chunks:
-            writer.write(np.ascontiguousarray(chunk, dtype=dtype).tobytes())
+        for piece in chain([header.getvalue()], (chunk.tobytes() for chunk in chunks)):
+            fingerprint.update(piece)
+            file.write(piece)
 
 
-@dataclass
-class _HashingWriter:
-    file: IO[bytes]
-    hash: Any
-
-    def write(self, data: bytes) -> int:
-        self.hash.update(data)
-        return self.file.write(data)
+def _counted(chunks: Iterable[np.ndarray], pixels: np.ndarray) -> Iterator[np.ndarray]:
+    """Pass chunks (n, C, 32, 32) on, counting their pixels by channel and value, (C, 256)."""
+    for chunk in chunks:
+        for channel, histogram in enumerate(pixels):
+            histogram += np.bincount(chunk[:, channel].ravel(), minlength=256)
+        yield chunk
 
 
-@dataclass
-class _Statistics:
-    """Channel means and deviations from whole-number sums, which are exact for any number of images."""
+def _mean_and_std(histogram: np.ndarray) -> tuple[float, float]:
+    """Mean and population standard deviation, in [0, 1], of pixels counted by value, (256,).
 
-    channels: int
-    count: int = 0
-    sums: list[int] = field(init=False)
-    squares: list[int] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.sums, self.squares = [0] * self.channels, [0] * self.channels
-
-    def watch(self, chunks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        """Pass chunks (n, C, 32, 32) on, counting their pixels."""
-        values = np.arange(256, dtype=np.int64)
-        for chunk in chunks:
-            self.count += len(chunk) * SIDE * SIDE
-            for channel in range(self.channels):
-                histogram = np.bincount(chunk[:, channel].reshape(-1), minlength=256)
-                self.sums[channel] += int(histogram @ values)
-                self.squares[channel] += int(histogram @ values**2)
-            yield chunk
-
-    def mean(self) -> list[float]:
-        """Per channel, in [0, 1]."""
-        return [total / (255 * self.count) for total in self.sums]
-
-    def std(self) -> list[float]:
-        """Per channel, population standard deviation in [0, 1]."""
-        # Whole numbers up to the last step, so nothing cancels.
-        return [
-            (self.count * square - total**2) ** 0.5 / (255 * self.count)
-            for total, square in zip(self.sums, self.squares, strict=True)
-        ]
+    Sums are whole numbers up to the last step, exact for any number of images, so nothing cancels.
+    """
+    count, total, squares = (int(histogram @ np.arange(256) ** power) for power in range(3))
+    return total / (255 * count), (count * squares - total**2) ** 0.5 / (255 * count)

@@ -1,7 +1,4 @@
-"""Reading what ``prepare`` wrote: memory-mapped uint8 arrays and the facts about them.
-
-Training, attacks and metrics import this module, so it needs numpy alone.
-"""
+"""Reading what ``prepare`` wrote: memory-mapped uint8 arrays and the facts about them. It needs numpy alone."""
 
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -100,9 +97,9 @@ class PreparedDataset:
         Raises:
             DataError: the file is missing or is not what dataset.json says, or a label is out of range.
         """
-        used, whole = self.outputs_used, self._whole
+        used = self.outputs_used
         if self.info.multilabel:
-            labels = self._load(labels_name(split), split, np.dtype(np.uint8), (whole.classes,))
+            labels = self._load(labels_name(split), split, np.dtype(np.uint8), ((self.whole or self.info).classes,))
             labels = np.array(labels if used is None else labels[:, used])
         else:
             labels = np.array(self._load(labels_name(split), split, np.dtype(np.int64), ()))
@@ -129,58 +126,44 @@ class PreparedDataset:
         if attributes is None and classes is None:
             return self
         if self.outputs_used is not None or (attributes is not None) != self.info.multilabel:
-            raise DataError(
-                f"{self.info.title} cannot be restricted to {task}: use attributes, or classes, that it has"
-            )
+            raise DataError(f"{self.info.title} cannot be restricted to {task}: use attributes or classes that it has")
         if attributes is not None:
             sets = find_dataset(self.info.name).attribute_sets
             if attributes not in sets:
                 raise DataError(f"{self.info.title} has no attribute set {attributes}: use one of {', '.join(sets)}")
-            columns = sets[attributes]
-            info = self._restricted_info(task, columns, {})
-            return replace(self, task=str(task), outputs_used=columns, info=info, whole=self.info)
-        assert classes is not None
-        fewest = as_many_as or classes
-        if not fewest <= classes <= self.info.classes:
-            raise DataError(
-                f"{self.info.title} has {self.info.classes} classes: cannot use {classes}, with as many images as "
-                f"{fewest}"
-            )
-        order = np.random.default_rng(derive_seed(self.info.split_seed, "classes")).permutation(self.info.classes)
-        chosen: dict[str, np.ndarray] = {
-            split: self._choose(split, order[:classes], order[:fewest]) for split in SPLITS
-        }
-        used = tuple(int(label) for label in np.sort(order[:classes]))
-        info = self._restricted_info(task, used, {split: len(indices) for split, indices in chosen.items()})
-        return replace(self, task=str(task), outputs_used=used, chosen=chosen, info=info, whole=self.info)
-
-    def _choose(self, split: Split, classes: np.ndarray, fewest: np.ndarray) -> np.ndarray:
-        labels = self.labels(split)
-        available = np.flatnonzero(np.isin(labels, classes))
-        count = int(np.isin(labels, fewest).sum())
-        if not count:
-            raise DataError(f"{self.info.title}: no {split} image of {len(fewest)} classes: use more images or classes")
-        generator = np.random.default_rng(derive_seed(self.info.split_seed, "images of classes", split))
-        return np.sort(generator.permutation(available)[:count])
-
-    def _restricted_info(self, task: Task, used: tuple[int, ...], counts: dict[str, int]) -> PreparedInfo:
-        names = tuple(self.info.label_names[index] for index in used) if self.info.label_names else ()
-        return replace(
+            used, chosen = sets[attributes], self.chosen  # of all images
+        else:
+            assert classes is not None
+            used, chosen = self._choose_classes(classes, as_many_as or classes)
+        info = replace(
             self.info,
             title=task.titled(self.info.title),
             classes=len(used),
-            label_names=names,
-            n={**self.info.n, **counts},
+            label_names=tuple(self.info.label_names[index] for index in used) if self.info.label_names else (),
+            n=self.info.n | {split: len(indices) for split, indices in chosen.items()},
         )
+        return replace(self, task=str(task), outputs_used=used, chosen=chosen, info=info, whole=self.info)
 
-    @property
-    def _whole(self) -> PreparedInfo:
-        """The facts of the prepared dataset, all labels and images of it."""
-        return self.info if self.whole is None else self.whole
+    def _choose_classes(self, classes: int, fewest: int) -> tuple[tuple[int, ...], dict[str, np.ndarray]]:
+        """So many classes, and per split as many of their images as ``fewest`` of them have."""
+        if not fewest <= classes <= self.info.classes:
+            asked = f"{classes}, with as many images as {fewest}"
+            raise DataError(f"{self.info.title} has {self.info.classes} classes: cannot use {asked}")
+        order = np.random.default_rng(derive_seed(self.info.split_seed, "classes")).permutation(self.info.classes)
+        chosen: dict[str, np.ndarray] = {}
+        for split in SPLITS:
+            labels = self.labels(split)
+            available = np.flatnonzero(np.isin(labels, order[:classes]))
+            count = int(np.isin(labels, order[:fewest]).sum())
+            if not count:
+                raise DataError(f"{self.info.title}: no {split} image of {fewest} classes: use more images or classes")
+            generator = np.random.default_rng(derive_seed(self.info.split_seed, "images of classes", split))
+            chosen[split] = np.sort(generator.permutation(available)[:count])
+        return tuple(np.sort(order[:classes]).tolist()), chosen
 
     def _load(self, name: str, split: Split, dtype: np.dtype[Any], of_one: tuple[int, ...]) -> np.ndarray:
         """The array of a whole split, memory-mapped, whose images or labels have the shape ``of_one``."""
-        shape = (self._whole.n[split], *of_one)
+        shape = ((self.whole or self.info).n[split], *of_one)
         path = self.folder / name
         try:
             array = np.load(path, mmap_mode="r", allow_pickle=False)

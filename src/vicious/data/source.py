@@ -29,7 +29,12 @@ def obtain(
     Raises:
         DataError: a file is missing or is not what it should be.
     """
-    files = _draw(dataset, root, counts) if source == "synthetic" else _fetch(dataset, root, download, checksums)
+    if source == "official":
+        from vicious.data.fetch import fetch
+
+        files = [file.to_dict() for file in fetch(dataset, root, download=download, checksums=checksums)]
+    else:
+        files = _draw(dataset, root, counts)
     write_json(
         record,
         {
@@ -65,25 +70,14 @@ def read_source(record: Path) -> dict[str, Any]:
 _AGAIN = "run `snakemake --cores 1 --forcerun fetch` with your other options to fetch it again"
 
 
-def _fetch(dataset: Dataset, root: Path, download: bool, checksums: Mapping[str, str]) -> list[dict[str, Any]]:
-    from vicious.data.fetch import fetch
-
-    return [file.to_dict() for file in fetch(dataset, root, download=download, checksums=checksums)]
-
-
 def _draw(dataset: Dataset, root: Path, counts: tuple[int, int, int] | None) -> list[dict[str, Any]]:
     from vicious.data.synthetic.plan import write_synthetic
 
     if counts is None:
         raise ValueError("a synthetic stand-in needs its numbers of train, validation and test images")
     files = write_synthetic(dataset, root, *counts)
+    facts = {"official": False, "how": "drawn: synthetic stand-in"}
     return [
-        {
-            "path": file.relative_to(root).as_posix(),
-            "size": file.stat().st_size,
-            "sha256": digest(file),
-            "official": False,
-            "how": "drawn: synthetic stand-in",
-        }
+        {"path": file.relative_to(root).as_posix(), "size": file.stat().st_size, "sha256": digest(file), **facts}
         for file in files
     ]

@@ -1,5 +1,4 @@
-"""Tasks: what a target model is asked for. The labels of a dataset, a set of its attributes, or a part of its
-classes."""
+"""Tasks: what a target model is asked for: a dataset's labels, a set of its attributes, or a part of its classes."""
 
 import re
 from dataclasses import dataclass

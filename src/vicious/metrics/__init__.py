@@ -1,2 +1,1 @@
-"""Measures: image quality, answers, the reconstruction risk, and intervals of means. Pure functions; they know no
-model."""
+"""Measures: image quality, answers, the reconstruction risk, intervals of means. Pure functions that know no model."""

@@ -7,8 +7,7 @@ BINS = 15
 
 
 def accuracy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Correct (0 or 1) for each image; for attributes the share of right ones. Shapes: (N, K), (N,) or (N, K) ->
-    (N,)."""
+    """Correct (0 or 1) for each image; for attributes the share of right ones. (N, K), (N,) or (N, K) -> (N,)."""
     if labels.ndim == 1:
         return (logits.argmax(1) == labels).float()
     return ((logits >= 0) == (labels > 0)).float().mean(1)

@@ -1,6 +1,6 @@
 """Intervals of means by resampling."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +11,7 @@ from vicious.system.errors import MetricError
 RESAMPLES = 1000
 PAIRED_RESAMPLES = 2000
 _LEVEL = 0.95
+_ENDS = (1 - _LEVEL) / 2, (1 + _LEVEL) / 2
 _CHUNK = 2_000_000
 """Image indices drawn at once."""
 
@@ -24,12 +25,12 @@ class Comparison(NamedTuple):
     p: float
 
 
-def interval(values: NDArray[Any], level: float = _LEVEL, seed: int = 0) -> tuple[float, float]:
-    """Percentile bootstrap interval of the mean of ``values`` (n,), over images; deterministic given the seed."""
-    generator = np.random.default_rng(seed)
+def interval(values: NDArray[Any]) -> tuple[float, float]:
+    """95% percentile bootstrap interval of the mean of ``values`` (n,), over images; always the same."""
+    generator = np.random.default_rng(0)
     values = np.asarray(values, dtype=np.float64)
     means = [values[generator.integers(len(values), size=len(values))].mean() for _ in range(RESAMPLES)]
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(means, _ENDS)
     return float(low), float(high)
 
 
@@ -71,8 +72,7 @@ def paired_bootstrap(
 def paired_bootstraps(
     differences: Sequence[NDArray[np.float64]], *, resamples: int = PAIRED_RESAMPLES, seed: int = 0
 ) -> list[Comparison]:
-    """:func:`paired_bootstrap` of several measures at once, on the same resamples: (n, m) for each seed -> m
-    results."""
+    """:func:`paired_bootstrap` of m measures at once, on the same resamples: (n, m) for each seed -> m results."""
     if not differences or not all(len(values) for values in differences):
         raise MetricError("there are no paired differences to resample")
     if not all(np.isfinite(values).all() for values in differences):
@@ -82,14 +82,13 @@ def paired_bootstraps(
     generator = np.random.default_rng(seed)
     seeds = len(differences)
     weights = generator.multinomial(seeds, np.full(seeds, 1 / seeds), size=resamples) / seeds
+    step = max(1, _CHUNK // max(map(len, differences)))
+    chunks = [weights[start : start + step] for start in range(0, resamples, step)]
     means = np.concatenate(
-        [
-            np.einsum("bs,sbm->bm", weights[drawn], _resampled(differences, generator, weights[drawn].shape[0]))
-            for drawn in _chunks(resamples, max(len(values) for values in differences))
-        ]
+        [np.einsum("bs,sbm->bm", chunk, _resampled(differences, generator, len(chunk))) for chunk in chunks]
     )
     mean = np.mean([values.mean(0) for values in differences], axis=0)
-    low, high = np.quantile(means, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2], axis=0)
+    low, high = np.quantile(means, _ENDS, axis=0)
     below, above = ((np.sum(sided, axis=0) + 1) / (resamples + 1) for sided in (means <= 0, means >= 0))
     p = np.minimum(1.0, 2 * np.minimum(below, above))
     return [Comparison(*(float(part[index]) for part in (mean, low, high, p))) for index in range(len(mean))]
@@ -99,15 +98,12 @@ def _resampled(
     differences: Sequence[NDArray[np.float64]], generator: np.random.Generator, resamples: int
 ) -> NDArray[np.float64]:
     """Means over resampled images for each seed, (seeds, resamples, m); one matrix product for each seed."""
-    counts: dict[int, NDArray[np.float64]] = {}
-    shared = len({len(values) for values in differences}) == 1
-    means = []
-    for index, values in enumerate(differences):
-        n = len(values)
-        key = n if shared else index
-        if key not in counts:
-            counts[key] = _counts(generator, resamples, n)
-        means.append(counts[key] @ values / n)
+    means: list[NDArray[np.float64]] = []
+    shared = len(set(map(len, differences))) == 1
+    for values in differences:
+        if not means or not shared:
+            counts = _counts(generator, resamples, len(values))
+        means.append(counts @ values / len(values))
     return np.stack(means)
 
 
@@ -115,9 +111,3 @@ def _counts(generator: np.random.Generator, resamples: int, n: int) -> NDArray[n
     """How often each of n images is drawn in each resample of n, (resamples, n)."""
     drawn = generator.integers(n, size=(resamples, n)) + n * np.arange(resamples)[:, None]
     return np.bincount(drawn.ravel(), minlength=resamples * n).reshape(resamples, n).astype(np.float64)
-
-
-def _chunks(resamples: int, n: int) -> Iterator[slice]:
-    step = max(1, _CHUNK // n)
-    for start in range(0, resamples, step):
-        yield slice(start, min(start + step, resamples))

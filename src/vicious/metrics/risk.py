@@ -76,9 +76,8 @@ def factorise(covariance: Array) -> tuple[Array, Array]:
     if not np.allclose(matrix, matrix.T, rtol=0.0, atol=1e-6 * scale):
         raise MetricError("a covariance must be symmetric")
     values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
-    if values.size and values[0] < -max(_NEGATIVE_TOLERANCE, np.finfo(np.asarray(covariance).dtype).eps * 10) * max(
-        values[-1], 0.0
-    ):
+    tolerance = max(_NEGATIVE_TOLERANCE, np.finfo(np.asarray(covariance).dtype).eps * 10)
+    if values.size and values[0] < -tolerance * max(values[-1], 0.0):
         raise MetricError(f"the covariance has the negative eigenvalue {values[0]:.3g}: it is no covariance")
     return values[::-1].clip(min=0.0), np.ascontiguousarray(vectors[:, ::-1])
 
@@ -177,11 +176,7 @@ def no_whitening(covariance: Covariance) -> Whitening:
 
 
 def _varying(covariance: Covariance) -> Array:
-    """The eigenvalues.
-
-    Raises:
-        MetricError: all are zero.
-    """
+    """The eigenvalues; raises MetricError where all are zero."""
     values = covariance.eigenvalues
     if not values.size or values[0] <= 0:
         raise MetricError("all images are equal: their covariance is zero and the risk is not defined")
@@ -209,8 +204,7 @@ def energies(differences: Array, covariance: Covariance) -> Array:
 def risk_of_energies(guess: Array, error: Array, whitening: Whitening) -> Array:
     """Reconstruction risk R of each image, from the energies of x - mu and of x - x_tilde; in their own precision.
 
-    A perfect reconstruction gets :data:`RISK_CAP` (unless the image is the mean itself: then guessing is as good, R =
-    1).
+    A perfect reconstruction gets :data:`RISK_CAP`, or 1 if the image is the mean itself: then guessing is as good.
 
     Shapes: (n, d), (n, d) -> (n,). Range [0, RISK_CAP].
     """
@@ -286,15 +280,7 @@ def label_images(covariance: Covariance, used: Sequence[int] | None, multilabel:
     return images + covariance.mean
 
 
-_ARRAYS = (
-    "mean",
-    "eigenvalues",
-    "eigenvectors",
-    "label_gram",
-    "label_cross",
-    "eigenvalues32",
-    "eigenvectors32",
-)
+_ARRAYS = ("mean", "eigenvalues", "eigenvectors", "label_gram", "label_cross", "eigenvalues32", "eigenvectors32")
 
 
 def save_covariance(covariance: Covariance, path: Path) -> None:

@@ -20,12 +20,13 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from vicious.mitigations import parse_outputs
 from vicious.models.size import Size
 from vicious.system.errors import ConfigError
 from vicious.system.registry import find, nearest
+from vicious.system.settings import Strict
 
 if TYPE_CHECKING:
     from torch import nn
@@ -36,10 +37,8 @@ ORIGINAL: dict[Kind, str] = {"target": "wideresnet", "attack": "mirror"}
 """The study's own pair, which a record of a model need not name."""
 
 
-class ModelSettings(BaseModel):
-    """Base of a model's settings: unknown keys are errors, types are not coerced, instances do not change."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+class ModelSettings(Strict):
+    """Base of a model's settings."""
 
 
 @dataclass(frozen=True)

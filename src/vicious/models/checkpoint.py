@@ -43,11 +43,7 @@ def save_failure(weights: Path, architecture: Architecture, record: dict[str, An
 
 
 def failure(weights: Path) -> str | None:
-    """Why the training of ``weights`` failed; None where it did not.
-
-    Raises:
-        CheckpointError: the record is missing or damaged.
-    """
+    """Why the training of ``weights`` failed, None where it did not; raises as :func:`load_record`."""
     reason: str | None = load_record(weights).get("failure")
     return reason
 
@@ -63,8 +59,7 @@ def check_fits(weights: Path, architecture: Architecture, data: PreparedDataset)
     Raises:
         CheckpointError: naming both.
     """
-    found = (architecture.channels, architecture.outputs)
-    expected = (data.info.channels, data.info.classes)
+    found, expected = (architecture.channels, architecture.outputs), (data.info.channels, data.info.classes)
     if found != expected:
         raise CheckpointError(
             f"{weights} takes {found[0]} channels and gives {found[1]} outputs, but {data.info.title} has "
@@ -79,12 +74,7 @@ def check_fits(weights: Path, architecture: Architecture, data: PreparedDataset)
 
 
 def check_attack(weights: Path, name: str, outputs: str) -> None:
-    """Refuse an attack model that is another than it is said to be.
-
-    Args:
-        weights: of the attack model.
-        name: of the model (:mod:`vicious.models.decoders`).
-        outputs: that it reads.
+    """Refuse an attack model that has another name, or reads other outputs, than it is said to.
 
     Raises:
         CheckpointError: naming both.
@@ -106,8 +96,7 @@ def load_task(folder: Path, weights: Path) -> PreparedDataset:
     record = load_record(weights)
     data = load_prepared(folder)
     try:
-        task = parse_task(record["task"])
-        as_many_as = record["as_many_as"]
+        task, as_many_as = parse_task(record["task"]), record["as_many_as"]
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{weights.with_suffix('.json')} does not name the model's task ({error})") from None
     if task.dataset != data.info.name:
@@ -146,9 +135,8 @@ def load_model(weights: Path, kind: Kind) -> tuple[Any, Architecture]:
         architecture = _architecture(weights)
         model = architecture.build()
     if architecture.model.kind != kind:
-        raise CheckpointError(
-            f"{weights} holds a model of kind {architecture.model.kind}, expected {kind}: check the path"
-        )
+        found = architecture.model.kind
+        raise CheckpointError(f"{weights} holds a model of kind {found}, expected {kind}: check the path")
     try:
         state = load_file(weights)
     except FileNotFoundError:
@@ -179,12 +167,10 @@ def _check_state(weights: Path, expected: dict[str, torch.Tensor], found: dict[s
     shapes = [name for name in expected if name in found and expected[name].shape != found[name].shape]
     if not names and not shapes:
         return
-    name = (names or shapes)[0]
-    detail = (
-        f"{name} stands in only one of the two"
-        if names
-        else f"{name} is {tuple(found[name].shape)}, expected {tuple(expected[name].shape)}"
-    )
+    if names:
+        detail = f"{names[0]} stands in only one of the two"
+    else:
+        detail = f"{shapes[0]} is {tuple(found[shapes[0]].shape)}, expected {tuple(expected[shapes[0]].shape)}"
     raise CheckpointError(
         f"{weights} is of another architecture than {weights.with_suffix('.json').name} says: {detail}; "
         "use the weights and the record of one training, or train the model again"

@@ -4,6 +4,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from vicious.models.architecture import ModelSettings
+
 
 def blocks_per_group(depth: int) -> int:
     """Number n of residual blocks in each of the three groups, for ``depth = 6 n + 4``.
@@ -22,5 +24,8 @@ def _checked(depth: int) -> int:
     return depth
 
 
-Depth = Annotated[int, AfterValidator(_checked), Field(description="number of layers, 6 n + 4")]
-Width = Annotated[int, Field(ge=1, description="factor on the channels")]
+class Settings(ModelSettings):
+    """Size of the network."""
+
+    depth: Annotated[int, AfterValidator(_checked), Field(description="number of layers, 6 n + 4")]
+    width: int = Field(ge=1, description="factor on the channels")

@@ -6,7 +6,7 @@ functions count none.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 FLOAT = 4
 """Bytes of a float32."""
@@ -29,12 +29,7 @@ class Size:
     layers: int = 0
 
     def __add__(self, other: Size) -> Size:
-        return Size(
-            self.parameters + other.parameters,
-            self.flops + other.flops,
-            self.activations + other.activations,
-            self.layers + other.layers,
-        )
+        return Size(*(one + more for one, more in zip(astuple(self), astuple(other), strict=True)))
 
 
 def linear(inside: int, outside: int) -> Size:

@@ -1,8 +1,4 @@
-"""Does the risk order reconstructions as image quality does, under every estimator of the covariance?
-
-Works from what assessments wrote: a JSON summary each, and beside it the Parquet with a row per test image, which has a
-column for each estimator, and the CSV with a row per estimator.
-"""
+"""Does the risk order reconstructions as image quality does, under every estimator of the covariance?"""
 
 from collections.abc import Iterable, Sequence
 from itertools import combinations
@@ -28,12 +24,7 @@ _OF_CELL = tuple(name for name in ESTIMATORS.columns if name not in ESTIMATORS_O
 
 
 def write_estimators(json_files: Iterable[Path], estimators_out: Path, agreement_out: Path) -> None:
-    """Write the risk under every estimator, and how far each orders reconstructions as image quality does.
-
-    Args:
-        json_files: summaries of assessments; beside each stand its Parquet and its CSV of estimators.
-        estimators_out: CSV, see :func:`estimators`.
-        agreement_out: CSV, see :func:`agreement`.
+    """Write :func:`estimators` and :func:`agreement` of the given summaries of assessments as CSV.
 
     Raises:
         DataError: a file is missing, damaged, or lacks what the others hold.
@@ -113,8 +104,8 @@ def spearman(values: NDArray[np.float64], reference: NDArray[np.float64]) -> NDA
         return np.asarray((centred[:, 1:] * centred[:, :1]).sum(0) / (norms[1:] * norms[0]))
 
 
-def _task_rows(cells: Sequence[Assessment]) -> list[dict[str, Any]]:
-    """The rows of one task: one seed is in memory at a time."""
+def _task_rows(cells: Sequence[Assessment]) -> list[dict[Any, Any]]:
+    """The rows of one task: the images of one seed are in memory at a time."""
     good = [one for one in cells if one.ok]
     task = {name: cells[0].record[name] for name in ("dataset", "task")}
     if not good:
@@ -122,63 +113,50 @@ def _task_rows(cells: Sequence[Assessment]) -> list[dict[str, Any]]:
     references = _references(good)
     itself = pd.DataFrame([{"estimator": PSNR_ITSELF, "kind": PSNR_ITSELF, "parameter": np.nan}])
     judges = pd.concat([_estimators(good), itself], ignore_index=True)
-    names = judges["estimator"].tolist()
     seeds = [
-        _Seed([one for one in good if one.record["seed"] == seed], names, references)
-        for seed in sorted({one.record["seed"] for one in good})
+        [one for one in good if one.record["seed"] == seed] for seed in sorted({one.record["seed"] for one in good})
     ]
-    pairs = np.array([one.pairs for one in seeds])
-    numbers = {
-        "pairs": int(pairs.sum()),
-        "models": len(good),
-        "n_images": good[0].record["n"],
-    }
-    rows: list[dict[str, Any]] = []
+    pairs = np.array([len(attacks) * (len(attacks) - 1) // 2 for attacks in seeds])
+    found = [_of_seed(attacks, judges["estimator"].tolist(), references) for attacks in seeds]
+    agree, models = (_weighted(np.stack([one[part] for one in found]), pairs) for part in (0, 1))
+    correlation = _mean(np.concatenate([one[2] for one in found]))
+    shared = task | {"pairs": int(pairs.sum()), "models": len(good), "n_images": good[0].record["n"]}
+    rows: list[dict[Any, Any]] = []
     for index, reference in enumerate(references):
-        agree, models = (
-            _weighted(np.stack([getattr(one, name)[index] for one in seeds]), pairs)
-            for name in ("agree", "agree_models")
-        )
-        correlation = _mean(np.concatenate([one.spearman[index] for one in seeds]))
-        for place, judge in enumerate(judges.to_dict("records")):
-            if judge["estimator"] == reference:
-                continue
-            measured = {"agree": agree[place], "agree_models": models[place], "spearman": correlation[place]}
-            rows.append(task | {str(key): value for key, value in judge.items()} | numbers | measured)
-            rows[-1]["reference"] = reference
+        numbers = zip(agree[index], models[index], correlation[index], strict=True)
+        for judge, values in zip(judges.to_dict("records"), numbers, strict=True):
+            if judge["estimator"] != reference:
+                measured = dict(zip(("agree", "agree_models", "spearman"), values, strict=True))
+                rows.append({**shared, **judge, **measured, "reference": reference})
     return rows
 
 
-class _Seed:
-    """What the attacks of one task and seed say: a list with a value per estimator for each reference.
+def _of_seed(
+    attacks: Sequence[Assessment], names: Sequence[str], references: Sequence[str]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """How the attacks of one task and seed agree with each reference, under each estimator.
 
-    Attributes:
-        pairs: of attacks.
-        agree, agree_models: (estimators,) for each reference.
-        spearman: (attacks, estimators) for each reference.
+    Returns:
+        over test images (references, estimators), of means over images (references, estimators), and the rank
+        correlation of each attack (attacks, references, estimators).
     """
-
-    def __init__(self, attacks: Sequence[Assessment], names: Sequence[str], references: Sequence[str]) -> None:
-        columns = dict.fromkeys(["image", *references, *names])
-        read = [one.images(list(columns)) for one in attacks]
-        same_images(list(zip(attacks, read, strict=True)))
-        values = np.stack([frame[list(names)].to_numpy() for frame in read])
-        qualities = [REFERENCES[name] * np.stack([frame[name].to_numpy() for frame in read]) for name in references]
-        self.pairs = len(read) * (len(read) - 1) // 2
-        self.agree = [order_agreement(values, quality) for quality in qualities]
-        means = values.mean(1, keepdims=True)
-        self.agree_models = [order_agreement(means, quality.mean(1, keepdims=True)) for quality in qualities]
-        self.spearman = [
-            np.stack([spearman(of_attack, good) for of_attack, good in zip(values, quality, strict=True)])
-            for quality in qualities
-        ]
+    read = [one.images(list(dict.fromkeys(["image", *references, *names]))) for one in attacks]
+    same_images(list(zip(attacks, read, strict=True)))
+    values = np.stack([frame[list(names)].to_numpy() for frame in read])
+    qualities = [REFERENCES[name] * np.stack([frame[name].to_numpy() for frame in read]) for name in references]
+    means = values.mean(1, keepdims=True)
+    return (
+        np.stack([order_agreement(values, quality) for quality in qualities]),
+        np.stack([order_agreement(means, quality.mean(1, keepdims=True)) for quality in qualities]),
+        np.stack([[spearman(*one) for one in zip(values, quality, strict=True)] for quality in qualities], axis=1),
+    )
 
 
 def _weighted(values: NDArray[np.float64], pairs: NDArray[np.int_]) -> NDArray[np.float64]:
-    """Mean over seeds (rows), each by its number of pairs; NaN where there is no pair."""
+    """Mean over seeds (the first axis), each by its number of pairs; NaN where there is no pair."""
     counted = pairs > 0
     if not counted.any():
-        return np.full(values.shape[1], np.nan)
+        return np.full(values.shape[1:], np.nan)
     return np.asarray(np.average(values[counted], axis=0, weights=pairs[counted]))
 
 

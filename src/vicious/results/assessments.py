@@ -10,7 +10,7 @@ import pandas as pd
 
 from vicious.models.evaded import evasion_of
 from vicious.results import schema
-from vicious.results.schema import AGAIN, ATTACK_OF, SUMMARY
+from vicious.results.schema import AGAIN, ATTACK_OF, RECORD_OK, SUMMARY
 from vicious.system.errors import DataError, MixedResultsError
 from vicious.system.files import read_json
 
@@ -77,13 +77,21 @@ class Assessment:
                 says, or a value is not finite or out of its range.
         """
         frame = read_images(self.parquet, columns)
-        if len(frame) != self.record["n"] or frame.empty:
-            raise DataError(
-                f"{self.parquet} has {len(frame)} test images, but {self.file.name} says {self.record['n']}: "
-                "delete both and run `snakemake` again"
-            )
+        self.check_count(len(frame))
         schema.check_images(frame, str(self.parquet))
         return frame
+
+    def check_count(self, found: int) -> None:
+        """Refuse a Parquet of so many test images where the summary says otherwise, or of none.
+
+        Raises:
+            DataError: it is.
+        """
+        if not found or found != self.record["n"]:
+            raise DataError(
+                f"{self.parquet} has {found} test images, but {self.file.name} says {self.record['n']}: "
+                "delete both and run `snakemake` again"
+            )
 
 
 def read_assessments(json_files: Iterable[Path]) -> list[Assessment]:
@@ -146,13 +154,13 @@ def _read(file: Path) -> dict[str, Any]:
 
 def _check_comparable(records: Sequence[Mapping[str, Any]]) -> None:
     """Refuse results that do not belong in one table: within a task, data, models and estimators must agree."""
-    seen: dict[tuple[Any, ...], None] = {}
+    seen: set[tuple[Any, ...]] = set()
     first: dict[tuple[str, str], tuple[Mapping[str, Any], Any]] = {}
     for record in records:
         key = tuple(record[name] for name in SUMMARY.key)
         if key in seen:
             raise MixedResultsError(f"two results for {dict(zip(SUMMARY.key, key, strict=True))}: remove one of them")
-        seen[key] = None
+        seen.add(key)
         for name, value in _shared_settings(record).items():
             reference, expected = first.setdefault((record["task"], name), (record, value))
             if value != expected:
@@ -165,20 +173,11 @@ def _check_comparable(records: Sequence[Mapping[str, Any]]) -> None:
 
 def _shared_settings(record: Mapping[str, Any]) -> dict[str, Any]:
     """What all cells of a task must agree in, those that failed as far as they know it."""
-    schedule, attack_schedule = (
-        {key: value for key, value in record[model]["schedule"].items() if key != "seed"}
-        for model in ("target", "attacker")
-    )
-    architecture = record["target"]["architecture"]
-    names = ("risk_estimator", "risk95_estimator") if record["status"] == "ok" else ()
+    names = ["data", "source", "images", *(RECORD_OK[1:] if record["status"] == "ok" else ())]
+    schedules = {"schedule": record["target"]["schedule"], "attack schedule": record["attacker"]["schedule"]}
     return {
-        "data": record["data"],
-        "source": record["source"],
-        "images": record["images"],
-        "schedule": schedule,
-        "attack schedule": attack_schedule,
-        f"beta_c of {record['role']}": record["beta_c"],
-        "depth": architecture["depth"],
-        "width": architecture["width"],
         **{name: record[name] for name in names},
+        **{name: {**schedule, "seed": "any"} for name, schedule in schedules.items()},
+        f"beta_c of {record['role']}": record["beta_c"],
+        **{name: record["target"]["architecture"][name] for name in ("depth", "width")},
     }

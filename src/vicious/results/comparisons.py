@@ -1,7 +1,4 @@
-"""Attacks against the post-hoc attack on the honest model: paired over test images, with seeds as blocks.
-
-Works from what assessments wrote: a JSON summary each, and the Parquet with a row per test image beside it.
-"""
+"""Attacks against the post-hoc attack on the honest model: paired over test images, with seeds as blocks."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -21,12 +18,7 @@ _PAIRED = ("task", "outputs", "seed")
 
 
 def write_comparisons(json_files: Iterable[Path], out: Path) -> None:
-    """Write :func:`compare` of the given summaries as CSV.
-
-    Args:
-        json_files: summaries of assessments, of all tasks, models and seeds that are compared.
-        out: CSV, see :data:`vicious.results.schema.COMPARISONS`; its header alone where there is no attack but the
-            post-hoc one.
+    """Write :func:`compare` of the given summaries of assessments as CSV; its header alone where nothing is compared.
 
     Raises:
         DataError, MixedResultsError: see :func:`vicious.results.assessments.read_assessments` and
@@ -40,8 +32,7 @@ def compare(cells: Sequence[Assessment]) -> pd.DataFrame:
     """A row per attack and measure: that attack minus the post-hoc one on the honest model.
 
     Tasks come in the order given, then by role, outputs, beta_R and adaptive penalty. ``difference`` is the mean over
-    images and seeds, ``low`` and ``high`` are its 95% interval and ``p`` its two-sided p-value, see
-    :func:`vicious.metrics.bootstrap.paired_bootstrap`.
+    images and seeds, ``low``, ``high`` and ``p`` are as in :func:`vicious.metrics.bootstrap.paired_bootstrap`,
     ``seeds`` counts the seeds for which both attacks succeeded, ``failed`` the others, and ``reason`` says why; numbers
     are empty where no seed is left. Accuracy (a share) is empty for autoencoders, which are not asked for labels.
 
@@ -67,11 +58,8 @@ def _rows(pairs: Sequence[tuple[Assessment | None, Assessment]]) -> list[dict[st
     record = pairs[0][1].record
     measures = [name for name in COMPARED if not (name == "accuracy" and record["role"] == "autoencoder")]
     reasons = {one.record["seed"]: _reason(honest, one) for honest, one in pairs}
-    differences = [
-        _differences(honest, one, measures)
-        for honest, one in pairs
-        if honest is not None and not reasons[one.record["seed"]]
-    ]
+    sound = [(honest, one) for honest, one in pairs if honest and not reasons[one.record["seed"]]]
+    differences = [_differences(honest, one, measures) for honest, one in sound]
     results = dict(zip(measures, paired_bootstraps(differences), strict=True)) if differences else {}
     shared = {
         **{name: record[name] for name in COMPARISONS.group},
@@ -91,12 +79,8 @@ def _reason(honest: Assessment | None, other: Assessment) -> str:
     """Why a seed cannot be compared; empty where it can."""
     if honest is None:
         return "there is no post-hoc attack on the honest model"
-    failed = [
-        f"{name}: {one.record['reason'] or 'failed'}"
-        for name, one in (("honest", honest), (other.record["role"], other))
-        if not one.ok
-    ]
-    return ", ".join(failed)
+    failed = [one.record for one in (honest, other) if not one.ok]
+    return ", ".join(f"{record['role']}: {record['reason'] or 'failed'}" for record in failed)
 
 
 def _differences(honest: Assessment, other: Assessment, measures: Sequence[str]) -> NDArray[np.float64]:

@@ -1,7 +1,4 @@
-"""Who is at risk: an attack's measures by class of the test images, and accuracies by attribute.
-
-Works from what assessments wrote: a JSON summary each, and the Parquet with a row per test image beside it.
-"""
+"""Who is at risk: an attack's measures by class of the test images, and accuracies by attribute."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -17,16 +14,7 @@ from vicious.system.errors import DataError
 
 
 def write_per_class(json_files: Iterable[Path], per_class_out: Path, per_attribute_out: Path) -> None:
-    """Write measures by class and accuracies by attribute, from the summaries of assessments.
-
-    A class has a row for each model and attack, with mean and standard deviation (ddof 1) over the seeds that
-    succeeded, as :func:`per_class` gives it; an attribute has a row for each seed, as :func:`per_attribute` does.
-
-    Args:
-        json_files: summaries of assessments; beside each stands its Parquet, which is read one at a time.
-        per_class_out: CSV, see :data:`vicious.results.schema.PER_CLASS`.
-        per_attribute_out: CSV, see :data:`vicious.results.schema.PER_ATTRIBUTE`; its header alone where no task has
-            attributes.
+    """Write :func:`per_class` and :func:`per_attribute` of the given summaries of assessments as CSV.
 
     Raises:
         DataError: a file is missing, damaged, or does not hold what its summary says.
@@ -41,9 +29,10 @@ def write_per_class(json_files: Iterable[Path], per_class_out: Path, per_attribu
 def per_class(found: Sequence[Assessment]) -> pd.DataFrame:
     """A row per task with classes, model, attack and class, in the order given, then by class.
 
-    ``label`` is the class's number, ``seeds`` the seeds behind the numbers, ``failed`` those without a result, ``n``
-    the test images of the class, the same for each seed. A cell whose seeds all failed has one row: n 0, no class, no
-    numbers. An autoencoder is not asked for classes: its accuracy is empty. Accuracy is a share, PSNR in dB.
+    Measures have mean and standard deviation (ddof 1) over the seeds that succeeded. ``label`` is the class's number,
+    ``seeds`` the seeds behind the numbers, ``failed`` those without a result, ``n`` the test images of the class, the
+    same for each seed. A cell whose seeds all failed has one row: n 0, no class, no numbers. An autoencoder is not
+    asked for classes: its accuracy is empty. Accuracy is a share, PSNR in dB.
     """
     cells: dict[tuple[Any, ...], list[Assessment]] = {}
     for one in found:
@@ -90,12 +79,15 @@ def class_means(parquet: Path, classes: int) -> NDArray[np.float64]:
 def _cell_rows(seeds: Sequence[Assessment]) -> list[dict[Any, Any]]:
     """The rows of one model and attack."""
     record, failed = seeds[0].record, [one for one in seeds if not one.ok]
-    good = [_checked_means(one) for one in seeds if one.ok]
+    good = []
+    for one in (one for one in seeds if one.ok):
+        good.append(class_means(one.parquet, one.record["k"]))
+        one.check_count(int(good[-1][:, 0].sum()))
     shared: dict[Any, Any] = {
         **{name: record[name] for name in PER_CLASS.group},
         "seeds": len(good),
         "failed": len(failed),
-        "reason": "; ".join(f"seed {one.record['seed']}: {_one_line(one.record['reason'])}" for one in failed),
+        "reason": "; ".join(f"seed {one.record['seed']}: {_alone(one.record['reason'])}" for one in failed),
         "source": record["source"],
     }
     if not good:
@@ -105,21 +97,15 @@ def _cell_rows(seeds: Sequence[Assessment]) -> list[dict[Any, Any]]:
         values[:, :, MEASURES.index("accuracy")] = np.nan
     with np.errstate(invalid="ignore"):  # a spread of infinities is none
         spread = values.std(0, ddof=1) if len(good) > 1 else np.full(values.shape[1:], np.nan)
-    names = record["label_names"] or [str(label) for label in range(record["k"])]
+    names = record["label_names"] or list(map(str, range(record["k"])))
     table: dict[str, Any] = {"label": range(record["k"]), "label_name": names, "n": good[0][:, 0].astype(int)}
     for index, name in enumerate(MEASURES):
         table |= {name: values.mean(0)[:, index], f"{name}_sd": spread[:, index]}
     return pd.DataFrame(table).assign(**shared).to_dict("records")
 
 
-def _checked_means(one: Assessment) -> NDArray[np.float64]:
-    parquet, means = one.parquet, class_means(one.parquet, one.record["k"])
-    if means[:, 0].sum() != one.record["n"]:
-        raise DataError(
-            f"{parquet} has {means[:, 0].sum():.0f} test images, but {one.file.name} says {one.record['n']}: "
-            "delete both and run `snakemake` again"
-        )
-    return means
+def _alone(reason: str) -> str:
+    return " ".join(reason.replace(";", ",").split())  # semicolons separate the seeds
 
 
 def _attribute_rows(one: Assessment) -> list[dict[str, Any]]:
@@ -130,8 +116,3 @@ def _attribute_rows(one: Assessment) -> list[dict[str, Any]]:
         return [shared | {name: item[name] for name in OF_ATTRIBUTE} for item in one.record["attributes"]]
     except (KeyError, TypeError) as error:
         raise DataError(f"{one.file} does not give the accuracy of each attribute ({error}): {AGAIN}") from error
-
-
-def _one_line(text: str) -> str:
-    # Semicolons separate the seeds.
-    return " ".join(text.replace(";", ",").split())

@@ -91,8 +91,7 @@ KEY = (
     *("dataset", "task", "role", "attack", "outputs", "trained_for", "beta_r"),
     *("recipe", "evades", "evasion", "hidden", "seed"),
 )
-"""What tells the results of a study apart, in order: a model, the attack on it, and the seed. A table has some of
-them."""
+"""What tells the results of a study apart, in order: model, attack, seed. A table has some of them."""
 ESTIMATOR = ("estimator", "kind", "parameter")
 """What tells estimators of the covariance's inverse apart."""
 MEASURES = ("accuracy", "psnr", "ssim", "risk", "risk95")
@@ -108,8 +107,7 @@ BASELINE = ("psnr_class_mean", "risk_class_mean", "risk95_class_mean")
 OF_LABELS = ("accuracy", "calibration_error", *BASELINE)
 """What an autoencoder, which was never asked for labels, does not have."""
 ATTACK_OF: dict[Role, str] = {"honest": "posthoc", "vicious": "joint", "autoencoder": "joint"}
-"""The attack that is compared and reported, by the target model's role, in the order of tables; others are left
-alone."""
+"""The attack that is compared and reported, by the target model's role, in the order of tables."""
 ESTIMATOR_KINDS = ("share", "truncated", "ridge", "ledoit_wolf", "identity")
 """Kinds of estimators, in the order of figures."""
 PSNR_ITSELF = "psnr"
@@ -194,8 +192,7 @@ COLUMNS = {
     **{f"{name}_{end}": _measure(name) for name in INTERVALS for end in ("low", "high")},
     **{f"{name}_sd": _number(0.0) for name in MEASURES},
 }
-"""Every column of every table, with what it is. The end ``_low`` or ``_high`` is of a 95% interval, ``_sd`` over
-seeds."""
+"""Every column of every table. The end ``_low`` or ``_high`` is of a 95% interval, ``_sd`` over seeds."""
 
 
 def key(*without: str) -> tuple[str, ...]:
@@ -246,21 +243,23 @@ class Table:
         return pd.DataFrame(list(rows), columns=list(self.columns)).astype(dict.fromkeys(self.whole, "Int64"))
 
     def write(self, frame: pd.DataFrame, path: Path) -> None:
-        """Write a frame as CSV.
-
-        Raises:
-            StorageError: the file cannot be written.
-        """
+        """Write a frame as CSV; raises StorageError where the file cannot be written."""
         write_csv(frame[list(self.columns)], path)
 
 
 def read_table(table: Table, path: Path) -> pd.DataFrame:
-    """Read a CSV strictly and check it: text stays text, and an empty number is NaN.
+    """Read a CSV strictly and check it: text stays text (a reason "nan", a dataset "NA"), an empty number is NaN.
 
     Raises:
         DataError, MixedResultsError: it is missing or no table; or see :func:`check_table`.
     """
-    frame = _read_csv(path)
+    import pandas as pd
+
+    try:
+        content = Path(path).read_text(encoding="utf-8")
+        frame = pd.read_csv(io.StringIO(content), dtype=str, keep_default_na=False)
+    except (OSError, UnicodeDecodeError, pd.errors.EmptyDataError, pd.errors.ParserError) as error:
+        raise DataError(f"cannot read {path} as a CSV table ({error}): {_WRITE_AGAIN}") from error
     check_table(table, frame, str(path))
     for name in table.columns:
         if not COLUMNS[name].text:
@@ -269,11 +268,9 @@ def read_table(table: Table, path: Path) -> pd.DataFrame:
 
 
 def check_table(table: Table, frame: pd.DataFrame, where: str = "") -> None:
-    """Refuse a frame that is not such a table.
+    """Refuse a frame, as read or in memory, that is not such a table.
 
     Args:
-        table: what it should be.
-        frame: as read, or in memory.
         where: what messages begin with; by default the table's name.
 
     Raises:
@@ -283,10 +280,8 @@ def check_table(table: Table, frame: pd.DataFrame, where: str = "") -> None:
     where = where or table.name
     missing = [name for name in table.columns if name not in frame.columns]
     if missing:
-        raise DataError(
-            f"{where}: column {', '.join(missing)} is missing; found {', '.join(map(str, frame.columns)) or 'none'}: "
-            f"{_WRITE_AGAIN}"
-        )
+        found = ", ".join(map(str, frame.columns)) or "none"
+        raise DataError(f"{where}: column {', '.join(missing)} is missing; found {found}: {_WRITE_AGAIN}")
     if frame.empty and not table.empty:
         raise DataError(f"{where}: no rows: {_WRITE_AGAIN}")
     for name in table.columns:
@@ -294,21 +289,6 @@ def check_table(table: Table, frame: pd.DataFrame, where: str = "") -> None:
     unique(frame, table.key, where)
     for owner, name in table.alike:
         _one_value(frame, owner, name, where)
-
-
-def _read_csv(path: Path) -> pd.DataFrame:
-    """A CSV as text: a reason "nan" or a dataset "NA" is no missing value.
-
-    Raises:
-        DataError: it is missing or no table.
-    """
-    import pandas as pd
-
-    try:
-        content = Path(path).read_text(encoding="utf-8")
-        return pd.read_csv(io.StringIO(content), dtype=str, keep_default_na=False)
-    except (OSError, UnicodeDecodeError, pd.errors.EmptyDataError, pd.errors.ParserError) as error:
-        raise DataError(f"cannot read {path} as a CSV table ({error}): {_WRITE_AGAIN}") from error
 
 
 def _check_column(values: pd.Series[Any], name: str, where: str, only: tuple[str, ...]) -> None:
@@ -357,8 +337,6 @@ def _one_value(frame: pd.DataFrame, owner: str, name: str, where: str) -> None:
             )
 
 
-PER_IMAGE_INTEGERS = ("image", "label", "predicted")
-"""Columns of a Parquet that are whole numbers; classes alone have the last two."""
 ESTIMATORS_OF_ONE = Table(
     "estimators of one attack",
     (*ESTIMATOR, "rank", "pixels", "share", "risk", "risk_class_mean", "risk_float32", "error_outside"),
@@ -461,8 +439,7 @@ FLAGGED = Table(
 )
 """``detection_flagged.csv``, a row for each dataset, detector, number of images, reference and group of models."""
 CURVE = ("epoch", "train_", "validation_", "selection")
-"""Columns of training curves, by their beginnings: the epoch from 1, means over its images, and what picks the epoch
-kept."""
+"""Columns of training curves, by their beginnings: the epoch from 1, means over its images, what picks the epoch kept."""
 RECORD = (*key("recipe", "hidden"), "k", "beta_c", "status", "reason", "source", "label_names", "data", "images")
 """Keys of ``risk-<attack>.json``. It also holds ``target`` and ``attacker``, the settings of both models."""
 RECORD_OK = ("n", "risk_estimator", "risk95_estimator")

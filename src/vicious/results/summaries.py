@@ -12,12 +12,7 @@ from vicious.results.assessments import Assessment, in_order, read_assessments
 from vicious.results.schema import SUMMARY, read_table
 from vicious.system.errors import IncompleteStudyError
 
-_RENAMED = {
-    "rank": "risk_rank",
-    "rank95": "risk95_rank",
-    "share_kept": "risk_share",
-    "estimator": "risk_estimator",
-}
+_RENAMED = {"rank": "risk_rank", "rank95": "risk95_rank", "share_kept": "risk_share", "estimator": "risk_estimator"}
 """Keys of a record under which it holds a column of the summary, where the names differ."""
 
 
@@ -70,7 +65,6 @@ def check_complete(summary: Path, verdicts: Sequence[str] = ()) -> int:
         raise IncompleteStudyError(
             f"{len(failed)} of {len(frame)} cells of {summary.stem} failed; tables and figures mark them:\n{cells}\n"
             "change what the reason names in params.yaml, for instance by an override for the dataset, and run again; "
-            "where "
-            "the cause lay outside, as with too little memory, delete that model's folder below results first"
+            "where the cause lay outside, as with too little memory, delete that model's folder below results first"
         )
     return len(frame)

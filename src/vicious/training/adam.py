@@ -40,13 +40,9 @@ class Adam:
         weights, first, second, steps = (
             [each[index] for index in moved] for each in (self.weights, self._first, self._second, self._steps)
         )
+        gradients = [weight.grad for weight in weights if weight.grad is not None]
         adam(
-            weights,
-            [weight.grad for weight in weights if weight.grad is not None],
-            first,
-            second,
-            [],
-            steps,
+            *(weights, gradients, first, second, [], steps),
             lr=self.rate,
             beta1=BETAS[0],
             beta2=BETAS[1],

@@ -24,10 +24,7 @@ def uniform(n: int, low: float, high: float, generator: Generator) -> Tensor:
 
 def flip(images: Tensor, generator: Generator) -> Tensor:
     """Mirror every image horizontally."""
-    from torchvision.transforms.v2 import functional as transforms
-
-    mirrored: Tensor = transforms.horizontal_flip(images)
-    return mirrored
+    return images.flip(-1)
 
 
 def erase(images: Tensor, generator: Generator) -> Tensor:
@@ -60,9 +57,8 @@ def warp(images: Tensor, start: Tensor, end: Tensor) -> Tensor:
     """Map the corners ``start`` to ``end``, each (N, 4, 2) as x, y in pixels, bilinearly, per image."""
     n, _, height, width = images.shape
     homography = _homography(end, start)  # from output to input positions
-    y, x = torch.meshgrid(
-        torch.arange(height, dtype=torch.float64) + 0.5, torch.arange(width, dtype=torch.float64) + 0.5, indexing="ij"
-    )
+    rows, columns = (torch.arange(side, dtype=torch.float64) + 0.5 for side in (height, width))
+    y, x = torch.meshgrid(rows, columns, indexing="ij")
     points = torch.stack([x, y, torch.ones_like(x)], dim=-1).view(1, -1, 3)
     mapped = points @ homography.transpose(1, 2)
     grid = mapped[..., :2] / mapped[..., 2:] / torch.tensor([width, height]) * 2 - 1
@@ -83,8 +79,7 @@ def _homography(source: Tensor, target: Tensor) -> Tensor:
 
 
 def sharpen(images: Tensor, generator: Generator) -> Tensor:
-    """Away from the mean of 3x3 pixels, of which the middle one counts five times, by :data:`SHARPNESS`; the border
-    stays."""
+    """Away from the mean of 3x3 pixels, the middle one counted five times, by :data:`SHARPNESS`; the border stays."""
     from torchvision.transforms.v2 import functional as transforms
 
     sharper: Tensor = transforms.adjust_sharpness(images, SHARPNESS)

@@ -1,8 +1,6 @@
 """The three training jobs: honest, vicious, and the post-hoc attack on a frozen target model."""
 
-import csv
 import hashlib
-import io
 import json
 import logging
 from dataclasses import asdict
@@ -51,11 +49,11 @@ def train_honest(
         data: a prepared dataset, as the task uses it.
         code: identity of the code that trains; an interrupted training is resumed only by the same.
         as_many_as: how the dataset was restricted; recorded.
-        recipe: one of :data:`vicious.training.recipes.RECIPES`, which changes the rest; None for the study's own.
+        recipe: one out of :data:`vicious.training.recipe.PACKAGE`, which changes the rest; None for the study's own.
     """
     how = find_recipe(recipe)
     schedule = how.schedule(schedule)
-    architecture = _target_architecture(data, how.target(target))
+    architecture = _architecture(data, how.target(target))
     objective = Honest(_fresh_target(data, architecture, schedule.seed, device), _positive_weight(data, device), how)
     job = {"role": "honest", "beta_c": 1.0, "beta_r": 0.0, "outputs": None, "as_many_as": as_many_as, "recipe": recipe}
     _run(objective, data, schedule, job, {"target": (out, architecture)}, code)
@@ -86,22 +84,16 @@ def train_vicious(
         out, attack_out: weights of F and of G; a record and a curve stand beside each.
         outputs: what the user sends back, hence what G reads; a name out of :mod:`vicious.mitigations`, other than
             labels.
-        code: identity of the code that trains; an interrupted training is resumed only by the same.
-        as_many_as: how the dataset was restricted; recorded.
-        evasion: weight of the penalty against a detector (:mod:`vicious.training.evasion`), reached in the last epoch,
+        code, as_many_as: as for :func:`train_honest`.
+        evasion: weight of the penalty against a detector (:mod:`vicious.training.penalty`), reached in the last epoch,
             whose weights are then selected; 0: none.
         evades: that detector, out of :data:`~vicious.training.penalty.PACKAGE`.
     """
-    products = {
-        "target": (out, _target_architecture(data, target)),
-        "attack": (attack_out, _attack_architecture(data, attack, outputs)),
-    }
+    f, g = _architecture(data, target), _architecture(data, attack, outputs)
     objective = Joint(
-        _fresh_target(data, products["target"][1], schedule.seed, device),
-        fresh(products["attack"][1].build, schedule.seed, "attack", device),
-        outputs,
-        data.info.multilabel,
-        schedule,
+        _fresh_target(data, f, schedule.seed, device),
+        fresh(g.build, schedule.seed, "attack", device),
+        *(outputs, data.info.multilabel, schedule),
         positive_weight=_positive_weight(data, device),
         beta_c=beta_c,
         beta_r=beta_r,
@@ -117,7 +109,7 @@ def train_vicious(
         "evasion": evasion,
         "evades": evades if evasion else "",
     }
-    _run(objective, data, schedule, job, products, code)
+    _run(objective, data, schedule, job, {"target": (out, f), "attack": (attack_out, g)}, code)
 
 
 def train_attack(
@@ -135,7 +127,7 @@ def train_attack(
     Args:
         folder: the prepared dataset of the target model; its task is the target model's.
         outputs: what the user sends back, a name out of :mod:`vicious.mitigations`.
-        code: identity of the code that trains; an interrupted training is resumed only by the same.
+        code: as for :func:`train_honest`.
 
     Raises:
         CheckpointError: the target model is damaged, or was trained on another dataset.
@@ -151,7 +143,7 @@ def train_attack(
         **evasion_of(victim),
         "as_many_as": victim["as_many_as"],
     }
-    architecture = _attack_architecture(data, attack, outputs)
+    architecture = _architecture(data, attack, outputs)
     products = {"attack": (out, architecture)}
     reason = failure(target_weights)
     if reason is not None:
@@ -165,12 +157,8 @@ def train_attack(
     _run(objective, data, schedule, job, products, code)
 
 
-def _target_architecture(data: PreparedDataset, target: Model) -> Architecture:
-    return Architecture(target, data.info.channels, data.info.classes, data.info.multilabel)
-
-
-def _attack_architecture(data: PreparedDataset, attack: Model, outputs: str) -> Architecture:
-    return Architecture(attack, data.info.channels, data.info.classes, data.info.multilabel, reads=outputs)
+def _architecture(data: PreparedDataset, model: Model, reads: str | None = None) -> Architecture:
+    return Architecture(model, data.info.channels, data.info.classes, data.info.multilabel, reads)
 
 
 def _fresh_target(data: PreparedDataset, architecture: Architecture, seed: int, device: torch.device) -> nn.Module:
@@ -223,15 +211,8 @@ def _run(
 def _record(data: PreparedDataset, schedule: Schedule, job: dict[str, Any]) -> dict[str, Any]:
     """What a model's record says beside its architecture."""
     info = data.info
-    return {
-        "dataset": info.name,
-        "task": data.task,
-        "source": info.source,
-        "data": info.fingerprint,
-        "n": info.n,
-        "schedule": asdict(schedule),
-        **job,
-    }
+    known = {"dataset": info.name, "task": data.task, "source": info.source, "data": info.fingerprint, "n": info.n}
+    return known | {"schedule": asdict(schedule)} | job
 
 
 def _write_failure(
@@ -245,12 +226,8 @@ def _write_failure(
 
 
 def _write_curve(products: dict[str, tuple[Path, Architecture]], curve: list[Row]) -> None:
-    write_text(next(iter(products.values()))[0].with_suffix(".csv"), _curve_csv(curve))
-
-
-def _curve_csv(curve: list[Row]) -> str:
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, fieldnames=list(curve[0]) if curve else ["epoch"], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({name: f"{value:.8g}" for name, value in row.items()} for row in curve)
-    return buffer.getvalue()
+    """A CSV beside the first of the models, with a row for each epoch."""
+    (first, _), *_ = products.values()
+    names = list(curve[0]) if curve else ["epoch"]
+    lines = [names, *([f"{row[name]:.8g}" for name in names] for row in curve)]
+    write_text(first.with_suffix(".csv"), "".join(",".join(line) + "\n" for line in lines))

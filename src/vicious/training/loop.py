@@ -136,7 +136,7 @@ def train(objective: Objective, data: PreparedDataset, schedule: Schedule, state
     run = _Run(objective, schedule)
     run.restore(state)
     try:
-        _train(run, objective, data, schedule, state, label)
+        _train(run, data, state, label)
     except TrainingError as error:
         return Outcome({}, run.curve, str(error))
     except (MemoryError, RuntimeError) as error:
@@ -146,32 +146,24 @@ def train(objective: Objective, data: PreparedDataset, schedule: Schedule, state
     return Outcome(run.best, run.curve, None)
 
 
-def _train(
-    run: "_Run", objective: Objective, data: PreparedDataset, schedule: Schedule, state: Path, label: str
-) -> None:
-    count = len(schedule.order(0, len(data.labels("train"))))
-    with held_back(), Progress(schedule.epochs * count, label) as progress:
+def _train(run: "_Run", data: PreparedDataset, state: Path, label: str) -> None:
+    epochs, count = run.schedule.epochs, len(run.schedule.order(0, len(data.labels("train"))))
+    with held_back(), Progress(epochs * count, label) as progress:
         if run.curve or run.place.images:
             progress.advance(len(run.curve) * count + run.place.images, f"resumed in epoch {len(run.curve) + 1}")
         try:
-            for epoch in range(len(run.curve), schedule.epochs):
-                objective.begin(epoch)
-                row = _train_epoch(run, objective, data, schedule, epoch, progress)
-                run.finish_epoch({"epoch": epoch + 1, **row, **evaluate(objective, data)})
+            for epoch in range(len(run.curve), epochs):
+                run.objective.begin(epoch)
+                row = _train_epoch(run, data, epoch, progress)
+                run.finish_epoch({"epoch": epoch + 1, **row, **evaluate(run.objective, data)})
                 run.save(state)
         except Interrupted:
             run.save(state)
             raise
 
 
-def _train_epoch(
-    run: "_Run",
-    objective: Objective,
-    data: PreparedDataset,
-    schedule: Schedule,
-    epoch: int,
-    progress: Progress,
-) -> Row:
+def _train_epoch(run: "_Run", data: PreparedDataset, epoch: int, progress: Progress) -> Row:
+    objective, schedule = run.objective, run.schedule
     for module in objective.modules.values():
         module.train()
     order = schedule.order(epoch, len(data.labels("train")))
@@ -181,11 +173,10 @@ def _train_epoch(
         generator.set_state(run.place.augmentation)
         objective.restore(run.place.carried)
     for images, labels in batches(data, "train", schedule.batch_images, objective.device, order[done:]):
+        rows = images
         if objective.augmented:
-            rows = torch.cat([images, augment(images, generator)])
-            loss, terms = objective.loss(rows, labels.repeat(2, *[1] * (labels.ndim - 1)))
-        else:
-            loss, terms = objective.loss(images, labels)
+            rows, labels = torch.cat([images, augment(images, generator)]), torch.cat([labels, labels])
+        loss, terms = objective.loss(rows, labels)
         value = loss.item()
         if not math.isfinite(value):
             raise TrainingError(
@@ -237,10 +228,9 @@ class _Run:
     """What changes while training: optimisers, curve, best weights so far, place. Its file is the resume state."""
 
     def __init__(self, objective: Objective, schedule: Schedule) -> None:
-        self.modules, self._last = objective.modules, objective.last
-        self.optimisers = {
-            name: Adam(module, schedule.learning_rate, objective.weight_decay) for name, module in self.modules.items()
-        }
+        self.objective, self.schedule, self.modules = objective, schedule, objective.modules
+        rate, decay = schedule.learning_rate, objective.weight_decay
+        self.optimisers = {name: Adam(module, rate, decay) for name, module in self.modules.items()}
         self.curve: list[Row] = []
         self.best: dict[str, dict[str, Tensor]] = {}
         self.place = _Place()
@@ -248,7 +238,7 @@ class _Run:
     def finish_epoch(self, row: Row) -> None:
         if not math.isfinite(row["selection"]):
             raise TrainingError(f"the validation score is {row['selection']} after epoch {row['epoch']:.0f}")
-        if self._last or all(row["selection"] < earlier["selection"] for earlier in self.curve):
+        if self.objective.last or all(row["selection"] < earlier["selection"] for earlier in self.curve):
             self.best = {
                 name: {key: tensor.detach().cpu().clone() for key, tensor in module.state_dict().items()}
                 for name, module in self.modules.items()

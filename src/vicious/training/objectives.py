@@ -80,15 +80,12 @@ class PostHoc(Objective):
 
 
 class Joint(PostHoc):
-    """Both losses with their weights, and a penalty against a detector whose weight grows from 0 in the first epoch to
-    its full size.
+    """Both losses with their weights, and a penalty whose weight grows from 0 in the first epoch to its full size.
 
     Args:
         positive_weight: as :func:`~vicious.training.losses.classification_loss` takes it.
-        beta_c, beta_r: weights of the classification and the reconstruction loss; with ``beta_c`` 0 labels are not
-            used.
-        evasion, evades: full weight of the penalty, 0 for none, and its name in
-            :data:`~vicious.training.penalty.PACKAGE`.
+        beta_c, beta_r: weights of the two losses; with ``beta_c`` 0 labels are not used.
+        evasion, evades: full weight of the penalty, 0 for none, and its name in :data:`vicious.training.penalty.PACKAGE`.
     """
 
     def __init__(

@@ -1,5 +1,4 @@
-"""What a recipe is: another way to train an honest model, to see whether detectors only react to how a model was
-trained.
+"""What a recipe is: another way to train an honest model.
 
 A detector that flags an honest model because it is deeper, or was trained without augmentation, is of no use.
 """

@@ -19,9 +19,8 @@ def find_dataset(name: str) -> Dataset:
     """
     found: Dataset = registry.find(__name__, name).DATASET
     if found.name != name:
-        raise ConfigError(
-            f"{__name__.replace('.', '/')}/{name}.py declares the name {found.name!r}: make both the same"
-        )
+        file = f"{__name__.replace('.', '/')}/{name}.py"
+        raise ConfigError(f"{file} declares the name {found.name!r}: make both the same")
     return found
 
 

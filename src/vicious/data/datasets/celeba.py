@@ -1,11 +1,9 @@
-"""CelebA: aligned faces with 40 binary attributes, 178x218, RGB: JPEG files in a zip archive (or unpacked), and two
-lists.
+"""CelebA: aligned faces with 40 attributes, 178x218, RGB: JPEG files in a zip archive (or unpacked), and two lists.
 
 Sizes and MD5 sums are those that torchvision's loader checks. The official split has a validation part of its own.
 """
 
-from collections.abc import Iterator, Sequence
-from itertools import count as counting
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,8 +47,8 @@ ATTRIBUTE_SETS: dict[str, tuple[int, ...]] = {
 }
 """Attribute sets of growing size K that the original study lists: columns of list_attr_celeba.txt, from 0."""
 
-_FOLDER, _IMAGES = "celeba", "img_align_celeba"
-_PARTITION = f"{_FOLDER}/list_eval_partition.txt"
+_IMAGES = "img_align_celeba"
+_ATTRIBUTES, _PARTITION = "celeba/list_attr_celeba.txt", "celeba/list_eval_partition.txt"
 _VALUES = {"-1": 0, "1": 1}
 
 
@@ -72,7 +70,12 @@ def _read(root: Path) -> "RawDataset":
     unpacked, prefix = archive.with_suffix(""), f"{_IMAGES}/"
     source = archive if archive.exists() or not unpacked.is_dir() else unpacked
     # Membership in this listing is also what keeps a name such as ../x from being opened.
-    _check_images(source, names, list_images(source, prefix, ".jpg"))
+    present = list_images(source, prefix, ".jpg")
+    if absent := next((name for name in names if name not in present), None):
+        raise damaged(source, f"the image {absent}, which the lists name, is missing")
+    if extra := sorted(present.difference(names)):
+        counts = f"{len(present)} images but {len(names)} entries in the lists"
+        raise damaged(source, f"{counts}; {extra[0]} has no entry")
     labels = np.frombuffer(b"".join(rows), np.uint8).reshape(-1, len(ATTRIBUTES))
     chosen = {split: np.flatnonzero(numbers == number) for number, split in enumerate(SPLITS)}
     return RawDataset(
@@ -90,19 +93,17 @@ def _read_attributes(path: Path) -> tuple[list[str], list[bytes]]:
         count, header = file.readline().strip(), tuple(file.readline().split())
         if header != ATTRIBUTES:
             raise damaged(path, "its second line does not name CelebA's 40 attributes in their order")
-        rows = [_attribute_row(line.split(), path) for line in file if line.strip()]
+        names, rows = [], []
+        for name, *values in (line.split() for line in file if line.strip()):
+            if len(values) != len(ATTRIBUTES) or not set(values) <= _VALUES.keys():
+                raise damaged(path, f"the entry of {name} is not {len(ATTRIBUTES)} values of -1 or 1")
+            names.append(name)
+            rows.append(bytes(_VALUES[value] for value in values))
     if count != str(len(rows)):
         raise damaged(path, f"its first line promises {count or 'no number of'} images, {len(rows)} follow")
-    if len({name for name, _ in rows}) != len(rows):
+    if len(set(names)) != len(names):
         raise damaged(path, "it lists an image twice")
-    return [name for name, _ in rows], [values for _, values in rows]
-
-
-def _attribute_row(parts: list[str], path: Path) -> tuple[str, bytes]:
-    name, values = parts[0], parts[1:]
-    if len(values) != len(ATTRIBUTES) or not set(values) <= _VALUES.keys():
-        raise damaged(path, f"the entry of {name} is not {len(ATTRIBUTES)} values of -1 or 1")
-    return name, bytes(_VALUES[value] for value in values)
+    return names, rows
 
 
 def _read_partition(path: Path, names: Sequence[str], attributes: Path) -> list[int]:
@@ -118,14 +119,6 @@ def _read_partition(path: Path, names: Sequence[str], attributes: Path) -> list[
     if absent := next((name for name in names if name not in table), None):
         raise damaged(path, f"{absent}, an image of {attributes.name}, is not in it")
     return [table[name] for name in names]
-
-
-def _check_images(source: Path, names: Sequence[str], present: set[str]) -> None:
-    if absent := next((name for name in names if name not in present), None):
-        raise damaged(source, f"the image {absent}, which the lists name, is missing")
-    if len(present) != len(names):
-        extra = min(present - set(names))
-        raise damaged(source, f"{len(present)} images but {len(names)} entries in the lists; {extra} has no entry")
 
 
 def _draw(plan: "Plan") -> list[Path]:
@@ -147,12 +140,10 @@ def _draw(plan: "Plan") -> list[Path]:
     return [archive_path, attribute_path, partition_path]
 
 
-def _faces(plan: "Plan") -> Iterator[tuple[str, Split, int]]:
+def _faces(plan: "Plan") -> list[tuple[str, Split, int]]:
     """File name, split and index within the split, in the order of the files."""
-    number = counting(1)
-    for split, count in zip(SPLITS, plan.counts, strict=True):
-        for index in range(count):
-            yield f"{next(number):06d}.jpg", split, index
+    places = [(split, index) for split, count in zip(SPLITS, plan.counts, strict=True) for index in range(count)]
+    return [(f"{number:06d}.jpg", *place) for number, place in enumerate(places, 1)]
 
 
 def _drive(file_id: str) -> tuple[str, ...]:
@@ -169,25 +160,17 @@ DATASET = Dataset(
     sizes=(162_770, 19_867, 19_962),
     files=(
         OfficialFile(
-            f"{_FOLDER}/{_IMAGES}.zip",
+            f"celeba/{_IMAGES}.zip",
             1_443_490_838,
             "00d2c5bc6d35e252742224ab0c1e8fcb",
             _drive("0B7EVK8r0v71pZjFTYXZWM3FlRnM"),
-            unpacked=f"{_FOLDER}/{_IMAGES}",
+            unpacked=f"celeba/{_IMAGES}",
             listing=_PARTITION,
         ),
         OfficialFile(
-            f"{_FOLDER}/list_attr_celeba.txt",
-            26_721_026,
-            "75e246fa4810816ffd6ee81facbd244c",
-            _drive("0B7EVK8r0v71pblRyaVFSWGxPY0U"),
+            _ATTRIBUTES, 26_721_026, "75e246fa4810816ffd6ee81facbd244c", _drive("0B7EVK8r0v71pblRyaVFSWGxPY0U")
         ),
-        OfficialFile(
-            _PARTITION,
-            2_836_386,
-            "d32c9cbf5e040fd4025c592c306e6668",
-            _drive("0B7EVK8r0v71pY0NSMzRuSXJEVkk"),
-        ),
+        OfficialFile(_PARTITION, 2_836_386, "d32c9cbf5e040fd4025c592c306e6668", _drive("0B7EVK8r0v71pY0NSMzRuSXJEVkk")),
     ),
     licence="non-commercial research only (Multimedia Laboratory, The Chinese University of Hong Kong)",
     homepage="https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html",

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vicious.data.facts import Dataset, OfficialFile
+from vicious.data.facts import Dataset, hosted
 
 if TYPE_CHECKING:
     from vicious.data.formats.raw import RawDataset
@@ -29,12 +29,9 @@ def _draw(plan: "Plan") -> list[Path]:
     counts, path, start = plan.official_counts(), plan.path(0), 0
     with cifar_writer(path) as archive:
         names = [object_name(label, DATASET.classes) for label in range(DATASET.classes)]
-        largest = -(-counts["train"] // _BATCHES)
-        add_meta(
-            archive,
-            f"{_FOLDER}/batches.meta",
-            {"num_cases_per_batch": largest, "label_names": names, "num_vis": PIXELS},
-        )
+        most = -(-counts["train"] // _BATCHES)
+        member = f"{_FOLDER}/batches.meta"
+        add_meta(archive, member, {"num_cases_per_batch": most, "label_names": names, "num_vis": PIXELS})
         labels = plan.labels("train", counts["train"])
         for number, part in enumerate(np.array_split(labels, _BATCHES), 1):
             head = {"batch_label": f"training batch {number} of {_BATCHES}", "labels": part.tolist()}
@@ -54,13 +51,10 @@ DATASET = Dataset(
     classes=10,
     multilabel=False,
     sizes=(45_000, 5_000, 10_000),
-    files=(
-        OfficialFile(
-            "cifar-10-python.tar.gz",
-            170_498_071,
-            "c58f30108f718f92721af3b95e74349a",
-            ("https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",),
-        ),
+    files=hosted(
+        "",
+        ("https://www.cs.toronto.edu/~kriz/",),
+        {"cifar-10-python.tar.gz": (170_498_071, "c58f30108f718f92721af3b95e74349a")},
     ),
     licence="none stated by its authors (A. Krizhevsky, V. Nair, G. Hinton)",
     homepage="https://www.cs.toronto.edu/~kriz/cifar.html",

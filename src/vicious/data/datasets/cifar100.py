@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vicious.data.facts import Dataset, OfficialFile
+from vicious.data.facts import Dataset, hosted
 
 if TYPE_CHECKING:
     from vicious.data.formats.raw import RawDataset
@@ -44,13 +44,10 @@ DATASET = Dataset(
     classes=100,
     multilabel=False,
     sizes=(45_000, 5_000, 10_000),
-    files=(
-        OfficialFile(
-            "cifar-100-python.tar.gz",
-            169_001_437,
-            "eb9058c3a382ffc7106e4002c42a8d85",
-            ("https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz",),
-        ),
+    files=hosted(
+        "",
+        ("https://www.cs.toronto.edu/~kriz/",),
+        {"cifar-100-python.tar.gz": (169_001_437, "eb9058c3a382ffc7106e4002c42a8d85")},
     ),
     licence="none stated by its authors (A. Krizhevsky, V. Nair, G. Hinton)",
     homepage="https://www.cs.toronto.edu/~kriz/cifar.html",

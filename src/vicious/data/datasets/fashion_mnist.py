@@ -1,5 +1,4 @@
-"""Fashion-MNIST: garments, 28x28, grey, in MNIST's format. Sizes and MD5 sums are those that torchvision's loader
-checks."""
+"""Fashion-MNIST: garments, 28x28, grey, in MNIST's format. Sizes and MD5 sums are those that torchvision checks."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vicious.data.facts import Dataset, OfficialFile
+from vicious.data.facts import Dataset, hosted
 from vicious.data.formats.damage import damaged, reading
 
 if TYPE_CHECKING:
@@ -55,15 +55,11 @@ def _read(root: Path) -> "RawDataset":
         "test": _val_images(members, annotations, numbers, archive),
     }
     names = dict(line.partition("\t")[::2] for line in words)
-    return RawDataset(
-        {
-            split: image_split(
-                archive, [member for member, _ in listed], np.array([label for _, label in listed], dtype=np.int64)
-            )
-            for split, listed in images.items()
-        },
-        tuple(names.get(wnid, wnid).split(",")[0] for wnid in wnids),
-    )
+    splits = {
+        split: image_split(archive, [name for name, _ in listed], np.array([label for _, label in listed], np.int64))
+        for split, listed in images.items()
+    }
+    return RawDataset(splits, tuple(names.get(wnid, wnid).split(",")[0] for wnid in wnids))
 
 
 def _lines(file: zipfile.ZipFile, archive: Path, member: str) -> list[str]:
@@ -149,13 +145,10 @@ DATASET = Dataset(
     classes=200,
     multilabel=False,
     sizes=(90_000, 10_000, 10_000),
-    files=(
-        OfficialFile(
-            "tiny-imagenet-200.zip",
-            248_100_043,
-            "90528d7ca1a48142e341f4ef8d21d0de",
-            ("http://cs231n.stanford.edu/tiny-imagenet-200.zip",),
-        ),
+    files=hosted(
+        "",
+        ("http://cs231n.stanford.edu/",),
+        {"tiny-imagenet-200.zip": (248_100_043, "90528d7ca1a48142e341f4ef8d21d0de")},
     ),
     licence="ImageNet's terms: non-commercial research and education",
     homepage="http://cs231n.stanford.edu/",

@@ -49,10 +49,8 @@ def open_cifar(archive: Path, layout: Layout) -> RawDataset:
     names = _load(archive, f"{layout.folder}/{layout.meta}").get(layout.names)
     if not isinstance(names, list) or len(names) != layout.classes:
         raise damaged(archive, f"{layout.folder}/{layout.meta} does not hold {layout.classes} class names")
-    return RawDataset(
-        {"train": _open_split(archive, layout, layout.train), "test": _open_split(archive, layout, layout.test)},
-        tuple(_text(name) for name in names),
-    )
+    splits = {"train": _open_split(archive, layout, layout.train), "test": _open_split(archive, layout, layout.test)}
+    return RawDataset(splits, tuple(map(_text, names)))
 
 
 def _open_split(archive: Path, layout: Layout, batches: Sequence[str]) -> RawSplit:

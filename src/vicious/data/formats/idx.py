@@ -24,12 +24,8 @@ def open_idx(dataset: Dataset, root: Path) -> RawDataset:
             is not in [0, classes), or there are not as many labels as images.
     """
     images, labels, test_images, test_labels = (root / file.path for file in dataset.files)
-    return RawDataset(
-        {
-            "train": _open_split(images, labels, dataset.classes),
-            "test": _open_split(test_images, test_labels, dataset.classes),
-        }
-    )
+    train, test = _open_split(images, labels, dataset.classes), _open_split(test_images, test_labels, dataset.classes)
+    return RawDataset({"train": train, "test": test})
 
 
 def _open_split(images: Path, labels: Path, classes: int) -> RawSplit:

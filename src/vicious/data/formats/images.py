@@ -22,8 +22,8 @@ def list_images(source: Path, prefix: str, suffix: str) -> set[str]:
         if source.is_dir():
             return {path.name for path in source.iterdir() if path.suffix == suffix}
         with zipfile.ZipFile(source) as file:
-            found = (name for name in file.namelist() if name.startswith(prefix) and name.endswith(suffix))
-            return {name.removeprefix(prefix) for name in found}
+            names = file.namelist()
+    return {name.removeprefix(prefix) for name in names if name.startswith(prefix) and name.endswith(suffix)}
 
 
 def image_split(source: Path, names: Sequence[str], labels: np.ndarray, prefix: str = "") -> RawSplit:

@@ -55,15 +55,10 @@ class ChunkReader:
     def __init__(self, chunks: Iterable[bytes]) -> None:
         self._chunks, self._rest = iter(chunks), b""
 
-    def read(self, size: int = -1, /) -> bytes:
-        """The next ``size`` bytes, fewer only at the end; all that is left if negative."""
-        parts, missing = [], size if size >= 0 else None
-        while missing is None or missing > 0:
-            chunk = self._rest or next(self._chunks, b"")
-            if not chunk:
-                break
-            taken = len(chunk) if missing is None else min(missing, len(chunk))
-            parts.append(chunk[:taken])
-            self._rest = chunk[taken:]
-            missing = None if missing is None else missing - taken
+    def read(self, size: int = io.DEFAULT_BUFFER_SIZE, /) -> bytes:
+        """The next ``size`` bytes, fewer only at the end."""
+        parts = []
+        while size and (chunk := self._rest or next(self._chunks, b"")):
+            parts.append(chunk[:size])
+            self._rest, size = chunk[size:], size - len(parts[-1])
         return b"".join(parts)

@@ -7,6 +7,8 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
+from vicious.data.synthetic.texture import rotation
+
 _SIDE, _BOX = 28, 20
 _GLYPH, _HEIGHT, _CANVAS = 96, 62, 56
 _FONTS = (
@@ -51,7 +53,7 @@ def _bend(rng: np.random.Generator) -> list[_Cell]:
     stretch = np.exp(rng.normal(0, [0.18, 0.08]))
     axis = np.array([-1.0, 0, 1])
     nodes = np.stack(np.meshgrid(axis, axis), axis=-1)  # rows run down, last axis is x, y
-    matrix = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) @ [[1, slant], [0, 1]]
+    matrix = rotation(turn) @ [[1, slant], [0, 1]]
     source = (nodes @ matrix.T) * stretch + rng.normal(0, 0.085, nodes.shape)
     source = (source + 1) * _GLYPH / 2
     return [_cell(source, row, column) for row in (0, 1) for column in (0, 1)]

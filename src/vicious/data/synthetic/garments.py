@@ -1,18 +1,25 @@
 """Synthetic stand-in for Fashion-MNIST: ten garments as silhouettes with cloth, folds and prints."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-from vicious.data.synthetic.texture import ellipse, grid, natural_noise, smooth_outline
+from vicious.data.synthetic.texture import (
+    Points,
+    ellipse,
+    grid,
+    mirrored,
+    natural_noise,
+    rotation,
+    side,
+    smooth_outline,
+)
 
 _SIDE, _SCALE = 28, 3
 _CLOTH = 140
 """Grey level of the cloth in the drawing, from which tones of 0 to 1.8 can be told."""
-
-_Points = Sequence[tuple[float, float]] | np.ndarray
 
 
 @dataclass
@@ -27,19 +34,19 @@ class _Garment:
     shapes: list[tuple[np.ndarray, float]] = field(default_factory=list)
     lines: list[tuple[np.ndarray, float, float]] = field(default_factory=list)
 
-    def fill(self, points: _Points, tone: float = 1, rounds: int = 1) -> None:
-        self.shapes.append((smooth_outline(np.asarray(points, float), rounds), tone))
+    def fill(self, points: Points, tone: float = 1, rounds: int = 1) -> None:
+        self.shapes.append((smooth_outline(points, rounds), tone))
 
-    def mirrored(self, half: Sequence[tuple[float, float]], tone: float = 1) -> None:
+    def mirrored(self, half: Points, tone: float = 1) -> None:
         """A symmetric outline from its right half, given as distance from the middle and height, top to bottom."""
-        self.fill([(0.5 + dx, y) for dx, y in half] + [(0.5 - dx, y) for dx, y in reversed(half)], tone)
+        self.fill(mirrored(half, 0.5), tone)
 
-    def both(self, part: Sequence[tuple[float, float]], tone: float, rounds: int = 1) -> None:
+    def both(self, part: Points, tone: float, rounds: int = 1) -> None:
         """The same outline on the left and on the right."""
         for sign in (-1, 1):
-            self.fill([(0.5 + sign * dx, y) for dx, y in part], tone, rounds)
+            self.fill(side(part, 0.5, sign), tone, rounds)
 
-    def line(self, points: _Points, tone: float, width: float) -> None:
+    def line(self, points: Points, tone: float, width: float) -> None:
         self.lines.append((np.asarray(points, float), tone, width))
 
 
@@ -47,14 +54,14 @@ def draw_garment(label: int, rng: np.random.Generator) -> np.ndarray:
     """Draw one garment, uint8 (28, 28), grey on black; labels are Fashion-MNIST's (0 T-shirt to 9 ankle boot)."""
     garment = _GARMENTS[label](rng)
     place = _placement(rng)
-    side = _SIDE * _SCALE
-    image = Image.new("L", (side, side))
+    large = _SIDE * _SCALE
+    image = Image.new("L", (large, large))
     pen = ImageDraw.Draw(image)
     for points, tone in garment.shapes:
-        pen.polygon((place(points) * side).ravel().tolist(), fill=min(255, round(_CLOTH * tone)))
+        pen.polygon((place(points) * large).ravel().tolist(), fill=min(255, round(_CLOTH * tone)))
     for points, tone, width in garment.lines:
         fill = min(255, round(_CLOTH * tone))
-        pen.line((place(points) * side).ravel().tolist(), fill=fill, width=max(1, round(width * side)))
+        pen.line((place(points) * large).ravel().tolist(), fill=fill, width=max(1, round(width * large)))
     shade = np.asarray(image.reduce(_SCALE), np.float32) / _CLOTH
     pixels: np.ndarray = np.clip(shade * rng.uniform(85, 250) * _cloth(rng), 0, 255).astype(np.uint8)
     return pixels
@@ -63,7 +70,7 @@ def draw_garment(label: int, rng: np.random.Generator) -> np.ndarray:
 def _placement(rng: np.random.Generator) -> Callable[[np.ndarray], np.ndarray]:
     """A small turn, stretch and shift about the middle of the unit square."""
     turn, stretch, shift = rng.normal(0, 0.035), rng.normal([1.02, 1.01], [0.06, 0.03]), rng.normal(0.5, 0.012, 2)
-    matrix = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) * stretch
+    matrix = rotation(turn) * stretch
     return lambda points: (points - 0.5) @ matrix.T + shift
 
 
@@ -79,35 +86,28 @@ def _cloth(rng: np.random.Generator) -> np.ndarray:
 def _pattern(x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     kind, strength, sign = rng.random(), rng.uniform(0.15, 0.4), rng.choice([-1, 1])
     waves, phase = rng.uniform(6, 16), rng.uniform(0, 6.28)
+    pattern = np.zeros_like(x)
     if kind < 0.10:  # stripes across
-        return strength * np.sign(np.sin(waves * y + phase))
-    if kind < 0.16:  # stripes along
-        return strength * np.sign(np.sin(waves * x + phase))
-    if kind < 0.22:  # checks
-        return strength * np.sin(waves * x + phase) * np.sin(waves * y + phase)
-    if kind < 0.36:  # a print on the chest
+        pattern = strength * np.sign(np.sin(waves * y + phase))
+    elif kind < 0.16:  # stripes along
+        pattern = strength * np.sign(np.sin(waves * x + phase))
+    elif kind < 0.22:  # checks
+        pattern = strength * np.sin(waves * x + phase) * np.sin(waves * y + phase)
+    elif kind < 0.36:  # a print on the chest
         width, height = rng.uniform(0.1, 0.35, 2)
         spot = np.hypot((x - rng.normal(0, 0.05)) / width, (y + rng.uniform(0, 0.3)) / height) < 1
-        printed: np.ndarray = sign * 1.5 * strength * spot
-        return printed
-    if kind < 0.44:  # one broad band
-        band: np.ndarray = sign * strength * (np.abs(y - rng.uniform(-0.5, 0.5)) < rng.uniform(0.1, 0.3))
-        return band
-    return np.zeros_like(x)
+        pattern = sign * 1.5 * strength * spot
+    elif kind < 0.44:  # one broad band
+        pattern = sign * strength * (np.abs(y - rng.uniform(-0.5, 0.5)) < rng.uniform(0.1, 0.3))
+    return pattern
 
 
 def _top(rng: np.random.Generator, reach: float, cuff: float, body: float, hem: float) -> _Garment:
     """Body with two sleeves; ``reach`` and ``cuff`` are where a sleeve ends, ``body`` half the width."""
     garment, neck, shoulder = _Garment(), rng.uniform(0.08, 0.13), rng.uniform(0.2, 0.25)
     width, flare = rng.uniform(0.1, 0.14), rng.normal(0.01, 0.02)
-    sleeve = [
-        (shoulder * 0.7, 0.08),
-        (shoulder, 0.12),
-        (reach, cuff),
-        (reach - width, cuff + 0.03),
-        (body - 0.04, 0.36),
-    ]
-    garment.both(sleeve, rng.uniform(0.8, 0.95))
+    inner = [(reach - width, cuff + 0.03), (body - 0.04, 0.36)]
+    garment.both([(shoulder * 0.7, 0.08), (shoulder, 0.12), (reach, cuff), *inner], rng.uniform(0.8, 0.95))
     garment.mirrored([(neck, 0.06), (shoulder, 0.11), (body, 0.3), (body - 0.01, 0.6), (body + flare, hem)])
     garment.fill(ellipse((0.5, 0.055), (neck, rng.uniform(0.03, 0.09))), rng.choice([0, 0.35, 0.6]), 0)
     for sign in (-1, 1):
@@ -144,9 +144,8 @@ def _dress(rng: np.random.Generator) -> _Garment:
         sleeve = [(0.1, 0.06), (chest + 0.02, 0.1), (reach, cuff), (reach - 0.07, cuff + 0.02), (chest - 0.04, 0.25)]
         garment.both(sleeve, 0.88)
     shoulder = rng.uniform(0.05, 0.09)
-    garment.mirrored(
-        [(shoulder, 0.02), (chest, 0.07), (chest, 0.22), (waist, waistline), (hem, 0.9), (hem, 0.98), (0, 0.98)]
-    )
+    skirt = [(waist, waistline), (hem, 0.9), (hem, 0.98), (0, 0.98)]
+    garment.mirrored([(shoulder, 0.02), (chest, 0.07), (chest, 0.22), *skirt])
     garment.fill(ellipse((0.5, 0.02), (0.07, rng.uniform(0.03, 0.12))), 0, 0)
     garment.line([(0.5 - waist, waistline), (0.5 + waist, waistline)], rng.uniform(0.6, 1.3), 0.025)
     return garment
@@ -169,14 +168,12 @@ def _sandal(rng: np.random.Generator) -> _Garment:
     sole = [(toe, low - 0.04), (0.35, low - 0.06), (0.65, low - 0.06 - heel * 0.6), (back, low - 0.07 - heel)]
     garment.fill([*sole, (back, wedge), (0.45, low), (toe, low + 0.02)])
     if heel > 0.12:
-        garment.fill(
-            [(back - 0.1, low - heel), (back, low - heel), (back, low + 0.02), (back - 0.05, low + 0.02)], 0.8, 0
-        )
+        raised = [(back - 0.1, low - heel), (back, low - heel), (back, low + 0.02), (back - 0.05, low + 0.02)]
+        garment.fill(raised, 0.8, 0)
     for place in rng.uniform(0.12, 0.5, rng.integers(1, 4)):
         rise = rng.uniform(0.12, 0.25)
         arc = [(place - 0.06, low - 0.04), (place, low - rise), (place + 0.13, low - rise), (place + 0.2, low - 0.08)]
-        strap = smooth_outline(np.array(arc), 1, closed=False)
-        garment.line(strap, rng.uniform(0.8, 1.3), rng.uniform(0.03, 0.06))
+        garment.line(smooth_outline(arc, 1, closed=False), rng.uniform(0.8, 1.3), rng.uniform(0.03, 0.06))
     top = low - heel - rng.uniform(0.2, 0.3)
     ankle = [(0.62, low - 0.08 - heel * 0.5), (0.7, top), (0.93, top), (0.94, low - 0.06 - heel)]
     garment.line(ankle, 1.1, rng.uniform(0.03, 0.05))
@@ -218,9 +215,8 @@ def _bag(rng: np.random.Generator) -> _Garment:
     garment.mirrored([(width - taper, top), (width, (top + low) / 2), (width, low), (0, low)])
     if rng.random() < 0.6:  # a flap
         flap = top + rng.uniform(0.12, 0.28)
-        garment.mirrored(
-            [(width - taper, top), (width - 0.02, flap - 0.06), (width * 0.5, flap)], rng.uniform(0.7, 0.9)
-        )
+        edge = [(width - taper, top), (width - 0.02, flap - 0.06), (width * 0.5, flap)]
+        garment.mirrored(edge, rng.uniform(0.7, 0.9))
     garment.fill(ellipse((0.5, rng.uniform(0.5, 0.62)), (0.04, 0.04)), rng.choice([0.4, 1.6]), 0)
     garment.line([(0.5 - width, low - 0.06), (0.5 + width, low - 0.06)], 0.7, 0.02)
     return garment

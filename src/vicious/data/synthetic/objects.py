@@ -10,7 +10,7 @@ from functools import cache
 import numpy as np
 from PIL import Image, ImageDraw
 
-from vicious.data.synthetic.texture import ellipse, grid, natural_noise, smooth_outline
+from vicious.data.synthetic.texture import ellipse, grid, natural_noise, rotation, smooth_outline
 
 _SCALE = 3
 _TEXTURES = ("plain", "striped", "dotted", "chequered", "ringed")
@@ -70,8 +70,7 @@ def _pose(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """From the shape's coordinates to the image's, both from -1 to 1: a matrix (2, 2) and a shift (2,)."""
     size, turn, stretch = rng.uniform(0.58, 0.86), rng.normal(0, 0.3), np.exp(rng.normal(0, 0.1))
     flip = -1.0 if rng.random() < 0.5 else 1.0
-    rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
-    return size * rotation @ np.diag([flip * stretch, 1 / stretch]), rng.normal(0, 0.11, 2)
+    return size * rotation(turn) @ np.diag([flip * stretch, 1 / stretch]), rng.normal(0, 0.11, 2)
 
 
 def _mask(outlines: list[np.ndarray], matrix: np.ndarray, shift: np.ndarray, side: int) -> np.ndarray:
@@ -86,8 +85,7 @@ def _mask(outlines: list[np.ndarray], matrix: np.ndarray, shift: np.ndarray, sid
 
 
 def _ground(side: int, rng: np.random.Generator) -> np.ndarray:
-    """A ground (side, side, 3) in [0, 255], float32: one or two materials with 1/f brightness and a little 1/f
-    colour."""
+    """A ground (side, side, 3) in [0, 255], float32: one or two materials with 1/f brightness and some 1/f colour."""
     first, second = _GROUNDS[rng.integers(len(_GROUNDS), size=2)] + rng.normal(0, 14, (2, 3)).astype(np.float32)
     noise = natural_noise(side, side, 4, rng)
     horizon, sharpness = rng.uniform(-1.2, 1.2), rng.uniform(2, 14)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from vicious.models.architecture import ModelSettings
-from vicious.models.depth import Depth, Width, blocks_per_group
+from vicious.models.depth import Settings, blocks_per_group
 from vicious.models.size import Size, convolution, linear, norm
 
 if TYPE_CHECKING:
@@ -15,13 +14,6 @@ if TYPE_CHECKING:
 SEED_SIDE = 4
 KERNELS = ((4, 1), (4, 2), (4, 2))
 """Of each group's first block, which doubles the side: of its first convolution and of its shortcut."""
-
-
-class Settings(ModelSettings):
-    """Size of the network."""
-
-    depth: Depth
-    width: Width
 
 
 def channels_of_groups(width: int) -> tuple[int, int, int, int]:
@@ -33,8 +25,7 @@ def build(settings: Settings, channels: int, length: int) -> nn.Module:
     """G with fresh weights."""
     from vicious.models.decoders._mirror import AttackModel
 
-    n = blocks_per_group(settings.depth)
-    return AttackModel(n, channels_of_groups(settings.width), channels, length)
+    return AttackModel(blocks_per_group(settings.depth), channels_of_groups(settings.width), channels, length)
 
 
 def layers(settings: Settings, channels: int, length: int) -> Iterator[Size]:

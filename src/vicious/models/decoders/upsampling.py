@@ -24,10 +24,8 @@ SEED_SIDE = 4
 class Settings(ModelSettings):
     """Size of the network, and what it does with its input."""
 
-    features: int = Field(
-        default=64, ge=4, multiple_of=4, description="channels of the smallest map, four times the last"
-    )
-    standardise: bool = Field(default=True, description="scale each input to zero mean and unit variance in a batch")
+    features: int = Field(64, ge=4, multiple_of=4, description="channels of the smallest map, four times the last")
+    standardise: bool = Field(True, description="scale each input to zero mean and unit variance in a batch")
 
 
 def channels_of_maps(features: int) -> tuple[int, int, int, int]:

@@ -5,21 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from vicious.models.architecture import ModelSettings
-from vicious.models.depth import Depth, Width, blocks_per_group
+from vicious.models.depth import Settings, blocks_per_group
 from vicious.models.size import Size, convolution, linear, norm
 
 if TYPE_CHECKING:
     from torch import nn
 
 STEM_CHANNELS = 16
-
-
-class Settings(ModelSettings):
-    """Size of the network."""
-
-    depth: Depth
-    width: Width
 
 
 def channels_of_groups(width: int) -> tuple[int, int, int, int]:
@@ -31,8 +23,7 @@ def build(settings: Settings, channels: int, length: int) -> nn.Module:
     """F with fresh weights."""
     from vicious.models.targets._wideresnet import TargetModel
 
-    n = blocks_per_group(settings.depth)
-    return TargetModel(n, channels_of_groups(settings.width), channels, length)
+    return TargetModel(blocks_per_group(settings.depth), channels_of_groups(settings.width), channels, length)
 
 
 def layers(settings: Settings, channels: int, length: int) -> Iterator[Size]:

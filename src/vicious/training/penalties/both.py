@@ -21,9 +21,8 @@ class Both:
 
     def carried(self) -> dict[str, Tensor]:
         """What the two remember."""
-        return {
-            f"{index}/{key}": each for index, part in enumerate(self._parts) for key, each in part.carried().items()
-        }
+        parts = enumerate(self._parts)
+        return {f"{index}/{key}": each for index, part in parts for key, each in part.carried().items()}
 
     def restore(self, carried: dict[str, Tensor]) -> None:
         """Give it back to the two."""

@@ -43,9 +43,8 @@ class Decodability:
         squares = self._sums[0]
         shared = squares[:known, known:]
         # What the label leaves of each logit: a code that is small beside the classes counts as a large one does.
-        left = squares[known:, known:].diagonal() - (
-            shared * torch.linalg.solve(regular(squares[:known, :known]), shared)
-        ).sum(0)
+        explained = (shared * torch.linalg.solve(regular(squares[:known, :known]), shared)).sum(0)
+        left = squares[known:, known:].diagonal() - explained
         label, both = (
             (pixels - features[:, :count] @ self._decoder(count, left).to(pixels)).square().sum()
             for count in (known, features.shape[1])
