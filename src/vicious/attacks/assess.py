@@ -140,14 +140,12 @@ class _Measured:
     ) -> None:
         self._data, self._pixels = data, covariance.mean.size
         self._columns: dict[str, list[NDArray[Any]]] = {}
-        self._single: dict[str, list[NDArray[Any]]] = {}
-        self._outside: dict[str, list[Array]] = {}
+        self._profile: dict[tuple[str, str], list[NDArray[Any]]] = {}
         self._right: list[NDArray[Any]] = []
         self._sent: list[Tensor] = []
         self._pair = pair
         self._guesses = label_images(covariance, data.outputs_used, data.info.multilabel)
-        self._covariance, self._headline = covariance, headline
-        self._estimators = estimators(covariance)
+        self._covariance, self._headline, self._estimators = covariance, headline, estimators(covariance)
         self._covariance32 = covariance.single()
         self._estimators32 = estimators(self._covariance32)
         for images, labels in batches(data, "test", EVALUATION_BATCH, pair.device):
@@ -176,32 +174,34 @@ class _Measured:
         self._columns.setdefault(name, []).append(values.cpu().numpy())
 
     def _add_risks(self, x: Array, y: Array, guesses: Array) -> None:
-        covariance = self._covariance
+        covariance, single = self._covariance, self._covariance32
         by_mean, by_attack, by_label = (energies(x - other, covariance) for other in (covariance.mean, y, guesses))
-        for name, whitening in [*self._headline.items(), *((w.estimator, w) for w in self._estimators)]:
+        for name, whitening in self._headline.items():
             for column, guess in ((name, by_attack), (f"{name}_class_mean", by_label)):
                 self._columns.setdefault(column, []).append(risk_of_energies(by_mean, guess, whitening))
         total = np.maximum(by_attack.sum(1), MSE_FLOOR)
-        for whitening in self._estimators:
-            outside = by_attack[:, ~whitening.kept].sum(1) / total
-            self._outside.setdefault(whitening.estimator, []).append(outside)
-        single = self._covariance32
         x32, y32 = x.astype(np.float32), y.astype(np.float32)
         mean32, attack32 = energies(x32 - single.mean, single), energies(x32 - y32, single)  # type: ignore[arg-type]
-        for whitening in self._estimators32:
-            self._single.setdefault(whitening.estimator, []).append(risk_of_energies(mean32, attack32, whitening))
+        for whitening, own32 in zip(self._estimators, self._estimators32, strict=True):
+            name = whitening.estimator
+            self._columns.setdefault(name, []).append(risk_of_energies(by_mean, by_attack, whitening))
+            of_estimator = {
+                "risk_class_mean": risk_of_energies(by_mean, by_label, whitening),
+                "risk_float32": risk_of_energies(mean32, attack32, own32),
+                "error_outside": by_attack[:, ~whitening.kept].sum(1) / total,
+            }
+            for column, values in of_estimator.items():
+                self._profile.setdefault((name, column), []).append(values)
 
     def frame(self) -> pd.DataFrame:
         """A row per test image, in test order; estimators' columns in single precision, for which they are no
         headline."""
         names = {whitening.estimator for whitening in self._estimators}
-        frame = pd.DataFrame(
-            {
-                name: np.concatenate(parts).astype(np.float32 if name in names else parts[0].dtype)
-                for name, parts in self._columns.items()
-                if name in names or name.removesuffix("_class_mean") not in names
-            }
-        )
+        columns = {
+            name: np.concatenate(parts).astype(np.float32 if name in names else parts[0].dtype)
+            for name, parts in self._columns.items()
+        }
+        frame = pd.DataFrame(columns)
         frame.insert(0, "image", np.arange(len(frame)))
         return frame
 
@@ -216,11 +216,12 @@ class _Measured:
                 "pixels": self._pixels,
                 "share": whitening.share,
                 "risk": np.concatenate(self._columns[whitening.estimator]).mean(),
-                "risk_class_mean": np.concatenate(self._columns[f"{whitening.estimator}_class_mean"]).mean(),
-                "risk_float32": np.concatenate(self._single[own32.estimator]).mean(),
-                "error_outside": np.concatenate(self._outside[whitening.estimator]).mean(),
+                **{
+                    column: np.concatenate(self._profile[whitening.estimator, column]).mean()
+                    for column in ("risk_class_mean", "risk_float32", "error_outside")
+                },
             }
-            for whitening, own32 in zip(self._estimators, self._estimators32, strict=True)
+            for whitening in self._estimators
         ]
         return ESTIMATORS_OF_ONE.frame(rows)
 

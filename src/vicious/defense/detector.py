@@ -21,10 +21,8 @@ if TYPE_CHECKING:
     from torch import nn
 
 PACKAGE = "vicious.defense.detectors"
-FEWEST = 10
-"""Images that a user must have at least."""
-ROUNDING = 1e-12
-"""A spread of no more than this share of the values is none."""
+FEWEST = 10  # images that a user must have at least
+ROUNDING = 1e-12  # a spread of no more than this share of the values is none
 Access = Literal["outputs", "queries", "weights"]
 """What a detector needs of the model: its outputs on the user's images; on any image the user makes; its weights."""
 Array = NDArray[np.float64]
@@ -65,13 +63,11 @@ class Evidence:
                 "images must be (n, C, H, W), logits (n, K) and labels (n,) or (n, K),"
                 f" got {self.images.shape}, {self.logits.shape} and {self.labels.shape}"
             )
-        if len(self.images) != len(self.logits) or len(self.labels) != len(self.logits):
-            raise MetricError(
-                f"images ({len(self.images)}), labels ({len(self.labels)}) and logits ({len(self.logits)}) "
-                "must be equally many"
-            )
-        if len(self.images) < FEWEST:
-            raise MetricError(f"a detector needs at least {FEWEST} of the user's images, got {len(self.images)}")
+        images, labels, logits = len(self.images), len(self.labels), len(self.logits)
+        if not images == labels == logits:
+            raise MetricError(f"images ({images}), labels ({labels}) and logits ({logits}) must be equally many")
+        if images < FEWEST:
+            raise MetricError(f"a detector needs at least {FEWEST} of the user's images, got {images}")
         for name in ("images", "logits"):
             _check_finite(getattr(self, name), name)
         if self.images.size and (self.images.min() < 0 or self.images.max() > 1):
@@ -116,11 +112,8 @@ class Evidence:
 
     def limited(self, access: Access) -> "Evidence":
         """The same without what a detector of that access has no use for."""
-        return replace(
-            self,
-            query=self.query if access != "outputs" else None,
-            model=self.model if access == "weights" else None,
-        )
+        query = None if access == "outputs" else self.query
+        return replace(self, query=query, model=self.model if access == "weights" else None)
 
 
 @dataclass(frozen=True)
@@ -174,10 +167,7 @@ def _check_finite(values: NDArray[Any], name: str) -> None:
 
 def predicted(logits: Array, multilabel: bool) -> Array:
     """The predicted class one-hot, or the predicted attributes, (n, K)."""
-    if multilabel:
-        return (logits >= 0).astype(np.float64)
-    one_hot: Array = np.eye(logits.shape[1])[logits.argmax(1)]
-    return one_hot
+    return (logits >= 0).astype(np.float64) if multilabel else np.asarray(np.eye(logits.shape[1])[logits.argmax(1)])
 
 
 def standardised(values: Array, size: float | None = None) -> Array:

@@ -22,12 +22,9 @@ from numpy.typing import NDArray
 from vicious.defense.detector import Array
 
 _Rows = NDArray[np.bool_]
-ENOUGH = 3
-"""Images a class, on average, from which on classes are kept apart; with fewer, their means are not known."""
-SEVERAL = 5
-"""Outputs from which on they are standardised image by image; of fewer, hardly anything would be left."""
-_ROUNDING = 1e-6
-"""A spread of no more than this share of the values is rounding of float32."""
+ENOUGH = 3  # images a class, on average, from which on classes are kept apart; with fewer, their means are not known
+SEVERAL = 5  # outputs from which on they are standardised image by image; of fewer, hardly anything would be left
+_ROUNDING = 1e-6  # a spread of no more than this share of the values is rounding of float32
 
 
 def gaps(logits: Array, new: Array, multilabel: bool) -> tuple[Array, Array]:

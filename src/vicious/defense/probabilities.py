@@ -13,9 +13,9 @@ def log_probabilities(evidence: Evidence) -> Array:
     from scipy.special import log_softmax
 
     logits = evidence.logits
-    if not evidence.multilabel:
-        return np.asarray(log_softmax(logits, axis=1))[:, None, :]
-    return np.stack([-np.logaddexp(0, logits), -np.logaddexp(0, -logits)], axis=2)
+    if evidence.multilabel:
+        return np.stack([-np.logaddexp(0, logits), -np.logaddexp(0, -logits)], axis=2)
+    return np.asarray(log_softmax(logits, axis=1))[:, None, :]
 
 
 def right(evidence: Evidence) -> Array:

@@ -8,8 +8,7 @@ from vicious.defense.detector import Evidence
 if TYPE_CHECKING:
     from torch import Tensor
 
-AT_ONCE = 50
-"""Images whose gradient is taken together."""
+AT_ONCE = 50  # images whose gradient is taken together
 
 
 class StatedLoss:
@@ -32,15 +31,14 @@ class StatedLoss:
         self._labels = torch.from_numpy(evidence.labels[:most]).to(weight.device)
         self._positive = positive_weights(self._labels) if evidence.multilabel else None
 
-    def __call__(self) -> "Tensor":
-        """The loss, a scalar."""
-        return self._of(slice(None))
+    def __call__(self, some: slice = slice(None)) -> "Tensor":
+        """The loss of some of the images, a scalar."""
+        from vicious.training.losses import classification_loss
+
+        return classification_loss(self.model(self.images[some]), self._labels[some], self._positive)
 
     def gradients(self) -> "list[Tensor]":
-        """Those of the loss, one for each of the model's weights.
-
-        They are taken of :data:`AT_ONCE` images at a time: memory does not grow with their number.
-        """
+        """Those of the loss, one for each of the model's weights; of :data:`AT_ONCE` images at a time to save memory."""
         import torch
 
         weights = list(self.model.parameters())
@@ -48,11 +46,6 @@ class StatedLoss:
         for start in range(0, len(self.images), AT_ONCE):
             some = slice(start, start + AT_ONCE)
             share = len(self.images[some]) / len(self.images)
-            for sum_, part in zip(total, torch.autograd.grad(self._of(some), weights), strict=True):
+            for sum_, part in zip(total, torch.autograd.grad(self(some), weights), strict=True):
                 sum_.add_(part, alpha=share)
         return total
-
-    def _of(self, some: slice) -> "Tensor":
-        from vicious.training.losses import classification_loss
-
-        return classification_loss(self.model(self.images[some]), self._labels[some], self._positive)

@@ -19,7 +19,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 
 from vicious.report import frames, style
 from vicious.report.frames import Group
-from vicious.report.style import COLOURS, DASHED, DOUBLE, GREY, NOTE_LINE, RISK, RISK95, SMALL
+from vicious.report.style import COLOURS, DASHED, GREY, RISK, RISK95, SMALL
 from vicious.report.text import ABOUT_RISK, ABOUT_RISK95, ABOUT_SEEDS, UNITS, Text, counts
 from vicious.results.schema import SUMMARY, check_table, read_table
 from vicious.study.artifacts import Destination
@@ -30,16 +30,9 @@ _SCALES = {"accuracy": 100.0}
 _RISKS = ("risk", "risk95")
 _ROLES: tuple[Role, ...] = ("honest", "vicious")
 _LINES = {"logits": "solid", "softmax": (0, (1.2, 1.2))}
-_ROW = 1.05
-"""Height, in inches, of a row of panels."""
-_ACROSS = 4
-"""Most legend entries side by side."""
-_LEGEND_LINE = 0.17
-"""Height, in inches, of a line of the legend."""
-_FAILED_AT = 0.04
-"""Where crosses of failed points stand, as a share of the panel's height."""
-_TICKS_APART = 0.24
-"""Least distance of two numbers below a panel, as a share of the axis."""
+_ACROSS = 4  # legend entries side by side at most
+_FAILED_AT = 0.04  # where crosses of failed points stand, as a share of the panel's height
+_TICKS_APART = 0.24  # least distance of two numbers below a panel, as a share of the axis
 
 
 @dataclass(frozen=True)
@@ -66,36 +59,29 @@ def outputs_of(group: Group) -> float:
     return float(group.k or math.nan)
 
 
+@style.applied()
 def draw(subject: Subject, summary: pd.DataFrame) -> Figure:
     """Draw accuracy, PSNR, SSIM, R and R95 of honest and vicious models: means over seeds, standard deviations as bars.
 
-    Autoencoders are left out.
-
-    Raises:
-        DataError: a column is missing, or there is no post-hoc attack and no vicious model.
-        MixedResultsError: the rows mix configurations.
+    Autoencoders are left out. Raises as :func:`vicious.report.frames.groups`.
     """
     found = frames.groups(_shown(summary))
     datasets = list(dict.fromkeys(group.dataset for group in found))
     source = {group.dataset: str(group.rows["source"].iloc[0]) for group in found}
-    with style.applied():
-        failed = style.failure_lines(frames.failed_seeds(found))
-        handles = _legend(subject, found)
-        lines = style.legend_lines(handles, _ACROSS)
-        figure = style.new_figure(DOUBLE, 0.65 + _LEGEND_LINE * lines + _ROW * len(datasets) + NOTE_LINE * len(failed))
-        axes = np.asarray(figure.subplots(len(datasets), len(_PANELS), sharex="row", squeeze=False))
+    handles = _legend(subject, found)
+    height = 0.65 + 0.17 * style.legend_lines(handles, _ACROSS) + 1.05 * len(datasets)
+    failed = frames.failed_seeds(found)
+    with style.page(len(datasets), len(_PANELS), height, failed=failed, sharex="row") as (figure, axes):
         for line, dataset in zip(axes, datasets, strict=True):
             here = [group for group in found if group.dataset == dataset]
             for ax, measure in zip(line, _PANELS, strict=True):
                 _draw(ax, subject, here, measure)
             _scale(line[0], [subject.x(group) for group in here if not (subject.level and group.role == "honest")])
             line[0].set_ylabel(style.short_heading(dataset, source), fontsize=SMALL)
-        for ax, words in zip(axes[0], _PANELS.values(), strict=True):
-            ax.set_title(words, pad=4)
-        for ax in axes[-1]:
-            ax.set_xlabel(subject.label, labelpad=2)
+        for top, bottom, words in zip(axes[0], axes[-1], _PANELS.values(), strict=True):
+            top.set_title(words, pad=4)
+            bottom.set_xlabel(subject.label, labelpad=2)
         style.legend(figure, handles, _ACROSS, style.once(source), frames.spread(found), handlelength=2.4)
-        style.note_failures(figure, failed)
     return figure
 
 
@@ -117,7 +103,7 @@ def text(subject: Subject, summary: pd.DataFrame) -> Text:
 
 def write_curves(subject: Subject, summary: Path, out: Destination) -> tuple[Path, ...]:
     """Write a figure from the experiment's summary, and return its paths."""
-    frame = read_table(SUMMARY, Path(summary))
+    frame = read_table(SUMMARY, summary)
     return style.write_figure(out, draw(subject, frame), text(subject, frame))
 
 
@@ -149,8 +135,7 @@ def _draw(ax: Axes, subject: Subject, found: Sequence[Group], measure: str) -> N
 
 def _draw_level(ax: Axes, group: Group, measure: str) -> None:
     cell, colour = group.over_seeds(measure, _SCALES.get(measure, 1.0)), COLOURS["honest"]
-    if cell.total and not cell.ok:
-        # Left of and above the crosses of points.
+    if cell.total and not cell.ok:  # left of and above the crosses of points
         ax.plot(_FAILED_AT, 3 * _FAILED_AT, transform=ax.transAxes, zorder=4, **_cross(colour))
     if math.isfinite(cell.mean):
         ax.axhline(cell.mean, color=colour, linewidth=1.0, linestyle=_LINES.get(group.outputs, "solid"), zorder=1)
@@ -161,12 +146,11 @@ def _draw_level(ax: Axes, group: Group, measure: str) -> None:
 def _draw_curve(ax: Axes, found: Sequence[Group], subject: Subject, measure: str) -> None:
     """Means with bars; a point without any result is a cross at the foot, and breaks the line."""
     role = found[0].role
-    look = {"linewidth": 0.9, "zorder": 3, **_look(role, found[0].outputs)}
-    bars = {"elinewidth": 0.8, "capsize": 1.5, "zorder": 3}
+    look = {"err_style": "bars", "err_kws": {"elinewidth": 0.8, "capsize": 1.5, "zorder": 3}, "linewidth": 0.9}
+    look |= {"zorder": 3, **_look(role, found[0].outputs)}
     for values in _unbroken(found, subject, measure):
-        several = "sd" if values["x"].duplicated().any() else None
-        errors = {"errorbar": several, "err_style": "bars", "err_kws": bars}
-        sns.lineplot(values, x="x", y="y", legend=False, ax=ax, **errors, **look)
+        errors = "sd" if values["x"].duplicated().any() else None
+        sns.lineplot(values, x="x", y="y", legend=False, ax=ax, errorbar=errors, **look)
     lost = [subject.x(group) for group in found if group.planned and not group.over_seeds(measure).ok]
     ax.plot(lost, [_FAILED_AT] * len(lost), transform=ax.get_xaxis_transform(), zorder=4, **_cross(COLOURS[role]))
 

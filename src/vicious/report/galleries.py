@@ -12,14 +12,13 @@ from matplotlib.axes import Axes
 
 from vicious.data.splits import SIDE
 from vicious.metrics.image import decibels
-from vicious.report.style import GREY, SMALL
+from vicious.report.style import GREY, RISK95, SMALL
 from vicious.results.assessments import read_assessments
 from vicious.results.schema import SUMMARY, check_table
 from vicious.results.summaries import collect
 from vicious.system.errors import DataError, MixedResultsError
 
-_GAP = 2
-"""White pixels between images."""
+_GAP = 2  # white pixels between images
 _AGAIN = "delete it and run the same command again"
 
 
@@ -39,9 +38,8 @@ class Gallery:
     def psnr(self) -> float:
         """Mean over the images of the PSNR in dB, from 8-bit values; infinite for a perfect reconstruction."""
         difference = (self.originals.astype(float) - self.reconstructions.astype(float)) / 255.0
-        mse = np.mean(difference**2, axis=(1, 2, 3))
         with np.errstate(divide="ignore"):
-            return float(np.mean(decibels(mse, floor=0.0)))
+            return float(np.mean(decibels(np.mean(difference**2, axis=(1, 2, 3)), floor=0.0)))
 
     def first(self, count: int) -> "Gallery":
         """The first ``count`` images alone."""
@@ -55,6 +53,15 @@ class Strip:
 
     label: str
     images: np.ndarray | None
+
+    @classmethod
+    def of(cls, label: str, gallery: Gallery | None) -> "Strip":
+        """A gallery's reconstructions; below the label their mean PSNR in dB and, where it was read, R95."""
+        if gallery is None:
+            return cls(label, None)
+        psnr = gallery.psnr()
+        risk95 = "" if gallery.risk95 is None else f", {RISK95} = {gallery.risk95.mean():.2f}"
+        return cls(f"{label}\n{'∞' if math.isinf(psnr) else f'{psnr:.1f}'} dB{risk95}", gallery.reconstructions)
 
 
 def read_galleries(files: Sequence[Path]) -> pd.DataFrame:
@@ -79,16 +86,12 @@ def load_gallery(path: Path | None) -> Gallery | None:
     Raises:
         DataError: the file is damaged or its arrays are not uint8 images.
     """
-    (found,) = _load(path, ("",))
-    return found
+    return _load(path, "")[0]
 
 
 def load_extremes(path: Path | None) -> tuple[Gallery, Gallery] | None:
-    """Read the test images with the highest and with the lowest R95 of a gallery file, the most extreme first.
-
-    None where there is no file or it holds no image. Raises as :func:`load_gallery`.
-    """
-    highest, lowest = _load(path, ("highest_", "lowest_"))
+    """Read the test images with the highest and with the lowest R95, the most extreme first; as :func:`load_gallery`."""
+    highest, lowest = _load(path, "highest_", "lowest_")
     return None if highest is None or lowest is None else (highest, lowest)
 
 
@@ -113,7 +116,7 @@ def draw_strips(ax: Axes, strips: Sequence[Strip], count: int) -> list[float]:
     Args:
         ax: emptied of ticks and frame.
         strips: at most ``count`` images of each are shown.
-        count: images that an empty panel leaves room for.
+        count: images that an empty panel leaves room for, which so keeps the shape of the others.
 
     Returns:
         Where the middle of each image is, in pixels across.
@@ -121,10 +124,9 @@ def draw_strips(ax: Axes, strips: Sequence[Strip], count: int) -> list[float]:
     ax.set_xticks([])
     ax.spines[:].set_visible(False)
     ax.tick_params(length=0, pad=2)
-    known = [strip.images for strip in strips if strip.images is not None]
-    # A panel that failed as a whole keeps the shape of the others.
-    like = known[0][:count] if known else np.zeros((count, 1, SIDE, SIDE), np.uint8)
-    rows = [_side_by_side(strip.images if strip.images is None else strip.images[:count], like) for strip in strips]
+    known = [strip.images[:count] for strip in strips if strip.images is not None]
+    like = known[0] if known else np.zeros((count, 1, SIDE, SIDE), np.uint8)
+    rows = [_side_by_side(None if strip.images is None else strip.images[:count], like) for strip in strips]
     ax.imshow(np.concatenate(rows)[:-_GAP, :-_GAP], interpolation="none", aspect="equal")
     down, across = (side + _GAP for side in like.shape[2:])
     middles = [down * row + like.shape[2] / 2 for row in range(len(strips))]
@@ -135,17 +137,13 @@ def draw_strips(ax: Axes, strips: Sequence[Strip], count: int) -> list[float]:
     return [across * index + like.shape[3] / 2 for index in range(len(like))]
 
 
-def decibel(value: float) -> str:
-    """A PSNR with its unit."""
-    return "∞ dB" if math.isinf(value) else f"{value:.1f} dB"
-
-
-def _load(path: Path | None, prefixes: Sequence[str]) -> list[Gallery | None]:
-    if path is None or not Path(path).exists():
+def _load(path: Path | None, *prefixes: str) -> list[Gallery | None]:
+    if path is None or not path.exists():
         return [None for _ in prefixes]
+    names = ("originals", "reconstructions", "risk95")
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            found = [_gallery(arrays, prefix) for prefix in prefixes]
+            found = [Gallery(*(arrays[prefix + name] for name in names[: 3 if prefix else 2])) for prefix in prefixes]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(f"cannot read the gallery {path} ({error}): {_AGAIN}") from error
     for gallery in found:
@@ -153,20 +151,14 @@ def _load(path: Path | None, prefixes: Sequence[str]) -> list[Gallery | None]:
     return [gallery if len(gallery.originals) else None for gallery in found]
 
 
-def _gallery(arrays: Mapping[str, np.ndarray], prefix: str) -> Gallery:
-    risk95 = arrays[f"{prefix}risk95"] if prefix else None
-    return Gallery(arrays[f"{prefix}originals"], arrays[f"{prefix}reconstructions"], risk95)
-
-
 def _check(gallery: Gallery, path: Path) -> None:
-    one, two = gallery.originals, gallery.reconstructions
+    one, two, risk95 = gallery.originals, gallery.reconstructions, gallery.risk95
     images = one.shape == two.shape and one.ndim == 4 and one.shape[1] in (1, 3)
     if not images or {one.dtype, two.dtype} != {np.dtype(np.uint8)}:
         raise DataError(
             f"{path}: originals {one.shape} and reconstructions {two.shape} should be uint8 images of one shape "
             f"(m, 1 or 3, side, side): {_AGAIN}"
         )
-    risk95 = gallery.risk95
     if risk95 is not None and (risk95.shape != one.shape[:1] or risk95.dtype.kind != "f"):
         raise DataError(f"{path}: risk95 {risk95.shape} should be a number for each of {len(one)} images: {_AGAIN}")
 
@@ -179,6 +171,6 @@ def _side_by_side(images: np.ndarray | None, like: np.ndarray) -> np.ndarray:
     if images is None:
         bar = np.full((like.shape[2], len(like) * (like.shape[3] + _GAP), 3), 240, np.uint8)
         return np.pad(bar, ((0, _GAP), (0, 0), (0, 0)), constant_values=255)
-    rgb = np.broadcast_to(images, (images.shape[0], 3, *images.shape[2:])) if images.shape[1] == 1 else images
+    rgb = np.broadcast_to(images, (images.shape[0], 3, *images.shape[2:]))
     padded = np.pad(rgb, ((0, 0), (0, 0), (0, _GAP), (0, _GAP)), constant_values=255)
     return np.concatenate(list(padded.transpose(0, 2, 3, 1)), axis=1)

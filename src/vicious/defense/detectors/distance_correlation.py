@@ -18,8 +18,7 @@ import numpy as np
 
 from vicious.defense.detector import Array, Detector, Evidence, beyond_label, standardised
 
-SMALLEST = 4
-"""Images that a class must have to count: the correction for bias needs so many."""
+SMALLEST = 4  # images that a class must have to count: the correction for bias needs so many
 
 
 def measure(evidence: Evidence) -> float:

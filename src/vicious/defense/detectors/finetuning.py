@@ -11,10 +11,8 @@ from vicious.defense.detector import Detector, Evidence
 from vicious.defense.stated_loss import StatedLoss
 
 STEPS = 5
-RATE = 1e-4
-"""Learning rate of Adam."""
-IMAGES = 50
-"""Images that are used at most, the first of the user's."""
+RATE = 1e-4  # learning rate of Adam
+IMAGES = 50  # images that are used at most, the first of the user's
 
 
 def measure(evidence: Evidence) -> float:

@@ -13,10 +13,8 @@ from vicious.defense.detector import Detector, Evidence
 from vicious.defense.spectrum import effective_rank
 from vicious.system.randomness import derive_seed
 
-IMAGES = 16
-"""Images whose Jacobian is taken, the first of the user's."""
-COMBINATIONS = 16
-"""Combinations of outputs at most."""
+IMAGES = 16  # images whose Jacobian is taken, the first of the user's
+COMBINATIONS = 16  # combinations of outputs at most
 
 
 def measure(evidence: Evidence) -> float:

@@ -23,18 +23,14 @@ if TYPE_CHECKING:
     from torch import Generator
 
 FOLDS = 2
-COPIES = 3
-"""Augmented copies of each image."""
-MOST = 100
-"""Images of a fold that are trained on at most, the first."""
+COPIES = 3  # augmented copies of each image
+MOST = 100  # images of a fold that are trained on at most, the first
 COMPONENTS = 32
 HIDDEN = 64
-STOPS = (0, 20, 40, 80, 160)
-"""Steps after which the network is tried; 0 is the label alone."""
+STOPS = (0, 20, 40, 80, 160)  # steps after which the network is tried; 0 is the label alone
 BATCH = 64
 RATE = 3e-3
-CLIP = 5.0
-"""Standardised logits are cut off here: augmented images may have odd ones."""
+CLIP = 5.0  # standardised logits are cut off here: augmented images may have odd ones
 
 
 def measure(evidence: Evidence) -> float:

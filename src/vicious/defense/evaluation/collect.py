@@ -32,13 +32,9 @@ def failed_verdicts(file: Path) -> list[str]:
 
 
 def collect_detection(files: Iterable[Path], scores_out: Path, separation_out: Path, flagged_out: Path) -> None:
-    """Join the scores of all models, add the combined score, and write how well each detector separates them.
+    """Join the scores of all models, add :func:`combined`, and write them, their :func:`separation`, and :func:`flagged`.
 
-    Args:
-        files: CSVs written by :func:`vicious.defense.evaluation.evaluate.evaluate_defense`.
-        scores_out: all scores.
-        separation_out: see :func:`vicious.defense.evaluation.separation.separation`.
-        flagged_out: see :func:`vicious.defense.evaluation.thresholds.flagged`.
+    ``files`` are CSVs written by :func:`vicious.defense.evaluation.evaluate.evaluate_defense`.
     """
     scores = pd.concat([_read(Path(file)) for file in files], ignore_index=True)
     scores = pd.concat([scores, combined(scores)], ignore_index=True)

@@ -13,8 +13,7 @@ from scipy.special import expit
 from vicious.defense.evaluation.groups import MODEL, standard
 
 NAME = "combined"
-PENALTY = 1.0
-"""Of the squared weights, in units of one model's loss: with few models the weights must stay small."""
+PENALTY = 1.0  # of the squared weights, in units of one model's loss: with few models the weights must stay small
 Array = NDArray[np.float64]
 
 
@@ -38,22 +37,18 @@ def combined(scores: pd.DataFrame) -> pd.DataFrame:
     wide = scores.set_index([*keys, "detector"])["score"].unstack("detector", sort=False)  # noqa: PD010
     rows = []
     for (dataset, n), group in wide.groupby(level=["dataset", "n_user"], sort=False):
-        others = wide.loc[
-            (wide.index.get_level_values("dataset") != dataset) & (wide.index.get_level_values("n_user") == n)
-        ]
+        level = wide.index.get_level_values
+        others = wide.loc[(level("dataset") != dataset) & (level("n_user") == n)]
         others = others.loc[standard(others.index.to_frame())]
         models = others.groupby(level=list(MODEL), sort=False).mean().dropna()
         vicious = (models.index.get_level_values("role") == "vicious").astype(np.float64)
         verdicts = group.index.to_frame(index=False).assign(detector=NAME, status="ok", reason="")
         if not 0 < vicious.sum() < len(vicious):
-            rows.append(
-                verdicts.assign(score=np.nan, status="failed", reason="other datasets lack honest or vicious models")
-            )
+            lacking = "other datasets lack honest or vicious models"
+            rows.append(verdicts.assign(score=np.nan, status="failed", reason=lacking))
             continue
-        odds = _Odds(models.to_numpy(), vicious)(group.to_numpy())
-        missing = np.isnan(odds)
-        verdicts = verdicts.assign(score=odds)
-        verdicts.loc[missing, ["status", "reason"]] = ["failed", "a detector has no score"]
+        verdicts = verdicts.assign(score=_Odds(models.to_numpy(), vicious)(group.to_numpy()))
+        verdicts.loc[verdicts["score"].isna(), ["status", "reason"]] = ["failed", "a detector has no score"]
         rows.append(verdicts)
     return pd.concat(rows, ignore_index=True)[list(scores.columns)]
 

@@ -2,7 +2,8 @@
 
 import logging
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +41,8 @@ def evaluate_defense(
     """Score one target model with some detectors; the user's images are drawn from the test set.
 
     Writes a CSV with a row per detector, number of user images and draw. A sample that a detector cannot score is a row
-    with status "failed" and the reason. The samples are the same for every model of a dataset: see :func:`samples`.
-
-    Verdicts that were made before, by the same code on the same model, are taken as they are: see
-    :mod:`vicious.defense.evaluation.verdicts`.
+    with status "failed" and the reason. :func:`samples` are the same for every model of a dataset. Verdicts that were
+    made before, by the same code on the same model, are taken as they are.
 
     Args:
         folder: a prepared dataset.
@@ -62,7 +61,12 @@ def evaluate_defense(
     record = load_record(target_weights)
     failed = failure(target_weights)
     if failed is None:
-        _warn_of_shared_images(len(data.labels("test")), user_images, draws)
+        for n in user_images:
+            if n <= len(data.labels("test")) < n * draws:
+                log.warning(
+                    "%d samples of %d share images: there are %d. Lower draws or user_images, or take more test images.",
+                    *(draws, n, len(data.labels("test"))),
+                )
         asked = _Asked(data, target_weights, tuple(user_images), draws, device, hidden)
         verdicts = _judge(asked, detectors, identities or {}, record)
     else:
@@ -100,55 +104,42 @@ def samples(count: int, n: int, draws: int) -> Iterator[NDArray[np.int64]]:
         yield order[draw % fit * n :][:n]
 
 
-def _warn_of_shared_images(count: int, user_images: Sequence[int], draws: int) -> None:
-    for n in user_images:
-        if n <= count < n * draws:
-            log.warning(
-                "%d samples of %d share images: there are %d. Lower draws or user_images, or take more test images.",
-                *(draws, n, count),
-            )
-
-
+@dataclass
 class _Asked:
     """What is asked of every detector: a model, as a user holds it, and samples of user images."""
 
-    def __init__(
-        self,
-        data: PreparedDataset,
-        weights: Path,
-        user_images: tuple[int, ...],
-        draws: int,
-        device: torch.device,
-        hidden: str | None,
-    ) -> None:
-        self.data, self.user_images, self.draws = data, user_images, draws
-        self._weights, self._device, self._hidden = weights, device, hidden
+    data: PreparedDataset
+    weights: Path
+    user_images: tuple[int, ...]
+    draws: int
+    device: torch.device
+    hidden: str | None
 
     def identity(self, record: Mapping[str, Any]) -> dict[str, Any]:
         """What verdicts depend on, beside the detector and code."""
         return {
-            "weights": weights_hash(self._weights),
+            "weights": weights_hash(self.weights),
             "architecture": record["architecture"],
-            "hidden": self._hidden,
+            "hidden": self.hidden,
             "data": self.data.info.fingerprint,
             "task": self.data.task,
             "as_many_as": record["as_many_as"],
             "user_images": list(self.user_images),
             "draws": self.draws,
             "threads": torch.get_num_threads(),
-            "device": str(self._device),
+            "device": str(self.device),
             "libraries": [torch.__version__, np.__version__, scipy.__version__],
         }
 
     def load(self) -> None:
         """Load the model and take its logits (N, K) of the test set, from which the user's images are drawn."""
-        target, architecture = load_model(self._weights, "target")
-        check_fits(self._weights, architecture, self.data)
-        if self._hidden is not None:
-            target = Hiding(target, self._hidden, architecture.multilabel).eval()
-        self._module = target.to(self._device, memory_format=torch.channels_last)
+        target, architecture = load_model(self.weights, "target")
+        check_fits(self.weights, architecture, self.data)
+        if self.hidden is not None:
+            target = Hiding(target, self.hidden, architecture.multilabel).eval()
+        self._module = target.to(self.device, memory_format=torch.channels_last)
         self._images, self._labels = self.data.images("test"), np.asarray(self.data.labels("test"))
-        shown = batches(self.data, "test", EVALUATION_BATCH, self._device)
+        shown = batches(self.data, "test", EVALUATION_BATCH, self.device)
         with torch.no_grad():
             self._logits = np.concatenate([self._module(images).cpu().double().numpy() for images, _ in shown])
 
@@ -178,7 +169,7 @@ class _Asked:
     def _query(self, images: NDArray[np.float32]) -> NDArray[np.float64]:
         """Logits (m, K) of images (m, C, H, W) in [0, 1]."""
         parts = torch.from_numpy(images).split(EVALUATION_BATCH)
-        return np.concatenate([self._module(part.to(self._device)).cpu().double().numpy() for part in parts])
+        return np.concatenate([self._module(part.to(self.device)).cpu().double().numpy() for part in parts])
 
 
 def _judge(
@@ -189,7 +180,8 @@ def _judge(
     named = {name: {**every, "detector": name, "code": code} for name, code in identities.items()}
     found = {name: kept(named[name]) if name in named else None for name in detectors}
     missing = [name for name in detectors if found[name] is None]
-    log.info("verdicts kept: %s; judged now: %s", _listed(found.keys() - set(missing)), _listed(missing))
+    there, lacking = (", ".join(sorted(names)) or "none" for names in (found.keys() - set(missing), missing))
+    log.info("verdicts kept: %s; judged now: %s", there, lacking)
     if missing:
         asked.load()
     for name in missing:
@@ -197,7 +189,3 @@ def _judge(
         if name in named:
             keep(named[name], verdicts)
     return {name: verdicts for name, verdicts in found.items() if verdicts is not None}
-
-
-def _listed(detectors: Iterable[str]) -> str:
-    return ", ".join(sorted(detectors)) or "none"

@@ -5,8 +5,7 @@ import pandas as pd
 from vicious.models.evaded import evasion
 from vicious.results.schema import DETECTION
 
-MODEL = DETECTION.part_of_key()
-"""Columns of the scores that identify a judged model."""
+MODEL = DETECTION.part_of_key()  # columns of the scores that identify a judged model
 HONEST = "honest"
 VICIOUS = "vicious"
 

@@ -36,7 +36,7 @@ def flagged(scores: pd.DataFrame) -> pd.DataFrame:
     A verdict is never judged by thresholds from one on the same sample of images of the same dataset.
 
     Returns:
-        Columns :data:`COLUMNS`. ``reference``: the dataset whose honest models give the thresholds; ``references``:
+        ``reference``: the dataset whose honest models give the thresholds; ``references``:
         their number. ``group``: ``honest, held out``, each model judged by the thresholds from the other ones (by those
         of another dataset from all of them); ``honest, plain`` and so on, honest models of another recipe; ``vicious``;
         ``vicious, linear evasion 1``, ``vicious, shuffled`` and so on, those of adaptive servers. ``models``: their
@@ -94,14 +94,13 @@ def _rows(scores: pd.DataFrame) -> Iterator[dict[str, object]]:
 
 def _shares(models: list[_Verdicts], honest: _Verdicts, *, own: bool, held_out: bool) -> dict[str, object]:
     """What thresholds flag of the verdicts of one group; empty where there are none to take."""
-    judged = [np.array(list(_outcomes(model, honest, own, held_out)), bool).reshape(-1, 3) for model in models]
-    judged = [outcomes for outcomes in judged if len(outcomes)]
+    found = (np.array(list(_outcomes(model, honest, own, held_out)), bool).reshape(-1, 3) for model in models)
+    judged = [outcomes for outcomes in found if len(outcomes)]
     if not judged:
         return {}
     failed = np.concatenate(judged)[:, 2]
-    above, outside = (
-        np.mean([outcomes[:, :2].mean(0) for outcomes in judged], axis=0) if not failed.all() else (np.nan, np.nan)
-    )
+    shares = [outcomes[:, :2].mean(0) for outcomes in judged]
+    above, outside = (np.nan, np.nan) if failed.all() else np.mean(shares, axis=0)
     counts = {"models": len(judged), "verdicts": len(failed), "failed": int(failed.sum())}
     return counts | {"share": float(above), "outside": float(outside)}
 

@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from vicious.report import frames, style
 from vicious.report.frames import Group, OverSeeds
 from vicious.report.labels import Label, place
-from vicious.report.style import BETA, DASHED, DOUBLE, GREY, NOTE_LINE, RISK, RISK95
+from vicious.report.style import BETA, DASHED, GREY, RISK, RISK95
 from vicious.report.text import ABOUT_RISK95, ABOUT_SEEDS, Text, counts
 from vicious.results.schema import SUMMARY, check_table, read_table
 from vicious.study.artifacts import Destination
@@ -23,11 +23,10 @@ EXPERIMENT = "main"
 Point = tuple[float, float]
 
 _COLUMNS = {"risk": f"reconstruction risk {RISK}", "risk95": f"reconstruction risk {RISK95}"}
-_PERCENT = 100.0
-_ALONG_ARROW = 12
-"""Points of each arrow that labels keep clear of."""
+_ALONG_ARROW = 12  # points of each arrow that labels keep clear of
 
 
+@style.applied()
 def draw(summary: pd.DataFrame) -> Figure:
     """Draw accuracy (%) against R and R95, means over seeds with standard deviations as bars.
 
@@ -38,43 +37,35 @@ def draw(summary: pd.DataFrame) -> Figure:
     found = frames.groups(shown)
     kinds = list(dict.fromkeys(group.outputs for group in found))
     source = frames.sources(shown)
-    with style.applied():
-        failed = style.failure_lines(frames.failed_seeds(found))
-        figure = style.new_figure(DOUBLE, 0.55 + 2.6 * len(kinds) + NOTE_LINE * len(failed))
-        axes = np.asarray(figure.subplots(len(kinds), 2, sharey="row", squeeze=False))
-        panels = [
-            (ax, [group for group in found if group.outputs == kind], column)
-            for line, kind in zip(axes, kinds, strict=False)
-            for ax, column in zip(line, _COLUMNS, strict=True)
-        ]
+    failed = frames.failed_seeds(found)
+    panels = []
+    with style.page(len(kinds), 2, 0.55 + 2.6 * len(kinds), failed=failed, sharey="row") as (figure, axes):
+        for line, kind in zip(axes, kinds, strict=True):
+            here = [group for group in found if group.outputs == kind]
+            panels += [(ax, here, column) for ax, column in zip(line, _COLUMNS, strict=True)]
+            line[0].set_ylabel("test accuracy (%)")
         for ax, here, column in panels:
             _draw(ax, here, column)
             ax.set_xlabel(f"{_COLUMNS[column]}\n({frames.spread(here)}; {RISK} has no unit)")
             ax.set_title(f"outputs: {here[0].outputs}" if len(kinds) > 1 else "")
-        for ax in axes[:, 0]:
-            ax.set_ylabel("test accuracy (%)")
         style.legend(figure, _legend(found), 3, style.once(source), handletextpad=0.5)
-        style.note_failures(figure, failed)
-        # The layout must be final before free places for labels can be found.
-        figure.draw_without_rendering()
-        for ax, here, column in panels:
-            _label(ax, here, column, source)
+    # The layout must be final before free places for labels can be found.
+    figure.draw_without_rendering()
+    for ax, here, column in panels:
+        _label(ax, here, column, source)
     return figure
 
 
 def text(summary: pd.DataFrame) -> Text:
-    """Caption and notes."""
     shown = _shown(summary)
     found = frames.groups(shown)
     left_out = "Autoencoders have no accuracy and are left out." if len(shown) < len(summary) else ""
     return Text(
-        "Test accuracy (%) against reconstruction risk (no unit): the post-hoc attack on honest models, and the "
-        "joint attack on vicious "
-        f"models. Left: R; right: R95. Further right is worse for privacy. {counts(found)}",
+        "Test accuracy (%) against reconstruction risk (no unit): the post-hoc attack on honest models, and the joint "
+        f"attack on vicious models. Left: R; right: R95. Further right is worse for privacy. {counts(found)}",
         (
             "Arrows lead from honest to vicious models, by growing beta_R where there are several. Bars: standard "
-            "deviation. Vertical "
-            "line: R = 1, guessing the mean image.",
+            "deviation. Vertical line: R = 1, guessing the mean image.",
             f"R is {frames.risk_words(shown)}. {ABOUT_RISK95} {left_out}",
             ABOUT_SEEDS,
             frames.conditions(shown, accuracy=True, risk=True),
@@ -84,8 +75,7 @@ def text(summary: pd.DataFrame) -> Text:
 
 
 def write(summary: Path, out: Destination) -> tuple[Path, ...]:
-    """Write the figure from the experiment's summary."""
-    frame = read_table(SUMMARY, Path(summary))
+    frame = read_table(SUMMARY, summary)
     return style.write_figure(out, draw(frame), text(frame))
 
 
@@ -98,20 +88,16 @@ def _shown(summary: pd.DataFrame) -> pd.DataFrame:
 def _draw(ax: Axes, found: Sequence[Group], column: str) -> None:
     ax.axvline(1.0, color=GREY, linewidth=0.8, linestyle=DASHED, zorder=0)
     for group in found:
-        _draw_point(ax, group, column)
+        point = _point(group, column)
+        if point is not None:
+            across, up = (None if math.isnan(cell.sd) else cell.sd for cell in _cells(group, column))
+            bars = style.marker(group.role) | {"elinewidth": 0.8, "capsize": 1.5, "linestyle": "none", "zorder": 3}
+            ax.errorbar(point[0], point[1], xerr=across, yerr=up, **bars)
+    arrow = {"arrowstyle": "-|>,head_width=0.15,head_length=0.3", "color": GREY, "linewidth": 0.7}
     for path in _paths(found, column).values():
         for start, end in pairwise(path):
-            arrow = {"arrowstyle": "-|>,head_width=0.15,head_length=0.3", "color": GREY, "linewidth": 0.7}
             ax.annotate("", xy=end, xytext=start, arrowprops=arrow | {"shrinkA": 4, "shrinkB": 4}, zorder=2)
     ax.margins(x=0.14, y=0.14)
-
-
-def _draw_point(ax: Axes, group: Group, column: str) -> None:
-    point = _point(group, column)
-    if point is not None:
-        across, up = (None if math.isnan(cell.sd) else cell.sd for cell in _cells(group, column))
-        bars = style.marker(group.role) | {"elinewidth": 0.8, "capsize": 1.5, "linestyle": "none", "zorder": 3}
-        ax.errorbar(point[0], point[1], xerr=across, yerr=up, **bars)
 
 
 def _label(ax: Axes, found: Sequence[Group], column: str, source: dict[str, str]) -> None:
@@ -153,7 +139,7 @@ def _paths(found: Sequence[Group], column: str) -> dict[str, list[Point]]:
 
 
 def _cells(group: Group, column: str) -> tuple[OverSeeds, OverSeeds]:
-    return group.over_seeds(column), group.over_seeds("accuracy", _PERCENT)
+    return group.over_seeds(column), group.over_seeds("accuracy", 100.0)
 
 
 def _point(group: Group, column: str) -> Point | None:
@@ -180,7 +166,5 @@ def _bars(group: Group, column: str) -> list[Point]:
 def _legend(found: Sequence[Group]) -> list[Line2D]:
     words = {"honest": "honest, post-hoc attack", "vicious": "vicious"}
     there = {group.role for group in found}
-    return [
-        *(style.role_handle(role, label) for role, label in words.items() if role in there),
-        style.mean_image_handle(),
-    ]
+    handles = [style.role_handle(role, label) for role, label in words.items() if role in there]
+    return [*handles, style.mean_image_handle()]

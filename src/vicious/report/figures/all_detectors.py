@@ -15,7 +15,7 @@ from vicious.defense.evaluation.groups import HONEST, MODEL, names
 from vicious.defense.evaluation.thresholds import SPREADS
 from vicious.models.evaded import short
 from vicious.report import adaptive, frames, judged, style, z_scores
-from vicious.report.style import COLOURS, DOUBLE, SMALL
+from vicious.report.style import COLOURS, SMALL
 from vicious.report.text import Text, span
 from vicious.report.z_scores import Ruler
 from vicious.results.schema import DETECTION, SUMMARY, read_table
@@ -32,27 +32,16 @@ GROUPS: dict[str, dict[str, Any]] = {
     "hiding": {"color": "#000000", "marker": "s"},
 }
 """Groups of models as they stand in a column, from left to right, with their looks."""
-_SIZE = 3.0
-"""Side of a marker, in typographic points."""
-_ACROSS = 7
-"""Legend entries side by side."""
-_SHADE = "#F2F2F2"
-_PAGE = 7.0
-"""Height, in inches, that rows share where they are many."""
-_ROW = 1.8
-"""Height of a row where they are few."""
+_SIZE = 3.0  # side of a marker, in typographic points
+_ACROSS = 7  # legend entries side by side
 
 
 def models(scores: pd.DataFrame, n: int) -> pd.DataFrame:
     """A row for each model and detector: what identifies the model (MODEL), ``detector``, ``group`` (of GROUPS),
     ``failed``, ``z_score``.
 
-    ``failed`` says that it has no score; ``z_score`` is by the verdicts on honest models, as in
+    ``failed`` says that it has no score for ``n`` user images; ``z_score`` is by the verdicts on honest models, as in
     :class:`vicious.report.z_scores.Ruler`, NaN where it failed or where honest verdicts give no measure.
-
-    Args:
-        scores: rows of detection.csv.
-        n: number of user images.
     """
     parts = []
     for (_, detector), verdicts in scores.loc[scores["n_user"] == n].groupby(["dataset", "detector"], sort=False):
@@ -64,38 +53,33 @@ def models(scores: pd.DataFrame, n: int) -> pd.DataFrame:
     return rows.assign(group=_group(rows))
 
 
+@style.applied()
 def draw(summary: pd.DataFrame, scores: pd.DataFrame) -> Figure:
-    """Draw the z-score of each model by honest verdicts, a panel for each dataset and a column for each detector.
-
-    Args:
-        summary: rows of the experiment's summary, for the data source of each dataset.
-        scores: rows of detection.csv.
-    """
+    """Draw the z-score of each model by honest verdicts, a panel for each dataset and a column for each detector."""
     n = adaptive.largest(scores)
     found = models(scores, n)
-    datasets, detectors, groups = _datasets(found), _detectors(found), _groups(found)
+    datasets, groups = _datasets(found), _groups(found)
+    # In the order in which they judged, which is the study's, the combined score last.
+    detectors = list(dict.fromkeys(found["detector"]))
     source = {name: each for name, each in judged.sources(summary, datasets).items() if name in datasets}
     handles = _legend(groups)
-    with style.applied():
-        row = min(_ROW, _PAGE / len(datasets))
-        lines = style.legend_lines(handles, _ACROSS) + bool(style.once(source))
-        figure = style.new_figure(DOUBLE, 1.25 + 0.16 * (lines - 1) + row * len(datasets))
-        axes = list(np.asarray(figure.subplots(len(datasets), 1, sharex=True, squeeze=False)).flat)
-        for ax, dataset in zip(axes, datasets, strict=True):
+    lines = style.legend_lines(handles, _ACROSS) + bool(style.once(source))
+    height = 1.25 + 0.16 * (lines - 1) + min(1.8, 7.0 / len(datasets)) * len(datasets)
+    with style.page(len(datasets), 1, height, sharex=True) as (figure, axes):
+        for ax, dataset in zip(axes[:, 0], datasets, strict=True):
             here = found.loc[found["dataset"] == dataset]
             _draw(ax, here, detectors, groups)
             _frame(ax, here, detectors, groups)
             ax.set_ylabel(style.short_heading(dataset, source), fontsize=SMALL)
         titles = [judged.words(name) for name in detectors]
         places = [_centre(index, groups) for index in range(len(detectors))]
-        axes[-1].set_xticks(places, titles, rotation=35, ha="right", rotation_mode="anchor")
+        axes[-1, 0].set_xticks(places, titles, rotation=35, ha="right", rotation_mode="anchor")
         figure.supylabel(z_scores.label(n, len(datasets)), fontsize=8)
         style.legend(figure, handles, _ACROSS, style.once(source), handletextpad=0.3, columnspacing=1.0)
     return figure
 
 
 def text(summary: pd.DataFrame, scores: pd.DataFrame) -> Text:
-    """Caption and notes."""
     n = adaptive.largest(scores)
     found = models(scores, n)
     datasets = _datasets(found)
@@ -104,19 +88,15 @@ def text(summary: pd.DataFrame, scores: pd.DataFrame) -> Text:
     unscaled = "; ".join(_unscaled(found))
     failed = [*judged.failures(shown), *_without_score(found)]
     return Text(
-        "The whole defence at a glance: the z-score of every model by every detector; higher looks more vicious. A "
-        "dot for each of "
-        f"{len(found.drop_duplicates(list(MODEL)))} models, the mean over {_samples(scores, n)} of n = {n:,} of the "
-        "user's own images. "
-        "Honest models centre on 0.",
+        "The whole defence at a glance: the z-score of every model by every detector; higher looks more vicious. A dot "
+        f"for each of {len(found.drop_duplicates(list(MODEL)))} models, the mean over {_samples(scores, n)} of n = "
+        f"{n:,} of the user's own images. Honest models centre on 0.",
         (
             "z-score: a model's mean score less the mean of the verdicts on honest models of the same dataset, in "
-            "standard deviations of "
-            "these verdicts, each of which is one sample.",
+            "standard deviations of these verdicts, each of which is one sample.",
             f"Dashed: the thresholds of a user who has honest models only, {SPREADS:g} and -{SPREADS:g}, beyond which "
-            "a model is flagged as "
-            "vicious, or as odd. Dots of one group that would cover each other are moved apart sideways, as far as "
-            "there is room.",
+            "a model is flagged as vicious, or as odd. Dots of one group that would cover each other are moved apart "
+            "sideways, as far as there is room.",
             " ".join(_meanings(found)),
             f"{frames.listed('Models judged', _counts(found))} {z_scores.axis_words(known)}",
             judged.conditions(shown),
@@ -128,8 +108,7 @@ def text(summary: pd.DataFrame, scores: pd.DataFrame) -> Text:
 
 
 def write(summary: Path, detection: Path, out: Destination) -> tuple[Path, ...]:
-    """Write the figure from the experiment's summary and the detectors' scores."""
-    rows, scores = read_table(SUMMARY, Path(summary)), read_table(DETECTION, Path(detection))
+    rows, scores = read_table(SUMMARY, summary), read_table(DETECTION, detection)
     return style.write_figure(out, draw(rows, scores), text(rows, scores))
 
 
@@ -145,23 +124,23 @@ def _datasets(found: pd.DataFrame) -> list[str]:
     return sorted(set(found["dataset"]), key=frames.order)
 
 
-def _detectors(found: pd.DataFrame) -> list[str]:
-    """The detectors in the order in which they judged, which is the study's, the combined score last."""
-    return list(dict.fromkeys(found["detector"]))
-
-
 def _groups(found: pd.DataFrame) -> list[str]:
     there = set(found["group"])
     return [group for group in GROUPS if group in there]
 
 
 def _frame(ax: Axes, here: pd.DataFrame, detectors: Sequence[str], groups: Sequence[str]) -> None:
-    """All of a dataset's panel but its dots."""
+    """All of a dataset's panel but its dots: shades, why a column has none, how many models failed, and the axes."""
     width = len(groups) + 1
     for index, detector in enumerate(detectors):
-        place = _centre(index, groups)
-        ax.axvspan(place - width / 2, place + width / 2, color=_shade(index), linewidth=0, zorder=-1)
-        _say_why(ax, place, here.loc[here["detector"] == detector], _shade(index))
+        place, paper = _centre(index, groups), "#F2F2F2" if index % 2 else "white"
+        ax.axvspan(place - width / 2, place + width / 2, color=paper, linewidth=0, zorder=-1)
+        rows, at = here.loc[here["detector"] == detector], {"transform": ax.get_xaxis_transform()}
+        if rows["z_score"].isna().all():
+            lacking = "not run" if rows.empty else "failed" if rows["failed"].all() else "n/a"
+            style.say(ax, lacking, place, 0.5, bbox={"facecolor": paper, "edgecolor": "none", "pad": 1}, **at)
+        elif rows["failed"].any():
+            style.say(ax, f"{rows['failed'].sum()} failed", place, 1.0, va="bottom", **at)
     z_scores.draw_thresholds(ax)
     z_scores.scale(ax, here["z_score"].dropna())
     ax.set_xlim(-1, len(detectors) * width - 1)
@@ -173,25 +152,6 @@ def _centre(index: int, groups: Sequence[str]) -> float:
     """The middle of a detector's column, which has a place for each group, 1 apart, and one for the gap to the next
     column."""
     return index * (len(groups) + 1) + (len(groups) - 1) / 2
-
-
-def _say_why(ax: Axes, place: float, rows: pd.DataFrame, paper: str) -> None:
-    """Say in a column why it has no dots, and above it how many models have none."""
-    if rows["z_score"].isna().all():
-        box = {"facecolor": paper, "edgecolor": "none", "pad": 1}
-        style.say(ax, _lacking(rows), place, 0.5, transform=ax.get_xaxis_transform(), bbox=box)
-    elif rows["failed"].any():
-        style.say(ax, f"{rows['failed'].sum()} failed", place, 1.0, va="bottom", transform=ax.get_xaxis_transform())
-
-
-def _shade(index: int) -> str:
-    return _SHADE if index % 2 else "white"
-
-
-def _lacking(rows: pd.DataFrame) -> str:
-    if rows.empty:
-        return "not run"
-    return "failed" if rows["failed"].all() else "n/a"
 
 
 def _draw(ax: Axes, here: pd.DataFrame, detectors: Sequence[str], groups: Sequence[str]) -> None:
@@ -211,13 +171,9 @@ def _draw(ax: Axes, here: pd.DataFrame, detectors: Sequence[str], groups: Sequen
     ax.set(xlabel="", ylabel="")
 
 
-def _look(group: str) -> dict[str, Any]:
-    return {"linestyle": "none", "markersize": _SIZE + 1, "markeredgewidth": 0.6} | GROUPS[group]
-
-
 def _legend(groups: Sequence[str]) -> list[Line2D]:
-    handles = [Line2D([], [], label=group, **_look(group)) for group in groups]
-    return [*handles, z_scores.thresholds_handle()]
+    look: dict[str, Any] = {"linestyle": "none", "markersize": _SIZE + 1, "markeredgewidth": 0.6}
+    return [*(Line2D([], [], label=group, **look | GROUPS[group]) for group in groups), z_scores.thresholds_handle()]
 
 
 def _samples(scores: pd.DataFrame, n: int) -> str:
@@ -229,21 +185,13 @@ def _samples(scores: pd.DataFrame, n: int) -> str:
 
 def _meanings(found: pd.DataFrame) -> list[str]:
     """What is within the groups that hold several kinds of models, as sentences."""
-    rows = {group: found.loc[found["group"] == group] for group in GROUPS}
-    kinds = {
-        "Other recipes": sorted(set(rows["other honest recipe"]["recipe"])),
-        **{
-            f"Evading {judged.words(name)}, by weight of the penalty against it": _weights(found, name)
-            for name in adaptive.EVADED
-        },
-        "Hidden codes": sorted(set(rows["hiding"]["hidden"])),
-    }
+    kinds = {"Other recipes": sorted(set(found.loc[found["group"] == "other honest recipe", "recipe"]))}
+    for name in adaptive.EVADED:
+        weights = found.loc[(found["evades"] == name) & (found["hidden"] == ""), "evasion"]
+        title = f"Evading {judged.words(name)}, by weight of the penalty against it"
+        kinds[title] = [f"{weight:g}" for weight in sorted(set(weights))]
+    kinds["Hidden codes"] = sorted(set(found.loc[found["group"] == "hiding", "hidden"]))
     return [f"{name}: {', '.join(which)}." for name, which in kinds.items() if which]
-
-
-def _weights(found: pd.DataFrame, evaded: str) -> list[str]:
-    rows = found.loc[(found["evades"] == evaded) & (found["hidden"] == "")]
-    return [f"{weight:g}" for weight in sorted(set(rows["evasion"]))]
 
 
 def _counts(found: pd.DataFrame) -> Iterator[tuple[str, str]]:

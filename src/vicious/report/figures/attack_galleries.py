@@ -3,38 +3,27 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from vicious.report import frames, style
-from vicious.report.galleries import (
-    Gallery,
-    Strip,
-    check_same_images,
-    decibel,
-    draw_strips,
-    load_gallery,
-    read_galleries,
-)
+from vicious.report.galleries import Gallery, Strip, check_same_images, draw_strips, load_gallery, read_galleries
 from vicious.report.headline import one_of_each
-from vicious.report.style import BETA, DOUBLE, RISK95, SINGLE
+from vicious.report.style import BETA, DOUBLE, SINGLE
 from vicious.report.text import Text
 from vicious.study.artifacts import Destination
 from vicious.system.errors import DataError
 
 EXPERIMENT = "main"
 EACH_TASK = True
-MAX_IMAGES = 10
-"""Images shown of a task."""
-_FEW = 4
-"""Images that fit a single column."""
-_SIDE = 0.68
-"""Largest side of an image in inches."""
-_LABELS = 1.45
-"""Width of the labels in inches."""
+MAX_IMAGES = 10  # images shown of a task
+_FEW = 4  # images that fit a single column
+_SIDE = 0.68  # largest side of an image in inches
+_LABELS = 1.45  # width of the labels in inches
+_AUTOENCODER = "autoencoder (upper bound)"
 
 
 @dataclass(frozen=True)
@@ -52,12 +41,13 @@ def write(assessments: Sequence[Path], out: Destination) -> tuple[Path, ...]:
     """
     shown = one_of_each(read_galleries(assessments))
     written: list[Path] = []
-    for (task, outputs), models in shown.groupby(["task", "outputs"], sort=False):
+    for key, models in shown.groupby(["task", "outputs"], sort=False):
+        task, outputs = cast(tuple[str, str], key)
         source, seed = str(models["source"].iloc[0]), int(models["seed"].min())
-        rows = load_rows(str(task), [(_name(row), row["gallery"]) for row in models.to_dict("records")])
-        part = out.part(f"{task}_{outputs}", f"{frames.title(str(task))}, {outputs}")
-        around = text(str(task), source, str(outputs), rows, seed)
-        written += style.write_figure(part, draw(str(task), source, str(outputs), rows), around)
+        rows = load_rows(task, [(_name(row), row["gallery"]) for row in models.to_dict("records")])
+        part = out.part(f"{task}_{outputs}", f"{frames.title(task)}, {outputs}")
+        around = text(task, source, outputs, rows, seed)
+        written += style.write_figure(part, draw(task, source, outputs, rows), around)
     return tuple(written)
 
 
@@ -77,18 +67,17 @@ def load_rows(task: str, rows: Sequence[tuple[str, Path | None]]) -> list[Row]:
     return loaded
 
 
+@style.applied()
 def draw(task: str, source: str, outputs: str, rows: Sequence[Row]) -> Figure:
     """Draw the originals above the reconstructions, a few at single-column width."""
-    known = [row.gallery for row in rows if row.gallery is not None]
-    count = len(known[0].originals) if known else MAX_IMAGES
-    with style.applied():
-        width = SINGLE if count <= _FEW else DOUBLE
-        side = min(_SIDE, (width - _LABELS) / count)
-        figure = style.new_figure(width, 0.4 + side * 1.05 * (len(rows) + 1))
-        ax = figure.subplots()
-        ax.set_title(style.plain(f"{frames.marked_title(task, source)}\noutputs: {outputs}"), pad=3)
-        originals = Strip("original", known[0].originals if known else None)
-        draw_strips(ax, [originals, *(_strip(row) for row in rows)], count)
+    originals = next((row.gallery.originals for row in rows if row.gallery is not None), None)
+    count = MAX_IMAGES if originals is None else len(originals)
+    width = SINGLE if count <= _FEW else DOUBLE
+    side = min(_SIDE, (width - _LABELS) / count)
+    with style.page(1, 1, 0.4 + side * 1.05 * (len(rows) + 1), width=width) as (figure, axes):
+        axes[0, 0].set_title(style.plain(f"{frames.marked_title(task, source)}\noutputs: {outputs}"), pad=3)
+        strips = [Strip.of(style.plain(row.label).replace("beta_R", BETA), row.gallery) for row in rows]
+        draw_strips(axes[0, 0], [Strip("original", originals), *strips], count)
     return figure
 
 
@@ -100,9 +89,8 @@ def text(task: str, source: str, outputs: str, rows: Sequence[Row], seed: int | 
     upper = any(row.label == _AUTOENCODER for row in rows)
     return Text(
         f"{frames.title(task)}: the first {len(known[0].originals) if known else 0} test images, and their "
-        "reconstructions from "
-        f"{outputs}; {one}. Below each name: PSNR in dB{' and R95 (no unit)' if risk else ''}, mean over the images "
-        "shown.",
+        f"reconstructions from {outputs}; {one}. Below each name: PSNR in dB{' and R95 (no unit)' if risk else ''}, "
+        "mean over the images shown.",
         (
             "R95 = 1 is no better than guessing the mean image; larger is worse for privacy." if risk else "",
             "Autoencoder: target and attack model trained for reconstruction alone." if upper else "",
@@ -110,9 +98,6 @@ def text(task: str, source: str, outputs: str, rows: Sequence[Row], seed: int | 
         ),
         [f"{row.label}: no gallery" for row in rows if row.gallery is None],
     )
-
-
-_AUTOENCODER = "autoencoder (upper bound)"
 
 
 def _name(row: dict[Any, Any]) -> str:
@@ -125,7 +110,7 @@ def _load(path: Path | None) -> Gallery | None:
     if gallery is None or path is None:
         return None
     shown = gallery.first(MAX_IMAGES)
-    return replace(shown, risk95=_risk95(Path(path), len(shown.originals)))
+    return replace(shown, risk95=_risk95(path, len(shown.originals)))
 
 
 def _risk95(gallery: Path, count: int) -> np.ndarray | None:
@@ -141,12 +126,3 @@ def _risk95(gallery: Path, count: int) -> np.ndarray | None:
     if len(values) != count:
         raise DataError(f"{table} has fewer test images than {gallery.name}: delete both and run `snakemake` again")
     return values
-
-
-def _strip(row: Row) -> Strip:
-    label = style.plain(row.label).replace("beta_R", BETA)
-    if row.gallery is None:
-        return Strip(label, None)
-    risk95 = row.gallery.risk95
-    risk = "" if risk95 is None else f", {RISK95} = {risk95.mean():.2f}"
-    return Strip(f"{label}\n{decibel(row.gallery.psnr())}{risk}", row.gallery.reconstructions)

@@ -17,5 +17,4 @@ SUBJECT = Subject(
 
 
 def write(summary: Path, out: Destination) -> tuple[Path, ...]:
-    """Write the figure from the experiment's summary."""
     return write_curves(SUBJECT, summary, out)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
@@ -24,14 +23,10 @@ from vicious.study.grid import Role
 from vicious.system.errors import DataError
 
 EXPERIMENT = "defense"
-DETECTOR = "linear_decodability"
-"""The detector that the figure shows unless another one is asked for."""
-_ROW = 0.17
-"""Height, in inches, of one line of dots."""
+DETECTOR = "linear_decodability"  # the detector that the figure shows unless another one is asked for
 _MODELS: dict[Role, str] = {"honest": "honest model", "vicious": "vicious model", "autoencoder": "autoencoder"}
 _UNITS = {"linear_decodability": "share of the leading components' variance\nexplained beyond the predicted label"}
-_LINE = ["dataset", "role", "outputs", "beta_r"]
-"""What the models of one line have in common."""
+_LINE = ["dataset", "role", "outputs", "beta_r"]  # what the models of one line have in common
 _Key = tuple[str, Role, str, float]
 
 
@@ -69,22 +64,16 @@ class Lines:
         return len({key[part] for key in self.heights if key[1] == "vicious"}) > 1
 
 
-def draw(summary: pd.DataFrame, detection: pd.DataFrame, detector: str = DETECTOR) -> Figure:
-    """Draw a detector's scores, a dot for each model and a panel for each number of user images.
-
-    Args:
-        summary: rows of the experiment's summary, for the data source of each dataset.
-        detection: rows of detection.csv.
-        detector: the detector to show.
-    """
+@style.applied()
+def draw(summary: pd.DataFrame, scores: pd.DataFrame, detector: str = DETECTOR) -> Figure:
+    """Draw a detector's scores, a dot for each model and a panel for each number of user images."""
     check_table(SUMMARY, summary)
-    chosen = _chosen(detection, detector)
+    chosen = _chosen(scores, detector)
     lines = Lines.of(chosen)
     numbers = _numbers(chosen)
-    with style.applied():
-        width = SINGLE if len(numbers) == 1 and not lines.several(2) else DOUBLE
-        figure = style.new_figure(width, max(1.6, 0.95 + _ROW * lines.total))
-        axes = list(np.atleast_1d(np.asarray(figure.subplots(1, len(numbers), sharey=True, sharex=True))))
+    width = SINGLE if len(numbers) == 1 and not lines.several(2) else DOUBLE
+    height = max(1.6, 0.95 + 0.17 * lines.total)
+    with style.page(1, len(numbers), height, width=width, sharey=True, sharex=True) as (figure, ((*axes,),)):
         for ax, number in zip(axes, numbers, strict=True):
             _draw(ax, chosen.loc[chosen["n_user"] == number], lines)
             ax.set_title(f"n = {number:,} user images", pad=4)
@@ -94,39 +83,34 @@ def draw(summary: pd.DataFrame, detection: pd.DataFrame, detector: str = DETECTO
     return figure
 
 
-def text(summary: pd.DataFrame, detection: pd.DataFrame, detector: str = DETECTOR) -> Text:
-    """Caption and notes."""
-    chosen = _chosen(detection, detector)
+def text(summary: pd.DataFrame, scores: pd.DataFrame, detector: str = DETECTOR) -> Text:
+    chosen = _chosen(scores, detector)
     shown = summary.loc[summary["dataset"].isin(chosen["dataset"])]
     failed = int(chosen["score"].isna().sum())
     draws = sorted(set(chosen.groupby([*_LINE, "seed", "n_user"], dropna=False).size()))
     return Text(
         f"Scores of the detector {words(detector)} on honest and vicious models; higher looks more vicious. A dot for "
-        "each trained "
-        f"model, the mean over {span(draws)} draws of n = {', '.join(f'{number:,}' for number in _numbers(chosen))} "
-        "of the user's "
-        "images; thin lines: range over draws.",
+        f"each trained model, the mean over {span(draws)} draws of n = "
+        f"{', '.join(f'{number:,}' for number in _numbers(chosen))} of the user's images; thin lines: range over "
+        "draws.",
         ("n beside each name: models with a score.", frames.conditions(shown)),
         [f"{failed} of {len(chosen)} scores; models without any are counted in the panels"] if failed else [],
     )
 
 
 def write(summary: Path, detection: Path, out: Destination) -> tuple[Path, ...]:
-    """Write the figure from the experiment's summary and the detectors' scores.
-
-    Shown is :data:`DETECTOR`, or the first that there is where that was not asked for.
-    """
-    rows, scores = read_table(SUMMARY, Path(summary)), read_table(DETECTION, Path(detection))
+    """Write the figure for :data:`DETECTOR`, or the first that there is where that was not asked for."""
+    rows, scores = read_table(SUMMARY, summary), read_table(DETECTION, detection)
     detector = DETECTOR if DETECTOR in set(scores["detector"]) else str(scores["detector"].iloc[0])
     return style.write_figure(out, draw(rows, scores, detector), text(rows, scores, detector))
 
 
-def _chosen(detection: pd.DataFrame, detector: str) -> pd.DataFrame:
+def _chosen(scores: pd.DataFrame, detector: str) -> pd.DataFrame:
     """The rows of a detector, of models trained in the study's own way; NaN for scores that failed."""
-    check_table(DETECTION, detection)
-    chosen = detection.loc[(detection["detector"] == detector) & standard(detection)]
+    check_table(DETECTION, scores)
+    chosen = scores.loc[(scores["detector"] == detector) & standard(scores)]
     if chosen.empty:
-        known = ", ".join(sorted(str(name) for name in detection["detector"].unique()))
+        known = ", ".join(sorted(str(name) for name in scores["detector"].unique()))
         raise DataError(f"no scores of the detector {detector}; there are: {known}: choose one of these")
     return chosen.assign(score=chosen["score"].where(chosen["status"] == "ok"))
 

@@ -11,26 +11,22 @@ from matplotlib.figure import Figure
 from vicious.report import frames, style
 from vicious.report.estimators import REFERENCES, settings, title_of
 from vicious.report.frames import PUBLISHED
-from vicious.report.style import DOUBLE, NOTE_LINE, SMALL
+from vicious.report.style import SMALL
 from vicious.report.text import Text, span
 from vicious.results.schema import AGREEMENT, SUMMARY, check_table, read_table
 from vicious.study.artifacts import Destination
 
 EXPERIMENT = "main"
-_HEADLINE = {PUBLISHED: " (published)", "share 0.95": ""}
-"""Estimators of the headline figures, in bold, and what follows their name."""
+_HEADLINE = {PUBLISHED: " (published)", "share 0.95": ""}  # estimators in bold, and what follows their name
 _TITLES = {"psnr": "PSNR", "ssim": "SSIM", "lpips": "LPIPS"}
-_ROW = 0.152
-"""Height, in inches, of one line."""
 _CHANCE = 0.5
 
 
+@style.applied()
 def draw(agreement: pd.DataFrame, summary: pd.DataFrame) -> Figure:
     """Draw the agreement of each estimator with each reference: a line for each estimator, a column for each task.
 
-    Args:
-        agreement: rows of agreement.csv.
-        summary: rows of the experiment's summary, for the data source and what failed.
+    ``agreement`` has rows of agreement.csv.
     """
     check_table(SUMMARY, summary)
     check_table(AGREEMENT, agreement)
@@ -38,31 +34,26 @@ def draw(agreement: pd.DataFrame, summary: pd.DataFrame) -> Figure:
     found = settings(agreement)
     references = _references(agreement)
     paired = set(agreement.loc[agreement["pairs"] > 0, "task"])
+    tasks = [task for task in source if task in paired]
     shown = agreement.loc[agreement["task"].isin(paired)]
     reach = max(0.1, float((shown["agree"] - _CHANCE).abs().max())) if len(shown) else 0.1
-    with style.applied():
-        failed = style.failure_lines([*_without(agreement, source), *frames.failed_seeds(frames.groups(summary))])
-        figure = style.new_figure(DOUBLE, 1.5 + _ROW * max(len(found), 3) + NOTE_LINE * len(failed))
-        axes = list(np.asarray(figure.subplots(1, len(references), sharey=True, squeeze=False)).ravel())
+    failed = [*_without(agreement, source), *frames.failed_seeds(frames.groups(summary))]
+    height = 1.5 + 0.152 * max(len(found), 3)
+    with style.page(1, len(references), height, failed=failed, sharey=True) as (figure, ((*axes,),)):
         for ax, reference in zip(axes, references, strict=True):
-            tasks = [task for task in source if task in paired]
             _draw(ax, shown.loc[shown["reference"] == reference], list(found["estimator"]), tasks, reach)
             ax.set_title(f"pairs ordered as {_TITLES.get(reference, reference)} does (share)", pad=4)
-            names = [style.short_heading(task, source) for task in tasks]
-            ax.set_xticks(np.arange(len(tasks)) + 0.5, names, rotation=90)
-        axes[0].set_yticks(
-            np.arange(len(found)) + 0.5, [_name(*row) for row in found.itertuples(index=False, name=None)]
-        )
+            ax.set_xticks(np.arange(len(tasks)) + 0.5, [style.short_heading(t, source) for t in tasks], rotation=90)
+        names = [title_of(*row) + _HEADLINE.get(row[0], "") for row in found.itertuples(index=False, name=None)]
+        axes[0].set_yticks(np.arange(len(found)) + 0.5, names)
         for label, estimator in zip(axes[0].get_yticklabels(), found["estimator"], strict=True):
             label.set_fontweight("bold" if estimator in _HEADLINE else "normal")
         if style.once(source):
             figure.suptitle(style.once(source))
-        style.note_failures(figure, failed)
     return figure
 
 
 def text(agreement: pd.DataFrame, summary: pd.DataFrame) -> Text:
-    """Caption and notes."""
     groups = frames.groups(summary)
     counts = agreement.loc[agreement["models"] > 0].drop_duplicates("task")
     references = ", ".join(_TITLES.get(reference, reference) for reference in _references(agreement))
@@ -73,17 +64,13 @@ def text(agreement: pd.DataFrame, summary: pd.DataFrame) -> Text:
     pairs = sorted({int(pairs) for pairs in counts["pairs"]}) or [0]
     return Text(
         "Which R to trust: share of (test image, pair of attacks) that R orders as a measure of image quality does "
-        "(left to right: "
-        f"{references}), for each estimator of the covariance's inverse, in [0, 1]; 0.5 is chance. "
-        f"{_counted(span(pairs), 'pair')} "
-        "of attacks of each dataset.",
+        f"(left to right: {references}), for each estimator of the covariance's inverse, in [0, 1]; 0.5 is chance. "
+        f"{_counted(span(pairs), 'pair')} of attacks of each dataset.",
         (
             "Ties count half. Pairs are of all attacks on the same task and seed: post-hoc on honest models, vicious "
-            "models, "
-            "autoencoders. Below 0.5 R calls the worse reconstruction the riskier one more often than not.",
+            "models, autoencoders. Below 0.5 R calls the worse reconstruction the riskier one more often than not.",
             f"Bold: the published R (cut-off 1.2e-07 d) and R95 (share 0.95).{frames.risk_elsewhere(summary)} Last "
-            "line: PSNR in place "
-            "of R, to show how far these measures agree.",
+            "line: PSNR in place of R, to show how far these measures agree.",
             f"Attacks over all seeds: {attacks or 'none'}.",
             frames.conditions(summary, risk=True),
         ),
@@ -92,8 +79,7 @@ def text(agreement: pd.DataFrame, summary: pd.DataFrame) -> Text:
 
 
 def write(agreement: Path, summary: Path, out: Destination) -> tuple[Path, ...]:
-    """Write the figure from the estimators' agreement with image quality and the experiment's summary."""
-    rows, found = read_table(SUMMARY, Path(summary)), read_table(AGREEMENT, Path(agreement))
+    rows, found = read_table(SUMMARY, summary), read_table(AGREEMENT, agreement)
     return style.write_figure(out, draw(found, rows), text(found, rows))
 
 
@@ -122,10 +108,6 @@ def _draw(ax: Axes, agreement: pd.DataFrame, estimators: list[str], tasks: list[
     ax.set(xlabel="", ylabel="")
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
-
-
-def _name(estimator: str, kind: str, parameter: float) -> str:
-    return title_of(estimator, kind, parameter) + _HEADLINE.get(estimator, "")
 
 
 def _without(agreement: pd.DataFrame, source: dict[str, str]) -> list[str]:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -17,9 +16,9 @@ from vicious.defense.evaluation.combined import NAME as COMBINED
 from vicious.defense.evaluation.thresholds import SPREADS
 from vicious.report import adaptive, frames, style, z_scores
 from vicious.report.adaptive import Block, Server
-from vicious.report.frames import OverSeeds
+from vicious.report.frames import Group, OverSeeds
 from vicious.report.judged import SHOWN, words
-from vicious.report.style import COLOURS, DOUBLE, GREY, NOTE_LINE, RISK95, SMALL
+from vicious.report.style import COLOURS, GREY, RISK95, SMALL
 from vicious.report.text import ABOUT_SEEDS, Text, counts
 from vicious.report.z_scores import Ruler
 from vicious.results.schema import DETECTION, SUMMARY, read_table
@@ -28,32 +27,25 @@ from vicious.study.artifacts import Destination
 EXPERIMENT = "defense"
 DETECTORS = tuple(name for name in SHOWN if name != COMBINED)
 _PANELS = {"psnr": "PSNR of the server's best attack (dB)", "risk95": f"{RISK95} of the server's best attack"}
-_ROW = 1.35
-"""Height, in inches, of a row of panels."""
-_MARKERS = {"shuffled": "D", "folded": "s", "shifted": "P"}
-"""Of hidden codes; others get a cross."""
-_EVADING = {"": "o", "linear_decodability": "o", "distance_correlation": "^", "both": "v"}
-"""Markers of servers that hide nothing, by the detector evaded."""
-_LINES = {"linear_decodability": "-", "distance_correlation": ":", "both": "--"}
-"""Lines through servers that evade a detector."""
-_SIGNS = {"linear_decodability": "\u25cb", "distance_correlation": "\u25b3", "both": "\u25bd"}
-"""Beside weights, where servers evade several detectors."""
-_LEAST = {"psnr": 0.1, "risk95": 0.01}
-"""Least width of an axis, in its units: smaller differences mean nothing."""
-_APART = 0.075
-"""Least distance of two weights above a panel, as a share of its width."""
-_SIGNED_APART = 0.1
-"""The same of weights with a sign."""
+_CODES = {"shuffled": "D", "folded": "s", "shifted": "P"}  # markers of hidden codes; others get a cross
+_EVADING: dict[str, tuple[str, str, str]] = {
+    "linear_decodability": ("o", "-", "\u25cb"),
+    "distance_correlation": ("^", ":", "\u25b3"),
+    "both": ("v", "--", "\u25bd"),
+}
+"""Of servers that evade a detector: marker, line, and sign beside weights, where they evade several detectors."""
+_LEAST = {"psnr": 0.1, "risk95": 0.01}  # least width of an axis, in its units: smaller differences mean nothing
+_APART = 0.075  # least distance of two weights above a panel, as a share of its width
+_SIGNED_APART = 0.1  # the same of weights with a sign
+_ABOVE = "numbers above the panels: weight of the penalty"
 
 
 @dataclass(frozen=True)
 class Point:
     """The verdicts of one detector on one server.
 
-    Attributes:
-        server: whose.
-        z_score: of its models' scores, means over samples, by the verdicts on honest models; over models, those without
-            a score counted as failed.
+    ``z_score`` is over its models, of their mean scores over samples, by the verdicts on honest models; models without
+    a score count as failed.
     """
 
     server: Server
@@ -62,39 +54,26 @@ class Point:
 
 def points(block: Block, detector: str, n: int) -> list[Point]:
     """The points of all vicious servers, by growing penalty, hidden codes last; none where verdicts on honest models do
-    not vary.
-
-    Args:
-        block: the servers of a dataset.
-        detector: whose verdicts.
-        n: number of user images.
-    """
+    not vary."""
     ruler = Ruler.of(_scores(block.honest, detector, n)["score"])
     if ruler is None:
         return []
-    found = []
-    for server in block.vicious:
-        models = ruler.z_scores(_scores(server, detector, n)).to_numpy(dtype=float)
-        found.append(Point(server, frames.over_seeds(models, len(models))))
-    return found
+    models = [(server, ruler.z_scores(_scores(server, detector, n)).to_numpy(dtype=float)) for server in block.vicious]
+    return [Point(server, frames.over_seeds(scores, len(scores))) for server, scores in models]
 
 
+@style.applied()
 def draw(summary: pd.DataFrame, scores: pd.DataFrame) -> Figure:
-    """Draw verdicts against PSNR (left) and R95 (right) of the best attack, a row for each dataset and kind of outputs.
-
-    Args:
-        summary: rows of the experiment's summary.
-        scores: rows of detection.csv.
-    """
+    """Draw verdicts against PSNR (left) and R95 (right) of the best attack, a row for each dataset and kind of
+    outputs."""
     found, n = adaptive.blocks(summary, scores), adaptive.largest(scores)
     source = {block.dataset: block.source for block in found}
-    with style.applied():
-        handles = _legend(found)
-        failed = style.failure_lines(_not_drawn(found, n))
-        titles = [style.once(source), _ABOVE if adaptive.evaded(found) else ""]
-        lines = style.legend_lines(handles, 4) + any(titles)
-        figure = style.new_figure(DOUBLE, 0.55 + 0.17 * lines + _ROW * len(found) + NOTE_LINE * len(failed))
-        axes = np.asarray(figure.subplots(len(found), len(_PANELS), sharey="row", squeeze=False))
+    handles = _legend(found)
+    attacks = _attacks(found)
+    failed = [*frames.failed_seeds(attacks), *adaptive.without_score(found, DETECTORS), *_unscaled(found, n)]
+    titles = [style.once(source), _ABOVE if adaptive.evaded(found) else ""]
+    height = 0.55 + 0.17 * (style.legend_lines(handles, 4) + any(titles)) + 1.35 * len(found)
+    with style.page(len(found), len(_PANELS), height, failed=failed, sharey="row") as (figure, axes):
         for row, block in zip(axes, found, strict=True):
             for ax, measure in zip(row, _PANELS, strict=True):
                 _draw(ax, block, measure, n)
@@ -106,39 +85,31 @@ def draw(summary: pd.DataFrame, scores: pd.DataFrame) -> Figure:
             ax.set_xlabel(title, labelpad=2)
         figure.supylabel(z_scores.label(n, len(found)), fontsize=8)
         style.legend(figure, handles, 4, *titles)
-        style.note_failures(figure, failed)
     return figure
 
 
 def text(summary: pd.DataFrame, scores: pd.DataFrame) -> Text:
-    """Caption and notes."""
     found, n = adaptive.blocks(summary, scores), adaptive.largest(scores)
-    attacks = [server.attack for block in found for server in block.servers if not server.hidden]
+    attacks = _attacks(found)
     codes = _codes(found)
     evaded = [words(name) for name in adaptive.evaded(found)]
     return Text(
-        "What it costs a server to go undetected: z-scores of its models by detectors, from samples of "
-        f"n = {n:,} user images, against PSNR (dB) and R95 (no unit) of its best attack. Further right is worse for "
-        "privacy. "
+        f"What it costs a server to go undetected: z-scores of its models by detectors, from samples of n = {n:,} user "
+        "images, against PSNR (dB) and R95 (no unit) of its best attack. Further right is worse for privacy. "
         f"{counts(attacks)}",
         (
             "z-score: a model's mean score over samples, less the mean of the verdicts on honest models of the same "
-            "dataset, in standard "
-            f"deviations of these verdicts. Dashed: the thresholds of a user who has honest models only, {SPREADS:g} "
-            f"and -{SPREADS:g}, "
-            "beyond which a model is flagged as vicious, or as odd.",
+            "dataset, in standard deviations of these verdicts. Dashed: the thresholds of a user who has honest models "
+            f"only, {SPREADS:g} and -{SPREADS:g}, beyond which a model is flagged as vicious, or as odd.",
             "Best attack: the better, by PSNR, of the joint attack and, where there is one, of another trained "
-            "afterwards, over the seeds "
-            "that have both. Vertical line: the post-hoc attack on honest models, what an honest model gives away "
-            "anyway.",
+            "afterwards, over the seeds that have both. Vertical line: the post-hoc attack on honest models, what an "
+            "honest model gives away anyway.",
             "Lines lead from the vicious server that knows nothing (0) by growing weight, above the panels, of its "
-            "adaptive penalty "
-            f"against {' or '.join(evaded)}{', a line for each' if len(evaded) > 1 else ''}."
+            f"adaptive penalty against {' or '.join(evaded)}{', a line for each' if len(evaded) > 1 else ''}."
             if evaded
             else "",
             f"Hidden codes ({', '.join(codes)}) stand at the PSNR and R95 of the models whose outputs they hide, of "
-            "the same seeds: hiding "
-            "changes neither accuracy nor reconstruction."
+            "the same seeds: hiding changes neither accuracy nor reconstruction."
             if codes
             else "",
             f"{ABOUT_SEEDS} {_models(found)}",
@@ -150,12 +121,12 @@ def text(summary: pd.DataFrame, scores: pd.DataFrame) -> Text:
 
 
 def write(summary: Path, detection: Path, out: Destination) -> tuple[Path, ...]:
-    """Write the figure from the experiment's summary and the detectors' scores."""
-    rows, scores = read_table(SUMMARY, Path(summary)), read_table(DETECTION, Path(detection))
+    rows, scores = read_table(SUMMARY, summary), read_table(DETECTION, detection)
     return style.write_figure(out, draw(rows, scores), text(rows, scores))
 
 
-_ABOVE = "numbers above the panels: weight of the penalty"
+def _attacks(found: Iterable[Block]) -> list[Group]:
+    return [server.attack for block in found for server in block.servers if not server.hidden]
 
 
 def _scores(server: Server, detector: str, n: int) -> pd.DataFrame:
@@ -178,21 +149,25 @@ def _draw(ax: Axes, block: Block, measure: str, n: int) -> None:
     honest = block.honest.attack.over_seeds(measure)
     if math.isfinite(honest.mean):
         ax.axvline(honest.mean, color=COLOURS["honest"], linewidth=1.0, zorder=1)
-    drawn = False
-    for place, detector in enumerate(_judged(block)):
+    shown = {
+        detector: [point for point in points(block, detector, n) if _known(point, measure)]
+        for detector in _judged(block)
+    }
+    for place, (detector, known) in enumerate(shown.items()):
         look = {"color": SHOWN[detector], "zorder": 3 + place}
-        known = [point for point in points(block, detector, n) if _known(point, measure)]
         _join(ax, [point for point in known if not point.server.hidden], measure, look)
         for point in known:
             if point.server.hidden:
                 _bars(ax, [point], measure, look | _hollow(point.server.hidden))
-        drawn = drawn or bool(known)
     ax.margins(x=0.08)
-    _widen(ax, _LEAST[measure])
+    low, high = ax.get_xlim()
+    if ax.has_data() and high - low < _LEAST[measure]:
+        middle = (low + high) / 2
+        ax.set_xlim(middle - _LEAST[measure] / 2, middle + _LEAST[measure] / 2)
     ax.xaxis.set_major_locator(MaxNLocator(5))
     ax.xaxis.set_major_formatter(ScalarFormatter(useOffset=False))
     ax.tick_params(pad=2)
-    if drawn:
+    if any(shown.values()):
         _weights(ax, block, measure)
     else:
         style.say(ax, "nothing to compare")
@@ -201,21 +176,15 @@ def _draw(ax: Axes, block: Block, measure: str, n: int) -> None:
 def _join(ax: Axes, shown: Sequence[Point], measure: str, look: dict[str, Any]) -> None:
     """The servers that hide nothing, with a line through those that evade one detector, from the one that knows
     nothing."""
-    for evades, line in _LINES.items():
+    for evades, (_, line, _) in _EVADING.items():
         joined = [point for point in shown if point.server.attack.evades in ("", evades)]
         x = [point.server.attack.over_seeds(measure).mean for point in joined]
         ax.plot(x, [point.z_score.mean for point in joined], linestyle=line, linewidth=0.9, **look)
-    for evades, marker in _EVADING.items():
+    for evades in ("", *_EVADING):
         alike = [point for point in shown if point.server.attack.evades == evades]
         if alike:
+            marker = _EVADING[evades][0] if evades else "o"
             _bars(ax, alike, measure, look | {"marker": marker, "linestyle": "none"})
-
-
-def _widen(ax: Axes, least: float) -> None:
-    low, high = ax.get_xlim()
-    if ax.has_data() and high - low < least:
-        middle = (low + high) / 2
-        ax.set_xlim(middle - least / 2, middle + least / 2)
 
 
 def _known(point: Point, measure: str) -> bool:
@@ -224,25 +193,17 @@ def _known(point: Point, measure: str) -> bool:
 
 def _bars(ax: Axes, shown: Sequence[Point], measure: str, look: dict[str, Any]) -> None:
     """Points with thin bars of one standard deviation, where there is one."""
-    places, verdicts = [point.server.attack.over_seeds(measure) for point in shown], [point.z_score for point in shown]
-    x, y = ([cell.mean for cell in cells] for cells in (places, verdicts))
-    across, up = (_spread(cells) for cells in (places, verdicts))
+    ends = []
+    for cells in ([point.server.attack.over_seeds(measure) for point in shown], [point.z_score for point in shown]):
+        spreads = [0.0 if math.isnan(cell.sd) else cell.sd for cell in cells]
+        ends.append(([cell.mean for cell in cells], spreads if any(spreads) else None))
+    (x, across), (y, up) = ends
     ax.errorbar(x, y, xerr=across, yerr=up, linewidth=0.9, elinewidth=0.5, **({"markersize": 3.5} | look))
 
 
-def _spread(cells: Sequence[OverSeeds]) -> list[float] | None:
-    spreads = [0.0 if math.isnan(cell.sd) else cell.sd for cell in cells]
-    return spreads if any(spreads) else None
-
-
 def _hollow(hidden: str) -> dict[str, Any]:
-    return {
-        "marker": _MARKERS.get(hidden, "x"),
-        "linestyle": "none",
-        "markerfacecolor": "none",
-        "markersize": 5,
-        "markeredgewidth": 0.9,
-    }
+    look = {"marker": _CODES.get(hidden, "x"), "linestyle": "none", "markersize": 5}
+    return look | {"markerfacecolor": "none", "markeredgewidth": 0.9}
 
 
 def _weights(ax: Axes, block: Block, measure: str) -> None:
@@ -255,7 +216,7 @@ def _weights(ax: Axes, block: Block, measure: str) -> None:
     for server in block.vicious:
         place = server.attack.over_seeds(measure).mean
         if not server.hidden and math.isfinite(place) and server.models:
-            sign = _SIGNS.get(server.attack.evades, "") if several else ""
+            sign = _EVADING[server.attack.evades][2] if several and server.attack.evades in _EVADING else ""
             at[f"{server.attack.evasion:g}{sign}"] = place
     if len(at) < 2:
         return
@@ -263,19 +224,10 @@ def _weights(ax: Axes, block: Block, measure: str) -> None:
     ax.set_xlim(low, high)
     shares = {text: (place - low) / (high - low) for text, place in at.items()}
     thin = {"arrowstyle": "-", "color": GREY, "linewidth": 0.4, "shrinkA": 0, "shrinkB": 0}
+    words: dict[str, Any] = {"ha": "center", "va": "bottom", "fontsize": SMALL, "color": GREY, "arrowprops": thin}
+    words |= dict.fromkeys(("xycoords", "textcoords"), "axes fraction")
     for text, share in apart(shares, _SIGNED_APART if several else _APART).items():
-        ax.annotate(
-            text,
-            (shares[text], 0.97),
-            (share, 1.06),
-            xycoords="axes fraction",
-            textcoords="axes fraction",
-            ha="center",
-            va="bottom",
-            fontsize=SMALL,
-            color=GREY,
-            arrowprops=thin,
-        )
+        ax.annotate(text, (shares[text], 0.97), (share, 1.06), **words)
 
 
 def apart(shares: dict[str, float], least: float = _APART) -> dict[str, float]:
@@ -296,32 +248,18 @@ def _legend(found: Sequence[Block]) -> list[Line2D]:
     look: dict[str, Any] = {"marker": "o", "markersize": 3.5, "linewidth": 0.9}
     handles = [Line2D([], [], color=SHOWN[name], label=words(name), **look) for name in DETECTORS if name in judged]
     evaded = adaptive.evaded(found)
-    if len(evaded) > 1:
-        handles += [
-            Line2D([], [], color=GREY, label=f"evading {words(name)} ({_SIGNS[name]})", **_evading(name))
-            for name in evaded
-        ]
+    for name in evaded if len(evaded) > 1 else ():
+        marker, line, sign = _EVADING[name]
+        own = look | {"marker": marker, "linestyle": line}
+        handles.append(Line2D([], [], color=GREY, label=f"evading {words(name)} ({sign})", **own))
     handles += [Line2D([], [], color=GREY, label=f"code {code}", **_hollow(code)) for code in _codes(found)]
-    return [
-        *handles,
-        z_scores.thresholds_handle(),
-        Line2D([], [], color=COLOURS["honest"], linewidth=1.0, label="honest, post-hoc attack"),
-    ]
-
-
-def _evading(name: str) -> dict[str, Any]:
-    return {"marker": _EVADING[name], "linestyle": _LINES[name], "markersize": 3.5, "linewidth": 0.9}
+    honest = Line2D([], [], color=COLOURS["honest"], linewidth=1.0, label="honest, post-hoc attack")
+    return [*handles, z_scores.thresholds_handle(), honest]
 
 
 def _codes(found: Iterable[Block]) -> list[str]:
     """The hidden codes that there are."""
     return sorted({server.hidden for block in found for server in block.servers} - {""})
-
-
-def _not_drawn(found: list[Block], n: int) -> list[str]:
-    """What is not drawn, in few words."""
-    attacks = [server.attack for block in found for server in block.servers if not server.hidden]
-    return [*frames.failed_seeds(attacks), *adaptive.without_score(found, DETECTORS), *_unscaled(found, n)]
 
 
 def _unscaled(found: Iterable[Block], n: int) -> Iterator[str]:
@@ -334,10 +272,7 @@ def _unscaled(found: Iterable[Block], n: int) -> Iterator[str]:
 def _models(found: Iterable[Block]) -> str:
     """How many models of each server were judged."""
     counts = (
-        (
-            block.dataset,
-            ", ".join(f"{server.models} {server.name.removeprefix('vicious, ')}" for server in block.servers),
-        )
+        (block.dataset, ", ".join(f"{one.models} {one.name.removeprefix('vicious, ')}" for one in block.servers))
         for block in found
     )
     return frames.listed("Models judged", counts)

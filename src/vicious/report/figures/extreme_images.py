@@ -5,17 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from vicious.report import frames, style
-from vicious.report.galleries import (
-    Gallery,
-    Strip,
-    draw_strips,
-    load_extremes,
-    read_galleries,
-)
+from vicious.report.galleries import Gallery, Strip, draw_strips, load_extremes, read_galleries
 from vicious.report.headline import headline, one_of_each
 from vicious.report.style import DOUBLE, RISK95
 from vicious.report.text import Text
@@ -23,14 +16,9 @@ from vicious.study.artifacts import Destination
 from vicious.system.errors import DataError
 
 EXPERIMENT = "main"
-MAX_IMAGES = 8
-"""Images shown at each end of a task."""
-_SIDE = 0.6
-"""Largest side of an image in inches."""
-_MARGIN = 0.85
-"""Width of the labels in inches."""
-_ENDS = ("highest", "lowest")
-_LABELS = ("original", "reconstruction")
+MAX_IMAGES = 8  # images shown at each end of a task
+_SIDE = 0.6  # largest side of an image in inches
+_MARGIN = 0.85  # width of the labels in inches
 
 
 @dataclass(frozen=True)
@@ -54,24 +42,31 @@ def write(assessments: Sequence[Path], out: Destination) -> tuple[Path, ...]:
 
 
 def load_rows(vicious: pd.DataFrame) -> list[Row]:
-    """A row for each of some assessments, as :func:`vicious.report.gallery.read_galleries` gives them."""
+    """A row for each of some assessments, as :func:`vicious.report.galleries.read_galleries` gives them."""
     if vicious.empty:
         raise DataError("no vicious model was assessed: give the summaries of the assessments of some")
     rows = vicious.to_dict("records")
     return [Row(str(row["task"]), str(row["source"]), load_extremes(row["gallery"])) for row in rows]
 
 
+@style.applied()
 def draw(rows: Sequence[Row]) -> Figure:
     """Draw each task's images, the highest R95 on the left and the lowest on the right, R95 below each image."""
     source = {row.task: row.source for row in rows}
     count = max((min(MAX_IMAGES, len(row.ends[0].originals)) for row in rows if row.ends is not None), default=1)
     side = min(_SIDE, (DOUBLE - _MARGIN) / 2 / count)
-    with style.applied():
-        figure = style.new_figure(DOUBLE, (0.25 if style.once(source) else 0.05) + (0.4 + 2.1 * side) * len(rows))
-        for axes, row in zip(figure.subplots(len(rows), 2, squeeze=False), rows, strict=True):
-            for end, ax in enumerate(axes):
-                ax.set_title(f"{style.heading(row.task, source)}: {_ENDS[end]} {RISK95}", pad=3)
-                _draw(ax, None if row.ends is None else row.ends[end].first(MAX_IMAGES), named=end == 0)
+    height = (0.25 if style.once(source) else 0.05) + (0.4 + 2.1 * side) * len(rows)
+    with style.page(len(rows), 2, height) as (figure, axes):
+        for (left, right), row in zip(axes, rows, strict=True):
+            highest, lowest = row.ends or (None, None)
+            for ax, end, gallery in ((left, "highest", highest), (right, "lowest", lowest)):
+                ax.set_title(f"{style.heading(row.task, source)}: {end} {RISK95}", pad=3)
+                shown = None if gallery is None else gallery.first(MAX_IMAGES)
+                labels = ("original", "reconstruction") if ax is left else ("", "")
+                images = (None, None) if shown is None else (shown.originals, shown.reconstructions)
+                middles = draw_strips(ax, [Strip(*strip) for strip in zip(labels, images, strict=True)], MAX_IMAGES)
+                if shown is not None and shown.risk95 is not None:
+                    ax.set_xticks(middles, [f"{value:.2f}" for value in shown.risk95])
         if style.once(source):
             figure.suptitle(style.once(source))
     return figure
@@ -80,14 +75,13 @@ def draw(rows: Sequence[Row]) -> Figure:
 def text(summary: pd.DataFrame, rows: Sequence[Row]) -> Text:
     """Caption and notes; ``summary`` has the models of all seeds."""
     return Text(
-        f"Who is at risk, image by image: of the whole test set, at most {MAX_IMAGES} images each with the highest "
-        "and with the lowest "
-        "R95 (no unit) under a vicious model, and their reconstructions; one model of each dataset. Below each image: "
-        "its R95.",
+        f"Who is at risk, image by image: of the whole test set, at most {MAX_IMAGES} images each with the highest and "
+        "with the lowest R95 (no unit) under a vicious model, and their reconstructions; one model of each dataset. "
+        "Below each image: its R95.",
         (
             "R95 = 1 is no better than guessing the mean image; larger is worse for privacy. R95 compares with the "
-            "distance to the mean "
-            "image: an image far from the mean may have a high R95 and still a coarse reconstruction.",
+            "distance to the mean image: an image far from the mean may have a high R95 and still a coarse "
+            "reconstruction.",
             frames.conditions(_shown(summary), all_seeds=summary),
         ),
         [f"{frames.title(row.task)}: no gallery" for row in rows if row.ends is None],
@@ -97,11 +91,3 @@ def text(summary: pd.DataFrame, rows: Sequence[Row]) -> Text:
 def _shown(summary: pd.DataFrame) -> pd.DataFrame:
     shown = headline(one_of_each(summary))
     return shown.loc[shown["role"] == "vicious"]
-
-
-def _draw(ax: Axes, gallery: Gallery | None, named: bool) -> None:
-    images = (None, None) if gallery is None else (gallery.originals, gallery.reconstructions)
-    labels = _LABELS if named else ("", "")
-    middles = draw_strips(ax, [Strip(*strip) for strip in zip(labels, images, strict=True)], MAX_IMAGES)
-    if gallery is not None and gallery.risk95 is not None:
-        ax.set_xticks(middles, [f"{value:.2f}" for value in gallery.risk95])

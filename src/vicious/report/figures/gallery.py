@@ -5,21 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from vicious.report import frames, style
-from vicious.report.galleries import (
-    Gallery,
-    Strip,
-    check_same_images,
-    decibel,
-    draw_strips,
-    load_gallery,
-    read_galleries,
-)
+from vicious.report.galleries import Gallery, Strip, check_same_images, draw_strips, load_gallery, read_galleries
 from vicious.report.headline import headline, one_of_each
 from vicious.report.style import DOUBLE, SINGLE
 from vicious.report.text import Text
@@ -27,9 +17,7 @@ from vicious.study.artifacts import Destination
 from vicious.system.errors import DataError
 
 EXPERIMENT = "main"
-MAX_IMAGES = 8
-"""Images shown of each task: more would be too small to judge at column width."""
-_LABELS = ("post-hoc\non honest", "vicious")
+MAX_IMAGES = 8  # images shown of each task: more would be too small to judge at column width
 
 
 @dataclass(frozen=True)
@@ -52,8 +40,7 @@ def write(assessments: Sequence[Path], out: Destination) -> tuple[Path, ...]:
     shown = _shown(summary)
     files = {(row["task"], row["role"]): row["gallery"] for row in shown.to_dict("records")}
     tasks = dict.fromkeys(str(task) for task in shown["task"])
-    galleries = [(task, files.get((task, "honest")), files.get((task, "vicious"))) for task in tasks]
-    panels = load_panels(shown, galleries)
+    panels = load_panels(shown, [(task, files.get((task, "honest")), files.get((task, "vicious"))) for task in tasks])
     return style.write_figure(out, draw(panels), text(summary, panels))
 
 
@@ -75,16 +62,20 @@ def load_panels(summary: pd.DataFrame, galleries: Sequence[tuple[str, Path | Non
     return panels
 
 
+@style.applied()
 def draw(panels: Sequence[Panel]) -> Figure:
     """Draw the panels, two beside each other, one alone at single-column width."""
-    with style.applied():
-        across = min(2, len(panels))
-        down = math.ceil(len(panels) / across)
-        figure = style.new_figure(SINGLE if across == 1 else DOUBLE, down * 1.3)
-        axes = np.atleast_1d(np.asarray(figure.subplots(down, across))).ravel()
-        for ax, panel in zip(axes, panels, strict=False):
-            _draw(ax, panel)
-        for ax in axes[len(panels) :]:
+    across = min(2, len(panels))
+    down = math.ceil(len(panels) / across)
+    with style.page(down, across, down * 1.3, width=SINGLE if across == 1 else DOUBLE) as (figure, axes):
+        for ax, panel in zip(axes.flat, panels, strict=False):
+            ax.set_title(style.plain(frames.marked_title(panel.task, panel.source)), pad=3)
+            known = panel.honest or panel.vicious
+            strips = [Strip("original", None if known is None else known.originals)]
+            for label, gallery in (("post-hoc\non honest", panel.honest), ("vicious", panel.vicious)):
+                strips.append(Strip.of(label, None if gallery is None else gallery.first(MAX_IMAGES)))
+            draw_strips(ax, strips, MAX_IMAGES)
+        for ax in axes.flat[len(panels) :]:
             ax.set_axis_off()
     return figure
 
@@ -99,9 +90,9 @@ def text(summary: pd.DataFrame, panels: Sequence[Panel]) -> Text:
         if gallery is None
     ]
     return Text(
-        f"Reconstructions from model outputs: at most {MAX_IMAGES} test images of each dataset, the post-hoc attack "
-        "on an honest model, "
-        "and the joint attack on a vicious model. One model each. In dB: PSNR, mean over the images shown.",
+        f"Reconstructions from model outputs: at most {MAX_IMAGES} test images of each dataset, the post-hoc attack on "
+        "an honest model, and the joint attack on a vicious model. One model each. In dB: PSNR, mean over the images "
+        "shown.",
         (
             "The images are the same for all models, the first of the test set.",
             frames.conditions(shown, all_seeds=summary),
@@ -113,17 +104,3 @@ def text(summary: pd.DataFrame, panels: Sequence[Panel]) -> Text:
 def _shown(summary: pd.DataFrame) -> pd.DataFrame:
     shown = headline(one_of_each(summary))
     return shown.loc[shown["role"] != "autoencoder"]
-
-
-def _draw(ax: Axes, panel: Panel) -> None:
-    ax.set_title(style.plain(frames.marked_title(panel.task, panel.source)), pad=3)
-    known = panel.honest or panel.vicious
-    strips = [Strip("original", None if known is None else known.originals)]
-    strips += [_strip(*both) for both in zip(_LABELS, (panel.honest, panel.vicious), strict=True)]
-    draw_strips(ax, strips, MAX_IMAGES)
-
-
-def _strip(label: str, gallery: Gallery | None) -> Strip:
-    if gallery is None:
-        return Strip(label, None)
-    return Strip(f"{label}\n{decibel(gallery.first(MAX_IMAGES).psnr())}", gallery.reconstructions)

@@ -1,6 +1,7 @@
 """Accuracy against reconstruction, by what the user does to the outputs."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -18,7 +19,7 @@ from vicious.mitigations import parse_outputs
 from vicious.report import frames, mitigations, style
 from vicious.report.frames import Group
 from vicious.report.mitigations import PERCENT, SERVERS, Treated
-from vicious.report.style import DOUBLE, GREY, NOTE_LINE, RISK95
+from vicious.report.style import GREY, RISK95
 from vicious.report.text import ABOUT_RISK95, ABOUT_SEEDS, Text, counts
 from vicious.results.schema import SUMMARY, read_table
 from vicious.study.artifacts import Destination
@@ -35,27 +36,18 @@ _LOOKS: dict[str, tuple[str, str]] = {
     "round": ("#0072B2", "sDd"),
     "noise": ("#CC79A7", "PX"),
     "label": ("#E69F00", "*"),
+    "other": ("#882255", "H8"),
 }
 """Colour of each kind, and markers for its amounts, in turn."""
-_OTHER = ("#882255", "H8")
-"""The same of any other kind."""
 _FILLS: dict[str, dict[str, Any]] = {
     "vicious": {},
     "aware": {"fillstyle": "left", "markerfacecoloralt": "white"},
     "honest": {"markerfacecolor": "white"},
 }
 _FILLED = {"vicious": "filled: vicious", "aware": "half: vicious, trained for it", "honest": "hollow: honest"}
-_SIZE = 5.5
-"""Markers' side in typographic points; stars look smaller than they are."""
-_APART = 1.1
-"""Sides of a marker by which two that would cover each other are moved apart."""
-_PAGE = 8.4
-"""Height, in inches, that rows share where they are many."""
-_ROW = 2.1
-"""Height of a row where they are few."""
-_ACROSS = 6
-"""Legend entries side by side."""
-_LEGEND_LINE = 0.16
+_SIZE = 5.5  # side of a marker in typographic points; stars look smaller than they are
+_APART = 1.1  # sides of a marker by which two that would cover each other are moved apart
+_ACROSS = 6  # legend entries side by side
 
 
 @dataclass(frozen=True)
@@ -68,6 +60,7 @@ class _Mark:
     spread: Point
 
 
+@style.applied()
 def draw(summary: pd.DataFrame) -> Figure:
     """Draw accuracy (%) against PSNR and R95 for each dataset, means over seeds with standard deviations as bars.
 
@@ -81,21 +74,15 @@ def draw(summary: pd.DataFrame) -> Figure:
     source = {group.task: str(group.rows["source"].iloc[0]) for group in shown}
     looks = _looks(one.outputs for one in found)
     handles = _legend(looks, found)
-    with style.applied():
-        failed = style.failure_lines(frames.failed_seeds(shown))
-        row = min(_ROW, _PAGE / len(tasks))
-        lines = style.legend_lines(handles, _ACROSS) + 1
-        figure = style.new_figure(DOUBLE, 0.35 + _LEGEND_LINE * lines + row * len(tasks) + NOTE_LINE * len(failed))
-        axes = np.asarray(figure.subplots(len(tasks), len(_PANELS), sharex="row", squeeze=False))
-        panels = []
+    failed = frames.failed_seeds(shown)
+    height = 0.35 + 0.16 * (style.legend_lines(handles, _ACROSS) + 1) + min(2.1, 8.4 / len(tasks)) * len(tasks)
+    panels = []
+    with style.page(len(tasks), len(_PANELS), height, failed=failed, sharex="row") as (figure, axes):
         for line, task in zip(axes, tasks, strict=True):
             here = [one for one in found if one.task == task]
-            panels += [
-                (ax, _marks(here, measure), list(mitigations.choices(here, measure).values()))
-                for ax, measure in zip(line, _PANELS, strict=True)
-            ]
             line[0].set_title(style.heading(task, source), loc="left", pad=4)
-            for ax, title in zip(line, _PANELS.values(), strict=True):
+            for ax, (measure, title) in zip(line, _PANELS.items(), strict=True):
+                panels.append((ax, _marks(here, measure), list(mitigations.choices(here, measure).values())))
                 ax.set_ylabel(title)
         for ax, marks, _ in panels:
             _prepare(ax, marks)
@@ -103,37 +90,31 @@ def draw(summary: pd.DataFrame) -> Figure:
             ax.set_xlabel("accuracy of what is sent (%)")
         close = {"handletextpad": 0.3, "columnspacing": 1.2}
         style.legend(figure, handles, _ACROSS, style.once(source), frames.spread(shown), **close)
-        style.note_failures(figure, failed)
-        # The layout must be final before it is known which markers would cover each other.
-        figure.draw_without_rendering()
-        for ax, marks, worst in panels:
-            _draw(ax, marks, worst, looks)
+    # The layout must be final before it is known which markers would cover each other.
+    figure.draw_without_rendering()
+    for ax, marks, worst in panels:
+        _draw(ax, marks, worst, looks)
     return figure
 
 
 def text(summary: pd.DataFrame) -> Text:
-    """Caption and notes."""
     found = mitigations.treated(summary)
     groups = mitigations.groups(found)
     return Text(
-        "Accuracy (%) of the answers as sent against reconstruction by an attack model trained from scratch on "
-        "outputs treated alike, by "
-        "what the user does to them. Left: PSNR (dB); right: R95 (no unit). Higher is worse for privacy. "
-        f"{counts(groups)}",
+        "Accuracy (%) of the answers as sent against reconstruction by an attack model trained from scratch on outputs "
+        "treated alike, by what the user does to them. Left: PSNR (dB); right: R95 (no unit). Higher is worse for "
+        f"privacy. {counts(groups)}",
         (
             "Filled: vicious models. Half filled: vicious ones trained for what is sent. Hollow: honest ones. "
             f"{mitigations.servers(found)}",
-            "A tie of answers counts as chance. Many kinds have the same accuracy: markers that would cover each "
-            "other are moved apart "
-            "sideways, and a thin line leads back to where they belong. Bars: standard deviation. Each panel has its "
-            "own scale.",
+            "A tie of answers counts as chance. Many kinds have the same accuracy: markers that would cover each other "
+            "are moved apart sideways, and a thin line leads back to where they belong. Bars: standard deviation. Each "
+            "panel has its own scale.",
             "Stepped line: the frontier of what a user can choose, against the vicious server that reconstructs more, "
-            "at the accuracy of the "
-            "server trained for logits, which is one model whatever is sent. It leads through the choices that no "
-            "other beats in accuracy "
-            "and reconstruction at once, an equal value counting as no loss; what lies above or left of it is beaten. "
-            "Softmax and "
-            "probabilities, which only the attacker can tell apart, are one choice.",
+            "at the accuracy of the server trained for logits, which is one model whatever is sent. It leads through "
+            "the choices that no other beats in accuracy and reconstruction at once, an equal value counting as no "
+            "loss; what lies above or left of it is beaten. Softmax and probabilities, which only the attacker can "
+            "tell apart, are one choice.",
             ABOUT_RISK95,
             mitigations.meanings(found),
             ABOUT_SEEDS,
@@ -144,8 +125,7 @@ def text(summary: pd.DataFrame) -> Text:
 
 
 def write(summary: Path, out: Destination) -> tuple[Path, ...]:
-    """Write the figure from the experiment's summary."""
-    frame = read_table(SUMMARY, Path(summary))
+    frame = read_table(SUMMARY, summary)
     return style.write_figure(out, draw(frame), text(frame))
 
 
@@ -158,9 +138,8 @@ def aside(centres: Sequence[Point], apart: float) -> list[float]:
     moves: list[float] = []
     for x, y in centres:
         # Right of, or left of, each that is near in height: one of these places is the nearest that is free.
-        reach = [
-            (other, math.sqrt(apart**2 - (y - height) ** 2)) for other, height in placed if abs(y - height) < apart
-        ]
+        near = [(other, y - height) for other, height in placed if abs(y - height) < apart]
+        reach = [(other, math.sqrt(apart**2 - rise**2)) for other, rise in near]
         tried = [x, *(end for other, width in reach for end in (other + width, other - width))]
         free = (at for at in tried if all(abs(at - other) >= width * (1 - 1e-9) for other, width in reach))
         best = min(free, key=lambda at: abs(at - x))
@@ -184,14 +163,13 @@ def frontier(points: Iterable[Point]) -> list[Point]:
 def _looks(names: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Colour and marker of each kind of outputs, in order."""
     looks: dict[str, dict[str, Any]] = {}
-    used: dict[str, int] = {}
+    used: Counter[str] = Counter()
     for name in sorted(set(names), key=mitigations.rank):
         kind = parse_outputs(name).kind
-        colour, markers = _LOOKS.get(kind, _OTHER)
-        index = used.get(kind, 0)
-        used[kind] = index + 1
+        colour, markers = _LOOKS.get(kind, _LOOKS["other"])
         size = _SIZE + (2 if kind == "label" else 0)
-        looks[name] = {"color": colour, "marker": markers[index % len(markers)], "markersize": size}
+        looks[name] = {"color": colour, "marker": markers[used[kind] % len(markers)], "markersize": size}
+        used[kind] += 1
     return looks
 
 
@@ -201,13 +179,9 @@ def _marks(found: Sequence[Treated], measure: str) -> list[_Mark]:
     for server, group in ((server, group) for one in found for server, group in one.groups.items()):
         across, up = group.over_seeds("accuracy", PERCENT), group.over_seeds(measure)
         if math.isfinite(across.mean) and math.isfinite(up.mean):
-            spread = (_or_zero(across.sd), _or_zero(up.sd))
-            marks.append(_Mark(group, server, (across.mean, up.mean), spread))
+            wide, high = (0.0 if math.isnan(cell.sd) else cell.sd for cell in (across, up))
+            marks.append(_Mark(group, server, (across.mean, up.mean), (wide, high)))
     return marks
-
-
-def _or_zero(sd: float) -> float:
-    return 0.0 if math.isnan(sd) else sd
 
 
 def _prepare(ax: Axes, marks: Sequence[_Mark]) -> None:
@@ -215,11 +189,7 @@ def _prepare(ax: Axes, marks: Sequence[_Mark]) -> None:
     if not marks:
         style.say(ax, "failed")
         ax.set(xticks=[], yticks=[])
-    ends = [
-        (mark.place[0] + side * mark.spread[0], mark.place[1] + side * mark.spread[1])
-        for mark in marks
-        for side in (-1, 1)
-    ]
+    ends = [np.array(mark.place) + side * np.array(mark.spread) for mark in marks for side in (-1, 1)]
     ax.update_datalim(np.array(ends).reshape(-1, 2))
     ax.margins(x=0.12, y=0.1)
     ax.autoscale_view()
@@ -250,12 +220,11 @@ def _draw_mark(ax: Axes, mark: _Mark, x: float, look: dict[str, Any]) -> None:
 def _draw_frontier(ax: Axes, points: Sequence[Point]) -> None:
     """Steps through the frontier, from the left edge of the panel to the upper one."""
     best = frontier(points)
-    if not best:
-        return
-    corners = [(ax.get_xlim()[0], best[0][1])]
-    for (x, y), (_, above) in pairwise([*best, (math.nan, ax.get_ylim()[1])]):
-        corners += [(x, y), (x, above)]
-    ax.plot(*np.array(corners).T, color=GREY, linewidth=0.7, zorder=1)
+    if best:
+        corners = [(ax.get_xlim()[0], best[0][1])]
+        for (x, y), (_, above) in pairwise([*best, (math.nan, ax.get_ylim()[1])]):
+            corners += [(x, y), (x, above)]
+        ax.plot(*np.array(corners).T, color=GREY, linewidth=0.7, zorder=1)
 
 
 def _legend(looks: Mapping[str, dict[str, Any]], found: Sequence[Treated]) -> list[Line2D]:
@@ -265,5 +234,5 @@ def _legend(looks: Mapping[str, dict[str, Any]], found: Sequence[Treated]) -> li
     return [
         *handles,
         *(Line2D([], [], label=_FILLED[name], **grey, **_FILLS[name]) for name in SERVERS[::-1] if name in servers),
-        Line2D([], [], color=GREY, linewidth=0.7, label="frontier, vicious"),
+        Line2D([], [], color=GREY, linewidth=0.7, solid_capstyle="projecting", label="frontier, vicious"),
     ]

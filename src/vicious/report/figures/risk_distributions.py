@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 
 from vicious.report import frames, style
 from vicious.report.frames import Group
-from vicious.report.style import BETA, COLOURS, DASHED, DOUBLE, GREY, NOTE_LINE, RISK, RISK95
+from vicious.report.style import BETA, COLOURS, DASHED, GREY, RISK, RISK95
 from vicious.report.text import ABOUT_RISK, ABOUT_RISK95, Text, counts
 from vicious.results.assessments import Assessment, read_assessments
 from vicious.results.schema import ATTACK_OF
@@ -28,10 +27,8 @@ EXPERIMENT = "main"
 Array = NDArray[np.float64]
 MEASURES = {"risk": RISK, "risk95": RISK95}
 ROLES = ("honest", "vicious")
-VIEW = 0.995
-"""Quantile at which each axis ends; its complement is where it begins."""
-_WIDE = 2.5
-"""Ratio of its ends from which an axis has round numbers of several magnitudes."""
+VIEW = 0.995  # quantile at which each axis ends; its complement is where it begins
+_WIDE = 2.5  # ratio of its ends from which an axis has round numbers of several magnitudes
 _MAGNITUDES = (
     (*(0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5), 10),
     (*(0.001, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100), 1000),
@@ -39,16 +36,13 @@ _MAGNITUDES = (
 )
 """Round numbers for wide axes, the finest first."""
 _MOST_TICKS = 7
-_ROW = 0.85
-"""Height, in inches, of the panels of one task."""
 
 
 @dataclass(frozen=True)
 class Row:
     """The two groups of one task: the first kind of outputs, the smallest beta_R.
 
-    Attributes:
-        values: by role and measure, (n,), those of the test images of all seeds; none where all seeds failed.
+    ``values`` are those of the test images of all seeds, (n,), by role and measure; none where all seeds failed.
     """
 
     task: str
@@ -71,21 +65,14 @@ def load_rows(found: Sequence[Assessment], summary: pd.DataFrame) -> list[Row]:
     return rows
 
 
+@style.applied()
 def draw(rows: Sequence[Row], summary: pd.DataFrame) -> Figure:
     """Draw a panel for R and one for R95: for each task the honest models' density upwards, the vicious ones'
-    downwards.
-
-    Args:
-        rows: from :func:`load_rows`.
-        summary: rows of the summary of the same assessments.
-    """
+    downwards; ``summary`` is that of the same assessments."""
     source = frames.sources(summary)
-    with style.applied():
-        failed = style.failure_lines(frames.failed_seeds(_groups(rows, summary)))
-        figure = style.new_figure(
-            DOUBLE, 0.75 + 0.15 * bool(style.once(source)) + _ROW * len(rows) + NOTE_LINE * len(failed)
-        )
-        axes = np.asarray(figure.subplots(len(rows), 2, squeeze=False, gridspec_kw={"wspace": 0.06}))
+    failed = frames.failed_seeds(_groups(rows, summary))
+    height = 0.75 + 0.15 * bool(style.once(source)) + 0.85 * len(rows)
+    with style.page(len(rows), 2, height, failed=failed, gridspec_kw={"wspace": 0.06}) as (figure, axes):
         for line, row in zip(axes, rows, strict=True):
             for ax, measure in zip(line, MEASURES, strict=True):
                 _draw(ax, row, measure)
@@ -93,12 +80,10 @@ def draw(rows: Sequence[Row], summary: pd.DataFrame) -> Figure:
         for ax, title in zip(axes[-1], MEASURES.values(), strict=True):
             ax.set_xlabel(f"{title} of a test image (no unit, log scale)")
         style.legend(figure, _legend(rows), 4, style.once(source), handletextpad=0.5)
-        style.note_failures(figure, failed)
     return figure
 
 
 def text(rows: Sequence[Row], summary: pd.DataFrame) -> Text:
-    """Caption and notes."""
     groups = _groups(rows, summary)
     used = summary.loc[sorted(index for group in groups for index in group.rows.index)]
     below = {
@@ -113,15 +98,12 @@ def text(rows: Sequence[Row], summary: pd.DataFrame) -> Text:
     images = counts(groups).partition("; ")[2]
     return Text(
         "Distribution of the reconstruction risk over test images, the seeds together: above each line the post-hoc "
-        "attack on honest "
-        "models, below it the joint attack on vicious ones. Left: R; right: R95 (no unit, log scale). "
+        "attack on honest models, below it the joint attack on vicious ones. Left: R; right: R95 (no unit, log scale). "
         f"{frames.spread(groups).removeprefix('mean ± s.d. over ')}{f'; {images}' if images else '.'}",
         (
             "Dashed lines: median and quartiles. Dashed grey: R = 1. Each density has the same height, and each panel "
-            "its own scale, "
-            f"from the {100 * (1 - VIEW):g}% to the {100 * VIEW:g}% quantile. All images count in densities, which "
-            "are estimated in log "
-            "R, and in quartiles.",
+            f"its own scale, from the {100 * (1 - VIEW):g}% to the {100 * VIEW:g}% quantile. All images count in "
+            "densities, which are estimated in log R, and in quartiles.",
             f"R is {frames.risk_words(used)}. {ABOUT_RISK95} {ABOUT_RISK}",
             f"Images with R < 1, honest and vicious: {shares}." if shares else "",
             frames.conditions(used, risk=True),
@@ -159,15 +141,8 @@ def _draw(ax: Axes, row: Row, measure: str) -> None:
         sns.violinplot(
             pd.concat(parts, ignore_index=True),
             **{"x": "value", "y": "line", "hue": "role", "hue_order": ROLES, "palette": COLOURS, "saturation": 1.0},
-            **{
-                "orient": "h",
-                "split": True,
-                "inner": "quart",
-                "density_norm": "width",
-                "cut": 0,
-                "log_scale": (True, False),
-            },
-            **{"bw_method": "silverman", "width": 2.0, "linewidth": 0.5, "legend": False, "ax": ax},
+            **{"orient": "h", "split": True, "inner": "quart", "log_scale": (True, False), "legend": False, "ax": ax},
+            **{"density_norm": "width", "cut": 0, "bw_method": "silverman", "width": 2.0, "linewidth": 0.5},
         )
     for role, y in zip(ROLES, (0.75, 0.25), strict=True):
         if role not in there:
@@ -210,9 +185,8 @@ def _groups(rows: Sequence[Row], summary: pd.DataFrame) -> list[Group]:
 def _legend(rows: Sequence[Row]) -> list[Artist]:
     betas = sorted({row.beta_r for row in rows if not np.isnan(row.beta_r)})
     weights = f", {BETA} = {', '.join(f'{beta:g}' for beta in betas)}" if betas else ""
-    look: dict[str, Any] = {"linewidth": 0}
     return [
-        Patch(color=COLOURS["honest"], label="honest, post-hoc (upwards)", **look),
-        Patch(color=COLOURS["vicious"], label=f"vicious{weights} (downwards)", **look),
+        Patch(color=COLOURS["honest"], label="honest, post-hoc (upwards)", linewidth=0),
+        Patch(color=COLOURS["vicious"], label=f"vicious{weights} (downwards)", linewidth=0),
         style.mean_image_handle(),
     ]

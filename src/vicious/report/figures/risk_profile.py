@@ -14,68 +14,45 @@ from matplotlib.lines import Line2D
 from vicious.report import frames, style
 from vicious.report.estimators import Profile, profiles, read_estimators, settings
 from vicious.report.frames import PUBLISHED
-from vicious.report.style import (
-    BETA,
-    COLOURS,
-    DASHED,
-    DOUBLE,
-    GREY,
-    MARKERS,
-    NOTE_LINE,
-    PALE,
-    RISK,
-    RISK95,
-    SINGLE,
-    SMALL,
-)
+from vicious.report.style import BETA, COLOURS, DASHED, DOUBLE, GREY, MARKERS, PALE, RISK, RISK95, SINGLE, SMALL
 from vicious.report.text import ABOUT_RISK, ABOUT_SEEDS, Text
 from vicious.results.schema import SUMMARY, read_table
 from vicious.study.artifacts import Destination
 
 EXPERIMENT = "main"
 _TICKS = {0.5: "50", 0.9: "90", 0.99: "99", 0.999: "99.9", 0.9999: "99.99"}
-_ALL = 5.0
-"""Where all components stand: their share, 1, would be infinitely far to the right."""
-_NOTHING = 1e-9
-"""Share of the variance that is none: rounding."""
-_LAST = 4.4
-"""Where other shares end: all that are larger stand here."""
-_CLOSE = 1.6
-"""Distance of two marks below which their names stand to either side."""
+_ALL = 5.0  # where all components stand: their share, 1, would be infinitely far to the right
+_NOTHING = 1e-9  # share of the variance that is none: rounding
+_LAST = 4.4  # where other shares end: all that are larger stand here
+_CLOSE = 1.6  # distance of two marks below which their names stand to either side
 _SHIFTS = {"right": -1.5, "center": 0.0, "left": 1.5}
 """Distance of a name from its mark in typographic points, by the side that is set flush."""
-_LINES = ("-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (4, 1.2, 1, 1.2)))
-"""Line styles of vicious models by growing beta_R."""
+_LINES = ("-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (4, 1.2, 1, 1.2)))  # of vicious models by growing beta_R
 _COLUMNS = 3
 _VIEW = (0.9, 1.2)
 """Ratios to the honest models that are drawn: near 1, where the order is decided; beyond, curves leave the panel."""
 
 
+@style.applied()
 def draw(estimators: pd.DataFrame, summary: pd.DataFrame) -> Figure:
     """Draw R against the share of variance kept, and below it R over that of the honest models, for each task.
 
     Means over seeds with bands of one sd. Shown is the first kind of outputs: the post-hoc attack on honest models,
     vicious models of each beta_R, the autoencoder, and the mean image of the class that the honest model predicts.
-
-    Args:
-        estimators: rows of estimators.csv.
-        summary: rows of the experiment's summary.
+    ``estimators`` has rows of estimators.csv.
     """
     shown = _shown(estimators, summary)
     source = frames.sources(summary)
-    betas = _betas(shown)
+    betas = sorted({profile.group.beta_r for profile in shown if profile.group.role == "vicious"})
     columns = min(_COLUMNS, len(source))
     lines = -(-len(source) // columns)
-    with style.applied():
-        handles = _legend(shown, betas)
-        wide = columns > 1
-        failed = _failed(shown, wide)
-        across = (len(handles) if len(handles) <= 5 else 4) if wide else 2
-        height = 0.45 + 0.15 * (style.legend_lines(handles, across) + bool(style.once(source))) + 2.4 * lines
-        height += NOTE_LINE * sum(1 + line.count("\n") for line in failed)
-        figure = style.new_figure(DOUBLE if wide else SINGLE, height)
-        grid = {"height_ratios": [1.7, 1] * lines}
-        axes = np.asarray(figure.subplots(2 * lines, columns, squeeze=False, gridspec_kw=grid))
+    handles = _legend(shown, betas)
+    wide = columns > 1
+    across = (len(handles) if len(handles) <= 5 else 4) if wide else 2
+    height = 0.45 + 0.15 * (style.legend_lines(handles, across) + bool(style.once(source))) + 2.4 * lines
+    failed = frames.failed_seeds([profile.group for profile in shown])
+    more: dict[str, Any] = {"width": DOUBLE if wide else SINGLE, "gridspec_kw": {"height_ratios": [1.7, 1] * lines}}
+    with style.page(2 * lines, columns, height, failed=failed, **more) as (figure, axes):
         above, below = axes[::2].ravel(), axes[1::2].ravel()
         for ax, small, task in zip(above, below, source, strict=False):
             here = [profile for profile in shown if profile.group.task == task]
@@ -91,12 +68,10 @@ def draw(estimators: pd.DataFrame, summary: pd.DataFrame) -> Figure:
         for index in range(max(0, len(source) - columns), len(source)):
             below[index].set_xlabel("variance kept (%)")
         style.legend(figure, handles, across, style.once(source), handletextpad=0.5, columnspacing=1.2)
-        style.note_failures(figure, failed)
     return figure
 
 
 def text(estimators: pd.DataFrame, summary: pd.DataFrame) -> Text:
-    """Caption and notes."""
     shown = _shown(estimators, summary)
     groups = [profile.group for profile in shown]
     kinds = dict.fromkeys(summary["outputs"])
@@ -104,20 +79,17 @@ def text(estimators: pd.DataFrame, summary: pd.DataFrame) -> Text:
     left_out = f"Shown for {first}; other outputs are in the CSV of the table of estimators." if len(kinds) > 1 else ""
     return Text(
         "Profile of the reconstruction risk: R (no unit) on the fewest leading components that explain a share of the "
-        "variance, "
-        "against that share in %. Small panels: R over that of the post-hoc attack on honest models. "
-        f"Curves: {frames.spread(groups)}; bands: one standard deviation.",
+        "variance, against that share in %. Small panels: R over that of the post-hoc attack on honest models. Curves: "
+        f"{frames.spread(groups)}; bands: one standard deviation.",
         (
             "The axis is logarithmic in the share left out, except that all shares above "
             f"{100 * (1 - 10**-_LAST):.3f}% but short of all stand at one place.",
             "Small panels: mean over the seeds that both have. Below 1 the post-hoc attack on honest models counts as "
-            "the riskier one. "
-            f"Curves leave the panel beyond {_VIEW[0]:g} and {_VIEW[1]:g}. Each panel has its own scale.",
-            "Dashed grey: R = 1. Thin black: R of the mean image of the class that the honest model predicts. "
-            "Vertical lines: R95, and "
-            "the published R, which keeps the components whose eigenvalue is above 1.2e-07 d times the largest, for d "
-            "pixels."
-            f"{frames.risk_elsewhere(summary)}",
+            f"the riskier one. Curves leave the panel beyond {_VIEW[0]:g} and {_VIEW[1]:g}. Each panel has its own "
+            "scale.",
+            "Dashed grey: R = 1. Thin black: R of the mean image of the class that the honest model predicts. Vertical "
+            "lines: R95, and the published R, which keeps the components whose eigenvalue is above 1.2e-07 d times the "
+            f"largest, for d pixels.{frames.risk_elsewhere(summary)}",
             f"{ABOUT_RISK} {ABOUT_SEEDS}",
             left_out,
             frames.conditions(summary, risk=True),
@@ -127,8 +99,7 @@ def text(estimators: pd.DataFrame, summary: pd.DataFrame) -> Text:
 
 
 def write(estimators: Path, summary: Path, out: Destination) -> tuple[Path, ...]:
-    """Write the figure from R under every estimator and the experiment's summary."""
-    rows, found = read_table(SUMMARY, Path(summary)), read_estimators(Path(estimators))
+    rows, found = read_table(SUMMARY, summary), read_estimators(estimators)
     return style.write_figure(out, draw(found, rows), text(found, rows))
 
 
@@ -147,18 +118,6 @@ def _shown(estimators: pd.DataFrame, summary: pd.DataFrame) -> list[Profile]:
     return [profile for profile in found if profile.group.outputs == first[profile.group.task]]
 
 
-def _failed(shown: Sequence[Profile], wide: bool) -> list[str]:
-    """Lines that name the groups with failed seeds; in a single column each has a line of its own."""
-    failed = frames.failed_seeds([profile.group for profile in shown])
-    if wide:
-        return style.failure_lines(failed)
-    return [f"{'' if index else 'Failed:' + chr(10)}{item}" for index, item in enumerate(failed)]
-
-
-def _betas(shown: Sequence[Profile]) -> list[float]:
-    return sorted({profile.group.beta_r for profile in shown if profile.group.role == "vicious"})
-
-
 def _draw(ax: Axes, here: Sequence[Profile], estimators: pd.DataFrame, betas: Sequence[float]) -> None:
     ok = estimators.loc[estimators["status"] == "ok"]
     shares = _shares(ok)
@@ -167,44 +126,38 @@ def _draw(ax: Axes, here: Sequence[Profile], estimators: pd.DataFrame, betas: Se
         if profile.group.role == "honest":
             of_labels = {name: profile.by_seed(name, "risk_class_mean") for name in shares}
             _curve(ax, of_labels, shares, {"color": "black", "linewidth": 0.6}, band=False)
-    if ax.has_data():
-        ax.axhline(1.0, color=GREY, linewidth=0.8, linestyle=DASHED, zorder=0)
-    else:
-        style.say(ax, "failed")
-        ax.set_yticks([])
-    _marks(ax, ok)
-    _share_axis(ax)
+    _frame(ax, ok, {"color": GREY, "linestyle": DASHED}, "failed")
 
 
 def _draw_ratios(ax: Axes, here: Sequence[Profile], estimators: pd.DataFrame, betas: Sequence[float]) -> None:
     """R over that of the honest models, a curve for each other model."""
     ok = estimators.loc[estimators["status"] == "ok"]
     shares = _shares(ok)
-    honest = next((profile for profile in here if profile.group.role == "honest"), None)
-    if honest is not None:
+    for honest in (profile for profile in here if profile.group.role == "honest"):
         for profile in here:
             if profile is not honest:
                 _curve(ax, {name: ratios(profile, honest, name) for name in shares}, shares, _look(profile, betas))
-    if ax.has_data():
-        ax.axhline(1.0, color=COLOURS["honest"], linewidth=0.8, zorder=0)
-    else:
-        style.say(ax, "nothing to compare")
-        ax.set_yticks([])
-    _marks(ax, ok, named=False)
-    _share_axis(ax)
+    _frame(ax, ok, {"color": COLOURS["honest"]}, "nothing to compare", named=False)
     ax.set_ylim(*_VIEW)
+
+
+def _frame(ax: Axes, ok: pd.DataFrame, one: dict[str, Any], lacking: str, *, named: bool = True) -> None:
+    """All of a panel but its curves; ``one`` is the look of the line at 1."""
+    if ax.has_data():
+        ax.axhline(1.0, linewidth=0.8, zorder=0, **one)
+    else:
+        style.say(ax, lacking)
+        ax.set_yticks([])
+    _marks(ax, ok, named=named)
+    ax.set_xticks([*(position(share) for share in _TICKS), _ALL], [*_TICKS.values(), "all"])
+    ax.set_xlim(position(0.5) - 0.15, _ALL + 0.15)
+    ax.margins(y=0.08)
 
 
 def ratios(profile: Profile, honest: Profile, estimator: str) -> dict[float, float]:
     """R of a model over that of the honest one of the same seed, by the seeds that both have."""
     mine, theirs = profile.by_seed(estimator), honest.by_seed(estimator)
     return {seed: mine[seed] / theirs[seed] for seed in mine if seed in theirs}
-
-
-def _share_axis(ax: Axes) -> None:
-    ax.set_xticks([*(position(share) for share in _TICKS), _ALL], [*_TICKS.values(), "all"])
-    ax.set_xlim(position(0.5) - 0.15, _ALL + 0.15)
-    ax.margins(y=0.08)
 
 
 def _look(profile: Profile, betas: Sequence[float]) -> dict[str, Any]:
@@ -214,25 +167,15 @@ def _look(profile: Profile, betas: Sequence[float]) -> dict[str, Any]:
 
 
 def _curve(
-    ax: Axes,
-    values: Mapping[str, Mapping[float, float]],
-    shares: Mapping[str, float],
-    look: dict[str, Any],
-    *,
-    band: bool = True,
+    ax: Axes, values: Mapping[str, Mapping[float, float]], shares: Mapping[str, float], look: Any, *, band: bool = True
 ) -> None:
     """Means over seeds of the estimators' values where they stand, with a band of one sd."""
     points = [(shares[name], value) for name, of_seeds in values.items() for value in of_seeds.values()]
     frame = pd.DataFrame(points, columns=["x", "y"]).dropna()
     if len(frame):
         errors = {"errorbar": "sd" if band else None, "err_kws": {"alpha": 0.2, "linewidth": 0, "zorder": 2}}
-        dots = {
-            "linewidth": 1.0,
-            "markersize": 2.2,
-            "markeredgewidth": 0.8,
-            "markeredgecolor": look["color"],
-            "zorder": 3,
-        }
+        dots = {"linewidth": 1.0, "zorder": 3, "markersize": 2.2, "markeredgewidth": 0.8}
+        dots["markeredgecolor"] = look["color"]
         sns.lineplot(frame, x="x", y="y", legend=False, ax=ax, **errors, **dots | look)
         ax.set(xlabel="", ylabel="")
 
@@ -257,17 +200,9 @@ def _marks(ax: Axes, ok: pd.DataFrame, *, named: bool = True) -> None:
         if not named:
             continue
         side = "right" if at >= _LAST or (close and not index) else "left" if close else "center"
-        ax.annotate(
-            text,
-            (at, 1.0),
-            xycoords=ax.get_xaxis_transform(),
-            xytext=(_SHIFTS[side], 1),
-            textcoords="offset points",
-            ha=side,
-            va="bottom",
-            fontsize=SMALL,
-            color=GREY,
-        )
+        words: dict[str, Any] = {"ha": side, "va": "bottom", "fontsize": SMALL, "color": GREY}
+        offset: dict[str, Any] = {"xytext": (_SHIFTS[side], 1), "textcoords": "offset points"}
+        ax.annotate(text, (at, 1.0), xycoords=ax.get_xaxis_transform(), **offset, **words)
 
 
 def _legend(shown: Sequence[Profile], betas: Sequence[float]) -> list[Line2D]:

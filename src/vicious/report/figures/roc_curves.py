@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -24,25 +24,15 @@ from vicious.system.errors import DataError
 
 EXPERIMENT = "defense"
 Array = NDArray[np.float64]
-_ROW = 1.25
-"""Height, in inches, of a row of panels."""
-_WIDEST, _STEP = 2.6, 0.4
-"""Line widths, in points, of the first detector and how much thinner each next one is, so that one curve on another
-shows."""
-_LINE = 0.115
-"""Height of a line of numbers, in units of the vertical axis."""
-_RIGHT = 1.42
-"""Where a panel ends: beyond the curves there is room for numbers."""
+_WIDEST, _STEP = 2.6, 0.4  # line width, in points, of the first detector; each next one is thinner, so that both show
+_LINE = 0.115  # height of a line of numbers, in units of the vertical axis
+_RIGHT = 1.42  # where a panel ends: beyond the curves there is room for numbers
 
 
 @dataclass(frozen=True)
 class Curve:
-    """One detector on the models of one dataset at one number of user images.
-
-    Attributes:
-        honest, vicious: scores of their verdicts, one for each sample of user images.
-        failed: number of models of which a verdict has no score.
-    """
+    """One detector on the models of one dataset at one number of user images: the scores of verdicts on honest and on
+    vicious models, one for each sample of user images, and the number of models of which a verdict has no score."""
 
     honest: Array
     vicious: Array
@@ -50,30 +40,22 @@ class Curve:
 
     @property
     def drawn(self) -> bool:
-        """Whether there are models of both kinds."""
         return bool(len(self.honest) and len(self.vicious))
 
 
 def roc(honest: Array, vicious: Array) -> tuple[Array, Array]:
     """Shares in [0, 1] of verdicts on honest and on vicious models at or above each threshold, from above all scores to
-    the least.
+    the least, of scores (n,) and (m,), neither empty.
 
     Verdicts of one score pass the threshold together, so ties are a slope, and the area is the AUROC with ties half.
-
-    Args:
-        honest, vicious: scores (n,) and (m,), neither empty.
     """
     limits = np.unique(np.concatenate([honest, vicious]))[::-1]
-    shares = [np.array([0.0, *((scores >= limit).mean() for limit in limits)]) for scores in (honest, vicious)]
-    return shares[0], shares[1]
+    one, other = (np.array([0.0, *((scores >= limit).mean() for limit in limits)]) for scores in (honest, vicious))
+    return one, other
 
 
 def curves(scores: pd.DataFrame) -> dict[tuple[str, int, str], Curve]:
-    """The curves by dataset, number of user images and detector, of models trained in the study's own way.
-
-    Args:
-        scores: rows of detection.csv.
-    """
+    """The curves by dataset, number of user images and detector, of models trained in the study's own way."""
     found = {}
     for key, verdicts in scores.loc[standard(scores)].groupby(["dataset", "n_user", "detector"], sort=False):
         dataset, number, detector = cast(tuple[str, int, str], key)
@@ -84,23 +66,17 @@ def curves(scores: pd.DataFrame) -> dict[tuple[str, int, str], Curve]:
     return found
 
 
+@style.applied()
 def draw(summary: pd.DataFrame, scores: pd.DataFrame) -> Figure:
-    """Draw the curves, a row of panels for each dataset and a column for each number of user images.
-
-    Args:
-        summary: rows of the experiment's summary, for the data source of each dataset.
-        scores: rows of detection.csv.
-    """
+    """Draw the curves, a row of panels for each dataset and a column for each number of user images."""
     found = _curves(scores)
     datasets, numbers = _datasets(found), _numbers(found)
     source = {name: each for name, each in sources(summary, datasets).items() if name in datasets}
-    with style.applied():
-        handles = _legend(found)
-        across = 4 if len(numbers) > 1 else 2
-        lines = style.legend_lines(handles, across) + bool(style.once(source))
-        figure = style.new_figure(SINGLE if len(numbers) == 1 else DOUBLE, 0.65 + 0.16 * lines + _ROW * len(datasets))
-        shape = (len(datasets), len(numbers))
-        axes = np.asarray(figure.subplots(*shape, sharex=True, sharey=True, squeeze=False))
+    handles = _legend(found)
+    across, width = (4, DOUBLE) if len(numbers) > 1 else (2, SINGLE)
+    lines = style.legend_lines(handles, across) + bool(style.once(source))
+    shape = (len(datasets), len(numbers), 0.65 + 0.16 * lines + 1.25 * len(datasets))
+    with style.page(*shape, width=width, sharex=True, sharey=True) as (figure, axes):
         for row, dataset in zip(axes, datasets, strict=True):
             for ax, number in zip(row, numbers, strict=True):
                 _draw(ax, {detector: curve for (*at, detector), curve in found.items() if at == [dataset, number]})
@@ -114,7 +90,6 @@ def draw(summary: pd.DataFrame, scores: pd.DataFrame) -> Figure:
 
 
 def text(summary: pd.DataFrame, scores: pd.DataFrame) -> Text:
-    """Caption and notes."""
     found = _curves(scores)
     datasets = _datasets(found)
     counts = frames.listed("Models, honest + vicious", ((dataset, _models(scores, dataset)) for dataset in datasets))
@@ -122,15 +97,12 @@ def text(summary: pd.DataFrame, scores: pd.DataFrame) -> Text:
     lost = _failed(found)
     return Text(
         "ROC curves of the detectors: share of verdicts on vicious models that are flagged against that on honest "
-        "models, over all "
-        "thresholds. A verdict is the score of one sample of n = "
-        f"{span([f'{number:,}' for number in _numbers(found)])} of the user's "
-        "own images. Numbers: AUROC.",
+        "models, over all thresholds. A verdict is the score of one sample of n = "
+        f"{span([f'{number:,}' for number in _numbers(found)])} of the user's own images. Numbers: AUROC.",
         (
             "Models are trained in the study's own way, by servers that do not know of detectors. AUROC: of the "
-            "coloured detectors, in "
-            "the order of the legend, ties half. Curves that lie on each other are drawn thinner one upon another. "
-            "Dashed: guessing.",
+            "coloured detectors, in the order of the legend, ties half. Curves that lie on each other are drawn "
+            "thinner one upon another. Dashed: guessing.",
             f"Thin grey: {', '.join(others)}." if others else "",
             f"{counts} With few models a curve has few steps: read an order, not a rate.",
             conditions(summary.loc[summary["dataset"].isin(datasets)]),
@@ -141,13 +113,8 @@ def text(summary: pd.DataFrame, scores: pd.DataFrame) -> Text:
 
 
 def write(summary: Path, detection: Path, out: Destination) -> tuple[Path, ...]:
-    """Write the figure from the experiment's summary and the detectors' scores."""
-    rows, scores = read_table(SUMMARY, Path(summary)), read_table(DETECTION, Path(detection))
+    rows, scores = read_table(SUMMARY, summary), read_table(DETECTION, detection)
     return style.write_figure(out, draw(rows, scores), text(rows, scores))
-
-
-def _numbers(found: Mapping[tuple[str, int, str], Curve]) -> list[int]:
-    return sorted({number for _, number, _ in found})
 
 
 def _curves(scores: pd.DataFrame) -> dict[tuple[str, int, str], Curve]:
@@ -159,6 +126,10 @@ def _curves(scores: pd.DataFrame) -> dict[tuple[str, int, str], Curve]:
     return found
 
 
+def _numbers(found: Mapping[tuple[str, int, str], Curve]) -> list[int]:
+    return sorted({number for _, number, _ in found})
+
+
 def _datasets(found: Mapping[tuple[str, int, str], Curve]) -> list[str]:
     return sorted({dataset for dataset, *_ in found}, key=frames.order)
 
@@ -166,19 +137,19 @@ def _datasets(found: Mapping[tuple[str, int, str], Curve]) -> list[str]:
 def _draw(ax: Axes, found: Mapping[str, Curve]) -> None:
     ax.plot([0, 1], [0, 1], color=GREY, linewidth=0.6, linestyle=DASHED, zorder=1)
     drawn = {detector: curve for detector, curve in found.items() if curve.drawn}
+    rates = {detector: roc(curve.honest, curve.vicious) for detector, curve in drawn.items()}
     for detector in (name for name in drawn if name not in SHOWN):
-        ax.plot(*roc(drawn[detector].honest, drawn[detector].vicious), color=PALE, linewidth=0.6, zorder=2)
+        ax.plot(*rates[detector], color=PALE, linewidth=0.6, zorder=2)
     for place, detector in enumerate(name for name in SHOWN if name in drawn):
-        width = _WIDEST - _STEP * place
-        curve = roc(drawn[detector].honest, drawn[detector].vicious)
-        ax.plot(*curve, color=SHOWN[detector], linewidth=width, zorder=3 + place, solid_joinstyle="miter")
+        look: dict[str, Any] = {"color": SHOWN[detector], "linewidth": _WIDEST - _STEP * place, "zorder": 3 + place}
+        ax.plot(*rates[detector], solid_joinstyle="miter", **look)
     if drawn:
         _write_auroc(ax, found)
     else:
         style.say(ax, _lacking(list(found.values())), transform=ax.transData)
     ax.set(xlim=(-0.04, _RIGHT), ylim=(-0.04, 1.04))
-    ax.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
-    ax.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])
+    for set_ticks in (ax.set_xticks, ax.set_yticks):
+        set_ticks([0, 0.5, 1], ["0", "0.5", "1"])
     ax.spines["bottom"].set_bounds(-0.04, 1)
     ax.tick_params(pad=2)
 
@@ -195,11 +166,8 @@ def _write_auroc(ax: Axes, found: Mapping[str, Curve]) -> None:
 
 def _lacking(found: Sequence[Curve]) -> str:
     """Why a panel has no curve."""
-    kinds = {
-        "honest": any(len(curve.honest) for curve in found),
-        "vicious": any(len(curve.vicious) for curve in found),
-    }
-    lacking = [kind for kind, there in kinds.items() if not there]
+    kinds = {"honest": [curve.honest for curve in found], "vicious": [curve.vicious for curve in found]}
+    lacking = [kind for kind, scores in kinds.items() if not any(map(len, scores))]
     return f"no {' or '.join(lacking)}\nmodel has a score" if lacking else "no detector has\nscores of both kinds"
 
 
@@ -223,8 +191,8 @@ def _failed(found: Mapping[tuple[str, int, str], Curve]) -> list[str]:
     lost: dict[str, dict[str, int]] = {}
     for (dataset, _, detector), curve in found.items():
         if curve.failed:
-            of_detector = lost.setdefault(words(detector), {})
-            of_detector[frames.title(dataset)] = max(of_detector.get(frames.title(dataset), 0), curve.failed)
+            of_detector, title = lost.setdefault(words(detector), {}), frames.title(dataset)
+            of_detector[title] = max(of_detector.get(title, 0), curve.failed)
     return [
         f"models with failed verdicts by {name}: {', '.join(f'{count} ({title})' for title, count in of.items())}"
         for name, of in lost.items()

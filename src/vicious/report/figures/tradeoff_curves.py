@@ -12,11 +12,9 @@ SUBJECT = Subject(
     BETA,
     True,
     "Accuracy against reconstruction: vicious models by the weight beta_R of the reconstruction loss in their "
-    "training. Horizontal "
-    "line and band: the post-hoc attack on honest models.",
+    "training. Horizontal line and band: the post-hoc attack on honest models.",
 )
 
 
 def write(summary: Path, out: Destination) -> tuple[Path, ...]:
-    """Write the figure from the experiment's summary."""
     return write_curves(SUBJECT, summary, out)

@@ -17,7 +17,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from vicious.report import frames, style
-from vicious.report.style import BETA, COLOURS, DOUBLE, GREY, NOTE_LINE
+from vicious.report.style import BETA, COLOURS, GREY
 from vicious.report.text import Text
 from vicious.study.artifacts import Destination
 from vicious.system.errors import DataError, MixedResultsError
@@ -25,12 +25,8 @@ from vicious.system.errors import DataError, MixedResultsError
 EXPERIMENT = "main"
 _ROLES = ("honest", "posthoc", "vicious", "autoencoder")
 _AGAIN = "delete both and run `snakemake` again"
-_ROW = 1.2
-"""Height of a row of panels in inches."""
-_SOLID, _DASHED = "", (3, 1.5)
-"""Dashes of lines, in widths of the line."""
-_FAINT = 0.55
-"""How far the colour of the smallest beta_R is from that of the largest, as a share of the way to white."""
+_SOLID, _DASHED = "", (3, 1.5)  # dashes of lines, in widths of the line
+_FAINT = 0.55  # how far the smallest beta_R is from the colour of the largest, as a share of the way to white
 
 
 @dataclass(frozen=True)
@@ -38,11 +34,9 @@ class Curve:
     """One training.
 
     Attributes:
-        task, source: what was trained on.
         role: "honest", "vicious", "autoencoder", or "posthoc" for an attack on a trained target model.
         outputs: what the attack model reads; "" for an honest model.
         beta_r: weight of the reconstruction loss; of a post-hoc attack, that of its target model.
-        seed: of the training.
         epochs: a row per completed epoch, the columns of the training's CSV.
         selected: epoch whose weights were kept; None where the training failed.
         failure: why it failed, or None.
@@ -66,11 +60,10 @@ class Curve:
     @property
     def label(self) -> str:
         """The training's name, such as ``MNIST, vicious (logits, beta_R = 3), seed 0``."""
-        names = {"posthoc": "post-hoc attack"}
-        beta = [f"beta_R = {self.beta_r:g}"] if self.role == "vicious" else []
-        settings = ", ".join([*([self.outputs] if self.outputs else []), *beta])
-        own = f" ({settings})" if settings else ""
-        return f"{frames.title(self.task)}, {names.get(self.role, self.role)}{own}, seed {self.seed}"
+        role = "post-hoc attack" if self.role == "posthoc" else self.role
+        beta = f"beta_R = {self.beta_r:g}" if self.role == "vicious" else ""
+        settings = ", ".join(filter(None, [self.outputs, beta]))
+        return f"{frames.title(self.task)}, {role}{f' ({settings})' if settings else ''}, seed {self.seed}"
 
 
 @dataclass(frozen=True)
@@ -85,13 +78,12 @@ class _Panel:
 
 
 # The loss that is minimised means something else for each role; its two terms can be compared.
+_TARGETS, _ATTACKS = ("honest", "vicious"), ("posthoc", "vicious", "autoencoder")
 _PANELS = (
-    _Panel("validation accuracy (%)", ("validation_accuracy",), ("honest", "vicious"), 100.0),
-    _Panel("validation SSIM", ("validation_ssim",), ("posthoc", "vicious", "autoencoder")),
-    _Panel("training loss $L_C$", ("train_classification", "train_loss"), ("honest", "vicious"), log=True),
-    _Panel(
-        "training loss $L_R$", ("train_reconstruction", "train_loss"), ("posthoc", "vicious", "autoencoder"), log=True
-    ),
+    _Panel("validation accuracy (%)", ("validation_accuracy",), _TARGETS, 100.0),
+    _Panel("validation SSIM", ("validation_ssim",), _ATTACKS),
+    _Panel("training loss $L_C$", ("train_classification", "train_loss"), _TARGETS, log=True),
+    _Panel("training loss $L_R$", ("train_reconstruction", "train_loss"), _ATTACKS, log=True),
 )
 
 
@@ -105,7 +97,7 @@ def load_curves(files: Sequence[Path]) -> list[Curve]:
     """The curves by task in the catalogue's order, then by role, beta_R, outputs and seed; raises as :func:`write`."""
     if not files:
         raise DataError("no training curve: give the CSV of each training")
-    found = [_load(Path(file)) for file in files]
+    found = [_load(file) for file in files]
     found.sort(key=lambda curve: (frames.order(curve.task), *curve.model, curve.seed))
     for one, two in pairwise(found):
         if (one.task, one.model, one.seed) == (two.task, two.model, two.seed):
@@ -115,52 +107,42 @@ def load_curves(files: Sequence[Path]) -> list[Curve]:
     return found
 
 
+@style.applied()
 def draw(curves: Sequence[Curve]) -> Figure:
     """Draw a thin line for each training, with a mark at the epoch that was selected, and a cross where one failed."""
     tasks = list(dict.fromkeys(curve.task for curve in curves))
     source = {curve.task: curve.source for curve in curves}
     looks = _Looks.of(curves)
-    with style.applied():
-        failed = style.failure_lines(_failed(curves))
-        figure = style.new_figure(DOUBLE, 0.75 + _ROW * len(tasks) + NOTE_LINE * len(failed))
-        axes = figure.subplots(len(tasks), len(_PANELS), squeeze=False)
+    with style.page(len(tasks), len(_PANELS), 0.75 + 1.2 * len(tasks), failed=_failed(curves)) as (figure, axes):
         for row, task in zip(axes, tasks, strict=True):
             here = [curve for curve in curves if curve.task == task]
             for ax, panel in zip(row, _PANELS, strict=True):
                 _draw(ax, panel, here, looks)
             row[0].set_ylabel(style.short_heading(task, source))
-        for ax, panel in zip(axes[0], _PANELS, strict=True):
-            ax.set_title(panel.title, pad=4)
-        for ax in axes[-1]:
-            ax.set_xlabel("epoch")
+        for top, bottom, panel in zip(axes[0], axes[-1], _PANELS, strict=True):
+            top.set_title(panel.title, pad=4)
+            bottom.set_xlabel("epoch")
         style.legend(figure, looks.legend(curves), 4, style.once(source))
-        style.note_failures(figure, failed)
     return figure
 
 
 def text(curves: Sequence[Curve]) -> Text:
-    """Caption and notes."""
-    betas = sorted({curve.beta_r for curve in curves if curve.role == "vicious"})
-    weights = ", ".join(f"{beta:g}" for beta in betas)
+    betas = ", ".join(f"{beta:g}" for beta in _Looks.of(curves).betas)
+    trainings = {(curve.task, curve.model, curve.seed) for curve in curves}
     outputs = ", ".join(dict.fromkeys(curve.outputs for curve in curves if curve.outputs))
     return Text(
-        "Training curves, a thin line for each of "
-        f"{len({(curve.task, curve.model, curve.seed) for curve in curves})} trainings. Left to right: accuracy (%) "
-        "and SSIM on the "
-        "validation images, and the two terms of the loss on the training images: classification L_C, reconstruction "
-        "L_R "
-        "(logarithmic, no unit).",
+        f"Training curves, a thin line for each of {len(trainings)} trainings. Left to right: accuracy (%) and SSIM on "
+        "the validation images, and the two terms of the loss on the training images: classification L_C, "
+        "reconstruction L_R (logarithmic, no unit).",
         (
             "Dots: the epoch whose weights were kept, that with the best validation score. Crosses: the last complete "
-            "epoch of a "
-            "training that failed later.",
-            "L_C: honest and vicious target models. L_R: the attacks. The post-hoc attack is trained on the outputs "
-            "of a trained "
-            "honest model. The autoencoder is a target and attack model trained for reconstruction alone.",
+            "epoch of a training that failed later.",
+            "L_C: honest and vicious target models. L_R: the attacks. The post-hoc attack is trained on the outputs of "
+            "a trained honest model. The autoencoder is a target and attack model trained for reconstruction alone.",
             f"{frames.listed('Data', ((c.task, frames.source_words(c.source)) for c in curves))} "
             f"{frames.listed('Seeds', ((c.task, ', '.join(_seeds(curves, c.task))) for c in curves))}"
             + (f" Outputs: {outputs}." if outputs else "")
-            + (f" Weight of the reconstruction loss in vicious training: beta_R = {weights}." if betas else ""),
+            + (f" Weight of the reconstruction loss in vicious training: beta_R = {betas}." if betas else ""),
         ),
         [f"{curve.label}: {frames.one_line(curve.failure)}" for curve in curves if curve.failure is not None],
     )
@@ -183,12 +165,11 @@ class _Looks:
         return cls(tuple(betas), tuple(sorted({curve.outputs for curve in curves if curve.outputs})))
 
     def colour(self, role: str, beta_r: float) -> tuple[float, float, float]:
-        colour = np.array(to_rgb(COLOURS["honest" if role == "posthoc" else role]))
+        colour: Any = np.array(to_rgb(COLOURS["honest" if role == "posthoc" else role]))
         if role == "vicious" and len(self.betas) > 1:
             paler = _FAINT * (1 - self.betas.index(beta_r) / (len(self.betas) - 1))
             colour = colour + paler * (1 - colour)
-        red, green, blue = (float(part) for part in colour)
-        return red, green, blue
+        return to_rgb(colour)
 
     def dashes(self, outputs: str) -> Any:
         return _DASHED if len(self.outputs) > 1 and outputs == self.outputs[-1] else _SOLID
@@ -198,15 +179,15 @@ class _Looks:
         names = {"honest": "honest", "posthoc": "post-hoc attack on honest"}
         blue = " and ".join(name for role, name in names.items() if role in roles)
         handles = [_handle(self.colour("honest", 0.0), _SOLID, blue)] if blue else []
-        for beta in self.betas:
-            handles.append(_handle(self.colour("vicious", beta), _SOLID, f"vicious, {BETA} = {beta:g}"))
+        handles += [_handle(self.colour("vicious", b), _SOLID, f"vicious, {BETA} = {b:g}") for b in self.betas]
         if "autoencoder" in roles:
-            handles.append(_handle(self.colour("autoencoder", 0.0), _SOLID, "autoencoder"))
+            handles.append(_handle(COLOURS["autoencoder"], _SOLID, "autoencoder"))
         if len(self.outputs) > 1:
             handles += [_handle(GREY, self.dashes(outputs), f"reads {outputs}") for outputs in self.outputs]
-        handles.append(Line2D([], [], color=GREY, linestyle="none", marker="o", markersize=3, label="selected epoch"))
+        mark: dict[str, Any] = {"color": GREY, "linestyle": "none"}
+        handles.append(Line2D([], [], marker="o", markersize=3, label="selected epoch", **mark))
         if any(curve.failure is not None and len(curve.epochs) for curve in curves):
-            handles.append(Line2D([], [], color=GREY, linestyle="none", marker="x", markersize=4.5, label="failed"))
+            handles.append(Line2D([], [], marker="x", markersize=4.5, label="failed", **mark))
         return handles
 
 
@@ -215,7 +196,7 @@ def _handle(colour: Any, dashes: Any, label: str) -> Line2D:
 
 
 def _draw(ax: Axes, panel: _Panel, curves: Sequence[Curve], looks: _Looks) -> None:
-    """Draw those curves that the panel shows."""
+    """Draw those curves that the panel shows, or say why there is none."""
     shown = [curve for curve in curves if curve.role in panel.roles]
     if panel.log:
         ax.set_yscale("log")
@@ -227,17 +208,12 @@ def _draw(ax: Axes, panel: _Panel, curves: Sequence[Curve], looks: _Looks) -> No
     if parts:
         _draw_curves(ax, pd.concat(parts, ignore_index=True), looks)
     else:
-        style.say(ax, _nothing(shown))
+        failed = any(curve.failure is not None for curve in shown)
+        style.say(ax, "failed" if failed else "no values" if shown else "not run")
         ax.set(xticks=[], yticks=[])
         ax.set_yticks([], minor=True)
     ax.margins(x=0.06, y=0.12)
     ax.set(xlabel="", ylabel="")
-
-
-def _nothing(shown: Sequence[Curve]) -> str:
-    if any(curve.failure is not None for curve in shown):
-        return "failed"
-    return "no values" if shown else "not run"
 
 
 def _values(panel: _Panel, curve: Curve) -> pd.DataFrame:
@@ -257,20 +233,13 @@ def _values(panel: _Panel, curve: Curve) -> pd.DataFrame:
 
 
 def _draw_curves(ax: Axes, values: pd.DataFrame, looks: _Looks) -> None:
-    palette = {str(key): looks.colour(*key) for key in zip(values["role"], values["beta_r"], strict=True)}
-    values = values.assign(look=[str(key) for key in zip(values["role"], values["beta_r"], strict=True)])
+    keys = list(zip(values["role"], values["beta_r"], strict=True))
+    values = values.assign(look=[str(key) for key in keys])
+    palette = {str(key): looks.colour(*key) for key in keys}
     dashes = {outputs: looks.dashes(outputs) for outputs in set(values["outputs"])}
     what: dict[str, Any] = {"x": "epoch", "y": "value", "hue": "look", "palette": palette, "legend": False, "ax": ax}
-    sns.lineplot(
-        values,
-        units="unit",
-        estimator=None,
-        style="outputs",
-        dashes=dashes,
-        linewidth=0.7,
-        solid_capstyle="round",
-        **what,
-    )
+    lines = {"style": "outputs", "dashes": dashes, "linewidth": 0.7, "solid_capstyle": "round"}
+    sns.lineplot(values, units="unit", estimator=None, **lines, **what)
     for mark, size in (("o", 7), ("x", 20)):
         chosen = values.loc[values["mark"] == mark]
         if len(chosen):
