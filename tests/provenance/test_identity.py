@@ -604,7 +604,6 @@ SAFE = {
     "vicious.report.mitigations:": "names of kinds of outputs alone, in the order of rows",
     "vicious.report.mitigations:_meaning": "the first line of a docstring, words for a caption",
     "vicious.report.mitigations:Treated.groups": _FIELDS,
-    "vicious.report.render:spread_columns": "fields of OverSeeds, which the code that makes one reaches whole",
     "vicious.steps:Step.options": _COMMANDS,
     "vicious.steps:commands": _COMMANDS,
     "vicious.steps:step_class": _COMMANDS,

@@ -7,7 +7,7 @@ reconstructions are those of the model that it hides.
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -120,29 +120,36 @@ def failures(found: Sequence[Block], detectors: Sequence[str] | None = None) -> 
 def without_score(found: Sequence[Block], detectors: Sequence[str] | None = None) -> list[str]:
     """A line for each server and number of its models of which ``detectors`` have no score at the largest number of
     images."""
-    return [line for block in found for server in block.servers for line in _without_score(block, server, detectors)]
+    lines: list[str] = []
+    for dataset, server in ((block.dataset, server) for block in found for server in block.servers):
+        scores = server.scores
+        if detectors is not None:
+            scores = scores.loc[scores["detector"].isin(detectors)]
+        verdicts = scores.loc[scores["n_user"] == scores["n_user"].max()].groupby(["detector", "seed"], sort=False)
+        lost = verdicts["score"].mean().isna().groupby(level="detector", sort=False).sum()
+        for count in sorted(set(lost[lost > 0])):
+            which = ", ".join(judged.words(str(name)) for name in lost.index[lost == count])
+            who = f"{frames.title(dataset)}, {server.name}"
+            lines.append(f"{who}: no score by {which} for {count} of {server.models} models")
+    return lines
 
 
 def conditions(summary: pd.DataFrame, found: Sequence[Block], *, accuracy: bool = False) -> str:
     """A note: the conditions of the models shown, not of vicious ones of other weights."""
     weight = {block.dataset: block.beta_r for block in found}
-    other = (summary["role"] == "vicious") & (summary["beta_r"] != summary["dataset"].map(weight))
-    return frames.conditions(
-        summary.loc[summary["role"].isin(("honest", "vicious")) & ~other], accuracy=accuracy, risk=True
-    )
+    same = (summary["role"] == "vicious") & (summary["beta_r"] == summary["dataset"].map(weight))
+    return frames.conditions(summary.loc[(summary["role"] == "honest") | same], accuracy=accuracy, risk=True)
 
 
 def _weight(dataset: str, attacks: pd.DataFrame, scores: pd.DataFrame) -> float:
     """The beta_R of the adaptive servers; without any, the smallest of the vicious ones."""
-    knowing = scores.loc[
-        (scores["role"] == "vicious") & ((scores["evasion"] != 0) | (scores["hidden"] != "")), "beta_r"
-    ]
-    adaptive = {*attacks.loc[attacks["evasion"] != 0, "beta_r"], *knowing}
+    knowing = (scores["role"] == "vicious") & ((scores["evasion"] != 0) | (scores["hidden"] != ""))
+    adaptive = {*attacks.loc[attacks["evasion"] != 0, "beta_r"], *scores.loc[knowing, "beta_r"]}
     if len(adaptive) > 1:
         raise MixedResultsError(
             f"adaptive servers of {frames.title(dataset)} have several beta_R: "
-            f"{', '.join(f'{b:g}' for b in sorted(adaptive))}: "
-            "keep one configuration per results folder and run the summary again"
+            f"{', '.join(f'{b:g}' for b in sorted(adaptive))}: keep one configuration per results folder and run the "
+            "summary again"
         )
     return min(adaptive or set(attacks.loc[attacks["role"] == "vicious", "beta_r"]), default=math.nan)
 
@@ -163,7 +170,7 @@ def _servers(
         here = vicious.loc[(vicious["hidden"] == hidden) & _evades(vicious, evades, penalty)]
         group = attack("vicious", beta_r, evades, penalty)
         if hidden:
-            group = _of_seeds(group, set(here["seed"]))
+            group = replace(group, rows=group.rows.loc[group.rows["seed"].isin(set(here["seed"]))])
         parts = [VICIOUS, evasion(evades, penalty), hidden]
         yield Server(", ".join(filter(None, parts)), hidden, group, here)
 
@@ -184,25 +191,5 @@ def _best(rows: pd.DataFrame) -> pd.DataFrame:
     Where some seeds were attacked in more ways than others, of those alone: a best of fewer attacks would not compare.
     """
     ways = rows.groupby("seed")["seed"].transform("size")
-    ordered: pd.DataFrame = rows.loc[ways == ways.max()].sort_values(
-        "psnr", ascending=False, kind="stable", na_position="last"
-    )
-    return ordered.drop_duplicates("seed").sort_values("seed")
-
-
-def _of_seeds(group: Group, seeds: set[float]) -> Group:
-    rows = group.rows.loc[group.rows["seed"].isin(seeds)]
-    return Group(group.task, group.dataset, group.role, group.outputs, group.beta_r, rows, group.evades, group.evasion)
-
-
-def _without_score(block: Block, server: Server, detectors: Sequence[str] | None) -> Iterator[str]:
-    scores = server.scores
-    if detectors is not None:
-        scores = scores.loc[scores["detector"].isin(detectors)]
-    if scores.empty:
-        return
-    means = scores.loc[scores["n_user"] == largest(scores)].groupby(["detector", "seed"], sort=False)["score"].mean()
-    lost = means.isna().groupby(level="detector", sort=False).sum()
-    for count in sorted(set(lost[lost > 0])):
-        which = ", ".join(judged.words(str(name)) for name in lost.index[lost == count])
-        yield f"{frames.title(block.dataset)}, {server.name}: no score by {which} for {count} of {server.models} models"
+    alike: pd.DataFrame = rows.loc[ways == ways.max()]
+    return alike.sort_values("psnr", ascending=False, kind="stable").drop_duplicates("seed").sort_values("seed")

@@ -1,39 +1,52 @@
 """What the tables by class and by attribute share: the models that stand for a task, and the conditions."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from vicious.report import frames
+from vicious.report.frames import OverSeeds
 from vicious.report.headline import headline
 from vicious.report.text import span
 
-PERCENT = 100.0
 CHOICE = (
     "Vicious models: those with the smallest beta_R, shown as failed where they failed, whatever a larger one gives."
 )
 """A note on :func:`by_task`."""
 
 
-def by_task(rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame, pd.DataFrame]]:
-    """Each task in order, with the rows of honest and of vicious models that stand for it (:func:`headline`)."""
+def by_task(rows: pd.DataFrame) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
+    """Of each task in order, the rows of honest and of vicious models that stand for it (:func:`headline`)."""
     chosen = headline(rows.loc[rows["role"].isin(("honest", "vicious"))])
-    tasks = sorted(set(chosen["task"]), key=frames.order)
-    sides = ([chosen.loc[(chosen["task"] == task) & (chosen["role"] == role)] for role in _ROLES] for task in tasks)
-    return [(task, honest, vicious) for task, (honest, vicious) in zip(tasks, sides, strict=True)]
+    tasks = [chosen.loc[chosen["task"] == task] for task in sorted(set(chosen["task"]), key=frames.order)]
+    return [(here.loc[here["role"] == "honest"], here.loc[here["role"] == "vicious"]) for here in tasks]
 
 
-def label(task: str, role: str, outputs: str, beta_r: float) -> str:
+def facts(honest: pd.DataFrame, vicious: pd.DataFrame) -> dict[str, Any]:
+    """What all rows of a task say."""
+    first = pd.concat([vicious, honest]).iloc[0]
+    beta_r = vicious["beta_r"].iloc[0] if len(vicious) else np.nan
+    known = {name: first[name] for name in ("dataset", "task", "source", "outputs")}
+    return {**known, "title": frames.title(first["task"]), "beta_r": beta_r}
+
+
+def label(row: Mapping[Any, Any]) -> str:
     """A model's name, such as ``CIFAR-10, vicious (logits, beta_R = 3)``."""
-    beta = f", beta_R = {beta_r:g}" if role == "vicious" else ""
-    return f"{frames.title(task)}, {role} ({outputs}{beta})"
+    beta = f", beta_R = {row['beta_r']:g}" if row["role"] == "vicious" else ""
+    return f"{frames.title(row['task'])}, {row['role']} ({row['outputs']}{beta})"
+
+
+def cell(row: Mapping[Any, Any], side: str, measure: str) -> OverSeeds:
+    """A measure of one side, from its columns ``_mean`` and ``_sd`` and the side's ``_seeds`` and ``_failed``."""
+    mean, spread = (float(row[f"{side}_{measure}_{end}"]) for end in ("mean", "sd"))
+    return OverSeeds(mean, spread, int(row[f"{side}_seeds"]), _planned(row, [side]))
 
 
 def counts(table: pd.DataFrame, sides: Sequence[str], images: Mapping[str, int]) -> str:
     """A caption's sentence: ``Means over 3 seeds; 10,000 test images.``; see :func:`conditions`."""
-    seeds = sorted(
-        {max(int(row[f"{side}_seeds"] + row[f"{side}_failed"]) for side in sides) for row in table.to_dict("records")}
-    )
+    seeds = sorted({_planned(row, sides) for row in table.to_dict("records")})
     known = sorted({number for number in images.values() if number})
     of_images = f"; {span([f'{number:,}' for number in known])} test images" if known else ""
     return f"Means over n = {span(seeds)} {'seed' if seeds == [1] else 'seeds'}{of_images}."
@@ -47,21 +60,21 @@ def conditions(table: pd.DataFrame, sides: Sequence[str], images: Mapping[str, i
         sides: prefixes of these columns.
         images: number of test images of each task; 0 where unknown.
     """
-    found: dict[str, list[tuple[str, str]]] = {}
-    for row in table.drop_duplicates("task").to_dict("records"):
-        seeds = max(row[f"{side}_seeds"] + row[f"{side}_failed"] for side in sides)
-        values = {
-            "Data": frames.source_words(row["source"]),
-            "Test images": f"{images[row['task']]:,}" if images[row["task"]] else "",
-            "Seeds per model": f"{seeds}",
-            "Outputs": row["outputs"],
-            "Weight of the reconstruction loss in vicious training": (
-                f"beta_R = {row['beta_r']:g}" if pd.notna(row["beta_r"]) else ""
-            ),
-        }
-        for name, value in values.items():
-            found.setdefault(name, []).extend([(row["task"], value)] if value else [])
-    return " ".join(frames.listed(name, items) for name, items in found.items() if items)
+    rows = table.drop_duplicates("task").to_dict("records")
+    tasks = [row["task"] for row in rows]
+    facts = {
+        "Data": [frames.source_words(row["source"]) for row in rows],
+        "Test images": [f"{images[task]:,}" if images[task] else "" for task in tasks],
+        "Seeds per model": [f"{_planned(row, sides)}" for row in rows],
+        "Outputs": [row["outputs"] for row in rows],
+        "Weight of the reconstruction loss in vicious training": [
+            f"beta_R = {row['beta_r']:g}" if pd.notna(row["beta_r"]) else "" for row in rows
+        ],
+    }
+    known = {name: [pair for pair in zip(tasks, values, strict=True) if pair[1]] for name, values in facts.items()}
+    return " ".join(frames.listed(name, pairs) for name, pairs in known.items() if pairs)
 
 
-_ROLES = ("honest", "vicious")
+def _planned(row: Mapping[Any, Any], sides: Sequence[str]) -> int:
+    """Seeds planned of the side that has most."""
+    return max(int(row[f"{side}_seeds"] + row[f"{side}_failed"]) for side in sides)

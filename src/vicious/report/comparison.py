@@ -1,25 +1,24 @@
 """The table of an experiment: accuracy, what each attack reconstructs, and what a vicious model gains over an honest
 one.
 
-It has a line for each task, kind of outputs and attack: the post-hoc attack on honest models, vicious
-models by growing beta_R, and autoencoders. Two baselines stand beside them to read R by: the mean image (R = 1 by
-definition), and, below each model, the mean image of the class that it predicts, which is what the label alone gives
-away.
+Two baselines stand beside them to read R by: the mean image (R = 1 by definition), and, below each model, the mean
+image of the class that it predicts, which is what the label alone gives away.
 """
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from math import nan
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from vicious.report import frames, render
-from vicious.report.frames import Group, OverSeeds
-from vicious.report.render import Column, Difference, Table, Value
+from vicious.report.frames import Group
+from vicious.report.render import MEASURED, Column, Difference, Line, Table
 from vicious.report.text import ABOUT_RISK, ABOUT_RISK95, ABOUT_SEEDS, UNITS, Text, counts
-from vicious.results.schema import ATTACK_OF, COMPARISONS, MEASURES, SUMMARY, check_table, read_table
+from vicious.results.schema import COMPARISONS, MEASURES, SUMMARY, check_table, read_table
 from vicious.study.artifacts import Destination
 from vicious.system.errors import DataError, MixedResultsError
 
@@ -27,12 +26,16 @@ CLASS_MEAN = "class_mean"
 """Attack that returns the mean image of the class that the model predicts."""
 MEAN_IMAGE = "mean_image"
 """Attack that returns the mean of all images, whatever the outputs are."""
-_CLASS_MEAN_COLUMNS = {"psnr": "psnr_class_mean", "risk": "risk_class_mean", "risk95": "risk95_class_mean"}
-_PERCENT = 100.0
-_SCALES = {"accuracy": _PERCENT}
 _TOLERANCE = 1e-3
 """How far, in a measure's units, the comparisons may be from the summary: rounding, not other results."""
-_INTEGERS = ("k", "n_images", "seeds", *(f"{name}_{end}" for name in MEASURES for end in ("n", "difference_n")))
+_COMPARED = ("task", "role", "outputs", "beta_r", "measure")
+"""What a comparison is of."""
+_COLUMNS = (
+    *("dataset", "task", "title", "k", "source", "outputs", "role", "attack", "beta_r", "n_images", "seeds"),
+    *render.spread_names(MEASURES),
+    *(f"{name}_{end}" for name in MEASURES for end in ("difference", "low", "high", "p", "difference_n")),
+    "failures",
+)
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ class Subject:
 
 
 def comparison(summary: pd.DataFrame, comparisons: pd.DataFrame) -> pd.DataFrame:
-    """The numbers of a table, a row for each task, kind of outputs, role, attack and beta_R.
+    """The numbers of an experiment's table: a row for each task, kind of outputs, role, attack and beta_R.
 
     Accuracies are percentages, PSNR is in dB. Each measure has columns ``_mean``, ``_sd`` (ddof 1, over seeds) and
     ``_n`` (seeds that succeeded; empty where the measure does not apply), and ``_difference``, ``_low``, ``_high`` and
@@ -59,10 +62,6 @@ def comparison(summary: pd.DataFrame, comparisons: pd.DataFrame) -> pd.DataFrame
     two-sided p; ``_difference_n`` counts the seeds that both have. ``seeds`` counts the seeds planned. ``failures``
     names each seed without a result, and why. The attack ``class_mean`` returns the mean image of the class that the
     model of that role and beta_R predicts; the last row's ``mean_image`` returns that of all images, for any task.
-
-    Args:
-        summary: rows of an experiment's summary.
-        comparisons: rows of its comparisons.
 
     Raises:
         DataError: a column or a comparison is missing, or there is no post-hoc or joint attack.
@@ -74,58 +73,62 @@ def comparison(summary: pd.DataFrame, comparisons: pd.DataFrame) -> pd.DataFrame
     source = frames.sources(summary)
     # Models that were not run have the K of those that were.
     k = {group.task: group.k for group in found}
-    compared = _Compared(comparisons)
+    compared = {tuple(row[name] for name in _COMPARED): row for row in comparisons.to_dict("records")}
     rows: list[dict[str, Any]] = []
     for block in _blocks(found):
         honest = block[0]
         facts = {"k": k[honest.task], "source": source[honest.task]}
         for group in block:
+            measured = group.measured(filter(group.applies, MEASURES))
             both = group is not honest and group.planned and honest.planned
-            differences = compared.columns(group, honest) if both else {}
-            rows.append(_row(group) | facts | differences)
+            differences = _differences(compared, group, honest) if both else {}
+            rows.append(group.facts() | facts | render.spread_columns(measured) | differences)
             if group.role != "autoencoder":
-                rows.append(_class_mean(group) | facts)
-    table = pd.DataFrame([*rows, {"attack": MEAN_IMAGE, "risk_mean": 1.0, "risk95_mean": 1.0}], columns=list(_COLUMNS))
-    return table.astype({**dict.fromkeys(_INTEGERS, "Int64"), **dict.fromkeys(_FLOATS, "float64")})
+                class_mean = {name: group.over_seeds(f"{name}_class_mean") for name in ("psnr", "risk", "risk95")}
+                rows.append(group.facts() | facts | {"attack": CLASS_MEAN} | render.spread_columns(class_mean))
+    rows.append({"attack": MEAN_IMAGE, "risk_mean": 1.0, "risk95_mean": 1.0})
+    return render.numbers(rows, _COLUMNS)
 
 
-def lines(subject: Subject, table: pd.DataFrame) -> list[dict[str, Value]]:
+def lines(subject: Subject, table: pd.DataFrame) -> list[Line]:
     """The lines to print, by the keys of :func:`columns`."""
-    printed: list[dict[str, Value]] = []
-    before: tuple[Any, ...] = ()
-    for row in table.to_dict("records"):
-        here = () if row["attack"] == MEAN_IMAGE else (row["task"], row["outputs"])
-        values = {name: _value(row, name) for name in MEASURES}
+    printed: list[Line] = []
+    before: tuple[str, ...] = ("", "")
+    for row in table.loc[table["attack"] != MEAN_IMAGE].to_dict("records"):
+        here, planned = (row["task"], row["outputs"]), int(row["seeds"])
+        measured = {name: None if pd.isna(row[f"{name}_n"]) else render.cell_of(row, name) for name in MEASURES}
+        ok = min(cell.ok for cell in measured.values() if cell is not None)
+        # With a column of K the dataset is enough.
+        title = frames.marked_title(row["dataset"] if subject.k else row["task"], row["source"])
+        attack = frames.attack_title(row["role"], row["beta_r"])
         printed.append(
             {
-                "title": _title(subject, row) if here[:1] != before[:1] else "",
-                "k": _whole(row["k"]) if here and here[:1] != before[:1] else "",
-                "outputs": row["outputs"] if here and here != before else "",
-                "label": _label(row),
-                **values,
+                "title": title if here[0] != before[0] else "",
+                "k": int(row["k"]) if here[0] != before[0] else "",
+                "outputs": row["outputs"] if here != before else "",
+                "label": "predicted class mean" if row["attack"] == CLASS_MEAN else attack,
+                **measured,
                 "gain": _gain(row),
-                "images": (_whole(row["n_images"]) or "none") if here else "",
-                "seeds": _seeds(values.values(), int(row["seeds"])) if here else "",
+                "images": "none" if pd.isna(row["n_images"]) else int(row["n_images"]),
+                "seeds": f"{ok} of {planned}"
+                if ok < planned
+                else {0: "none", 1: "(1 seed)"}.get(planned, f"{planned}"),
             }
         )
         before = here
-    return printed
+    baseline: Line = {"title": "any", "label": "mean image", "risk": 1.0, "risk95": 1.0, "gain": None}
+    return [*printed, baseline | dict.fromkeys(("k", "outputs", "images", "seeds"), "")]
 
 
 def columns(subject: Subject, table: pd.DataFrame) -> list[Column]:
     """The columns to print; outputs are named where there are several kinds."""
-    several = len(set(table["outputs"].dropna())) > 1
     k = subject.k
     return [
         Column("title", "Dataset", text=True),
         *([Column("k", k, f"${k}$")] if k else []),
-        *([Column("outputs", "Outputs", text=True)] if several else []),
+        *render.outputs_column(table["outputs"].dropna()),
         Column("label", "Model and attack", text=True),
-        Column("accuracy", "Accuracy (%)", decimals=2),
-        Column("psnr", "PSNR (dB)", decimals=2),
-        Column("ssim", "SSIM"),
-        Column("risk", "R", "$R$"),
-        Column("risk95", "R95"),
+        *MEASURED,
         Column("gain", "PSNR gain (dB)", decimals=2),
         Column("images", "Test images", "Images"),
         Column("seeds", "Seeds"),
@@ -140,16 +143,13 @@ def text(subject: Subject, summary: pd.DataFrame, comparisons: pd.DataFrame, fai
             subject.note,
             f"R is {frames.risk_words(summary)}. {ABOUT_RISK95} {ABOUT_RISK}",
             "Predicted class mean: the mean image of the class that the model in the line above predicts. It is what "
-            "the label "
-            "alone gives away.",
+            "the label alone gives away.",
             _autoencoder(summary),
             _attributes(summary),
             ABOUT_SEEDS,
             "PSNR gain: mean difference to the post-hoc attack on honest models of the same seeds and outputs, with "
-            "its 95% "
-            "interval. A seed that either lacks counts as failed. *: p < 0.05, two-sided. Interval and p are from a "
-            "paired "
-            f"bootstrap over images with seeds as blocks.{_few_seeds(comparisons)}",
+            "its 95% interval. A seed that either lacks counts as failed. *: p < 0.05, two-sided. Interval and p are "
+            f"from a paired bootstrap over images with seeds as blocks.{_few_seeds(comparisons)}",
             frames.conditions(summary, accuracy=True, risk=True),
         ),
         failed,
@@ -157,17 +157,9 @@ def text(subject: Subject, summary: pd.DataFrame, comparisons: pd.DataFrame, fai
 
 
 def write_comparison(subject: Subject, summary: Path, comparisons: Path, out: Destination) -> tuple[Path, ...]:
-    """Write the table of an experiment, and return its paths.
-
-    Args:
-        subject: what tells it apart from those of other experiments.
-        summary: the experiment's summary.
-        comparisons: its comparisons with the post-hoc attack.
-        out: where its files go.
-    """
-    return render.write(
-        out, build(subject, read_table(SUMMARY, Path(summary)), read_table(COMPARISONS, Path(comparisons)))
-    )
+    """Write the table of an experiment from its summary and comparisons, and return its paths."""
+    tables = read_table(SUMMARY, Path(summary)), read_table(COMPARISONS, Path(comparisons))
+    return render.write(out, build(subject, *tables))
 
 
 def build(subject: Subject, summary: pd.DataFrame, comparisons: pd.DataFrame) -> Table:
@@ -177,35 +169,17 @@ def build(subject: Subject, summary: pd.DataFrame, comparisons: pd.DataFrame) ->
     return Table(table, columns(subject, table), lines(subject, table), around)
 
 
-_DIFFERENCE_ENDS = ("difference", "low", "high", "p", "difference_n")
-_MEASURE_COLUMNS = tuple(f"{name}_{end}" for name in MEASURES for end in ("mean", "sd", "n"))
-_DIFFERENCE_COLUMNS = tuple(f"{name}_{end}" for name in MEASURES for end in _DIFFERENCE_ENDS)
-_KEY_COLUMNS = ("dataset", "task", "title", "k", "source", "outputs", "role", "attack", "beta_r", "n_images", "seeds")
-_COLUMNS = (*_KEY_COLUMNS, *_MEASURE_COLUMNS, *_DIFFERENCE_COLUMNS, "failures")
-_FLOATS = ("beta_r", *(name for name in (*_MEASURE_COLUMNS, *_DIFFERENCE_COLUMNS) if name not in _INTEGERS))
-
-
-class _Compared:
-    """The comparisons, by what they are of."""
-
-    def __init__(self, comparisons: pd.DataFrame) -> None:
-        self._rows = {
-            (row["task"], row["role"], row["outputs"], row["beta_r"], row["measure"]): row
-            for row in comparisons.to_dict("records")
-        }
-
-    def columns(self, group: Group, honest: Group) -> dict[str, float]:
-        """The differences of ``group`` to ``honest`` as columns of the table."""
-        found: dict[str, float] = {}
-        for name in (name for name in MEASURES if group.applies(name)):
-            row = self._rows.get((group.task, group.role, group.outputs, group.beta_r, name))
-            if row is None:
-                raise DataError(f"the comparisons have no {name} of {group.label}: run the step that writes them again")
-            scale = _SCALES.get(name, 1.0)
-            _check(group, honest, name, float(row["difference"]))
-            found |= {f"{name}_{end}": row[end] * scale for end in ("difference", "low", "high")}
-            found |= {f"{name}_p": row["p"], f"{name}_difference_n": row["seeds"]}
-        return found
+def _differences(compared: Mapping[Any, Mapping[Any, Any]], group: Group, honest: Group) -> dict[str, float]:
+    """The differences of ``group`` to ``honest`` as columns of the table, from the comparisons by what they are of."""
+    found: dict[str, float] = {}
+    for name in filter(group.applies, MEASURES):
+        row = compared.get((group.task, group.role, group.outputs, group.beta_r, name))
+        if row is None:
+            raise DataError(f"the comparisons have no {name} of {group.label}: run the step that writes them again")
+        _check(group, honest, name, float(row["difference"]))
+        found |= {f"{name}_{end}": row[end] * frames.scale_of(name) for end in ("difference", "low", "high")}
+        found |= {f"{name}_p": row["p"], f"{name}_difference_n": row["seeds"]}
+    return found
 
 
 def _check(group: Group, honest: Group, name: str, difference: float) -> None:
@@ -224,48 +198,14 @@ def _check(group: Group, honest: Group, name: str, difference: float) -> None:
 def _blocks(found: Sequence[Group]) -> list[list[Group]]:
     """The groups of each task and kind of outputs, the honest one first; a side that was not run is an empty group."""
     blocks: list[list[Group]] = []
-    for task, outputs in dict.fromkeys((group.task, group.outputs) for group in found):
-        here = [group for group in found if (group.task, group.outputs) == (task, outputs)]
-        dataset, nothing = here[0].dataset, here[0].rows.iloc[:0]
-        if all(group.role != "honest" for group in here):
-            here.insert(0, Group(task, dataset, "honest", outputs, 0.0, nothing))
+    for _, same in groupby(found, key=lambda group: (group.task, group.outputs)):
+        here = list(same)
+        if here[0].role != "honest":
+            here.insert(0, here[0].not_run("honest", 0.0))
         if all(group.role != "vicious" for group in here):
-            here.insert(1, Group(task, dataset, "vicious", outputs, math.nan, nothing))
+            here.insert(1, here[0].not_run("vicious", nan))
         blocks.append(here)
     return blocks
-
-
-def _row(group: Group) -> dict[str, Any]:
-    cells = {name: group.over_seeds(name, _SCALES.get(name, 1.0)) for name in MEASURES if group.applies(name)}
-    return _key(group, ATTACK_OF[group.role]) | render.spread_columns(cells)
-
-
-def _class_mean(group: Group) -> dict[str, Any]:
-    cells = {name: group.over_seeds(column) for name, column in _CLASS_MEAN_COLUMNS.items()}
-    return _key(group, CLASS_MEAN) | render.spread_columns(cells)
-
-
-def _key(group: Group, attack: str) -> dict[str, Any]:
-    return {
-        "dataset": group.dataset,
-        "task": group.task,
-        "title": frames.title(group.task),
-        "outputs": group.outputs,
-        "role": group.role,
-        "attack": attack,
-        "beta_r": group.beta_r,
-        "n_images": group.images,
-        "seeds": group.planned,
-        "failures": "; ".join(group.failures()),
-    }
-
-
-def _value(row: Mapping[Any, Any], name: str) -> OverSeeds | float | None:
-    """The printed value of one measure: no seeds stand behind a baseline that is so by definition."""
-    mean, n = row[f"{name}_mean"], row[f"{name}_n"]
-    if pd.isna(n):
-        return None if pd.isna(mean) else float(mean)
-    return render.cell_of(row, name)
 
 
 def _gain(row: Mapping[Any, Any]) -> Difference | str | None:
@@ -277,32 +217,6 @@ def _gain(row: Mapping[Any, Any]) -> Difference | str | None:
         return "failed"
     difference, low, high, p = (float(row[f"psnr_{end}"]) for end in ("difference", "low", "high", "p"))
     return Difference(difference, low, high, p, int(n), int(row["seeds"]))
-
-
-def _title(subject: Subject, row: Mapping[Any, Any]) -> str:
-    """With a column of K the dataset is enough."""
-    if row["attack"] == MEAN_IMAGE:
-        return "any"
-    return frames.marked_title(row["dataset"] if subject.k else row["task"], row["source"])
-
-
-def _label(row: Mapping[Any, Any]) -> str:
-    if row["attack"] in (CLASS_MEAN, MEAN_IMAGE):
-        return {CLASS_MEAN: "predicted class mean", MEAN_IMAGE: "mean image"}[row["attack"]]
-    if row["role"] == "vicious":
-        return "vicious" if math.isnan(row["beta_r"]) else f"vicious, beta_R = {row['beta_r']:g}"
-    return {"honest": "honest, post-hoc", "autoencoder": "autoencoder (upper bound)"}[row["role"]]
-
-
-def _whole(value: Any) -> int | None:
-    return None if pd.isna(value) else int(value)
-
-
-def _seeds(values: Iterable[OverSeeds | float | None], total: int) -> str:
-    ok = min(value.ok for value in values if isinstance(value, OverSeeds))
-    if ok < total:
-        return f"{ok} of {total}"
-    return {0: "none", 1: "(1 seed)"}.get(total, str(total))
 
 
 def _few_seeds(comparisons: pd.DataFrame) -> str:
@@ -319,8 +233,7 @@ def _autoencoder(summary: pd.DataFrame) -> str:
         return ""
     return (
         "Autoencoder: target and attack model trained together for reconstruction alone, about the most that such "
-        "outputs can "
-        "carry. It is asked for no label, so it has no accuracy."
+        "outputs can carry. It is asked for no label, so it has no accuracy."
     )
 
 
@@ -331,6 +244,5 @@ def _attributes(summary: pd.DataFrame) -> str:
         return ""
     return (
         f"For {', '.join(attributes)}, whose labels are attributes, the predicted class mean is the least-squares "
-        "image for the "
-        "predicted attributes."
+        "image for the predicted attributes."
     )

@@ -4,14 +4,13 @@ R needs the inverse of a covariance that is singular or nearly so, and every way
 """
 
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from vicious.report import frames
-from vicious.report.frames import Group, OverSeeds
+from vicious.report.frames import NO_SEEDS, Group, OverSeeds
 from vicious.results.schema import (
     ATTACK_OF,
     ESTIMATOR,
@@ -42,28 +41,24 @@ class Profile:
     group: Group
     rows: pd.DataFrame
 
-    def over_seeds(self, estimator: str, column: str) -> OverSeeds:
-        """One of :data:`MEASURED` under an estimator, over the seeds; seeds without a result count as failed."""
-        if column == "risk_class_mean" and not self.group.applies(column):
-            return OverSeeds(np.nan, np.nan, 0, 0)
-        return frames.over_seeds(
-            np.array(list(self.by_seed(estimator, column).values()), dtype=float), self.group.planned
-        )
+    def measured(self, estimator: str) -> dict[str, OverSeeds]:
+        """:data:`MEASURED` under an estimator, over the seeds; seeds without a result count as failed."""
+        return {
+            column: frames.over_seeds(np.array([*self.by_seed(estimator, column).values()]), self.group.planned)
+            if self.group.applies(column)
+            else NO_SEEDS
+            for column in MEASURED
+        }
 
     def by_seed(self, estimator: str, column: str = "risk") -> dict[float, float]:
         """One of :data:`MEASURED` under an estimator, by seed."""
-        rows = self._by_estimator.get(estimator)
-        return {} if rows is None else dict(zip(rows["seed"], rows[column], strict=True))
+        rows = self.rows.loc[self.rows["estimator"] == estimator]
+        return dict(zip(rows["seed"], rows[column], strict=True))
 
-    @cached_property
+    @property
     def psnr(self) -> dict[float, float]:
         """PSNR in dB, by seed, of the seeds that succeeded."""
-        ok = self.group.rows.loc[self.group.rows["status"] == "ok"]
-        return dict(zip(ok["seed"].astype(float), ok["psnr"].astype(float), strict=True))
-
-    @cached_property
-    def _by_estimator(self) -> dict[str, pd.DataFrame]:
-        return {str(name): rows for name, rows in self.rows.groupby("estimator", sort=False)}
+        return dict(zip(self.group.ok["seed"].astype(float), self.group.ok["psnr"].astype(float), strict=True))
 
 
 def read_estimators(path: Path) -> pd.DataFrame:
@@ -121,8 +116,7 @@ def settings(frame: pd.DataFrame) -> pd.DataFrame:
     """The estimators in a table by name, kind and parameter, each once, by kind and then as they come."""
     kinds = (*ESTIMATOR_KINDS, PSNR_ITSELF)
     known = frame.loc[frame["kind"].isin(kinds), list(ESTIMATOR)].drop_duplicates("estimator")
-    ordered = known.assign(_kind=known["kind"].map(kinds.index)).sort_values("_kind", kind="stable")
-    return ordered.drop(columns="_kind").reset_index(drop=True)
+    return known.sort_values("kind", key=lambda names: names.map(kinds.index), kind="stable").reset_index(drop=True)
 
 
 def title_of(estimator: str, kind: str, parameter: float) -> str:

@@ -8,8 +8,8 @@ checked by :mod:`vicious.results.schema`.
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import cast
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,17 +21,19 @@ from vicious.results.schema import ATTACK_OF, OF_LABELS, Role, unique
 from vicious.study.grid import task_outputs, task_title
 from vicious.system.errors import DataError
 
+PERCENT = 100.0
 STAND_IN = " (synthetic stand-in)"
 """What follows the title of data that are not the official ones."""
 CLASS_COUNTS = (
     "All class counts of a dataset use equally many training images, as many as the smallest count has, but not the "
-    "same "
-    "ones: how varied they are changes with the number of classes. Covariance and mean image are those of the whole "
-    "dataset."
+    "same ones: how varied they are changes with the number of classes. Covariance and mean image are those of the "
+    "whole dataset."
 )
 """What a reader must know to compare models of some of the classes."""
 PUBLISHED = "truncated 1.2e-07"
 """The published R, by its estimator's name in results: what the pseudo-inverse of a covariance in float32 keeps."""
+IN_PERCENT = ("accuracy", "calibration_error")
+"""Measures that tables give in percent."""
 
 _ESTIMATORS = {"ledoit_wolf": "Ledoit-Wolf"}
 """Estimators whose name in results is none for readers."""
@@ -59,6 +61,10 @@ class OverSeeds:
         return self.total - self.ok
 
 
+NO_SEEDS = OverSeeds(math.nan, math.nan, 0, 0)
+"""A measure of nothing, or one that does not apply; no seed of it failed."""
+
+
 @dataclass(frozen=True)
 class Group:
     """All seeds of one model and attack; ``rows`` is a slice of the summary, empty where nothing was run.
@@ -76,6 +82,15 @@ class Group:
     evades: str = ""
     evasion: float = 0.0
 
+    def not_run(self, role: Role, beta_r: float) -> "Group":
+        """A group of the same task and outputs, of another model, that was not run."""
+        return replace(self, role=role, beta_r=beta_r, rows=self.rows.iloc[:0])
+
+    @property
+    def ok(self) -> pd.DataFrame:
+        """The rows of the seeds that succeeded."""
+        return self.rows.loc[self.rows["status"] == "ok"]
+
     @property
     def planned(self) -> int:
         """Number of seeds, those that failed included."""
@@ -86,40 +101,36 @@ class Group:
         """Number of outputs of the target models, None where nothing was run."""
         return int(self.rows["k"].iloc[0]) if len(self.rows) else None
 
-    def applies(self, column: str) -> bool:
-        """Whether the column means anything for this role: the labels of an autoencoder do not."""
-        return self.role != "autoencoder" or column not in OF_LABELS
-
-    def over_seeds(self, column: str, scale: float = 1.0) -> OverSeeds:
-        """The column, times ``scale``, over the seeds. A seed whose value is missing counts as failed.
-
-        A column that does not apply gives a cell of no seeds, none of them failed.
-        """
-        if not self.applies(column):
-            return OverSeeds(math.nan, math.nan, 0, 0)
-        return over_seeds(
-            self.rows.loc[self.rows["status"] == "ok", column].to_numpy(dtype=float) * scale, self.planned
-        )
-
-    def difference(self, other: "Group", column: str) -> OverSeeds:
-        """The column minus that of another group, over the seeds that both have; a seed that either lacks counts as
-        failed."""
-        mine, theirs = (
-            group.rows.loc[group.rows["status"] == "ok"].set_index("seed")[column].astype(float)
-            for group in (self, other)
-        )
-        return over_seeds((mine - theirs).dropna().to_numpy(), self.planned)
-
     @property
     def images(self) -> int | None:
         """Number of test images, None where no seed succeeded."""
-        numbers = self.rows.loc[self.rows["status"] == "ok", "n"].dropna()
+        numbers = self.ok["n"].dropna()
         return int(numbers.iloc[0]) if len(numbers) else None
 
     @property
     def label(self) -> str:
         """A short name, such as ``CIFAR-10, vicious (logits, beta_R = 3)``."""
         return _label([self])
+
+    def applies(self, column: str) -> bool:
+        """Whether the column means anything for this role: the labels of an autoencoder do not."""
+        return self.role != "autoencoder" or column not in OF_LABELS
+
+    def over_seeds(self, column: str, scale: float = 1.0) -> OverSeeds:
+        """The column, times ``scale``, over the seeds. A seed whose value is missing counts as failed."""
+        if not self.applies(column):
+            return NO_SEEDS
+        return over_seeds(self.ok[column].to_numpy(dtype=float) * scale, self.planned)
+
+    def measured(self, columns: Iterable[str]) -> dict[str, OverSeeds]:
+        """Some columns over the seeds, those :data:`IN_PERCENT` in percent."""
+        return {name: self.over_seeds(name, scale_of(name)) for name in columns}
+
+    def difference(self, other: "Group", column: str) -> OverSeeds:
+        """The column minus that of another group, over the seeds that both have; a seed that either lacks counts as
+        failed."""
+        mine, theirs = (group.ok.set_index("seed")[column].astype(float) for group in (self, other))
+        return over_seeds((mine - theirs).dropna().to_numpy(), self.planned)
 
     def failures(self) -> list[str]:
         """A line for each reason why seeds have no result."""
@@ -128,6 +139,14 @@ class Group:
         for seed, reason in zip(failed["seed"], failed["reason"], strict=True):
             seeds.setdefault(one_line(reason) or "no reason recorded", []).append(f"{seed:g}")
         return [f"{self.label}, seed {', '.join(which)}: {reason}" for reason, which in seeds.items()]
+
+    def facts(self) -> dict[str, Any]:
+        """What a table's row says of it, by the names of columns; ``seeds`` are those planned."""
+        return {
+            **{"dataset": self.dataset, "task": self.task, "title": title(self.task), "outputs": self.outputs},
+            **{"role": self.role, "attack": ATTACK_OF[self.role], "beta_r": self.beta_r},
+            **{"n_images": self.images, "seeds": self.planned, "failures": "; ".join(self.failures())},
+        }
 
 
 def over_seeds(values: np.ndarray, planned: int) -> OverSeeds:
@@ -138,12 +157,15 @@ def over_seeds(values: np.ndarray, planned: int) -> OverSeeds:
     return OverSeeds(mean, float(np.std(good, ddof=1)) if spread else math.nan, len(good), max(planned, len(values)))
 
 
+def scale_of(measure: str) -> float:
+    """What tables multiply a measure with."""
+    return PERCENT if measure in IN_PERCENT else 1.0
+
+
 def groups(summary: pd.DataFrame, attacks: Mapping[Role, str] = ATTACK_OF) -> list[Group]:
     """The groups of a checked summary: by task in the catalogue's order, then by outputs, role and beta_R.
 
-    Args:
-        summary: its rows.
-        attacks: the roles wanted, in their order, and the attack on each.
+    ``attacks`` are the roles wanted, in their order, and the attack on each.
 
     Raises:
         DataError: there is none of these attacks.
@@ -153,11 +175,10 @@ def groups(summary: pd.DataFrame, attacks: Mapping[Role, str] = ATTACK_OF) -> li
     for role, attack in attacks.items():
         chosen = summary.loc[(summary["role"] == role) & (summary["attack"] == attack) & (summary["evasion"] == 0)]
         keys = ["task", "dataset", "outputs", *(["beta_r"] if role == "vicious" else [])]
-        for key, rows in chosen.groupby(keys, sort=True, dropna=False):
+        for (task, dataset, outputs, *_), rows in chosen.groupby(keys, dropna=False):
             unique(rows, ("task", "role", "attack", "outputs", "seed"), "summary")
-            task, dataset, outputs, *beta = key
-            weight = cast(float, beta[0]) if beta else float(rows["beta_r"].iloc[0])
-            found.append(Group(str(task), str(dataset), role, str(outputs), weight, rows.sort_values("seed")))
+            names, beta_r = (str(task), str(dataset), role, str(outputs)), float(rows["beta_r"].iloc[0])
+            found.append(Group(*names, beta_r, rows.sort_values("seed")))
     if not found:
         wanted = " nor ".join(f"the attack {attack} on {role} models" for role, attack in attacks.items())
         raise DataError(f"the summary holds neither {wanted}: run the steps that assess them, then the summary again")
@@ -175,7 +196,7 @@ def failed_seeds(found: Iterable[Group]) -> list[str]:
 
     Groups that differ in beta_R only, and failed alike, share a line.
     """
-    alike: dict[tuple[str, Role, str, str, str, float, int, int], list[Group]] = {}
+    alike: dict[tuple[Any, ...], list[Group]] = {}
     for group in found:
         risk = group.over_seeds("risk")
         if risk.failed:
@@ -187,12 +208,9 @@ def failed_seeds(found: Iterable[Group]) -> list[str]:
 def spread(found: Iterable[Group]) -> str:
     """What the points of a figure are: ``mean ± s.d. over n = 3 seeds``, ``n = 1 seed``, ``no seed succeeded``."""
     counts = sorted({group.over_seeds("risk").ok for group in found} - {0})
-    if not counts:
-        return "no seed succeeded"
-    if counts == [1]:
-        return "n = 1 seed"
-    span = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    return f"mean ± s.d. over n = {span} seeds"
+    if counts in ([], [1]):
+        return "n = 1 seed" if counts else "no seed succeeded"
+    return f"mean ± s.d. over n = {counts[0] if len(counts) == 1 else f'{counts[0]} to {counts[-1]}'} seeds"
 
 
 def order(task: str) -> tuple[int, int, str]:
@@ -204,14 +222,19 @@ def order(task: str) -> tuple[int, int, str]:
         return len(dataset_names()), 0, task
 
 
-def title(task: str) -> str:
-    """The title of a task (or a dataset), or its name where it is unknown."""
-    return task_title(task)
+title = task_title
+"""The title of a task (or a dataset), or its name where it is unknown."""
+
+
+def attack_title(role: str, beta_r: float) -> str:
+    """An attack in a table's line."""
+    titles = {"honest": "honest, post-hoc", "autoencoder": "autoencoder (upper bound)"}
+    return titles.get(role) or ("vicious" if math.isnan(beta_r) else f"vicious, beta_R = {beta_r:g}")
 
 
 def sources(summary: pd.DataFrame) -> dict[str, str]:
     """The data source of each task of a checked summary, in order."""
-    found = {str(row.task): str(row.source) for row in summary.itertuples()}
+    found = dict(zip(summary["task"], summary["source"], strict=True))
     return {task: found[task] for task in sorted(found, key=order)}
 
 
@@ -243,22 +266,20 @@ def conditions(
         found: the groups shown; by default those of :func:`groups`.
     """
     found = groups(summary) if found is None else found
-    datasets = list(dict.fromkeys(group.dataset for group in found))
-    source = {str(row.dataset): source_words(str(row.source)) for row in summary.itertuples()}
+    datasets = dict.fromkeys(group.dataset for group in found)
+    source = dict(zip(summary["dataset"], summary["source"], strict=True))
+    several = attribute_datasets(datasets) if accuracy else []
+    betas = sorted({group.beta_r for group in found if group.role == "vicious"})
     sentences = [
-        listed("Data", ((dataset, source[dataset]) for dataset in datasets)),
+        listed("Data", ((dataset, source_words(source[dataset])) for dataset in datasets)),
         listed("Test images", ((group.task, f"{group.images:,}") for group in found if group.images is not None)),
         _seeds(found, all_seeds),
         f"Outputs: {', '.join(dict.fromkeys(group.outputs for group in found))}.",
+        f"Accuracy on {', '.join(several)}: mean over attributes." if several else "",
+        f"Weight of the reconstruction loss in vicious training: beta_R = {_numbers(betas)}." if betas else "",
+        _few_images(summary) if risk else "",
     ]
-    several = attribute_datasets(datasets)
-    if accuracy and several:
-        sentences.append(f"Accuracy on {', '.join(several)}: mean over attributes.")
-    betas = sorted({group.beta_r for group in found if group.role == "vicious"})
-    if betas:
-        sentences.append(f"Weight of the reconstruction loss in vicious training: beta_R = {_numbers(betas)}.")
-    sentences.append(_few_images(summary) if risk else "")
-    return " ".join(sentence for sentence in sentences if sentence)
+    return " ".join(filter(None, sentences))
 
 
 def risk_words(summary: pd.DataFrame) -> str:
@@ -324,8 +345,8 @@ def _label(groups: Sequence[Group]) -> str:
     """A name for groups that differ in beta_R only."""
     one = groups[0]
     beta = f"beta_R = {_numbers(group.beta_r for group in groups)}" if one.role == "vicious" else ""
-    told = [one.outputs, _otherwise(one), beta, evasion(one.evades, one.evasion)]
-    return f"{title(one.task)}, {one.role} ({', '.join(filter(None, told))})"
+    words = [one.outputs, _otherwise(one), beta, evasion(one.evades, one.evasion)]
+    return f"{title(one.task)}, {one.role} ({', '.join(filter(None, words))})"
 
 
 def _otherwise(group: Group) -> str:

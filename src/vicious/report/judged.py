@@ -1,7 +1,8 @@
 """What tables and figures of detectors share: datasets with their source, settings and failures of the models judged,
 and the detectors that figures show in colour."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -27,13 +28,21 @@ def words(detector: str) -> str:
     return detector.replace("_", " ")
 
 
+def auroc(row: Mapping[Any, Any] | None, interval: bool = False) -> str | None:
+    """The AUROC of a row of separations for print, and the models without a score; None where there is nothing."""
+    if row is None or pd.isna(row["auroc"]):
+        return "failed" if row is not None and row["failed"] > 0 else None
+    ends = f" [{row['auroc_low']:.2f}, {row['auroc_high']:.2f}]" if interval and pd.notna(row["auroc_low"]) else ""
+    return f"{row['auroc']:.2f}{ends}" + (f" ({row['failed']:g} failed)" if row["failed"] else "")
+
+
 def sources(summary: pd.DataFrame, named: Iterable[str]) -> dict[str, str]:
     """The data source of each dataset of the summary, which must know those ``named``.
 
     Raises:
         MixedResultsError: it lacks one of them.
     """
-    source = {str(row.dataset): str(row.source) for row in summary.itertuples()}
+    source = dict(zip(summary["dataset"], summary["source"], strict=True))
     unknown = sorted(set(named) - set(source))
     if unknown:
         raise MixedResultsError(f"the summary has no {', '.join(unknown)}: run the steps that write both again")
@@ -41,19 +50,17 @@ def sources(summary: pd.DataFrame, named: Iterable[str]) -> dict[str, str]:
 
 
 def with_titles(frame: pd.DataFrame, summary: pd.DataFrame, named: Sequence[str] = ("dataset",)) -> pd.DataFrame:
-    """Rows in the catalogue's order of ``dataset``, with its ``title`` and data ``source``.
+    """Rows in the catalogue's order of ``dataset``, with its ``title`` and the data ``source`` that the summary knows.
 
-    Args:
-        frame: rows that name datasets in the columns ``named``.
-        summary: the main comparison's summary, which knows their sources.
+    All of the columns ``named`` name datasets.
 
     Raises:
         MixedResultsError: the summary lacks one of them.
     """
     source = sources(summary, (name for column in named for name in frame[column]))
-    order = frame["dataset"].map(lambda name: frames.order(name)[0])
-    told = frame.assign(title=frame["dataset"].map(frames.title), source=frame["dataset"].map(source), _order=order)
-    return told.sort_values("_order", kind="stable").drop(columns="_order").reset_index(drop=True)
+    rows = frame.sort_values("dataset", key=lambda names: names.map(lambda name: frames.order(name)[0]), kind="stable")
+    titled = rows.assign(title=rows["dataset"].map(frames.title), source=rows["dataset"].map(source))
+    return titled.reset_index(drop=True)
 
 
 def conditions(summary: pd.DataFrame) -> str:

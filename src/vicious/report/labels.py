@@ -36,6 +36,11 @@ class _Candidate:
     anchor: np.ndarray
     distance: float
 
+    @property
+    def nearest(self) -> np.ndarray:
+        """The point of the box that is nearest to the anchor."""
+        return np.asarray(np.clip(self.anchor, self.box[:2], self.box[2:]))
+
 
 @dataclass(frozen=True)
 class _Scene:
@@ -48,6 +53,24 @@ class _Scene:
     inside: np.ndarray
     rivals: np.ndarray
     pixel: float
+
+    def cost(self, candidate: _Candidate) -> float:
+        """Distance, and a heavy price on covering something, leaving the axes, a leader through other things, doubt."""
+        box = candidate.box
+        area = float(np.prod(box[2:] - box[:2]))
+        covered = float(_overlap(box, self.taken).sum()) / self.pixel**2
+        outside = (area - float(_overlap(box, self.inside[None]).sum())) / self.pixel**2
+        crossed = 0
+        if candidate.distance > _LEADER_FROM:
+            leader = candidate.anchor + _ON_LEADER[:, None] * (candidate.nearest - candidate.anchor)
+            # What surrounds the anchor itself cannot be avoided.
+            others = self.taken[~_contains(self.taken, candidate.anchor[None])[:, 0]]
+            crossed = int(_contains(others, leader).sum())
+        # A name that stands nearer to another point than to its own would be read as that point's.
+        gap = np.clip(self.rivals, box[:2], box[2:]) - self.rivals
+        nearest = float(np.hypot(*gap.T).min(initial=np.inf)) / self.pixel
+        doubt = max(0.0, candidate.distance + _CLEARLY_NEARER - nearest)
+        return 100 * covered + 500 * outside + 3 * crossed + 4 * doubt + candidate.distance
 
 
 def place(ax: Axes, labels: Sequence[Label], points: Iterable[tuple[float, float]], half: float = 3.5) -> None:
@@ -79,18 +102,10 @@ def _pixels(ax: Axes, points: Iterable[tuple[float, float]]) -> np.ndarray:
 
 def _best(ax: Axes, label: Label, scene: _Scene) -> _Candidate:
     size = _size(ax, label.text)
-    anchors = _pixels(ax, label.anchors)
-    best, lowest = _candidate(anchors[0], size, _RADII[0], _ANGLES[0], scene.pixel), np.inf
-    for radius in _RADII:
-        # No place costs less than its distance.
-        if radius >= lowest:
-            break
-        for anchor, angle in product(anchors, _ANGLES):
-            candidate = _candidate(anchor, size, radius, angle, scene.pixel)
-            cost = _cost(candidate, scene)
-            if cost < lowest:
-                best, lowest = candidate, cost
-    return best
+    tried = product(_RADII, _pixels(ax, label.anchors), _ANGLES)
+    return min(
+        (_candidate(anchor, size, radius, angle, scene.pixel) for radius, anchor, angle in tried), key=scene.cost
+    )
 
 
 def _candidate(anchor: np.ndarray, size: np.ndarray, radius: float, angle: float, pixel: float) -> _Candidate:
@@ -100,43 +115,16 @@ def _candidate(anchor: np.ndarray, size: np.ndarray, radius: float, angle: float
     return _Candidate(np.concatenate([low, low + size]), anchor, radius)
 
 
-def _cost(candidate: _Candidate, scene: _Scene) -> float:
-    """Distance, with a heavy price on covering something, leaving the axes, a leader through other things, or doubt."""
-    box, taken, pixel = candidate.box, scene.taken, scene.pixel
-    area = float(np.prod(box[2:] - box[:2]))
-    covered = float(_overlap(box, taken).sum()) / pixel**2
-    outside = (area - float(_overlap(box, scene.inside[None]).sum())) / pixel**2
-    crossed = 0
-    if candidate.distance > _LEADER_FROM:
-        leader = candidate.anchor + _ON_LEADER[:, None] * (_nearest(candidate) - candidate.anchor)
-        # What surrounds the anchor itself cannot be avoided.
-        others = taken[~_contains(taken, candidate.anchor[None])[:, 0]]
-        crossed = int(_contains(others, leader).sum())
-    # A name that stands nearer to another point than to its own would be read as that point's.
-    gap = np.clip(scene.rivals, box[:2], box[2:]) - scene.rivals
-    nearest = float(np.hypot(*gap.T).min(initial=np.inf)) / pixel
-    doubt = max(0.0, candidate.distance + _CLEARLY_NEARER - nearest)
-    return 100 * covered + 500 * outside + 3 * crossed + 4 * doubt + candidate.distance
-
-
 def _overlap(box: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Areas that ``box`` shares with each of ``others`` (n, 4)."""
     sides = np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2])
-    areas: np.ndarray = sides.clip(min=0).prod(axis=1)
-    return areas
+    return np.asarray(sides.clip(min=0).prod(axis=1))
 
 
 def _contains(boxes: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Whether each box (n, 4) contains each point (m, 2), as (n, m)."""
-    above = (points[None] >= boxes[:, None, :2]).all(axis=2)
-    below = (points[None] <= boxes[:, None, 2:]).all(axis=2)
-    return np.asarray(above & below)
-
-
-def _nearest(candidate: _Candidate) -> np.ndarray:
-    """The point of the box that is nearest to the anchor."""
-    point: np.ndarray = np.clip(candidate.anchor, candidate.box[:2], candidate.box[2:])
-    return point
+    inside = (points[None] >= boxes[:, None, :2]) & (points[None] <= boxes[:, None, 2:])
+    return np.asarray(inside.all(axis=2))
 
 
 def _size(ax: Axes, text: str) -> np.ndarray:
@@ -155,5 +143,5 @@ def _write(ax: Axes, text: str, candidate: _Candidate) -> None:
     written = ax.text(x, y, text, fontsize=SMALL, color=GREY, ha="center", va="center", zorder=4)
     written.set_in_layout(False)
     if candidate.distance > _LEADER_FROM:
-        ends = to_data.transform([_nearest(candidate), candidate.anchor])
+        ends = to_data.transform([candidate.nearest, candidate.anchor])
         ax.plot(ends[:, 0], ends[:, 1], color=PALE, linewidth=0.6, zorder=1, scalex=False, scaley=False)

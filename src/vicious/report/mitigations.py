@@ -8,7 +8,7 @@ import pandas as pd
 
 from vicious.mitigations import parse_outputs
 from vicious.report import frames
-from vicious.report.frames import Group, OverSeeds
+from vicious.report.frames import PERCENT, Group, OverSeeds
 from vicious.results.schema import SUMMARY, check_table, unique
 from vicious.study.grid import Role
 from vicious.system.errors import DataError
@@ -27,7 +27,6 @@ SAME = {"softmax": "probabilities"}
 """Kinds that a user cannot tell from another one: the attacker reads them otherwise."""
 LABEL = "label"
 """The kind that is the predicted label and nothing else."""
-PERCENT = 100.0
 
 _FIRST = ("logits", "softmax", "probabilities", "temperature", "top", "round", "noise", "label")
 _KINDS = (*_FIRST, *(name for name in names("vicious.mitigations") if name not in _FIRST))
@@ -79,10 +78,9 @@ def treated(summary: pd.DataFrame) -> list[Treated]:
         names = sorted({key[:2] for key in known}, key=lambda name: (*frames.order(name[0]), *rank(name[1])))
     except ValueError as error:
         raise DataError(f"summary: {error}: run the step that writes it again") from None
-    nothing = summary.iloc[:0]
 
     def group(task: str, outputs: str, server: str) -> Group:
-        none = Group(task, task, _role(server), outputs, math.nan, nothing)
+        none = Group(task, task, _role(server), outputs, math.nan, summary.iloc[:0])
         return known.get((task, outputs, server), none)
 
     return [Treated(*name, *(group(*name, server) for server in SERVERS)) for name in names]
@@ -120,22 +118,14 @@ def rank(outputs: str) -> tuple[int, float]:
     return _KINDS.index(kind.kind), kind.amount if kind.kind in _GROWING else -kind.amount
 
 
-def beyond(group: Group, label: Group | None) -> OverSeeds | None:
+def beyond(found: Sequence[Treated], one: Treated, group: Group) -> OverSeeds | None:
     """PSNR (dB) of an attack above that on the labels alone of the same seeds, over the seeds that both have.
 
-    None where ``label`` is the same group, or is none.
+    None for the latter, and where there is none. No server trains for labels: they are those of the other vicious one.
     """
-    if label is None or group is label:
-        return None
-    return group.difference(label, "psnr")
-
-
-def labels(found: Sequence[Treated], role: Role) -> dict[str, Group]:
-    """The groups of a role whose user sends nothing but labels, by task; a server that trains for labels there is
-    none."""
-    return {
-        one.task: group for one in found if one.outputs == LABEL for group in one.groups.values() if group.role == role
-    }
+    sent = next((other for other in found if (other.task, other.outputs) == (one.task, LABEL)), None)
+    label = None if sent is None else sent.honest if group.role == "honest" else sent.vicious
+    return None if label is None or group is label else group.difference(label, "psnr")
 
 
 def title(outputs: str) -> str:
@@ -151,9 +141,8 @@ def meanings(found: Sequence[Treated]) -> str:
     kinds = {parse_outputs(one.outputs).kind for one in found}
     words = "; ".join(_meaning(kind) for kind in _KINDS if kind in kinds)
     return (
-        f"What is sent: {words}. The attack model reads logits and softmax as they are sent, as in the original "
-        "study, and "
-        "all other probabilities together with their logarithms."
+        f"What is sent: {words}. The attack model reads logits and softmax as they are sent, as in the original study, "
+        "and all other probabilities together with their logarithms."
     )
 
 
@@ -163,10 +152,9 @@ def servers(found: Sequence[Treated]) -> str:
         return "The vicious server trained for logits."
     return (
         f"Vicious: the server trained for logits. {NAMES['aware'].capitalize()}: it expected what the user does, and "
-        "trained F and G "
-        "jointly for these outputs (through rounding by a straight-through gradient; nobody can train for labels). "
-        "Where an answer "
-        "is sure, little gradient passes top k and rounding: a server with a better optimiser may read more."
+        "trained F and G jointly for these outputs (through rounding by a straight-through gradient; nobody can train "
+        "for labels). Where an answer is sure, little gradient passes top k and rounding: a server with a better "
+        "optimiser may read more."
     )
 
 

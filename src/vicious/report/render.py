@@ -9,7 +9,7 @@ becomes a dagger that the caption explains, and a table that is too long for a p
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,8 @@ _WIDE = 134
 """Signs of a line, gaps included, beyond which a page of seven inches needs smaller print."""
 _WIDEST = 153
 """Signs beyond which it needs the smallest print."""
+_COUNTS = ("k", "n", "n_images", "seeds", "rank", "classes", "label", "pixels", "positives", "last_batch")
+"""Columns of counts, beside those with an ending."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,8 @@ class Difference:
 
 
 Value = str | int | float | OverSeeds | Difference | None
+Line = dict[str, Value]
+"""A printed line: values by the keys of columns."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,28 @@ class Table:
     text: Text
 
 
+MEASURED = (
+    Column("accuracy", "Accuracy (%)", decimals=2),
+    Column("psnr", "PSNR (dB)", decimals=2),
+    Column("ssim", "SSIM"),
+    Column("risk", "R", "$R$"),
+    Column("risk95", "R95"),
+)
+"""Columns of measures."""
+
+
+def outputs_column(outputs: Iterable[str]) -> list[Column]:
+    """The column that names outputs, where there are several kinds."""
+    return [Column("outputs", "Outputs", text=True)] if len(set(outputs)) > 1 else []
+
+
+def block(rows: pd.DataFrame, lines: Iterable[Line], **heads: str) -> list[Line]:
+    """Lines below one title, on the first alone: that of their rows, marked; ``heads`` are values to go with it."""
+    first = rows.iloc[0]
+    heads["title"] = first["title"] + (STAND_IN if first["source"] == "synthetic" else "")
+    return [line | {name: "" if index else head for name, head in heads.items()} for index, line in enumerate(lines)]
+
+
 def write(out: Destination, table: Table) -> tuple[Path, ...]:
     """Write a table's .csv, .md and .tex, and return their paths.
 
@@ -96,26 +122,33 @@ def write(out: Destination, table: Table) -> tuple[Path, ...]:
     return tuple(files)
 
 
+def numbers(rows: Iterable[Mapping[str, Any]], columns: Iterable[str]) -> pd.DataFrame:
+    """Rows as a table's frame: counts are whole numbers, some possibly missing; what is missing everywhere is NaN."""
+    frame = pd.DataFrame(list(rows), columns=list(columns))
+    counts = [name for name in frame.columns if name in _COUNTS or name.endswith(("_n", "_seeds", "_failed"))]
+    nothing = frame.columns[frame.isna().all()]
+    return frame.astype(dict.fromkeys(nothing, "float64") | dict.fromkeys(counts, "Int64"))
+
+
+def spread_names(names: Iterable[str]) -> tuple[str, ...]:
+    """The columns of measures: ``_mean``, ``_sd`` (ddof 1, over seeds) and ``_n`` (seeds that succeeded) of each."""
+    return tuple(f"{name}_{end}" for name in names for end in ("mean", "sd", "n"))
+
+
 def spread_columns(cells: Mapping[str, OverSeeds | None]) -> dict[str, float | None]:
-    """Measures as columns ``_mean``, ``_sd`` (ddof 1, over seeds) and ``_n`` (seeds that succeeded); None where one
-    does not apply."""
-    ends = {"mean": "mean", "sd": "sd", "n": "ok"}
-    return {
-        f"{name}_{end}": None if cell is None else getattr(cell, attribute)
-        for name, cell in cells.items()
-        for end, attribute in ends.items()
-    }
+    """Measures as the columns of :func:`spread_names`; None where one does not apply."""
+    values = [value for cell in cells.values() for value in ((cell.mean, cell.sd, cell.ok) if cell else (None,) * 3)]
+    return dict(zip(spread_names(cells), values, strict=True))
 
 
 def cell_of(row: Mapping[Any, Any], name: str) -> OverSeeds:
-    """A measure of a row that has the columns of :func:`spread_columns`, and the seeds planned as ``seeds``."""
+    """A measure of a row that has the columns of :func:`spread_names`, and the seeds planned as ``seeds``."""
     return OverSeeds(float(row[f"{name}_mean"]), float(row[f"{name}_sd"]), int(row[f"{name}_n"]), int(row["seeds"]))
 
 
 def reasons(table: pd.DataFrame) -> list[str]:
     """Why seeds have no result, a line for each; ``failures`` of each row joins them by semicolons."""
-    found = (note for text in table["failures"].dropna() for note in str(text).split("; ") if note)
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(filter(None, "; ".join(table["failures"].dropna()).split("; "))))
 
 
 def render(out: Destination, table: Table) -> tuple[str, str, str]:
@@ -142,7 +175,7 @@ def _markdown(out: Destination, table: Table) -> str:
 
 def _latex(out: Destination, table: Table) -> str:
     columns, rows, text = table.columns, table.rows, table.text
-    floats = _pages([_latex_block(columns, block) for block in _blocks(columns, rows)])
+    floats = _pages(columns, rows)
     dagger = rf" {_DAGGER}~Synthetic stand-in." if any(_DAGGER in line for page in floats for line in page) else ""
     notes = [*filter(None, text.notes), *(f"Without a result: {note}." for note in text.failed)]
     below = [r"\par\smallskip\raggedright", " \\\\\n".join(map(_latex_text, notes))] if notes else []
@@ -168,14 +201,21 @@ def _latex(out: Destination, table: Table) -> str:
     return "\n".join([*lines, ""])
 
 
-def _blocks(columns: Sequence[Column], rows: Sequence[Mapping[str, Value]]) -> list[list[Mapping[str, Value]]]:
-    """The lines in blocks, each begun by one whose first value is not "". Blocks too long for a page are cut."""
-    blocks: list[list[Mapping[str, Value]]] = []
+def _pages(columns: Sequence[Column], rows: Sequence[Mapping[str, Value]]) -> list[list[str]]:
+    """The lines on as many pages as they need: in blocks, each begun by one whose first value is not "", apart by a
+    little space. A block stays on a page unless it is longer than one."""
+    blocks: list[list[str]] = []
     for row in rows:
         if not blocks or row.get(columns[0].key) or len(blocks[-1]) == _PAGE:
             blocks.append([])
-        blocks[-1].append(row)
-    return blocks
+        blocks[-1].append(_latex_row(_cell(row.get(column.key), column, _LATEX) for column in columns))
+    pages: list[list[str]] = []
+    for lines in blocks:
+        if pages and len(pages[-1]) + len(lines) <= _PAGE:
+            pages[-1] += [r"\addlinespace", *lines]
+        else:
+            pages.append(lines)
+    return pages or [[]]
 
 
 def _signs(columns: Sequence[Column], rows: Sequence[Mapping[str, Value]]) -> int:
@@ -195,21 +235,6 @@ def _size(signs: int) -> str:
     if signs > _WIDEST:
         return r"\fontsize{6}{7.2}\selectfont"
     return r"\scriptsize" if signs > _WIDE else r"\footnotesize"
-
-
-def _latex_block(columns: Sequence[Column], block: Sequence[Mapping[str, Value]]) -> list[str]:
-    return [_latex_row(_cell(row.get(column.key), column, _LATEX) for column in columns) for row in block]
-
-
-def _pages(blocks: Sequence[list[str]]) -> list[list[str]]:
-    """The blocks one after another, apart by a little space, on as many pages as they need."""
-    pages: list[list[str]] = []
-    for block in blocks:
-        if pages and len(pages[-1]) + len(block) <= _PAGE:
-            pages[-1] += [r"\addlinespace", *block]
-        else:
-            pages.append(list(block))
-    return pages or [[]]
 
 
 @dataclass(frozen=True)
@@ -278,36 +303,16 @@ def _latex_text(text: str) -> str:
     return literal.replace(r"beta\_R", r"$\beta_R$").replace(r"beta\_C", r"$\beta_C$").replace("R95", "$R_{95}$")
 
 
+_TEXT_SIGNS = {
+    **{"\\": "textbackslash", "~": "textasciitilde", "^": "textasciicircum"},
+    **{"<": "textless", ">": "textgreater", "|": "textbar"},
+}
+_MATH_SIGNS = {"±": "pm", "β": "beta", "≥": "ge", "≤": "le", "×": "times", "∞": "infty", "µ": "mu", "μ": "mu"}
 _LATEX_SIGNS = {
-    "\\": r"\textbackslash{}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    "±": r"$\pm$",
-    "β": r"$\beta$",
-    "≥": r"$\ge$",
-    "≤": r"$\le$",
-    "×": r"$\times$",
-    "–": "--",
-    "—": "---",
-    "…": "...",
-    "‘": "`",
-    "’": "'",
-    "“": "``",
-    "”": "''",
-    "−": "$-$",
-    "∞": r"$\infty$",
-    "µ": r"$\mu$",
-    "μ": r"$\mu$",
+    **{sign: f"\\{sign}" for sign in "&%$#_{}"},
+    **{sign: rf"\{name}{{}}" for sign, name in _TEXT_SIGNS.items()},
+    **{sign: rf"$\{name}$" for sign, name in _MATH_SIGNS.items()},
+    **{"–": "--", "—": "---", "…": "...", "‘": "`", "’": "'", "“": "``", "”": "''", "−": "$-$"},
 }
 
 _DAGGER = r"$^{\dagger}$"
@@ -319,13 +324,11 @@ _MARKDOWN = _Format(
     "∞",
     "–",
 )
-_PLAIN = _Format(
-    lambda text: text.replace(STAND_IN, "†"),
-    lambda mean, sd: f"{mean} ± {sd}" if sd else mean,
-    lambda value, interval, star: f"{value} {interval}{star}",
-    lambda a, b: max(a, b, key=len),
-    "∞",
-    "–",
+_PLAIN = replace(
+    _MARKDOWN,
+    text=lambda text: text.replace(STAND_IN, "†"),
+    difference=lambda value, interval, star: f"{value} {interval}{star}",
+    two_lines=lambda a, b: max(a, b, key=len),
 )
 """As long as what LaTeX prints."""
 _LATEX = _Format(

@@ -13,8 +13,7 @@ ABOUT_RISK = "R and R95: larger is worse for privacy; guessing the mean image gi
 ABOUT_RISK95 = "R95: R on the leading components that explain 95% of the variance."
 ABOUT_SEEDS = (
     "Spread: standard deviation over seeds, none for a single seed. Seeds without a result count as failed and are "
-    "left out "
-    "of the mean."
+    "left out of the mean."
 )
 """Notes that several artifacts share."""
 

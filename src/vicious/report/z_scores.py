@@ -39,11 +39,9 @@ class Ruler:
         return cls(float(known.mean()), float(known.std(ddof=1))) if len(known) and np.ptp(known) > 0 else None
 
     def z_scores(self, scores: pd.DataFrame) -> "pd.Series[float]":
-        """The z-score of each model's mean score over samples; NaN without a score.
+        """The z-score of each model's mean score over samples, by model in order; NaN without a score.
 
-        Args:
-            scores: of the same detector, dataset and number of images; the result has their models, in order, as its
-                index.
+        The scores are of the same detector, dataset and number of images.
         """
         return (scores.groupby(list(MODEL), dropna=False, sort=True)["score"].mean() - self.mean) / self.sd
 

@@ -17,8 +17,8 @@ from matplotlib.lines import Line2D
 
 from vicious.mitigations import parse_outputs
 from vicious.report import frames, mitigations, style
-from vicious.report.frames import Group
-from vicious.report.mitigations import PERCENT, SERVERS, Treated
+from vicious.report.frames import PERCENT, Group
+from vicious.report.mitigations import SERVERS, Treated
 from vicious.report.style import GREY, RISK95
 from vicious.report.text import ABOUT_RISK95, ABOUT_SEEDS, Text, counts
 from vicious.results.schema import SUMMARY, read_table

@@ -10,10 +10,11 @@ import pandas as pd
 from vicious.defense.evaluation.groups import HONEST, VICIOUS
 from vicious.defense.evaluation.separation import separation
 from vicious.defense.evaluation.thresholds import HELD_OUT, SPREADS, flagged
-from vicious.report import adaptive, frames, render
+from vicious.report import adaptive, render
 from vicious.report.adaptive import Block, Server
-from vicious.report.judged import SAMPLES, words
-from vicious.report.render import Column, Table, Value
+from vicious.report.frames import PERCENT
+from vicious.report.judged import SAMPLES, auroc, words
+from vicious.report.render import Column, Line, Table
 from vicious.report.text import ABOUT_SEEDS, Text, counts
 from vicious.results.schema import DETECTION, SUMMARY, read_table
 from vicious.study.artifacts import Destination
@@ -24,13 +25,12 @@ DETECTORS = (
     *("distance_correlation", "within_class_scatter", "effective_rank"),
 )
 """Those printed, where they are there; the CSV holds all."""
-_PERCENT = 100.0
-_SCALES = {"accuracy": _PERCENT}
 _MEASURES = ("accuracy", "psnr", "gain", "risk95")
+_SHARES = {"flagged": "share", "outside": "outside"}
 _SEPARATED = ("honest_models", "vicious_models", "failed", "auroc", "auroc_low", "auroc_high", "tpr_at_5fpr")
 _COLUMNS = (
     *("dataset", "title", "source", "outputs", "server", "beta_r", "models", "seeds"),
-    *(f"{name}_{end}" for name in _MEASURES for end in ("mean", "sd", "n")),
+    *render.spread_names(_MEASURES),
     *("detector", "n_user", *_SEPARATED, "flagged", "outside", "flagged_models", "references"),
 )
 
@@ -57,17 +57,15 @@ def numbers(found: Sequence[Block]) -> pd.DataFrame:
     models each by the threshold from the others; ``outside`` of those above it or as far below the honest ones. A
     server that was not judged has one row without a detector.
     """
-    rows = [row for block in found for row in _rows(block)]
-    return pd.DataFrame(rows, columns=list(_COLUMNS))
+    return render.numbers((row for block in found for row in _rows(block)), _COLUMNS)
 
 
 def columns(table: pd.DataFrame) -> list[Column]:
     """The columns to print: an AUROC for each of :data:`DETECTORS` that is there; outputs where there are several
     kinds."""
-    several = table["outputs"].nunique() > 1
     return [
         Column("title", "Dataset", text=True),
-        *([Column("outputs", "Outputs", text=True)] if several else []),
+        *render.outputs_column(table["outputs"]),
         Column("server", "Server", text=True),
         Column("models", "Models"),
         Column("accuracy", "Accuracy (%)", r"\shortstack{Accuracy\\(\%)}", decimals=1),
@@ -83,26 +81,14 @@ def columns(table: pd.DataFrame) -> list[Column]:
     ]
 
 
-def lines(table: pd.DataFrame) -> list[dict[str, Value]]:
+def lines(table: pd.DataFrame) -> list[Line]:
     """The lines to print, by the keys of :func:`columns`."""
-    printed: list[dict[str, Value]] = []
-    largest, shown = table["n_user"].max(), _printed(table)
-    for (dataset, outputs), block in table.groupby(["dataset", "outputs"], sort=False):
-        for index, (server, rows) in enumerate(block.groupby("server", sort=False)):
-            first = rows.to_dict("records")[0]
-            at = {row["detector"]: row for row in rows.loc[rows["n_user"] == largest].to_dict("records")}
-            printed.append(
-                {
-                    "title": "" if index else frames.marked_title(str(dataset), str(first["source"])),
-                    "outputs": "" if index else str(outputs),
-                    "server": str(server).removeprefix(f"{VICIOUS}, "),
-                    "models": int(first["models"]),
-                    **{name: render.cell_of(first, name) for name in _MEASURES if name != "gain" or server != HONEST},
-                    **{name: _auroc(at.get(name)) for name in shown},
-                    "flagged": _flagged([at[name] for name in shown if name in at], "flagged"),
-                    "odd": _flagged([at[name] for name in shown if name in at], "outside"),
-                }
-            )
+    shown = _printed(table)
+    largest = table["n_user"].max()
+    printed: list[Line] = []
+    for (_, outputs), rows in table.groupby(["dataset", "outputs"], sort=False):
+        servers = (_line(of_one, largest, shown) for _, of_one in rows.groupby("server", sort=False))
+        printed += render.block(rows, servers, outputs=str(outputs))
     return printed
 
 
@@ -113,35 +99,27 @@ def text(table: pd.DataFrame, summary: pd.DataFrame, found: Sequence[Block]) -> 
     hidden = sorted({server.hidden for block in found for server in block.servers} - {""})
     return Text(
         "Vicious servers that know of detectors, beside the honest one and the vicious one that does not, all of one "
-        "weight beta_R. "
-        f"{counts(attacks)} Accuracy and flagged in %, PSNR and gain in dB. AUROC over verdicts at n = "
-        f"{table['n_user'].max():,.0f} "
-        "user images.",
+        f"weight beta_R. {counts(attacks)} Accuracy and flagged in %, PSNR and gain in dB. AUROC over verdicts at n = "
+        f"{table['n_user'].max():,.0f} user images.",
         (
             "PSNR and R95: the post-hoc attack on honest models; on vicious ones the better, by PSNR, of the joint "
-            "attack and, where "
-            "there is one, of another trained afterwards, over the seeds that have both. Gain: PSNR less that of the "
-            "post-hoc attack "
-            "on honest models of the same seeds. Larger is worse for privacy.",
+            "attack and, where there is one, of another trained afterwards, over the seeds that have both. Gain: PSNR "
+            "less that of the post-hoc attack on honest models of the same seeds. Larger is worse for privacy.",
             f"Evasion: trained with an adaptive penalty of that weight against {' or '.join(evaded)}, named by its "
             "first word."
             if evaded
             else "",
-            f"{', '.join(hidden).capitalize()}: outputs in another guise. Accuracy and reconstruction are the same, "
-            "so these are of "
-            "the models hidden, of the same seeds."
+            f"{', '.join(hidden).capitalize()}: outputs in another guise. Accuracy and reconstruction are the same, so "
+            "these are of the models hidden, of the same seeds."
             if hidden
             else "",
             "AUROC: a verdict is the score of one sample; 0.5 is guessing, so an honest server has none. failed: "
-            "models, honest ones "
-            "included, without a score.",
+            "models, honest ones included, without a score.",
             "Flagged: share of verdicts above a threshold from the honest models of the same dataset alone, "
-            f"{SPREADS:g} standard "
-            "deviations above their mean, by that of the detectors beside it that flags the most, named by its first "
-            "word. No user "
-            "could know it beforehand. As odd: verdicts above it or as far below the honest mean; such outputs say "
-            "less than honest "
-            "ones do. Honest: each model by the threshold from the others.",
+            f"{SPREADS:g} standard deviations above their mean, by that of the detectors beside it that flags the "
+            "most, named by its first word. No user could know it beforehand. As odd: verdicts above it or as far "
+            "below the honest mean; such outputs say less than honest ones do. Honest: each model by the threshold "
+            "from the others.",
             "Models: those judged. An en dash: no such detector, too few references, or nothing to compare.",
             f"{ABOUT_SEEDS} {SAMPLES}",
             adaptive.conditions(summary, found, accuracy=True),
@@ -151,22 +129,17 @@ def text(table: pd.DataFrame, summary: pd.DataFrame, found: Sequence[Block]) -> 
 
 
 def _rows(block: Block) -> Iterator[dict[str, Any]]:
-    scores = block.scores
-    separated = _by(separation(scores), "server")
-    share = _by(flagged(scores), "group")
-    pairs = scores[["detector", "n_user"]].drop_duplicates()
-    verdicts = list(zip(pairs["detector"], pairs["n_user"], strict=True))
+    separated, calls = _by(separation(block.scores), "server"), _by(flagged(block.scores), "group")
+    verdicts = list(block.scores[["detector", "n_user"]].drop_duplicates().itertuples(index=False, name=None))
     for server in block.servers:
         facts = _facts(block, server)
         name = HELD_OUT if server.name == HONEST else server.name
-        judged = verdicts if server.models else [("", np.nan)]
-        for detector, n in judged:
-            of, calls = separated.get((server.name, detector, n), {}), share.get((name, detector, n), {})
+        for detector, n in verdicts if server.models else [("", np.nan)]:
+            of, share = separated.get((server.name, detector, n), {}), calls.get((name, detector, n), {})
             yield facts | {
                 **{"detector": detector, "n_user": n, **{key: of.get(key) for key in _SEPARATED}},
-                "flagged": _PERCENT * calls["share"] if calls else None,
-                "outside": _PERCENT * calls["outside"] if calls else None,
-                **{"flagged_models": calls.get("models"), "references": calls.get("references")},
+                **{key: PERCENT * share.get(what, np.nan) for key, what in _SHARES.items()},
+                **{"flagged_models": share.get("models"), "references": share.get("references")},
             }
 
 
@@ -176,16 +149,25 @@ def _by(frame: pd.DataFrame, group: str) -> dict[tuple[Any, ...], dict[Any, Any]
 
 def _facts(block: Block, server: Server) -> dict[str, Any]:
     """What all rows of a server say."""
-    attack = server.attack
-    cells = {name: attack.over_seeds(name, _SCALES.get(name, 1.0)) for name in _MEASURES if name != "gain"}
+    cells = server.attack.measured(name for name in _MEASURES if name != "gain")
     if server.name != HONEST:
-        # PSNR less that of the post-hoc attack on the honest model of the same seed.
-        cells["gain"] = attack.difference(block.honest.attack, "psnr")
+        cells["gain"] = server.attack.difference(block.honest.attack, "psnr")
+    facts = {"source": block.source, "server": server.name, "models": server.models}
+    return server.attack.facts() | facts | render.spread_columns(cells)
+
+
+def _line(rows: pd.DataFrame, largest: float, shown: Sequence[str]) -> Line:
+    """The printed values of one server: its verdicts at the largest number of user images."""
+    first = rows.iloc[0].to_dict()
+    at = {row["detector"]: row for row in rows.loc[rows["n_user"] == largest].to_dict("records")}
+    here = [at[name] for name in shown if name in at]
     return {
-        **{"dataset": block.dataset, "title": frames.title(block.dataset), "source": block.source},
-        **{"outputs": block.outputs, "server": server.name, "beta_r": attack.beta_r},
-        **{"models": server.models, "seeds": attack.planned},
-        **render.spread_columns(cells),
+        "server": first["server"].removeprefix(f"{VICIOUS}, "),
+        "models": int(first["models"]),
+        **{name: render.cell_of(first, name) for name in _MEASURES if name != "gain" or first["server"] != HONEST},
+        **{name: auroc(at.get(name)) for name in shown},
+        "flagged": _flagged(here, "flagged"),
+        "odd": _flagged(here, "outside"),
     }
 
 
@@ -196,12 +178,6 @@ def _printed(table: pd.DataFrame) -> list[str]:
 def _head(detector: str) -> str:
     """A heading of short lines in LaTeX."""
     return r"\\".join(words(detector).split())
-
-
-def _auroc(row: Mapping[Any, Any] | None) -> str | None:
-    if row is None or pd.isna(row["auroc"]):
-        return "failed" if row is not None and row["failed"] > 0 else None
-    return f"{row['auroc']:.2f}" + (f" ({row['failed']:g} failed)" if row["failed"] else "")
 
 
 def _flagged(rows: Sequence[Mapping[Any, Any]], share: str) -> str | None:

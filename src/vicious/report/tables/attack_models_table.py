@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from vicious.models.architecture import ORIGINAL
 from vicious.report import frames, render
 from vicious.report.frames import Group, OverSeeds
-from vicious.report.render import Column, Table, Value
+from vicious.report.render import MEASURED, Column, Line, Table
 from vicious.report.text import ABOUT_RISK, ABOUT_RISK95, ABOUT_SEEDS, UNITS, Text, counts
 from vicious.results.schema import ATTACK_OF, MEASURES, SUMMARY, read_table
 from vicious.study.artifacts import Destination
@@ -18,7 +17,8 @@ from vicious.system.errors import DataError
 
 EXPERIMENT = "attack_models"
 _POSTHOC = ATTACK_OF["honest"]
-_SCALES = {"accuracy": 100.0}
+_MODEL = ("outputs", "role", "beta_r", "attack_model", "n_images", "seeds")
+_COLUMNS = ("dataset", "task", "title", "source", *_MODEL, *render.spread_names((*MEASURES, "gain")), "failures")
 
 
 @dataclass(frozen=True)
@@ -37,16 +37,11 @@ class Attacked:
     original: Group
     source: str
 
-    @property
-    def is_original(self) -> bool:
-        """Whether it is the original's decoder."""
-        return self.name == ORIGINAL["attack"]
-
     def cells(self) -> dict[str, OverSeeds | None]:
         """Its measures, and ``gain``, the PSNR in dB minus the original's; None for the original's itself."""
-        measures = {name: self.group.over_seeds(name, _SCALES.get(name, 1.0)) for name in MEASURES}
-        compared = not self.is_original and self.original.planned
-        return {**measures, "gain": self.group.difference(self.original, "psnr") if compared else None}
+        compared = self.name != ORIGINAL["attack"] and self.original.planned
+        gain = self.group.difference(self.original, "psnr") if compared else None
+        return {**self.group.measured(MEASURES), "gain": gain}
 
     def failures(self) -> list[str]:
         """A line for each reason why seeds have no result."""
@@ -82,8 +77,8 @@ def attacked(summary: pd.DataFrame) -> list[Attacked]:
     for name, groups in by_name.items():
         model = name.removeprefix(f"{_POSTHOC}-") if name != _POSTHOC else ORIGINAL["attack"]
         for group in groups:
-            none = Group(group.task, group.dataset, group.role, group.outputs, group.beta_r, group.rows.iloc[:0])
-            found.append(Attacked(model, group, originals.get(_target(group), none), source[group.task]))
+            original = originals.get(_target(group)) or group.not_run(group.role, group.beta_r)
+            found.append(Attacked(model, group, original, source[group.task]))
     return sorted(found, key=lambda one: (frames.order(one.group.task), *_target(one.group)[1:]))
 
 
@@ -95,53 +90,45 @@ def numbers(found: Sequence[Attacked]) -> pd.DataFrame:
     seeds that both have; empty for the original's. ``seeds`` counts the seeds planned, ``failures`` names each without
     a result.
     """
-    rows: list[dict[str, Any]] = []
-    for one in found:
-        group = one.group
-        row: dict[str, Any] = {
-            **{"dataset": group.dataset, "task": group.task, "title": frames.title(group.task), "source": one.source},
-            **{"outputs": group.outputs, "role": group.role, "beta_r": group.beta_r, "attack_model": one.name},
-            **{"n_images": group.images, "seeds": group.planned},
-        }
-        rows.append(row | render.spread_columns(one.cells()) | {"failures": "; ".join(one.failures())})
-    frame = pd.DataFrame(rows)
-    whole = [str(name) for name in frame if str(name).endswith("_n") or name == "n_images"]
-    return frame.astype(dict.fromkeys(whole, "Int64") | dict.fromkeys(("gain_mean", "gain_sd"), "float64"))
+    rows = [
+        one.group.facts()
+        | {"source": one.source, "attack_model": one.name, "failures": "; ".join(one.failures())}
+        | render.spread_columns(one.cells())
+        for one in found
+    ]
+    return render.numbers(rows, _COLUMNS)
 
 
 def columns(found: Sequence[Attacked]) -> list[Column]:
     """The columns to print; outputs are named where there are several kinds."""
-    several = len({one.group.outputs for one in found}) > 1
     original = ORIGINAL["attack"]
     return [
         Column("title", "Dataset", text=True),
-        *([Column("outputs", "Outputs", text=True)] if several else []),
+        *render.outputs_column(one.group.outputs for one in found),
         Column("target", "Target model", text=True),
         Column("attack", "Attack model", text=True),
-        Column("accuracy", "Accuracy (%)", decimals=2),
-        Column("psnr", "PSNR (dB)", decimals=2),
-        Column("ssim", "SSIM"),
-        Column("risk", "R", "$R$"),
-        Column("risk95", "R95"),
+        *MEASURED,
         Column("gain", f"PSNR minus {original} (dB)", rf"\shortstack{{PSNR minus\\{original} (dB)}}", decimals=2),
         Column("seeds", "n", "$n$", text=True),
     ]
 
 
-def lines(found: Sequence[Attacked]) -> list[dict[str, Value]]:
+def lines(found: Sequence[Attacked]) -> list[Line]:
     """The lines to print, by the keys of :func:`columns`."""
-    printed: list[dict[str, Value]] = []
-    before: tuple[Any, ...] = ("", "", "", 0.0)
+    printed: list[Line] = []
+    before: tuple[object, ...] = ()
     for one in found:
-        group, psnr = one.group, one.group.over_seeds("psnr")
-        line: dict[str, Value] = {
-            "title": "" if before[:1] == _target(one.group)[:1] else frames.marked_title(group.task, one.source),
-            "outputs": "" if before[:2] == _target(one.group)[:2] else group.outputs,
-            "target": "" if before == _target(one.group) else _title(group),
+        group, psnr, target = one.group, one.group.over_seeds("psnr"), _target(one.group)
+        beta = f", beta_R = {group.beta_r:g}" if group.role == "vicious" else ""
+        line: Line = {
+            "title": "" if before[:1] == target[:1] else frames.marked_title(group.task, one.source),
+            "outputs": "" if before[:2] == target[:2] else group.outputs,
+            "target": "" if before == target else f"{group.role}{beta}",
             "attack": one.name.replace("_", " "),
+            "seeds": f"{psnr.ok} of {psnr.total}" if psnr.failed else f"{psnr.total}",
         }
-        printed.append(line | one.cells() | {"seeds": f"{psnr.ok} of {psnr.total}" if psnr.failed else f"{psnr.total}"})
-        before = _target(one.group)
+        printed.append(line | one.cells())
+        before = target
     return printed
 
 
@@ -151,15 +138,12 @@ def text(summary: pd.DataFrame, found: Sequence[Attacked]) -> Text:
     original = ORIGINAL["attack"]
     return Text(
         "Attack models trained afterwards on the same outputs of the same target models: the original's decoder "
-        f"({original}) and "
-        f"others. {counts(groups)} {UNITS}",
+        f"({original}) and others. {counts(groups)} {UNITS}",
         (
             "Vicious models were trained together with the original's decoder. Here a new attack model is trained on "
-            "their finished "
-            "outputs. Accuracy is that of the target model, whatever attacks it.",
+            "their finished outputs. Accuracy is that of the target model, whatever attacks it.",
             f"PSNR minus {original}: mean difference to {original} on the same models, over the seeds that both have. "
-            "A seed that either "
-            "lacks counts as failed. An en dash: nothing to compare with.",
+            "A seed that either lacks counts as failed. An en dash: nothing to compare with.",
             f"R is {frames.risk_words(summary)}. {ABOUT_RISK95} {ABOUT_RISK}",
             ABOUT_SEEDS,
             frames.conditions(summary, accuracy=True, risk=True, found=groups),
@@ -171,7 +155,3 @@ def text(summary: pd.DataFrame, found: Sequence[Attacked]) -> Text:
 def _target(group: Group) -> tuple[str, str, str, float]:
     """What the target models have in common, in the order of lines."""
     return group.task, group.outputs, group.role, group.beta_r
-
-
-def _title(group: Group) -> str:
-    return f"vicious, beta_R = {group.beta_r:g}" if group.role == "vicious" else group.role

@@ -1,7 +1,7 @@
 """Accuracy of each of CelebA's attributes, honest against vicious, beside the rate of the commoner value."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +9,8 @@ import numpy as np
 import pandas as pd
 
 from vicious.report import at_risk, frames, render
-from vicious.report.at_risk import PERCENT
-from vicious.report.frames import OverSeeds
-from vicious.report.render import Column, Table, Value
+from vicious.report.frames import PERCENT, OverSeeds
+from vicious.report.render import Column, Line, Table
 from vicious.report.text import ABOUT_SEEDS, Text
 from vicious.results.schema import PER_ATTRIBUTE, read_table
 from vicious.study.artifacts import Destination
@@ -19,7 +18,6 @@ from vicious.system.errors import DataError
 
 EXPERIMENT = "main"
 _ROLES = ("honest", "vicious")
-_COUNTS = ("n", "positives", "difference_n", *(f"{role}_{kind}" for role in _ROLES for kind in ("seeds", "failed")))
 _COLUMNS = (
     *("dataset", "task", "title", "source", "outputs", "beta_r", "attribute", "n", "positives", "majority"),
     *(f"{role}_{kind}_{end}" for role in _ROLES for kind in ("accuracy", "balanced") for end in ("mean", "sd")),
@@ -37,66 +35,55 @@ def write(attributes: Path, out: Destination) -> tuple[Path, ...]:
             f"{attributes} has no rows: the table of attributes needs a dataset whose labels are attributes"
         )
     table = numbers(frame)
-    return render.write(out, Table(table, columns(), lines(table), text(table)))
+    return render.write(out, Table(table, PRINTED, lines(table), text(table)))
 
 
 def numbers(attributes: pd.DataFrame) -> pd.DataFrame:
-    """The numbers: a row for each task and attribute, in official order.
+    """The numbers from per_attribute.csv: a row for each task and attribute, in official order.
 
     Of each task: the honest models, and the vicious ones with the smallest beta_R, on logits where there are any.
     Accuracies and ``majority``, the share of the commoner value in the test set, are percentages; ``_mean`` and ``_sd``
     (ddof 1) are over seeds, ``difference`` is vicious minus honest of the same seed, over the ``difference_n`` seeds
     that both have. ``below_majority`` names the models whose mean accuracy is below the majority rate by more than
     rounding. A task whose models all failed has one row, without an attribute.
-
-    Args:
-        attributes: rows of per_attribute.csv.
     """
     rows = [row for task in at_risk.by_task(attributes) for row in _task_rows(*task)]
-    return pd.DataFrame(rows, columns=list(_COLUMNS)).astype(dict.fromkeys(_COUNTS, "Int64"))
+    return render.numbers(rows, _COLUMNS)
 
 
-def columns() -> list[Column]:
-    """The columns to print."""
-    return [
-        Column("title", "Dataset", text=True),
-        Column("attribute", "Attribute", text=True),
-        Column("positives", "Positives (%)", decimals=1),
-        Column("majority", "Majority rate (%)", decimals=2),
-        Column("honest", "Honest (%)", decimals=2),
-        Column("vicious", "Vicious (%)", decimals=2),
-        Column("honest_balanced", "Honest, balanced (%)", decimals=2),
-        Column("vicious_balanced", "Vicious, balanced (%)", decimals=2),
-        Column("difference", "Vicious minus honest", decimals=2),
-        Column("below_majority", "Below majority", text=True),
-    ]
+PRINTED = (
+    Column("title", "Dataset", text=True),
+    Column("attribute", "Attribute", text=True),
+    Column("positives", "Positives (%)", decimals=1),
+    Column("majority", "Majority rate (%)", decimals=2),
+    Column("honest", "Honest (%)", decimals=2),
+    Column("vicious", "Vicious (%)", decimals=2),
+    Column("honest_balanced", "Honest, balanced (%)", decimals=2),
+    Column("vicious_balanced", "Vicious, balanced (%)", decimals=2),
+    Column("difference", "Vicious minus honest", decimals=2),
+    Column("below_majority", "Below majority", text=True),
+)
 
 
-def lines(table: pd.DataFrame) -> list[dict[str, Value]]:
+def lines(table: pd.DataFrame) -> list[Line]:
     """The lines to print: every attribute."""
-    printed: list[dict[str, Value]] = []
-    for task, rows in table.groupby("task", sort=False):
-        title = frames.marked_title(str(task), str(rows["source"].iloc[0]))
-        for index, row in enumerate(rows.to_dict("records")):
-            printed.append({"title": "" if index else title, **_line(row)})
-    return printed
+    blocks = (rows for _, rows in table.groupby("task", sort=False))
+    return [line for rows in blocks for line in render.block(rows, map(_line, rows.to_dict("records")))]
 
 
 def text(table: pd.DataFrame) -> Text:
     """Caption and notes."""
     below = "; ".join(f"{role}, {_below(table, role)}" for role in _ROLES)
-    images = _images(table)
+    images = {str(task): int(n.fillna(0).max()) for task, n in table.groupby("task")["n"]}
     return Text(
         "Test accuracy of each attribute in %, honest against vicious models, beside the majority rate: the accuracy "
-        "of always "
-        f"answering the commoner value. {at_risk.counts(table, _ROLES, images)}",
+        f"of always answering the commoner value. {at_risk.counts(table, _ROLES, images)}",
         (
             f"Models with a mean accuracy below the majority rate are named: {below}.",
             "The loss weights positives by negatives/positives of the training images, as the original does. This "
-            "lowers plain accuracy "
-            "on rare attributes, even below the majority rate. It does not say that a model learned nothing of them: "
-            "by guessing, the "
-            "balanced accuracy is 50%. It is the mean of the accuracies on images with and without the attribute.",
+            "lowers plain accuracy on rare attributes, even below the majority rate. It does not say that a model "
+            "learned nothing of them: by guessing, the balanced accuracy is 50%. It is the mean of the accuracies on "
+            "images with and without the attribute.",
             f"{at_risk.CHOICE} Positives: share of the test images.",
             f"{ABOUT_SEEDS} The difference, in percentage points, is over seeds that both have; others count as "
             "failed.",
@@ -119,13 +106,10 @@ def _below(table: pd.DataFrame, role: str) -> str:
     return f"{int(shown['below_majority'].isin((role, _BOTH)).sum())} of {len(shown)} attributes"
 
 
-def _task_rows(task: str, honest: pd.DataFrame, vicious: pd.DataFrame) -> list[dict[str, Any]]:
+def _task_rows(honest: pd.DataFrame, vicious: pd.DataFrame) -> list[dict[str, Any]]:
     sides = {"honest": honest, "vicious": vicious}
     both = pd.concat(sides.values())
-    first = (vicious if len(vicious) else honest).iloc[0]
-    facts: dict[str, Any] = {name: first[name] for name in ("dataset", "task", "source", "outputs")}
-    facts |= {"title": frames.title(task), "beta_r": vicious["beta_r"].iloc[0] if len(vicious) else np.nan}
-    facts["failures"] = "; ".join(note for rows in sides.values() for note in _failures(rows))
+    facts = at_risk.facts(honest, vicious) | {"failures": "; ".join(_failures(both))}
     for role, rows in sides.items():
         failed = rows.loc[rows["status"] != "ok", "seed"].nunique()
         facts |= {f"{role}_seeds": rows["seed"].nunique() - failed, f"{role}_failed": failed}
@@ -138,73 +122,44 @@ def _task_rows(task: str, honest: pd.DataFrame, vicious: pd.DataFrame) -> list[d
 def _attribute(rows: pd.DataFrame) -> dict[str, Any]:
     """The numbers of one attribute, from its rows of all seeds of both models."""
     first = rows.iloc[0]
-    majority = first["majority"] * PERCENT
-    seeds = {role: rows.loc[rows["role"] == role].set_index("seed")["accuracy"] * PERCENT for role in _ROLES}
-    cells = {role: frames.over_seeds(values.to_numpy(), len(values)) for role, values in seeds.items()}
-    balanced = {
-        role: frames.over_seeds(rows.loc[rows["role"] == role, "balanced"].to_numpy(dtype=float) * PERCENT, len(values))
-        for role, values in seeds.items()
-    }
-    difference = (seeds["vicious"] - seeds["honest"]).dropna().to_numpy()
+    found: dict[str, Any] = {name: first[name] for name in ("attribute", "n", "positives")}
+    found["majority"] = majority = first["majority"] * PERCENT
+    seeds = {role: rows.loc[rows["role"] == role].set_index("seed") for role in _ROLES}
+    for role, column in product(_ROLES, ("accuracy", "balanced")):
+        values = seeds[role][column].to_numpy(dtype=float) * PERCENT
+        cell = frames.over_seeds(values, len(values))
+        found |= {f"{role}_{column}_mean": cell.mean, f"{role}_{column}_sd": cell.sd}
+    difference = (seeds["vicious"]["accuracy"] * PERCENT - seeds["honest"]["accuracy"] * PERCENT).dropna().to_numpy()
+    below = [role for role in _ROLES if found[f"{role}_accuracy_mean"] < majority - _ROUNDING]
     gain = frames.over_seeds(difference, len(difference))
-    return {
-        **{"attribute": first["attribute"], "n": first["n"], "positives": first["positives"], "majority": majority},
-        **{f"{role}_accuracy_mean": cell.mean for role, cell in cells.items()},
-        **{f"{role}_accuracy_sd": cell.sd for role, cell in cells.items()},
-        **{f"{role}_balanced_mean": cell.mean for role, cell in balanced.items()},
-        **{f"{role}_balanced_sd": cell.sd for role, cell in balanced.items()},
-        **{"difference_mean": gain.mean, "difference_sd": gain.sd, "difference_n": gain.ok},
-        "below_majority": ", ".join(role for role in _ROLES if cells[role].mean < majority - _ROUNDING),
-    }
+    return found | render.spread_columns({"difference": gain}) | {"below_majority": ", ".join(below)}
 
 
 def _failures(rows: pd.DataFrame) -> list[str]:
     failed = rows.loc[rows["status"] != "ok"]
     return [
-        f"{at_risk.label(row['task'], row['role'], row['outputs'], row['beta_r'])}, seed {row['seed']:g}: "
-        + " ".join(str(row["reason"]).replace(";", ",").split())
+        f"{at_risk.label(row)}, seed {row['seed']:g}: " + " ".join(str(row["reason"]).replace(";", ",").split())
         for row in failed.to_dict("records")
     ]
 
 
-def _line(row: Mapping[Any, Any]) -> dict[str, Value]:
-    cells = {
-        role: OverSeeds(
-            float(row[f"{role}_accuracy_mean"]),
-            float(row[f"{role}_accuracy_sd"]),
-            int(row[f"{role}_seeds"]),
-            int(row[f"{role}_seeds"] + row[f"{role}_failed"]),
-        )
-        for role in _ROLES
-    }
+def _line(row: Mapping[Any, Any]) -> Line:
+    cells = {role: at_risk.cell(row, role, "accuracy") for role in _ROLES}
+    planned = [cell.total for cell in cells.values()]
     if not row["attribute"]:
         return {"attribute": "all", **cells, "below_majority": ""}
-    balanced = {f"{role}_balanced": _balanced(row, role, cell) for role, cell in cells.items()}
     return {
         "attribute": str(row["attribute"]).replace("_", " "),
         "positives": PERCENT * int(row["positives"]) / int(row["n"]),
         "majority": float(row["majority"]),
         **cells,
-        **balanced,
-        "difference": _difference(row, cells),
+        **{f"{role}_balanced": _balanced(row, role) for role in _ROLES},
+        "difference": render.cell_of({**row, "seeds": max(planned)}, "difference") if all(planned) else None,
         "below_majority": str(row["below_majority"]),
     }
 
 
-def _balanced(row: Mapping[Any, Any], role: str, accuracy: OverSeeds) -> OverSeeds | None:
-    """Balanced accuracy over the same seeds; None where the test images have one value only."""
-    mean, spread = (float(row[f"{role}_balanced_{end}"]) for end in ("mean", "sd"))
-    return None if accuracy.ok and np.isnan(mean) else replace(accuracy, mean=mean, sd=spread)
-
-
-def _difference(row: Mapping[Any, Any], cells: Mapping[str, OverSeeds]) -> OverSeeds | None:
-    """Vicious minus honest, None where one of them was not run; a seed that either lacks counts as failed."""
-    totals = [cell.total for cell in cells.values()]
-    if not all(totals):
-        return None
-    return OverSeeds(float(row["difference_mean"]), float(row["difference_sd"]), int(row["difference_n"]), max(totals))
-
-
-def _images(table: pd.DataFrame) -> dict[str, int]:
-    """Number of test images of each task."""
-    return {str(task): int(n.fillna(0).max()) for task, n in table.groupby("task")["n"]}
+def _balanced(row: Mapping[Any, Any], role: str) -> OverSeeds | None:
+    """Balanced accuracy; None where the test images have one value only."""
+    cell = at_risk.cell(row, role, "balanced")
+    return None if cell.ok and np.isnan(cell.mean) else cell

@@ -1,7 +1,7 @@
 """How well each detector separates vicious from honest models, and what a verdict costs."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from vicious.defense.evaluation.groups import VICIOUS, of_weight
-from vicious.report import frames, judged, render
-from vicious.report.render import Column, Table, Value
+from vicious.report import judged, render
+from vicious.report.render import Column, Line, Table
 from vicious.report.text import Text
 from vicious.results.schema import SEPARATION, SUMMARY, read_table
 from vicious.study.artifacts import Destination
@@ -90,35 +90,21 @@ def columns(table: pd.DataFrame) -> list[Column]:
     ]
 
 
-def lines(table: pd.DataFrame) -> list[dict[str, Value]]:
+def lines(table: pd.DataFrame) -> list[Line]:
     """The lines to print, by the keys of :func:`columns`."""
-    printed: list[dict[str, Value]] = []
-    sizes = _sizes(table)
-    for _, block in table.groupby("dataset", sort=False):
-        for index, detector in enumerate(dict.fromkeys(block["detector"])):
-            mine = block.loc[block["detector"] == detector]
-            rows = {int(row["n_user"]): row for row in mine.loc[mine["server"] == VICIOUS].to_dict("records")}
-            first = next(iter(rows.values()))
-            line: dict[str, Value] = {
-                "title": "" if index else frames.marked_title(first["dataset"], first["source"]),
-                "detector": detector.replace("_", " "),
-                "weights": _by_weight(mine.loc[mine["n_user"] == sizes[-1]]),
-                "models": f"{first['honest_models']:g} + {first['vicious_models']:g}",
-                "seconds": _number(rows.get(sizes[-1]), "seconds"),
-            }
-            for n in sizes:
-                line[f"auroc{n}"], line[f"tpr{n}"] = _auroc(rows.get(n)), _number(rows.get(n), "tpr_at_5fpr")
-            printed.append(line)
+    printed: list[Line] = []
+    for _, rows in table.groupby("dataset", sort=False):
+        detectors = rows.groupby("detector", sort=False)
+        printed += render.block(rows, (_line(str(name), mine, _sizes(table)) for name, mine in detectors))
     return printed
 
 
 def text(table: pd.DataFrame, summary: pd.DataFrame) -> Text:
     """Caption and notes."""
     counts = table[["honest_models", "vicious_models"]].to_numpy(dtype=float)
-    few = (
-        f" With as few as {counts.min():g} models of a kind, read an AUROC as an order, not as a rate."
-        if counts.min() < 10
-        else ""
+    few = counts.min() < 10
+    order = (
+        f" With as few as {counts.min():g} models of a kind, read an AUROC as an order, not as a rate." if few else ""
     )
     weights = (
         "AUROC by beta_R: of the vicious models of each weight alone; all else is over all of them."
@@ -127,21 +113,16 @@ def text(table: pd.DataFrame, summary: pd.DataFrame) -> Text:
     )
     return Text(
         "How well each detector separates vicious from honest models, by n of the user's own labelled images: AUROC "
-        "and TPR at 5% "
-        f"FPR, shares of verdicts. Models, honest + vicious: at least {counts[:, 0].min():g} + "
-        f"{counts[:, 1].min():g}. Seconds: mean "
-        "time of one verdict.",
+        f"and TPR at 5% FPR, shares of verdicts. Models, honest + vicious: at least {counts[:, 0].min():g} + "
+        f"{counts[:, 1].min():g}. Seconds: mean time of one verdict.",
         (
             "AUROC: chance that a verdict on a vicious model lies above one on an honest model, ties half. A verdict "
-            "is the score of "
-            "one sample of user images. 0.5 is guessing; below it the detector points the other way. In brackets: the "
-            "95% interval "
-            f"over models, where there are at least two of each kind.{few}",
+            "is the score of one sample of user images. 0.5 is guessing; below it the detector points the other way. "
+            f"In brackets: the 95% interval over models, where there are at least two of each kind.{order}",
             "TPR: share of verdicts on vicious models above the lowest threshold that flags at most 5% of those on "
             "honest ones.",
             "combined: log-odds of a logistic regression over those of the others that judged all datasets, fitted on "
-            "other datasets "
-            "only.",
+            "other datasets only.",
             weights,
             judged.SAMPLES,
             judged.conditions(summary),
@@ -154,22 +135,26 @@ def _sizes(table: pd.DataFrame) -> list[int]:
     return sorted({int(n) for n in table["n_user"]})
 
 
+def _line(detector: str, mine: pd.DataFrame, sizes: Sequence[int]) -> Line:
+    rows = {int(row["n_user"]): row for row in mine.loc[mine["server"] == VICIOUS].to_dict("records")}
+    first = next(iter(rows.values()))
+    line: Line = {
+        "detector": judged.words(detector),
+        "weights": _by_weight(mine.loc[mine["n_user"] == sizes[-1]]),
+        "models": f"{first['honest_models']:g} + {first['vicious_models']:g}",
+        "seconds": rows.get(sizes[-1], {}).get("seconds"),
+    }
+    for n in sizes:
+        line[f"auroc{n}"] = judged.auroc(rows.get(n), interval=True)
+        line[f"tpr{n}"] = rows.get(n, {}).get("tpr_at_5fpr")
+    return line
+
+
 def _by_weight(rows: pd.DataFrame) -> str:
     """The AUROC for each weight: ``0.3: 0.88; 1: 1.00``."""
-    found = {str(row["server"]).removeprefix(_WEIGHT): row["auroc"] for row in rows.to_dict("records")}
-    found.pop(VICIOUS, None)
+    found = zip(rows["server"].str.removeprefix(_WEIGHT), rows["auroc"], strict=True)
     return "; ".join(
-        f"{weight}: {auroc:.2f}" if np.isfinite(auroc) else f"{weight}: failed" for weight, auroc in found.items()
+        f"{weight}: {auroc:.2f}" if np.isfinite(auroc) else f"{weight}: failed"
+        for weight, auroc in found
+        if weight != VICIOUS
     )
-
-
-def _auroc(row: Mapping[Any, Any] | None) -> str | None:
-    if row is None or not np.isfinite(row["auroc"]):
-        return "failed" if row is not None and row["failed"] else None
-    interval = f" [{row['auroc_low']:.2f}, {row['auroc_high']:.2f}]" if np.isfinite(row["auroc_low"]) else ""
-    failed = f" ({row['failed']:g} failed)" if row["failed"] else ""
-    return f"{row['auroc']:.2f}{interval}{failed}"
-
-
-def _number(row: Mapping[Any, Any] | None, column: str) -> float | None:
-    return None if row is None or not np.isfinite(row[column]) else float(row[column])

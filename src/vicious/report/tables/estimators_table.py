@@ -23,10 +23,10 @@ from vicious.report.estimators import (
     settings,
     title_of,
 )
-from vicious.report.frames import PUBLISHED, Group, OverSeeds
-from vicious.report.render import Column, Table, Value
+from vicious.report.frames import NO_SEEDS, PUBLISHED, OverSeeds
+from vicious.report.render import Column, Line, Table
 from vicious.report.text import ABOUT_RISK, ABOUT_SEEDS, Text, counts
-from vicious.results.schema import AGREEMENT, ATTACK_OF, ESTIMATOR, SUMMARY, check_table, read_table
+from vicious.results.schema import AGREEMENT, ESTIMATOR, SUMMARY, check_table, read_table
 from vicious.study.artifacts import Destination
 from vicious.system.errors import DataError
 
@@ -49,7 +49,7 @@ def write(estimators: Path, agreement: Path, summary: Path, out: Destination) ->
 
 
 def numbers(estimators: pd.DataFrame, agreement: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
-    """The numbers, a row for each task, estimator and attack.
+    """The numbers, a row for each task, estimator and attack, from those of three tables of results.
 
     ``risk``, ``risk_class_mean``, ``risk_float32`` and ``error_outside`` have columns ``_mean``, ``_sd`` (ddof 1, over
     seeds) and ``_n`` (seeds that succeeded); ``seeds`` counts those planned. The agreements are those of the task and
@@ -58,11 +58,6 @@ def numbers(estimators: pd.DataFrame, agreement: pd.DataFrame, summary: pd.DataF
     one that PSNR calls the worse, or "unclear" where the seeds that both have do not agree in the sign of the
     difference of R and of PSNR; empty where it does not apply. ``failures`` says why seeds have no result. Where all
     attacks of a task failed, its rows have no estimator.
-
-    Args:
-        estimators: rows of estimators.csv.
-        agreement: rows of agreement.csv.
-        summary: rows of the main comparison's summary.
     """
     check_table(AGREEMENT, agreement)
     found = profiles(estimators, summary)
@@ -70,30 +65,32 @@ def numbers(estimators: pd.DataFrame, agreement: pd.DataFrame, summary: pd.DataF
     rows: list[dict[str, Any]] = []
     for task in source:
         here = [profile for profile in found if profile.group.task == task]
-        keys = [_key(profile.group, source[task]) for profile in here]
         agreed = agreement.loc[agreement["task"] == task]
         chosen = estimators.loc[(estimators["task"] == task) & (estimators["status"] == "ok")]
-        for setting in _settings_or_none(chosen):
-            facts = _facts(chosen, setting)
-            agreed_with = _agreed(agreed, task, setting["estimator"]) if setting["estimator"] else {}
+        # The same for all models, as the covariance is.
+        ranks = chosen[["estimator", "rank", "pixels", "share"]].drop_duplicates("estimator")
+        known: list[dict[Any, Any]] = settings(chosen).merge(ranks).to_dict("records")
+        for setting in known or [{"estimator": "", "kind": ""}]:
+            name = setting["estimator"]
+            facts = {**setting, "source": source[task]} | (_agreed(agreed, task, name) if name else {})
             rows += [
-                key | facts | _measured(profile, here, setting["estimator"]) | agreed_with
-                for key, profile in zip(keys, here, strict=True)
+                profile.group.facts()
+                | facts
+                | {"order": _order(profile, here, name)}
+                | render.spread_columns(profile.measured(name))
+                for profile in here
             ]
-    table = pd.DataFrame(rows, columns=list(_COLUMNS))
-    return table.astype({**dict.fromkeys(_INTEGERS, "Int64"), **dict.fromkeys(_FLOATS, "float64")})
+    return render.numbers(rows, _COLUMNS)
 
 
-def lines(table: pd.DataFrame) -> list[dict[str, Value]]:
+def lines(table: pd.DataFrame) -> list[Line]:
     """The lines to print, by the keys of :data:`PRINTED_COLUMNS`."""
-    printed: list[dict[str, Value]] = []
-    for _, block in table.groupby("task", sort=False):
-        rows = [row for row in block.to_dict("records") if row["outputs"] == block["outputs"].iloc[0]]
-        title = frames.marked_title(rows[0]["task"], rows[0]["source"])
-        names = set(block["estimator"])
-        for index, estimator in enumerate([name for name in PRINTED if name in names] or [""]):
-            chosen = [row for row in rows if row["estimator"] == estimator]
-            printed.append({"title": "" if index else title, **_line(chosen)})
+    printed: list[Line] = []
+    for _, rows in table.groupby("task", sort=False):
+        first = rows.loc[rows["outputs"] == rows["outputs"].iloc[0]]
+        by_name = {str(name): same.to_dict("records") for name, same in first.groupby("estimator", sort=False)}
+        names = [name for name in PRINTED if name in by_name] or [""]
+        printed += render.block(rows, (_line(by_name[name]) for name in names))
     return printed
 
 
@@ -117,32 +114,27 @@ PRINTED_COLUMNS = (
 def text(table: pd.DataFrame, summary: pd.DataFrame) -> Text:
     """Caption and notes."""
     orders = [line["order"] for line in lines(table) if line["order"]]
-    found = f" {orders.count(REVERSED)} of the {len(orders)} lines that compare two are {REVERSED}, {orders.count(UNCLEAR)} {UNCLEAR}."
+    reverse, unclear = orders.count(REVERSED), orders.count(UNCLEAR)
+    found = f" {reverse} of the {len(orders)} lines that compare two are {REVERSED}, {unclear} {UNCLEAR}."
     groups = frames.groups(summary)
     return Text(
         "The reconstruction risk R under estimators of the covariance's inverse, and how each orders reconstructions "
-        "beside PSNR "
-        f"and SSIM. {counts(groups)} R has no unit; larger is worse for privacy.",
+        f"beside PSNR and SSIM. {counts(groups)} R has no unit; larger is worse for privacy.",
         (
             "Cut-off c d: components with an eigenvalue above c times d times the largest, for d pixels. 1.2e-07 d is "
-            "the published "
-            "definition, 2.2e-16 d what a float64 pseudo-inverse keeps. Ridge: in units of the mean variance. Share: "
-            "the fewest "
-            "leading components that explain that share of the variance. No whitening: plain distances.",
-            "Rank: components kept. R, vicious: the vicious model with the smallest beta_R, even where that failed."
-            f"{_printed_outputs(table)}",
+            "the published definition, 2.2e-16 d what a float64 pseudo-inverse keeps. Ridge: in units of the mean "
+            "variance. Share: the fewest leading components that explain that share of the variance. No whitening: "
+            "plain distances.",
+            "Rank: components kept. R, vicious: the vicious model with the smallest beta_R, even where that "
+            f"failed.{_printed_outputs(table)}",
             f"Order: {REVERSED} where R calls the vicious model the safer one although its PSNR is higher, or the "
-            "other way round; "
-            f"{UNCLEAR} where seeds differ; a single seed decides alone.{found if orders else ''}",
+            f"other way round; {UNCLEAR} where seeds differ; a single seed decides alone.{found if orders else ''}",
             "Class mean: R of the mean image of the class that the honest model predicts. Float32: R of the post-hoc "
-            "attack, "
-            "factorised and computed in float32. Error outside: share of the post-hoc attack's squared error outside "
-            "the kept "
-            "components.",
-            "Agreement: share of (test image, pair of attacks) that R orders as PSNR or SSIM does, ties half, over "
-            "all attacks on "
-            "the same task and seed; 0.5 is chance. Spearman: rank correlation of R and PSNR over test images, mean "
-            "over attacks.",
+            "attack, factorised and computed in float32. Error outside: share of the post-hoc attack's squared error "
+            "outside the kept components.",
+            "Agreement: share of (test image, pair of attacks) that R orders as PSNR or SSIM does, ties half, over all "
+            "attacks on the same task and seed; 0.5 is chance. Spearman: rank correlation of R and PSNR over test "
+            "images, mean over attacks.",
             f"{ABOUT_RISK} {ABOUT_SEEDS}",
             f"{frames.conditions(summary, risk=True)}{frames.risk_elsewhere(summary)}",
         ),
@@ -158,50 +150,12 @@ def _printed_outputs(table: pd.DataFrame) -> str:
     return f" Printed for {', '.join(dict.fromkeys(first))}; other outputs and beta_R are in the CSV."
 
 
-_INTEGERS = ("seeds", "rank", "pixels", *(f"{column}_n" for column in MEASURED))
-_AGREED_COLUMNS = tuple(f"{column}_{reference}" for reference in REFERENCES for column in AGREED)
-_MEASURED_FLOATS = tuple(f"{column}_{end}" for column in MEASURED for end in ("mean", "sd"))
-_FLOATS = ("beta_r", "parameter", "share", *_MEASURED_FLOATS, *_AGREED_COLUMNS)
 _COLUMNS = (
     *("dataset", "task", "title", "source", "role", "attack", "outputs", "beta_r", "seeds"),
     *(*ESTIMATOR, "rank", "pixels", "share"),
-    *(f"{column}_{end}" for column in MEASURED for end in ("mean", "sd", "n")),
-    *("order", *_AGREED_COLUMNS, "failures"),
+    *render.spread_names(MEASURED),
+    *("order", *(f"{column}_{reference}" for reference in REFERENCES for column in AGREED), "failures"),
 )
-
-
-def _settings_or_none(chosen: pd.DataFrame) -> list[dict[Any, Any]]:
-    """The estimators of a task; one without a name where all its attacks failed."""
-    found = settings(chosen).to_dict("records")
-    return found or [dict(zip(ESTIMATOR, ("", "", np.nan), strict=True))]
-
-
-def _facts(chosen: pd.DataFrame, setting: Mapping[Any, Any]) -> dict[str, Any]:
-    """Name, rank and share of an estimator: those of the covariance, the same for all models."""
-    same = chosen.loc[chosen["estimator"] == setting["estimator"]]
-    if same.empty:
-        return {key: setting[key] for key in ESTIMATOR}
-    return {key: setting[key] for key in ESTIMATOR} | {key: same[key].iloc[0] for key in ("rank", "pixels", "share")}
-
-
-def _key(group: Group, source: str) -> dict[str, Any]:
-    return {
-        "dataset": group.dataset,
-        "task": group.task,
-        "title": frames.title(group.task),
-        "source": source,
-        "role": group.role,
-        "attack": ATTACK_OF[group.role],
-        "outputs": group.outputs,
-        "beta_r": group.beta_r,
-        "seeds": group.planned,
-        "failures": "; ".join(group.failures()),
-    }
-
-
-def _measured(profile: Profile, here: Sequence[Profile], estimator: str) -> dict[str, Any]:
-    cells: dict[str, OverSeeds | None] = {column: profile.over_seeds(estimator, column) for column in MEASURED}
-    return {"order": _order(profile, here, estimator), **render.spread_columns(cells)}
 
 
 def _order(profile: Profile, here: Sequence[Profile], estimator: str) -> str | None:
@@ -209,13 +163,8 @@ def _order(profile: Profile, here: Sequence[Profile], estimator: str) -> str | N
     honest = [one for one in here if (one.group.role, one.group.outputs) == ("honest", profile.group.outputs)]
     if profile.group.role == "honest" or not honest:
         return None
-    risk, quality = (
-        np.sign([mine[seed] - theirs[seed] for seed in mine if seed in theirs])
-        for mine, theirs in (
-            (profile.by_seed(estimator), honest[0].by_seed(estimator)),
-            (profile.psnr, honest[0].psnr),
-        )
-    )
+    pairs = ((profile.by_seed(estimator), honest[0].by_seed(estimator)), (profile.psnr, honest[0].psnr))
+    risk, quality = (np.sign([mine[seed] - theirs[seed] for seed in mine if seed in theirs]) for mine, theirs in pairs)
     if not len(risk) or np.isnan([*risk, *quality]).any():
         return None
     if len({*risk}) > 1 or len({*quality}) > 1:
@@ -235,7 +184,7 @@ def _agreed(agreement: pd.DataFrame, task: str, estimator: str) -> dict[str, flo
     return found
 
 
-def _line(chosen: Sequence[Mapping[Any, Any]]) -> dict[str, Value]:
+def _line(chosen: Sequence[Mapping[Any, Any]]) -> Line:
     """The printed values of one task and estimator from its rows, the vicious one with the smallest beta_R."""
     first = chosen[0]
     honest, vicious = (_first(chosen, role) for role in ("honest", "vicious"))
@@ -243,8 +192,8 @@ def _line(chosen: Sequence[Mapping[Any, Any]]) -> dict[str, Value]:
         "estimator": title_of(first["estimator"], first["kind"], first["parameter"]) or "any",
         "rank": None if pd.isna(first["rank"]) else int(first["rank"]),
         "share": float(first["share"]),
-        "honest": _cell(honest),
-        "vicious": _cell(vicious),
+        "honest": NO_SEEDS if honest is None else render.cell_of(honest, "risk"),
+        "vicious": NO_SEEDS if vicious is None else render.cell_of(vicious, "risk"),
         "order": vicious["order"] if vicious is not None and isinstance(vicious["order"], str) else None,
         "class_mean": _mean(honest, "risk_class_mean"),
         "float32": _mean(honest, "risk_float32"),
@@ -259,14 +208,6 @@ def _first(chosen: Sequence[Mapping[Any, Any]], role: str) -> Mapping[Any, Any] 
     return min((row for row in chosen if row["role"] == role), key=lambda row: row["beta_r"], default=None)
 
 
-def _cell(row: Mapping[Any, Any] | None) -> OverSeeds:
-    if row is None:
-        return OverSeeds(np.nan, np.nan, 0, 0)
-    return render.cell_of(row, "risk")
-
-
 def _mean(row: Mapping[Any, Any] | None, column: str) -> OverSeeds | None:
     """A mean without its spread, for want of room."""
-    if row is None:
-        return None
-    return replace(render.cell_of(row, column), sd=np.nan)
+    return None if row is None else replace(render.cell_of(row, column), sd=np.nan)

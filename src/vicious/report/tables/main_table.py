@@ -8,8 +8,7 @@ from vicious.study.artifacts import Destination
 EXPERIMENT = "main"
 SUBJECT = Subject(
     "Accuracy of honest and vicious models, and what is reconstructed from their outputs: by the post-hoc attack on "
-    "honest "
-    "models, by the jointly trained attack on vicious ones."
+    "honest models, by the jointly trained attack on vicious ones."
 )
 
 

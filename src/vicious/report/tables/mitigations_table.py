@@ -2,21 +2,25 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from vicious.report import frames, mitigations, render
-from vicious.report.frames import Group, OverSeeds
-from vicious.report.mitigations import PERCENT, Treated
-from vicious.report.render import Column, Table, Value
+from vicious.report.frames import Group
+from vicious.report.mitigations import Treated
+from vicious.report.render import Column, Line, Table
 from vicious.report.text import ABOUT_RISK, ABOUT_RISK95, ABOUT_SEEDS, UNITS, Text, counts
 from vicious.results.schema import SUMMARY, read_table
 from vicious.study.artifacts import Destination
 
 EXPERIMENT = "mitigations"
-_SCALES = {"accuracy": PERCENT, "calibration_error": PERCENT, "psnr": 1.0, "ssim": 1.0, "risk": 1.0, "risk95": 1.0}
-"""What measures are multiplied with, in the order of the table's columns."""
+_MEASURES = ("accuracy", "calibration_error", "psnr", "ssim", "risk", "risk95")
+"""In the order of the table's columns."""
+_COLUMNS = (
+    *("dataset", "title", "source", "outputs", "role", "server", "beta_r", "n_images", "seeds"),
+    *render.spread_names((*_MEASURES, "beyond_label")),
+    "failures",
+)
 
 
 def write(summary: Path, out: Destination) -> tuple[Path, ...]:
@@ -34,26 +38,14 @@ def numbers(found: Sequence[Treated]) -> pd.DataFrame:
     over the seeds that both have; empty for these, or where there are none. ``failures`` names each seed without a
     result.
     """
-    rows: list[dict[str, Any]] = []
-    for one, server, group in _groups(found):
-        if not group.planned:
-            continue
-        row = {
-            "dataset": group.dataset,
-            "title": frames.title(one.task),
-            "source": group.rows["source"].iloc[0],
-            "outputs": one.outputs,
-            "role": group.role,
-            "server": server,
-            "beta_r": group.beta_r,
-            "n_images": group.images,
-            "seeds": group.planned,
-        }
-        cells = {**_cells(group), "beyond_label": _beyond(found, one, group)}
-        row |= render.spread_columns(cells)
-        rows.append(row | {"failures": "; ".join(group.failures())})
-    frame = pd.DataFrame(rows)
-    return frame.astype({name: "Int64" for name in frame if str(name).endswith("_n") or name == "n_images"})
+    rows = [
+        group.facts()
+        | {"source": group.rows["source"].iloc[0], "server": server}
+        | render.spread_columns({**group.measured(_MEASURES), "beyond_label": mitigations.beyond(found, one, group)})
+        for one, server, group in _groups(found)
+        if group.planned
+    ]
+    return render.numbers(rows, _COLUMNS)
 
 
 PRINTED = (
@@ -70,19 +62,19 @@ PRINTED = (
 )
 
 
-def lines(found: Sequence[Treated]) -> list[dict[str, Value]]:
+def lines(found: Sequence[Treated]) -> list[Line]:
     """The lines to print, by the keys of :data:`PRINTED`."""
-    printed: list[dict[str, Value]] = []
+    printed: list[Line] = []
     before = ("", "")
     for one, server, group in _groups(found):
         source = next(str(other.rows["source"].iloc[0]) for other in one.groups.values() if other.planned)
-        title = frames.marked_title(one.task, source)
-        line = {
-            "title": "" if one.task == before[0] else title,
+        line: Line = {
+            "title": "" if one.task == before[0] else frames.marked_title(one.task, source),
             "outputs": "" if (one.task, one.outputs) == before else mitigations.title(one.outputs),
             "model": mitigations.NAMES.get(server, server),
+            "beyond": mitigations.beyond(found, one, group),
         }
-        printed.append({**line, **_cells(group), "beyond": _beyond(found, one, group)})
+        printed.append({**line, **group.measured(_MEASURES)})
         before = (one.task, one.outputs)
     return printed
 
@@ -92,20 +84,16 @@ def text(summary: pd.DataFrame, found: Sequence[Treated]) -> Text:
     groups = mitigations.groups(found)
     return Text(
         "What a user can do to the outputs: accuracy of the answers sent, and what an attack model reads that was "
-        "trained from "
-        f"scratch on outputs treated alike. {counts(groups)} {UNITS}",
+        f"trained from scratch on outputs treated alike. {counts(groups)} {UNITS}",
         (
             mitigations.servers(found),
             mitigations.meanings(found),
             "Accuracy: a tie counts as chance. Calibration error (Cal.): the expected one, in %, of the probabilities "
-            "sent; of logits, "
-            "that of their softmax.",
+            "sent; of logits, that of their softmax.",
             f"R is {frames.risk_words(summary)}. {ABOUT_RISK95} {ABOUT_RISK}",
             "Beyond the label: PSNR minus that of the attack on labels alone, which is what a model gives away beyond "
-            "its predicted "
-            "label; mean over the seeds that both have. Of the server that trained for it: on the labels of the other "
-            "vicious one. An "
-            "en dash: there is no such attack to compare with.",
+            "its predicted label; mean over the seeds that both have. Of the server that trained for it: on the labels "
+            "of the other vicious one. An en dash: there is no such attack to compare with.",
             ABOUT_SEEDS,
             mitigations.conditions(summary, found),
         ),
@@ -116,11 +104,3 @@ def text(summary: pd.DataFrame, found: Sequence[Treated]) -> Text:
 def _groups(found: Sequence[Treated]) -> list[tuple[Treated, str, Group]]:
     """All groups in order, with their servers."""
     return [(one, server, group) for one in found for server, group in one.groups.items()]
-
-
-def _cells(group: Group) -> dict[str, OverSeeds]:
-    return {name: group.over_seeds(name, scale) for name, scale in _SCALES.items()}
-
-
-def _beyond(found: Sequence[Treated], one: Treated, group: Group) -> OverSeeds | None:
-    return mitigations.beyond(group, mitigations.labels(found, group.role).get(one.task))

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from vicious.metrics.image import decibels
 from vicious.report import frames, render
 from vicious.report.frames import Group
-from vicious.report.render import Column, Table, Value
+from vicious.report.render import Column, Line, Table
 from vicious.report.text import ABOUT_SEEDS, Text, counts
 from vicious.results.assessments import Assessment, read_assessments
-from vicious.results.schema import ATTACK_OF, SUMMARY, check_table
+from vicious.results.schema import SUMMARY, check_table
 from vicious.results.summaries import collect
 from vicious.study.artifacts import Destination
 
@@ -23,6 +23,12 @@ Array = NDArray[np.float64]
 BATCH = 250
 """Batch of the published code."""
 CHANGES = ("ssim", "risk", "psnr")
+_COLUMNS = (
+    *("dataset", "task", "title", "source", "role", "attack", "outputs", "beta_r", "seeds", "n_images", "last_batch"),
+    *CHANGES,
+    *render.spread_names(f"{name}_change" for name in CHANGES),
+    "failures",
+)
 
 
 def batched_mean(values: Array, batch: int = BATCH) -> float:
@@ -69,23 +75,18 @@ def numbers(found: Sequence[Assessment], summary: pd.DataFrame) -> pd.DataFrame:
     ``ssim``, ``risk`` and ``psnr`` are the means over images and seeds; their ``_change`` is what :func:`changes`
     gives, with ``_mean``, ``_sd`` (ddof 1, over seeds) and ``_n`` (seeds that succeeded). ``seeds`` counts those
     planned, ``n_images`` the test images, ``last_batch`` the images in the last batch. ``failures`` says why seeds have
-    no result.
-
-    Args:
-        found: the assessments; one Parquet is read at a time.
-        summary: rows of their summary.
+    no result. The Parquets of the assessments ``found``, of which ``summary`` is the summary, are read one at a time.
     """
     check_table(SUMMARY, summary)
     source = frames.sources(summary)
     by_key = {one.key: one for one in found}
-    rows = [_row(group, source[group.task], by_key) for group in frames.groups(summary)]
-    table = pd.DataFrame(rows, columns=list(_COLUMNS))
-    return table.astype({**dict.fromkeys(_INTEGERS, "Int64"), **dict.fromkeys(_FLOATS, "float64")})
+    rows = [_row(group, by_key) | {"source": source[group.task]} for group in frames.groups(summary)]
+    return render.numbers(rows, _COLUMNS)
 
 
-def lines(table: pd.DataFrame) -> list[dict[str, Value]]:
+def lines(table: pd.DataFrame) -> list[Line]:
     """The lines to print, by the keys of :func:`columns`."""
-    printed: list[dict[str, Value]] = []
+    printed: list[Line] = []
     before: tuple[Any, Any] = (None, None)
     for row in table.to_dict("records"):
         new_task, new = row["task"] != before[0], (row["task"], row["outputs"]) != before
@@ -94,7 +95,7 @@ def lines(table: pd.DataFrame) -> list[dict[str, Value]]:
             {
                 "title": frames.marked_title(row["task"], row["source"]) if new_task else "",
                 "outputs": row["outputs"] if new else "",
-                "label": _label(row),
+                "label": frames.attack_title(row["role"], row["beta_r"]),
                 "images": "none" if pd.isna(row["n_images"]) else int(row["n_images"]),
                 "last": "none" if pd.isna(row["last_batch"]) else int(row["last_batch"]),
                 **{name: render.cell_of(row, f"{name}_change") for name in CHANGES},
@@ -107,10 +108,9 @@ def lines(table: pd.DataFrame) -> list[dict[str, Value]]:
 
 def columns(table: pd.DataFrame) -> list[Column]:
     """The columns to print; outputs are named where there are several kinds."""
-    several = len(set(table["outputs"])) > 1
     return [
         Column("title", "Dataset", text=True),
-        *([Column("outputs", "Outputs", text=True)] if several else []),
+        *render.outputs_column(table["outputs"]),
         Column("label", "Model and attack", text=True),
         Column("images", "Test images", "Images"),
         Column("last", "Last batch"),
@@ -125,16 +125,13 @@ def text(summary: pd.DataFrame) -> Text:
     groups = frames.groups(summary)
     return Text(
         "What three shortcuts would change: the number with the shortcut minus that without, on the same test images "
-        "in the same "
-        f"order, in batches of {BATCH}. SSIM and R have no unit, PSNR is in dB. {counts(groups)}",
+        f"in the same order, in batches of {BATCH}. SSIM and R have no unit, PSNR is in dB. {counts(groups)}",
         (
             "SSIM as the mean of batch means, in which images of a short last batch weigh more (published code). R "
-            "without the images "
-            "at the end that fill no batch (published code). PSNR of the mean MSE in place of the mean PSNR of single "
-            "images.",
+            "without the images at the end that fill no batch (published code). PSNR of the mean MSE in place of the "
+            "mean PSNR of single images.",
             f"Last batch: its number of images; where it is full, {BATCH}, the first two change nothing. An en dash: "
-            "no batch is full, "
-            "so nothing would be left.",
+            "no batch is full, so nothing would be left.",
             ABOUT_SEEDS,
             frames.conditions(summary),
         ),
@@ -150,36 +147,13 @@ def write(assessments: Iterable[Path], out: Destination) -> tuple[Path, ...]:
     return render.write(out, Table(table, columns(table), lines(table), text(summary)))
 
 
-_CHANGE_COLUMNS = tuple(f"{name}_change_{end}" for name in CHANGES for end in ("mean", "sd", "n"))
-_INTEGERS = ("seeds", "n_images", "last_batch", *(f"{name}_change_n" for name in CHANGES))
-_COLUMNS = (
-    *("dataset", "task", "title", "source", "role", "attack", "outputs", "beta_r", "seeds", "n_images", "last_batch"),
-    *CHANGES,
-    *_CHANGE_COLUMNS,
-    "failures",
-)
-_FLOATS = ("beta_r", *CHANGES, *(name for name in _CHANGE_COLUMNS if name not in _INTEGERS))
-
-
-def _row(group: Group, source: str, found: dict[tuple[Any, ...], Assessment]) -> dict[str, Any]:
+def _row(group: Group, found: dict[tuple[Any, ...], Assessment]) -> dict[str, Any]:
     keys = group.rows[list(SUMMARY.key)].itertuples(index=False, name=None)
     seeds = [found[key].images(["ssim", "risk", "mse", "psnr"]) for key in keys if found[key].ok]
     n = len(seeds[0]) if seeds else None
-    row = {
-        **{"dataset": group.dataset, "task": group.task, "title": frames.title(group.task), "source": source},
-        **{"role": group.role, "attack": ATTACK_OF[group.role], "outputs": group.outputs},
-        **{"beta_r": group.beta_r, "seeds": group.planned, "n_images": n},
-        "last_batch": None if n is None else n % BATCH or BATCH,
-        "failures": "; ".join(group.failures()),
-    }
+    row = group.facts() | {"n_images": n, "last_batch": None if n is None else n % BATCH or BATCH}
     measured = [changes(images) for images in seeds]
     for name in CHANGES:
         cell = frames.over_seeds(np.array([one[name] for one in measured], dtype=float), group.planned)
-        row[name] = group.over_seeds(name).mean
-        row |= render.spread_columns({f"{name}_change": cell})
+        row |= {name: group.over_seeds(name).mean, **render.spread_columns({f"{name}_change": cell})}
     return row
-
-
-def _label(row: dict[Any, Any]) -> str:
-    labels = {"honest": "honest, post-hoc", "autoencoder": "autoencoder (upper bound)"}
-    return labels.get(row["role"], f"vicious, beta_R = {row['beta_r']:g}")

@@ -2,20 +2,19 @@
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from vicious.defense.evaluation.groups import VICIOUS
 from vicious.defense.evaluation.thresholds import HELD_OUT, SPREADS
 from vicious.report import frames, judged, render
-from vicious.report.render import Column, Table, Value
+from vicious.report.frames import PERCENT
+from vicious.report.render import Column, Line, Table
 from vicious.report.text import Text, span
 from vicious.results.schema import FLAGGED, SUMMARY, read_table
 from vicious.study.artifacts import Destination
 
 EXPERIMENT = "defense"
 _COLUMNS = ("dataset", "title", "source", *FLAGGED.columns[1:])
-PERCENT = 100.0
 
 
 def write(summary: Path, flagged: Path, out: Destination) -> tuple[Path, ...]:
@@ -51,30 +50,11 @@ PRINTED = (
 )
 
 
-def lines(table: pd.DataFrame) -> list[dict[str, Value]]:
+def lines(table: pd.DataFrame) -> list[Line]:
     """The lines to print, by the keys of :data:`PRINTED`."""
-    printed: list[dict[str, Value]] = []
-    for _, block in table.groupby("dataset", sort=False):
-        for index, ((detector, _), rows) in enumerate(block.groupby(["detector", "n_user"], sort=False)):
-            own = rows["reference"] == rows["dataset"]
-            held, vicious = rows["group"] == HELD_OUT, rows["group"] == VICIOUS
-            recipes = rows["group"].str.startswith("honest") & ~held
-            references = rows.loc[own, "references"]
-            printed.append(
-                {
-                    "title": ""
-                    if index
-                    else frames.marked_title(str(rows["dataset"].iloc[0]), str(rows["source"].iloc[0])),
-                    "detector": str(detector).replace("_", " "),
-                    "n": int(rows["n_user"].iloc[0]),
-                    "held": _mean(rows.loc[own & held, "share"]),
-                    "recipes": _mean(rows.loc[own & recipes, "share"]),
-                    "vicious": _mean(rows.loc[own & vicious, "share"]),
-                    "held_other": _mean(rows.loc[~own & held, "share"]),
-                    "vicious_other": _mean(rows.loc[~own & vicious, "share"]),
-                    "references": int(references.iloc[0]) if len(references) else None,
-                }
-            )
+    printed: list[Line] = []
+    for _, rows in table.groupby("dataset", sort=False):
+        printed += render.block(rows, (_line(same) for _, same in rows.groupby(["detector", "n_user"], sort=False)))
     return printed
 
 
@@ -87,20 +67,15 @@ def text(table: pd.DataFrame, summary: pd.DataFrame) -> Text:
     behind = f" from {span(references)} honest models" if references else " from honest models"
     return Text(
         f"Verdicts flagged by a threshold{behind} alone, without any vicious example: share in %. A verdict is the "
-        "score of one sample "
-        f"of n of the user's own images. The threshold lies {SPREADS:g} standard deviations above the mean of "
-        "verdicts on honest "
-        "models.",
+        f"score of one sample of n of the user's own images. The threshold lies {SPREADS:g} standard deviations above "
+        "the mean of verdicts on honest models.",
         (
             "Threshold and verdicts are from different samples of images. Honest, held out: each model by the "
-            "threshold from the "
-            "others. Vicious: the more the better.",
-            "Honest, other recipes: models of the same data trained otherwise; a detector that flags them objects to "
-            "a recipe."
-            f"{others}",
+            "threshold from the others. Vicious: the more the better.",
+            "Honest, other recipes: models of the same data trained otherwise; a detector that flags them objects to a "
+            f"recipe.{others}",
             "From elsewhere: thresholds from the honest models of every other dataset, mean over these. References: "
-            "honest models "
-            "behind the threshold. An en dash: no such model, or too few references.",
+            "honest models behind the threshold. An en dash: no such model, or too few references.",
             judged.SAMPLES,
             judged.conditions(summary),
         ),
@@ -118,6 +93,19 @@ def failures(table: pd.DataFrame) -> list[str]:
     ]
 
 
-def _mean(shares: "pd.Series[float]") -> float | None:
-    known = shares.dropna()
-    return float(np.mean(known)) if len(known) else None
+def _line(rows: pd.DataFrame) -> Line:
+    """The printed values of one dataset, detector and number of user images."""
+    own = rows["reference"] == rows["dataset"]
+    held, vicious = rows["group"] == HELD_OUT, rows["group"] == VICIOUS
+    recipes = rows["group"].str.startswith("honest") & ~held
+    shares = {
+        **{"held": own & held, "recipes": own & recipes, "vicious": own & vicious},
+        **{"held_other": ~own & held, "vicious_other": ~own & vicious},
+    }
+    references = rows.loc[own, "references"]
+    return {
+        "detector": judged.words(rows["detector"].iloc[0]),
+        "n": int(rows["n_user"].iloc[0]),
+        **{name: float(rows.loc[chosen, "share"].mean()) for name, chosen in shares.items()},
+        "references": int(references.iloc[0]) if len(references) else None,
+    }
