@@ -5,7 +5,8 @@ it needs of a machine, and how it runs. All else derives from that: the command 
 workflow's rules, the records of provenance, what ``verify`` and ``discard`` compare them with, and the budget.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -19,6 +20,35 @@ from vicious.system.settings import Count
 
 Threads = Annotated[Count, Field(description="CPU threads; part of the result, since sums depend on their order")]
 Device = Annotated[Literal["cpu", "cuda"], Field(description="where to compute")]
+
+
+@dataclass(frozen=True)
+class Files:
+    """Annotation of a setting that is a path, or a list of some: which files it stands for.
+
+    Attributes:
+        of: those that a path stands for.
+        written: the step writes them; else it reads them.
+    """
+
+    of: Callable[[Path], Sequence[Path]] = lambda path: [path]
+    written: bool = False
+
+
+def prepared_files(folder: Path) -> list[Path]:
+    """The files of a prepared dataset."""
+    return [folder / "dataset.json", *(folder / name for name in ARRAYS)]
+
+
+def model_files(weights: Path) -> list[Path]:
+    """A model's weights, and its record beside."""
+    return [weights, weights.with_suffix(".json")]
+
+
+Read = Annotated[Path, Files()]
+Written = Annotated[Path, Files(written=True)]
+PreparedData = Annotated[Path, Files(prepared_files), Field(description="folder of a prepared dataset")]
+Weights = Annotated[Path, Files(model_files)]
 Identity = Callable[..., str]
 """The identity of code by its meaning, from entries as :meth:`Step.entries` gives them."""
 Stage = Literal["data", "models", "assessments", "summaries", "figures"]
@@ -59,7 +89,7 @@ class Step(BaseModel):
 
     def reads(self) -> list[Path]:
         """The files that it reads, those that lie beside a named one included."""
-        return []
+        return self._files(written=False)
 
     def inputs(self) -> list[Path]:
         """Of the files that it reads those that the workflow watches: not a dataset's arrays, of which dataset.json has
@@ -68,11 +98,20 @@ class Step(BaseModel):
 
     def writes(self) -> list[Path]:
         """The files that it writes, apart from the record of provenance; the most important one first."""
-        raise NotImplementedError
+        return self._files(written=True)
+
+    def _files(self, written: bool) -> list[Path]:
+        found = []
+        for name, field in type(self).model_fields.items():
+            for files in (one for one in field.metadata if isinstance(one, Files) and one.written == written):
+                value = getattr(self, name)
+                paths = value if isinstance(value, list) else [value] if value is not None else []
+                found += [file for path in paths for file in files.of(path)]
+        return found
 
     def record(self) -> Path | None:
         """Where its record of provenance stands among results; None for what has none."""
-        raise NotImplementedError
+        return self.writes()[0].with_suffix(".provenance.json")
 
     def lookups(self) -> list[str]:
         """Code that it looks up by a name in its settings: modules, or definitions (``module:name``)."""
@@ -150,16 +189,6 @@ def step_class(command: str) -> type[Step]:
 def commands() -> tuple[str, ...]:
     """The commands of all steps but tables and figures; nothing is imported for this."""
     return tuple(name.replace("_", "-") for name in names("vicious.steps"))
-
-
-def prepared(folder: Path) -> list[Path]:
-    """The files of a prepared dataset."""
-    return [folder / "dataset.json", *(folder / name for name in ARRAYS)]
-
-
-def model_files(weights: Path) -> list[Path]:
-    """A model's weights, and its record beside."""
-    return [weights, weights.with_suffix(".json")]
 
 
 def mitigation_file(outputs: str) -> str:

@@ -1,11 +1,11 @@
 """What the steps that gather assessments share."""
 
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from vicious.steps import Step
+from vicious.steps import Files, Step
 
 
 class Gathering(Step):
@@ -13,7 +13,6 @@ class Gathering(Step):
 
     GROUP: ClassVar[str | None] = "report_{experiment}"
 
-    results: list[Path] = Field(min_length=1, description="JSON summaries written by assess-risk")
-
-    def reads(self) -> list[Path]:
-        return [*self.results, *(file.with_suffix(".parquet") for file in self.results)]
+    results: Annotated[list[Path], Files(lambda file: [file, file.with_suffix(".parquet")])] = Field(
+        min_length=1, description="JSON summaries written by assess-risk"
+    )

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from vicious.data.datasets import all_datasets
 from vicious.models.architecture import ORIGINAL, Model, model, parse_model
-from vicious.steps import Device, Stage, Step, Threads, prepared
+from vicious.steps import Device, Files, PreparedData, Stage, Step, Threads
 from vicious.steps._needs import Need, Work, training
 from vicious.system.settings import Count, Depth, NameIn, Pair, Positive, Seed, pairs
 
@@ -16,14 +16,20 @@ if TYPE_CHECKING:
     from vicious.training.loop import Schedule
 
 
+def _trained(weights: Path) -> list[Path]:
+    return [weights, weights.with_suffix(".json"), weights.with_suffix(".csv")]
+
+
 class Training(Step):
     """A training: its data, its size, its schedule."""
 
     STAGE: ClassVar[Stage] = "models"
     ON_GPU: ClassVar[bool] = True
 
-    data: Path = Field(description="folder of a prepared dataset")
-    out: Path = Field(description="weights to write, safetensors; a .json and a .csv beside")
+    data: PreparedData
+    out: Annotated[Path, Files(_trained, written=True)] = Field(
+        description="weights to write, safetensors; a .json and a .csv beside"
+    )
     depth: Depth = Field(description="layers, 6 n + 4")
     width: Count = Field(description="width factor")
     epochs: Count = Field(description="passes over the training images, or over those drawn for each epoch")
@@ -33,15 +39,6 @@ class Training(Step):
     seed: Seed = Field(description="of everything that is random")
     threads: Threads = 1
     device: Device = "cpu"
-
-    def reads(self) -> list[Path]:
-        return prepared(self.data)
-
-    def writes(self) -> list[Path]:
-        return [self.out, self.out.with_suffix(".json"), self.out.with_suffix(".csv")]
-
-    def record(self) -> Path:
-        return self.out.with_name(f"{self.rule()}.provenance.json")
 
     def need(self, work: Work) -> Need:
         return training(work)
@@ -53,6 +50,9 @@ class TaskTraining(Training):
     attributes: str | None = Field(default=None, description="attribute set of CelebA (default: all attributes)")
     classes: Count | None = Field(default=None, description="use the images of so many classes (default: all)")
     as_many_as: Count | None = Field(default=None, description="with classes: as many images as so many classes have")
+
+    def record(self) -> Path:
+        return self.out.with_name(f"{self.rule()}.provenance.json")
 
     def lookups(self) -> list[str]:
         named = [one.name for one in all_datasets() if self.attributes in one.attribute_sets]

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from vicious.steps import Identity
+from vicious.steps import Identity, Written
 from vicious.steps._gathering import Gathering
 
 
@@ -14,18 +14,12 @@ class Agree(Gathering):
 
     GROUP: ClassVar[str | None] = "report_main"
 
-    estimators: Path = Field(description="CSV of the risk under every estimator, to write")
-    agreement: Path = Field(description="CSV of how each orders reconstructions, to write")
+    estimators: Written = Field(description="CSV of the risk under every estimator, to write")
+    agreement: Written = Field(description="CSV of how each orders reconstructions, to write")
 
     def reads(self) -> list[Path]:
         profiles = [file.with_name(f"estimators-{file.stem.removeprefix('risk-')}.csv") for file in self.results]
         return [*super().reads(), *profiles]
-
-    def writes(self) -> list[Path]:
-        return [self.estimators, self.agreement]
-
-    def record(self) -> Path:
-        return self.estimators.with_suffix(".provenance.json")
 
     def run(self, identity: Identity) -> None:
         from vicious.results.agreement import write_estimators

@@ -9,7 +9,7 @@ from vicious.metrics import measures
 from vicious.metrics.estimators import CUTOFFS, RIDGES, SHARES
 from vicious.mitigations import parse_outputs
 from vicious.models.architecture import ORIGINAL
-from vicious.steps import Device, Identity, Stage, Step, Threads, mitigation_file, model_files, prepared
+from vicious.steps import Device, Identity, PreparedData, Read, Stage, Step, Threads, Weights, mitigation_file
 from vicious.steps._needs import Cost, Need, Work, assessment, assessment_cost
 from vicious.system.settings import Count, NameIn, NotNegative, parsed
 
@@ -21,10 +21,10 @@ class AssessRisk(Step):
     ON_GPU: ClassVar[bool] = True
     GROUP: ClassVar[str | None] = "assess_{task}"
 
-    data: Path = Field(description="folder of a prepared dataset")
-    covariance: Path = Field(description="safetensors written by fit-covariance")
-    target: Path = Field(description="weights of the target model")
-    attack: Path = Field(description="weights of the attack model")
+    data: PreparedData
+    covariance: Read = Field(description="safetensors written by fit-covariance")
+    target: Weights = Field(description="weights of the target model")
+    attack: Weights = Field(description="weights of the attack model")
     outputs: Annotated[str, parsed(parse_outputs)] = Field(description="what the user sends back and the attack reads")
     attack_model: Annotated[str, NameIn("vicious.models.decoders")] = Field(
         default=ORIGINAL["attack"], description="the attack model (vicious.models.decoders)"
@@ -36,16 +36,10 @@ class AssessRisk(Step):
     threads: Threads = 1
     device: Device = "cpu"
 
-    def reads(self) -> list[Path]:
-        return [*prepared(self.data), self.covariance, *model_files(self.target), *model_files(self.attack)]
-
     def writes(self) -> list[Path]:
         name = self.attack.stem
         files = (f"risk-{name}.json", f"risk-{name}.parquet", f"estimators-{name}.csv", f"gallery-{name}.npz")
         return [self.out / file for file in files]
-
-    def record(self) -> Path:
-        return self.out / f"risk-{self.attack.stem}.provenance.json"
 
     def lookups(self) -> list[str]:
         target = f"vicious.models.targets.{ORIGINAL['target']}:build"

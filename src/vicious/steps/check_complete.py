@@ -1,11 +1,11 @@
 """Exit with an error if a cell of an experiment failed."""
 
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from vicious.steps import Identity, Stage, Step
+from vicious.steps import Files, Identity, Read, Stage, Step, Written
 
 
 class CheckComplete(Step):
@@ -14,15 +14,11 @@ class CheckComplete(Step):
     STAGE: ClassVar[Stage] = "figures"
     LOCAL: ClassVar[bool] = True
 
-    summary: Path = Field(description="CSV written by summarize")
-    scores: Path | None = Field(default=None, description="CSV written by summarize-defense, whose verdicts count too")
-    out: Path = Field(description="text file to write if none failed")
-
-    def reads(self) -> list[Path]:
-        return [self.summary, *([] if self.scores is None else [self.scores])]
-
-    def writes(self) -> list[Path]:
-        return [self.out]
+    summary: Read = Field(description="CSV written by summarize")
+    scores: Annotated[Path | None, Files()] = Field(
+        default=None, description="CSV written by summarize-defense, whose verdicts count too"
+    )
+    out: Written = Field(description="text file to write if none failed")
 
     def record(self) -> None:
         return None

@@ -1,13 +1,12 @@
 """Score a target model with detectors."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
 from vicious.models.architecture import ORIGINAL
-from vicious.steps import Device, Identity, Stage, Step, Threads, model_files, prepared
+from vicious.steps import Device, Identity, PreparedData, Stage, Step, Threads, Weights, Written
 from vicious.steps._needs import Cost, Need, Work, detection, detection_cost
 from vicious.system.settings import Count, NameIn
 
@@ -18,26 +17,17 @@ class EvaluateDefense(Step):
     STAGE: ClassVar[Stage] = "assessments"
     ON_GPU: ClassVar[bool] = True
 
-    data: Path = Field(description="folder of a prepared dataset")
-    target: Path = Field(description="weights of the target model")
+    data: PreparedData
+    target: Weights = Field(description="weights of the target model")
     hide: Annotated[str, NameIn("vicious.models.codes")] | None = Field(
         default=None, description="hide the code in the model's outputs first"
     )
-    out: Path = Field(description="CSV to write")
+    out: Written = Field(description="CSV to write")
     detectors: list[Annotated[str, NameIn("vicious.defense.detectors")]] = Field(description="that score the model")
     user_images: list[Count] = Field(description="numbers of the user's own labelled images")
     draws: Count = Field(description="samples of user images for each number")
     threads: Threads = 1
     device: Device = "cpu"
-
-    def reads(self) -> list[Path]:
-        return [*prepared(self.data), *model_files(self.target)]
-
-    def writes(self) -> list[Path]:
-        return [self.out]
-
-    def record(self) -> Path:
-        return self.out.with_suffix(".provenance.json")
 
     def lookups(self) -> list[str]:
         return [*self._shared(), *map(_detector, self.detectors)]

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from vicious.steps import Identity, Stage, Step
+from vicious.steps import Identity, Stage, Step, Written
 from vicious.steps._needs import Cost, Work
 from vicious.system.settings import Count, NameIn, Pair, pairs
 
@@ -20,7 +20,8 @@ class Fetch(Step):
     dataset: Annotated[str, NameIn("vicious.data.datasets")] = Field(description="its name")
     source: Literal["official", "synthetic"] = Field(description="official files, or drawn stand-ins")
     root: Path = Field(description="folder of the files, in torchvision's layout")
-    out: Path = Field(description="JSON record of the verified files")
+    # It lists the raw files and their hashes; they may lie anywhere, and be large.
+    out: Written = Field(description="JSON record of the verified files")
     download: bool = Field(default=False, description="download what is missing")
     checksum: list[Pair] = Field(
         default=[], description="FILE=md5:HEX or FILE=sha256:HEX of a file accepted in place of the official one"
@@ -28,9 +29,6 @@ class Fetch(Step):
     counts: tuple[Count, Count, Count] | None = Field(
         default=None, description="synthetic train, validation and test images"
     )
-
-    def writes(self) -> list[Path]:
-        return [self.out]  # it lists the raw files and their hashes; they may lie anywhere, and be large
 
     def record(self) -> Path:
         return self.out.with_name("fetch.provenance.json")

@@ -1,12 +1,11 @@
 """Mean and factorised covariance for the risk."""
 
 import logging
-from pathlib import Path
 from typing import ClassVar
 
 from pydantic import Field
 
-from vicious.steps import Identity, Stage, Step, prepared
+from vicious.steps import Identity, PreparedData, Stage, Step, Written
 from vicious.steps._needs import Cost, Need, Work, factorisation, factorisation_cost
 
 log = logging.getLogger(__name__)
@@ -18,17 +17,8 @@ class FitCovariance(Step):
     STAGE: ClassVar[Stage] = "data"
     GROUP: ClassVar[str | None] = "data"
 
-    data: Path = Field(description="folder of a prepared dataset")
-    out: Path = Field(description="safetensors to write")
-
-    def reads(self) -> list[Path]:
-        return prepared(self.data)
-
-    def writes(self) -> list[Path]:
-        return [self.out]
-
-    def record(self) -> Path:
-        return self.out.with_suffix(".provenance.json")
+    data: PreparedData
+    out: Written = Field(description="safetensors to write")
 
     def need(self, work: Work) -> Need:
         return factorisation(work)

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from vicious.steps import ARRAYS, Identity, Stage, Step
+from vicious.steps import Files, Identity, Read, Stage, Step, prepared_files
 from vicious.steps._needs import Cost, Need, Work, preparation, preparation_cost
 from vicious.system.errors import DataError
 from vicious.system.settings import Count, NameIn, Seed
@@ -19,18 +19,12 @@ class Prepare(Step):
 
     dataset: Annotated[str, NameIn("vicious.data.datasets")] = Field(description="its name")
     images: Literal["official", "synthetic"] = Field(description="whether the images are official or drawn")
-    source: Path = Field(description="JSON record written by fetch")
-    out: Path = Field(description="folder to write")
+    source: Read = Field(description="JSON record written by fetch")
+    out: Annotated[Path, Files(prepared_files, written=True)] = Field(description="folder to write")
     train: Count | None = Field(default=None, description="most train images (default: all)")
     validation: Count | None = Field(default=None, description="most validation images (default: the official share)")
     test: Count | None = Field(default=None, description="most test images (default: all)")
     split_seed: Seed = Field(description="seed of the cut into train and validation")
-
-    def reads(self) -> list[Path]:
-        return [self.source]
-
-    def writes(self) -> list[Path]:
-        return [self.out / "dataset.json", *(self.out / name for name in ARRAYS)]
 
     def record(self) -> Path:
         return self.out / "prepare.provenance.json"

@@ -1,11 +1,11 @@
 """Join all detector scores, and how they separate honest from vicious models."""
 
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from vicious.steps import Identity, Step
+from vicious.steps import Files, Identity, Step, Written
 
 
 class SummarizeDefense(Step):
@@ -13,19 +13,10 @@ class SummarizeDefense(Step):
 
     GROUP: ClassVar[str | None] = "report_defense"
 
-    scores: list[Path] = Field(min_length=1, description="CSVs written by evaluate-defense")
-    out: Path = Field(description="CSV of all scores, to write")
-    separation: Path = Field(description="CSV of AUROC and TPR, to write")
-    flagged: Path = Field(description="CSV of what thresholds from honest models flag, to write")
-
-    def reads(self) -> list[Path]:
-        return self.scores
-
-    def writes(self) -> list[Path]:
-        return [self.out, self.separation, self.flagged]
-
-    def record(self) -> Path:
-        return self.out.with_suffix(".provenance.json")
+    scores: Annotated[list[Path], Files()] = Field(min_length=1, description="CSVs written by evaluate-defense")
+    out: Written = Field(description="CSV of all scores, to write")
+    separation: Written = Field(description="CSV of AUROC and TPR, to write")
+    flagged: Written = Field(description="CSV of what thresholds from honest models flag, to write")
 
     def run(self, identity: Identity) -> None:
         from vicious.defense.evaluation.collect import collect_detection

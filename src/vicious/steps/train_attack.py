@@ -1,13 +1,12 @@
 """Train an attack model on the outputs of a frozen target model."""
 
-from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
 
 from vicious.mitigations import parse_outputs
 from vicious.models.architecture import ORIGINAL
-from vicious.steps import Identity, mitigation_file, model_files
+from vicious.steps import Identity, Weights, mitigation_file
 from vicious.steps._needs import Cost, Work, training_cost
 from vicious.steps._training import AttackTraining, attack_model, schedule
 from vicious.system.settings import parsed
@@ -16,14 +15,8 @@ from vicious.system.settings import parsed
 class TrainAttack(AttackTraining):
     """Train an attack model on the outputs of a frozen target model (the post-hoc attack)."""
 
-    target: Path = Field(description="weights of the target model")
+    target: Weights = Field(description="weights of the target model")
     outputs: Annotated[str, parsed(parse_outputs)] = Field(description="what the user sends back")
-
-    def reads(self) -> list[Path]:
-        return [*super().reads(), *model_files(self.target)]
-
-    def record(self) -> Path:
-        return self.out.with_suffix(".provenance.json")
 
     def lookups(self) -> list[str]:
         return [*super().lookups(), f"vicious.models.targets.{ORIGINAL['target']}:build", mitigation_file(self.outputs)]

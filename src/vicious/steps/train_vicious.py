@@ -7,7 +7,7 @@ from pydantic import Field
 
 from vicious.mitigations import parse_trainable
 from vicious.models.evaded import UNNAMED
-from vicious.steps import Identity, mitigation_file
+from vicious.steps import Files, Identity, mitigation_file, model_files
 from vicious.steps._needs import Cost, Work, training_cost
 from vicious.steps._training import AttackTraining, TaskTraining, attack_model, schedule, target_model, task_data
 from vicious.system.settings import NameIn, NotNegative, Positive, parsed
@@ -16,15 +16,14 @@ from vicious.system.settings import NameIn, NotNegative, Positive, parsed
 class TrainVicious(TaskTraining, AttackTraining):
     """Train a target model jointly with an attack model that reads its outputs."""
 
-    attack_out: Path = Field(description="weights of the attack model to write, safetensors; a .json beside")
+    attack_out: Annotated[Path, Files(model_files, written=True)] = Field(
+        description="weights of the attack model to write, safetensors; a .json beside"
+    )
     outputs: Annotated[str, parsed(parse_trainable)] = Field(description="what the user sends back")
     beta_c: NotNegative = Field(description="weight of the classification loss; 0: autoencoder")
     beta_r: Positive = Field(description="weight of the reconstruction loss")
     evasion: NotNegative = Field(default=0.0, description="weight of an adaptive penalty against a detector")
     evades: Annotated[str, NameIn("vicious.training.penalties")] = Field(default=UNNAMED, description="that detector")
-
-    def writes(self) -> list[Path]:
-        return [*super().writes(), self.attack_out, self.attack_out.with_suffix(".json")]
 
     def lookups(self) -> list[str]:
         penalties = [f"vicious.training.penalties.{self.evades}:PENALTY"] if self.evasion else []

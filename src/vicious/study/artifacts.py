@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, create_model
 
-from vicious.steps import Identity, Stage, Step
+from vicious.steps import Files, Identity, Read, Stage, Step
 from vicious.study import grid
 from vicious.system import registry
 from vicious.system.errors import ConfigError
@@ -34,23 +34,35 @@ FIGURES = (
 NUMBERS = {name: number for names in (TABLES, FIGURES) for number, name in enumerate(names, 1)}
 """The one map from names to numbers. An artifact that it lacks goes by its name alone."""
 
+
+def _measured(file: Path) -> list[Path]:
+    """An assessment's summary, its per-image table and its gallery."""
+    return [file, file.with_suffix(".parquet"), file.with_name(f"gallery-{file.stem.removeprefix('risk-')}.npz")]
+
+
 INPUTS = {
-    "summary": "CSV written by summarize",
-    "comparisons": "CSV written by compare",
-    "estimators": "CSV written by agree",
-    "agreement": "CSV written by agree",
-    "classes": "CSV written by per-class",
-    "attributes": "CSV written by per-class",
-    "detection": "CSV of scores written by summarize-defense",
-    "separation": "CSV of separations written by summarize-defense",
-    "flagged": "CSV of what thresholds flag, written by summarize-defense",
-    "verdicts": "provenance written by evaluate-defense",
-    "assessments": "JSON summaries written by assess-risk; per-image tables and galleries lie beside",
-    "curves": "training curves written by train-*; records lie beside",
+    "summary": Annotated[Read, Field(description="CSV written by summarize")],
+    "comparisons": Annotated[Read, Field(description="CSV written by compare")],
+    "estimators": Annotated[Read, Field(description="CSV written by agree")],
+    "agreement": Annotated[Read, Field(description="CSV written by agree")],
+    "classes": Annotated[Read, Field(description="CSV written by per-class")],
+    "attributes": Annotated[Read, Field(description="CSV written by per-class")],
+    "detection": Annotated[Read, Field(description="CSV of scores written by summarize-defense")],
+    "separation": Annotated[Read, Field(description="CSV of separations written by summarize-defense")],
+    "flagged": Annotated[Read, Field(description="CSV of what thresholds flag, written by summarize-defense")],
+    "verdicts": Annotated[list[Path], Files(), Field(description="provenance written by evaluate-defense")],
+    "assessments": Annotated[
+        list[Path],
+        Files(_measured),
+        Field(description="JSON summaries written by assess-risk; per-image tables and galleries lie beside"),
+    ],
+    "curves": Annotated[
+        list[Path],
+        Files(lambda file: [file, file.with_suffix(".json")]),
+        Field(description="training curves written by train-*; records lie beside"),
+    ],
 }
-"""What an artifact may be made from, for the command line's help."""
-SEVERAL = ("assessments", "curves", "verdicts")
-"""Inputs that are lists of files."""
+"""What an artifact may be made from: the types of its settings."""
 SUFFIXES = {"table": (".csv", ".md", ".tex"), "figure": (".pdf", ".png", ".md")}
 _PACKAGES = {"table": "vicious.report.tables", "figure": "vicious.report.figures"}
 
@@ -144,9 +156,6 @@ class ArtifactStep(Step):
     def title(cls) -> str:
         return cls.ARTIFACT.title
 
-    def reads(self) -> list[Path]:
-        return [file for name in self.ARTIFACT.inputs for file in _beside(name, getattr(self, name))]
-
     def writes(self) -> list[Path]:
         stems = [f"{self.ARTIFACT.name}_{part}" for part in getattr(self, "parts", ())] or [self.ARTIFACT.name]
         return [self.out / f"{stem}{suffix}" for stem in stems for suffix in SUFFIXES[self.ARTIFACT.kind]]
@@ -167,23 +176,12 @@ class ArtifactStep(Step):
 def artifact_step(name: str) -> type[ArtifactStep]:
     """The class of a table's or figure's step; its file is read, not imported."""
     artifact = known()[name]
-    fields: dict[str, Any] = {
-        key: (list[Path] if key in SEVERAL else Path, Field(description=INPUTS[key])) for key in artifact.inputs
-    }
+    fields: dict[str, Any] = {key: (INPUTS[key], ...) for key in artifact.inputs}
     if artifact.each_task:
         fields["parts"] = (list[str], Field(description="names of the parts that it has files of each for"))
     made = create_model(f"{ArtifactStep.__name__}_{name}", __base__=ArtifactStep, __module__=__name__, **fields)
     made.ARTIFACT, made.GROUP = artifact, f"report_{artifact.experiment}"
     return made
-
-
-def _beside(name: str, value: Path | list[Path]) -> list[Path]:
-    """The files that an input stands for: those that it names, and those that are read beside them."""
-    files = value if isinstance(value, list) else [value]
-    if name == "assessments":
-        galleries = [file.with_name(f"gallery-{file.stem.removeprefix('risk-')}.npz") for file in files]
-        return [*files, *(file.with_suffix(".parquet") for file in files), *galleries]
-    return [*files, *(file.with_suffix(".json") for file in files)] if name == "curves" else files
 
 
 def _read(kind: str, name: str) -> Artifact:

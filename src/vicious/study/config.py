@@ -5,37 +5,38 @@ out of range is one :class:`ConfigError` that names the key's path and, for name
 """
 
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 
 import yaml
-from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, create_model, field_validator, model_validator
 
 from vicious.data.datasets import attribute_sets, dataset_names, find_dataset, official_names
 from vicious.data.facts import Dataset
 from vicious.mitigations import parse_outputs, parse_trainable
 from vicious.models.architecture import ORIGINAL, model
 from vicious.system.errors import ConfigError
-from vicious.system.registry import names, nearest
-from vicious.system.settings import Checksum, Count, Depth, Distinct, NotNegative, Positive, Strict
+from vicious.system.registry import nearest
+from vicious.system.settings import (
+    Checksum,
+    Count,
+    Depth,
+    Distinct,
+    NameIn,
+    NotNegative,
+    OneOf,
+    Positive,
+    Strict,
+    parsed,
+    problem_words,
+    shortened,
+)
 
 PARAMS_FILE = Path("params.yaml")
 ScaleName = Literal["smoke", "demo", "pilot", "paper"]
-if TYPE_CHECKING:
-    DatasetName = str
-    AttributeSet = str
-    DetectorName = str
-    EvadedName = str
-    RecipeName = str
-    CodeName = str
-else:  # what is valid is what has a file
-    DatasetName = Literal[dataset_names()]
-    AttributeSet = Literal[attribute_sets()]
-    DetectorName = Literal[names("vicious.defense.detectors")]
-    EvadedName = Literal[names("vicious.training.penalties")]
-    RecipeName = Literal[names("vicious.training.recipes")]
-    CodeName = Literal[names("vicious.models.codes")]
+DatasetName = Annotated[str, NameIn("vicious.data.datasets")]
+AttributeSet = Annotated[str, OneOf(attribute_sets())]
 
 
 class DataParams(Strict):
@@ -121,16 +122,6 @@ class ClassCounts(Strict):
         return counts
 
 
-def _named(parse: Callable[[str], object]) -> AfterValidator:
-    """The check of a name that ``parse`` understands, or refuses with a ValueError."""
-
-    def check(name: str) -> str:
-        parse(name)
-        return name
-
-    return AfterValidator(check)
-
-
 def _out_of(chosen: Iterable[object], all_of_them: Collection[object], words: str) -> None:
     """Refuse what another list does not hold, as a ValueError; ``words`` hold a {} for the first."""
     unknown = [one for one in chosen if one not in all_of_them]
@@ -138,8 +129,8 @@ def _out_of(chosen: Iterable[object], all_of_them: Collection[object], words: st
         raise ValueError(words.format(unknown[0]))
 
 
-Detectors = Annotated[list[DetectorName], Field(min_length=1), Distinct]
-Sent = Annotated[list[Annotated[str, _named(parse_outputs)]], Field(min_length=1), Distinct]
+Detectors = Annotated[list[Annotated[str, NameIn("vicious.defense.detectors")]], Field(min_length=1), Distinct]
+Sent = Annotated[list[Annotated[str, parsed(parse_outputs)]], Field(min_length=1), Distinct]
 
 
 class AttackModels(Strict):
@@ -180,13 +171,13 @@ class Defense(Strict):
     variant_seeds: Annotated[list[Annotated[int, Field(ge=0)]], Distinct] = Field(
         description="out of seeds: those of honest models of other recipes and of adaptive servers"
     )
-    recipes: Annotated[list[RecipeName], Distinct] = Field(
+    recipes: Annotated[list[Annotated[str, NameIn("vicious.training.recipes")]], Distinct] = Field(
         description="other ways to train honest models, which detectors should not flag"
     )
-    evasion: dict[EvadedName, Annotated[list[Positive], Distinct]] = Field(
+    evasion: dict[Annotated[str, NameIn("vicious.training.penalties")], Annotated[list[Positive], Distinct]] = Field(
         description="adaptive servers: detector -> weights of a penalty against it in vicious training; none: no such server"
     )
-    hidden: Annotated[list[CodeName], Distinct] = Field(
+    hidden: Annotated[list[Annotated[str, NameIn("vicious.models.codes")]], Distinct] = Field(
         description="adaptive servers: ways to hide the code in the outputs of a vicious model once it is trained"
     )
     detectors: Detectors = Field(
@@ -220,7 +211,7 @@ class Mitigations(Strict):
     outputs: Sent = Field(
         description="what the user sends back: logits, softmax, probabilities, temperature<T>, top<k>, round<bits>, noise<sd>, label"
     )
-    trained_for: Annotated[list[Annotated[str, _named(parse_trainable)]], Distinct] = Field(
+    trained_for: Annotated[list[Annotated[str, parsed(parse_trainable)]], Distinct] = Field(
         description="out of outputs: those that a vicious server expects and trains a model of its own for"
     )
 
@@ -232,10 +223,9 @@ class Mitigations(Strict):
         return trained_for
 
 
-class ScaleParams(Strict):
-    """One size of the study."""
+class DatasetParams(Strict):
+    """What a scale sets, and each dataset may set otherwise for itself."""
 
-    source: Literal["synthetic", "official"] = Field(description="synthetic stand-ins or the official files")
     train: Count | None = Field(description="most training images used; null: all")
     validation: Count | None = Field(description="most validation images used; null: the official share")
     test: Count | None = Field(description="most test images used; null: all")
@@ -248,7 +238,6 @@ class ScaleParams(Strict):
     )
     learning_rate: Positive = Field(description="of both Adam optimisers, constant")
     seeds: Seeds = Field(description="one model of each kind per seed")
-    beta_c: Positive = Field(description="weight of the classification loss")
     beta_r: Annotated[list[Positive], Field(min_length=1), Distinct] = Field(
         description="weights of the reconstruction loss, one vicious model each"
     )
@@ -256,6 +245,33 @@ class ScaleParams(Strict):
     autoencoder: Autoencoder = Field(
         description="outputs for which F and G are also trained for reconstruction alone (beta_c 0), the upper bound"
     )
+
+
+def _some(of: type[Strict], *keys: str, **parts: type[Strict]) -> type[Strict]:
+    """Some keys of a part of the configuration, none of which need be there, as a dataset may set them for itself."""
+    chosen = {
+        key: Annotated[field.rebuild_annotation(), field] for key, field in of.model_fields.items() if key in keys
+    }
+    fields: dict[str, Any] = {key: (kind, None) for key, kind in {**chosen, **parts}.items()}
+    return create_model(f"Some{of.__name__}", __base__=Strict, **fields)
+
+
+if TYPE_CHECKING:
+    Overrides = Strict
+else:
+    Overrides = _some(
+        DatasetParams,
+        *DatasetParams.model_fields,
+        defense=_some(Defense, "detectors"),
+        mitigations=_some(Mitigations, "outputs"),
+    )
+
+
+class ScaleParams(DatasetParams):
+    """One size of the study."""
+
+    source: Literal["synthetic", "official"] = Field(description="synthetic stand-ins or the official files")
+    beta_c: Positive = Field(description="weight of the classification loss")
     tradeoff: Tradeoff
     attribute_sets: AttributeSets
     class_counts: ClassCounts
@@ -263,7 +279,7 @@ class ScaleParams(Strict):
     defense: Defense
     mitigations: Mitigations
     gallery: Count = Field(description="test images kept with their reconstructions for the gallery figures")
-    overrides: dict[DatasetName, "Overrides"] = Field(description="per dataset: keys that differ from the above")
+    overrides: dict[DatasetName, Overrides] = Field(description="per dataset: keys that differ from the above")
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -301,51 +317,9 @@ Part = TypeVar("Part", bound=Strict)
 
 def _changed(part: Part, by: Strict) -> Part:
     """A part of the configuration with the keys that ``by`` sets, those of its parts one by one."""
-    told = {name: getattr(by, name) for name in by.model_fields_set}
-    return part.model_copy(
-        update={
-            key: _changed(getattr(part, key), value) if isinstance(value, Strict) else value
-            for key, value in told.items()
-        }
-    )
-
-
-_UNSET: Any = None
-"""Default of keys that may be left out but not be null; unset keys are never read."""
-
-
-class DefenseOverrides(Strict):
-    """Keys of the defence that one dataset may set for itself."""
-
-    detectors: Detectors = Field(default=_UNSET, description="as in the scale's")
-
-
-class MitigationsOverrides(Strict):
-    """Keys of the mitigations that one dataset may set for itself."""
-
-    outputs: Sent = Field(default=_UNSET, description="as in the scale's, all of its trained_for included")
-
-
-class Overrides(Strict):
-    """Keys of a scale that one dataset may set for itself."""
-
-    train: Count | None = Field(default=None, description="as in the scale")
-    validation: Count | None = Field(default=None, description="as in the scale")
-    test: Count | None = Field(default=None, description="as in the scale")
-    depth: Depth = Field(default=_UNSET, description="as in the scale")
-    width: Count = Field(default=_UNSET, description="as in the scale")
-    epochs: Count = Field(default=_UNSET, description="as in the scale")
-    epoch_images: Count | None = Field(default=None, description="as in the scale")
-    batch_images: Count = Field(default=_UNSET, description="as in the scale")
-    learning_rate: Positive = Field(default=_UNSET, description="as in the scale")
-    seeds: Seeds = Field(default=_UNSET, description="as in the scale")
-    beta_r: Annotated[list[Positive], Field(min_length=1), Distinct] = Field(
-        default=_UNSET, description="as in the scale"
-    )
-    outputs: OutputsList = Field(default=_UNSET, description="as in the scale")
-    autoencoder: Autoencoder = Field(default=_UNSET, description="as in the scale")
-    defense: DefenseOverrides = Field(default=_UNSET, description="some keys of it")
-    mitigations: MitigationsOverrides = Field(default=_UNSET, description="some keys of it")
+    own = {key: getattr(by, key) for key in by.model_fields_set}
+    parts = {key: _changed(getattr(part, key), value) for key, value in own.items() if isinstance(value, Strict)}
+    return part.model_copy(update=own | parts)
 
 
 class Scales(Strict):
@@ -439,13 +413,12 @@ def _describe(problem: Any, raw: Mapping[str, Any]) -> str:
         return f"{key}: unknown key{nearest(path[-1], _valid_keys(path[:-1]))}"
     if problem["type"] == "missing":
         return f"{key}: this key is missing; params.yaml of the project shows it"
-    found = problem["input"]
+    found, message = problem["input"], problem_words(problem)
     if problem["type"] == "literal_error":
         return f"{key}: {found!r} is not valid{nearest(found, _literal_values(problem['ctx']['expected']))}"
-    message = problem["msg"].removeprefix("Value error, ").replace("Input should", "should")
     hint = _number_hint(found) if problem["type"] in ("float_type", "int_type") else ""
-    shown = found if len(str(found)) <= 60 else f"{str(found)[:57]}..."
-    return f"{key}: {message}" + ("" if isinstance(found, dict) else f", found {shown!r}") + hint
+    shown = "" if isinstance(found, dict) or repr(found) in message else f", found {shortened(found)}"
+    return f"{key}: {message}{shown}{hint}"
 
 
 def _number_hint(found: Any) -> str:
