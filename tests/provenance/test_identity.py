@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from vicious.provenance import identity
-from vicious.provenance.identity import dynamic_lookups, forget, handed, meaning, reached
+from vicious.provenance.identity import dynamic_lookups, forget, meaning, reached
 from vicious.system.errors import ProvenanceError
 
 REAL = identity._SOURCE
@@ -456,16 +456,6 @@ def test_a_package_that_answers_for_any_name_is_followed_there(source: Any) -> N
     assert before != after
 
 
-def test_classes_that_only_annotations_name_are_listed(source: Any) -> None:
-    write(source, {"a.py": "class A: ...\nclass B: ...\nclass C: ...", "b.py": ""})
-    text = (
-        "from typing import TYPE_CHECKING\nfrom vicious.a import A, B\nif TYPE_CHECKING:\n    from vicious.a import C\n"
-    )
-    write(source, {"b.py": text + "def run(a: A | None, b: 'list[B]', c: 'C', *, n: int = 0):\n    return B()"})
-    assert handed("vicious.b:run") == ["vicious.a:A", "vicious.a:C"]
-    assert handed("vicious.b:run", "vicious.a:A") == ["vicious.a:C"]
-
-
 def test_dynamic_lookups_are_found(source: Any) -> None:
     text = """
 import importlib
@@ -604,13 +594,12 @@ SAFE = {
     "vicious.report.mitigations:": "names of kinds of outputs alone, in the order of rows",
     "vicious.report.mitigations:_meaning": "the first line of a docstring, words for a caption",
     "vicious.report.mitigations:Treated.groups": _FIELDS,
+    "vicious.steps:Step._files": _COMMANDS,
     "vicious.steps:Step.options": _COMMANDS,
     "vicious.steps:commands": _COMMANDS,
     "vicious.steps:step_class": _COMMANDS,
-    "vicious.study.artifacts:ArtifactStep.reads": _FIELDS,
     "vicious.study.artifacts:ArtifactStep.run": _ENTRY,
     "vicious.study.artifacts:known": _COMMANDS,
-    "vicious.study.config:": _OF_SCALE,
     "vicious.study.config:Defense._variants_exist": _FIELDS,
     "vicious.study.config:Params.study": _FIELDS,
     "vicious.study.config:_changed": _OF_SCALE,

@@ -130,7 +130,7 @@ def test_experiments_cost_no_more_than_the_study_and_share_what_they_have_in_com
 
 def test_a_datasets_own_seeds_count() -> None:
     params = scale("smoke").model_copy(update={"datasets": ["mnist", "cifar10"]})
-    study_ = params.study.model_copy(update={"overrides": {"mnist": Overrides(seeds=[0, 1, 2])}})
+    study_ = params.study.model_copy(update={"overrides": {"mnist": Overrides.model_validate({"seeds": [0, 1, 2]})}})
     more = params.model_copy(update={"scales": params.scales.model_copy(update={"smoke": study_})})
     before, after = (budget.budget(one, experiments=["main"]) for one in (params, more))
     assert after["cifar10"] == before["cifar10"]

@@ -67,9 +67,7 @@ def discard(places: Sequence[Path], params: Params, configuration: Path = PARAMS
     places = places if recorded else [*places, *map(Path, paths.built(params.scale))]
     records = {path: read_record(path) for place in places for path in sorted(records_below(place))}
     readable = {path: found for path, found in records.items() if isinstance(found, Record)}
-    current, _ = hash_files(
-        {file for record in readable.values() for file in (*record.inputs, *(record.outputs or {}))}
-    )
+    current, _ = hash_files({file for one in readable.values() for file in (*one.inputs, *(one.outputs or {}))})
     expected = Expected(params, configuration)
     foreign = untracked(params)
     found = _reasons(records, current, expected, foreign)
@@ -139,14 +137,11 @@ def _made_from(
 
 def _altered(record: Record, current: Mapping[str, str]) -> str | None:
     """Which file of these results is not the one that was written or read, or None."""
-    for files, reason in (
-        (record.outputs or {}, "was altered or deleted"),
-        (record.inputs, "is not what it was made from"),
-    ):
-        for file, sha in files.items():
-            if current.get(file) != sha:
-                return f"{file} {reason}"
-    return None
+    written = [
+        f"{file} was altered or deleted" for file, sha in (record.outputs or {}).items() if current.get(file) != sha
+    ]
+    read = [f"{file} is not what it was made from" for file, sha in record.inputs.items() if current.get(file) != sha]
+    return next(iter([*written, *read]), None)
 
 
 def _delete(path: Path, record: Record | str, places: Sequence[Path]) -> None:
@@ -155,10 +150,8 @@ def _delete(path: Path, record: Record | str, places: Sequence[Path]) -> None:
     files = []
     if isinstance(record, Record):
         inside = [place.resolve() for place in places]
-        named = [
-            *(record.outputs or {}),
-            *([str(record.settings.get("source"))] if record.command == "prepare" else []),
-        ]
+        source = [str(record.settings.get("source"))] if record.command == "prepare" else []
+        named = [*(record.outputs or {}), *source]
         files += [file for file in map(Path, named) if any(file.resolve().is_relative_to(place) for place in inside)]
     for file in [*files, path]:
         with storage_errors(file):

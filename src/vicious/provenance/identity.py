@@ -12,7 +12,6 @@ What the walk cannot see:
   :func:`dynamic_lookups` lists all but the last, and a test compares that list with the expected one. What is found by
   name must be an entry of its own.
 - Methods of objects that an entry is handed: a class is reached where its name is used, and an annotation is no use.
-  :func:`handed` lists the classes that reached code names in annotations only; one that computes must be an entry.
 - What an annotation does at run time, such as pydantic's conversion of values. Of a class's fields the presence, the
   order, the default and the words ClassVar, InitVar and KW_ONLY count.
 - The text in ``__doc__``, ``__name__`` and ``__module__``; values that an exception carries; ``__init_subclass__`` of a
@@ -38,7 +37,6 @@ from vicious.provenance.syntax import (
     imports_of,
     ours,
     parse,
-    sole,
     words_of,
 )
 from vicious.system.errors import ProvenanceError
@@ -126,14 +124,6 @@ def reached(*entries: str) -> list[str]:
     """The definitions behind :func:`meaning`, as ``"module:name"``, sorted: to see why a hash changed."""
     source = _source(_SOURCE)
     return sorted(":".join(node) for node in source.reach(source.entry(entry) for entry in entries)[1])
-
-
-def handed(*entries: str) -> list[str]:
-    """Classes of this package that the reached code names in annotations only, as ``"module:name"``, sorted."""
-    source = _source(_SOURCE)
-    _, nodes = source.reach(source.entry(entry) for entry in entries)
-    found = {named for node in nodes for named in source.annotated(node)}
-    return sorted(":".join(node) for node in found - nodes)
 
 
 def dynamic_lookups() -> list[str]:
@@ -303,24 +293,6 @@ class _Source:
         if name.startswith("__") and name.endswith("__"):
             return _Exempt(module, name)
         raise ProvenanceError(f"{found.file} defines no {name}; correct the import, the use or the entry")
-
-    def annotated(self, node: _Node) -> set[_Node]:
-        """Classes of this package that a definition names in the annotations of arguments, fields and variables."""
-        module = self.module(node.module)
-        found: set[_Node] = set()
-        for statement in module.defining(node.name):
-            for one in ast.walk(statement):
-                if isinstance(one, (ast.arg, ast.AnnAssign)) and one.annotation is not None:
-                    found |= {target for name in words_of(one.annotation) if (target := self._class(module, name))}
-        return found
-
-    def _class(self, module: Module, name: str) -> _Node | None:
-        load = module.aliases.get(name) or sole(module.typing.get(name, {None}))
-        target = self.target(load) if load is not None else _Node(module.name, name)
-        if not isinstance(target, _Node):
-            return None
-        statements = self.module(target.module).bindings.get(target.name, ())
-        return target if any(isinstance(one, ast.ClassDef) for one in statements) else None
 
 
 @cache

@@ -42,9 +42,7 @@ def restore(params: Params, configuration: Path = PARAMS_FILE) -> Report:
     report = verify(places, params, configuration)
     expected = Expected(params, configuration)
     other = sorted(path for place in places for path in records_below(place) if _of_other_code(path, expected))
-    findings = [
-        finding for finding in report.findings if finding.kind != NOT_ASKED
-    ]  # Snakemake does not look at such results
+    findings = [one for one in report.findings if one.kind != NOT_ASKED]  # which Snakemake does not look at
     if findings or other:
         lines = [*map(str, findings), *(f"made by other code: {path}" for path in other)]
         folder = " ".join(map(str, places))

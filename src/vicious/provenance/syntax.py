@@ -51,7 +51,6 @@ class Module(NamedTuple):
         aliases: name -> the import that alone binds it.
         loaded: what it imports when it is imported.
         body: its statements, without those for type checkers and those of a script.
-        typing: names that are bound for type checkers only.
     """
 
     name: str
@@ -62,7 +61,6 @@ class Module(NamedTuple):
     aliases: dict[str, Import]
     loaded: list[Import]
     body: list[ast.stmt]
-    typing: dict[str, set[Import | None]]
 
     def defining(self, name: str) -> list[ast.stmt]:
         """The statements that define a name, or a method as ``Class.method``; none where it is not defined."""
@@ -105,13 +103,8 @@ def parse(name: str, file: Path) -> Module:
     walrus = ":=" in source
     bindings: dict[str, list[ast.stmt]] = defaultdict(list)
     imports: dict[str, set[Import | None]] = defaultdict(set)
-    typing: dict[str, set[Import | None]] = {}
     loaded: list[Import] = []
-    body = []
-    for statement in ast.parse(source, file).body:
-        if for_typing(statement):
-            typing |= collect(statement.body, package, walrus).bound
-        body += _runs(statement)
+    body = [one for statement in ast.parse(source, file).body for one in _runs(statement)]
     for statement in body:
         found = collect([statement], package, walrus)
         loaded += found.loaded
@@ -123,7 +116,7 @@ def parse(name: str, file: Path) -> Module:
                 bindings[one].append(statement)
                 imports[one].add(None)
     aliases = {one: load for one, loads in imports.items() if (load := sole(loads)) is not None}
-    return Module(name, file, package, walrus, dict(bindings), aliases, loaded, body, typing)
+    return Module(name, file, package, walrus, dict(bindings), aliases, loaded, body)
 
 
 def for_typing(statement: ast.AST) -> TypeGuard[ast.If]:

@@ -24,7 +24,7 @@ KINDS = (
     *("missing", "altered", "altered since", "without a record", "unreadable"),
     *(OTHER_SETTINGS, NOT_ASKED),
 )
-"""Kinds of findings, in the order in which they are told; docs/experiments.md says what they mean."""
+"""Kinds of findings, in the order in which they are listed; docs/experiments.md says what they mean."""
 
 
 @dataclass(frozen=True)
@@ -72,11 +72,10 @@ class Report:
         """
         if self.findings:
             counts = Counter(finding.kind for finding in self.findings)
-            told = ", ".join(f"{counts[kind]} {kind}" for kind in KINDS if counts[kind])
+            words = ", ".join(f"{counts[kind]} {kind}" for kind in KINDS if counts[kind])
             raise ProvenanceError(
-                f"these results are not sound ({told}): delete what is altered, unreadable, without a record or of "
-                "another "
-                "configuration, then run `snakemake` again; or name the configuration that they are of by --file"
+                f"these results are not sound ({words}): delete what is altered, unreadable, without a record or of "
+                "another configuration, then run `snakemake` again; or name the configuration that they are of by --file"
             )
 
 
@@ -182,9 +181,9 @@ def _without_record(
     found = {plain_name(str(path)) for path in below if path.parent in beside or _of_study(plain_name(str(path)))}
     readers = _readers(records)
     found |= {file for file in readers if _of_study(file) and _is_file(file)}
-    told = {_real(file) for file in (*_written(records), *map(str, read))}
+    accounted = {_real(file) for file in (*_written(records), *map(str, read))}
     for file in sorted(found):
-        if Path(file).parent not in silent and not Path(file).name.startswith(".") and _real(file) not in told:
+        if Path(file).parent not in silent and not Path(file).name.startswith(".") and _real(file) not in accounted:
             by = f", read by {_named([path for path, _ in readers[file]], records)}" if file in readers else ""
             yield Finding("without a record", f"{file}{by}")
 
@@ -223,11 +222,8 @@ def _named(chosen: Sequence[Path], records: Mapping[Path, Record]) -> str:
 
 
 def _of_another_configuration(records: Mapping[Path, Record], expected: Expected) -> Iterable[Finding]:
-    for path, record in records.items():
-        fault = expected.fault(path, record)
-        if fault is not None:
-            kind, words = fault
-            yield Finding(kind, f"{path}{': ' if words else ''}{words}")
+    faults = {path: expected.fault(path, record) for path, record in records.items()}
+    yield from (Finding(one[0], ": ".join(filter(None, (str(path), one[1])))) for path, one in faults.items() if one)
 
 
 # --- notes ----------------------------------------------------------------------------------------------------------
@@ -238,11 +234,7 @@ def _not_built(places: Iterable[Path], records: Mapping[Path, Record], expected:
     folders = [plain_name(str(place)) for place in places]
     scales = {scale for scale in (scale_of(str(path)) for path in records) if scale is not None}
     for scale in sorted(scales):
-        due = [
-            path
-            for path in expected.plan(scale).by_record
-            if any(Path(path).is_relative_to(folder) for folder in folders)
-        ]
+        due = [path for path in expected.plan(scale).by_record if any(map(Path(path).is_relative_to, folders))]
         left = [path for path in due if Path(path) not in records]
         if left:
             yield f"{len(left)} of {len(due)} results that {expected.configuration} asks for are not built, such as {min(left)}"
@@ -252,8 +244,8 @@ def _notes(records: Sequence[Record]) -> list[str]:
     notes = []
     commits = Counter(record.code.commit or "no commit" for record in records)
     if len(commits) > 1:
-        told = ", ".join(f"{commit[:9]} ({count} records)" for commit, count in commits.most_common())
-        notes.append(f"made by {len(commits)} versions of the code: {told}")
+        words = ", ".join(f"{commit[:9]} ({count} records)" for commit, count in commits.most_common())
+        notes.append(f"made by {len(commits)} versions of the code: {words}")
     versions = defaultdict(set)
     for record in records:
         for library, version in record.libraries.items():

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from vicious.data.datasets import find_dataset
 from vicious.data.tasks import Task
@@ -150,13 +151,11 @@ def _planned(
     params: Params,
     names: Mapping[str, str],
     settings: Mapping[str, object],
-    dataset: str | None = None,
-    experiment: grid.Experiment | None = None,
-    size: Work | None = None,
+    **about: Any,
 ) -> Planned:
     kind = step_class(command)
     step = kind(**paths.places(kind.rule(), params.scale, **names), **settings)
-    return Planned(step, params.scale, names, dataset, experiment, size)
+    return Planned(step, params.scale, names, **about)
 
 
 def _of_data(params: Params) -> Iterator[Planned]:
@@ -164,7 +163,7 @@ def _of_data(params: Params) -> Iterator[Planned]:
     for dataset in params.datasets:
         own = params.cell(dataset)
         caps = {split: getattr(own, split) for split in ("train", "validation", "test")}
-        names, size = {"dataset": dataset}, work(params, Task(dataset))
+        names, about = {"dataset": dataset}, {"dataset": dataset, "work": work(params, Task(dataset))}
         fetched: dict[str, object] = {
             "dataset": dataset,
             "source": source,
@@ -173,12 +172,10 @@ def _of_data(params: Params) -> Iterator[Planned]:
             "checksum": _checksums(params, dataset),
             "counts": tuple(caps.values()) if source == "synthetic" else None,
         }
-        yield _planned("fetch", params, names, fetched, dataset, None, size)
+        yield _planned("fetch", params, names, fetched, **about)
         made = {"dataset": dataset, "images": source, "source": paths.source_record(scale, dataset)}
-        yield _planned(
-            "prepare", params, names, {**made, **caps, "split_seed": params.data.split_seed}, dataset, None, size
-        )
-        yield _planned("fit-covariance", params, names, {"data": paths.prepared(scale, dataset)}, dataset, None, size)
+        yield _planned("prepare", params, names, {**made, **caps, "split_seed": params.data.split_seed}, **about)
+        yield _planned("fit-covariance", params, names, {"data": paths.prepared(scale, dataset)}, **about)
 
 
 def _checksums(params: Params, dataset: str) -> list[str]:
@@ -195,16 +192,15 @@ def _of_models(params: Params, experiments: Sequence[grid.Experiment]) -> Iterat
         command = "train-honest" if one.model.role == "honest" else "train-vicious"
         settings = _schedule(params, one.task, one.seed) | _task(params, one.task) | _training(one.model)
         size = work(params, one.task, one.model.recipe)
-        yield _planned(command, params, names, settings, one.task.dataset, None, size)
+        yield _planned(command, params, names, settings, dataset=one.task.dataset, work=size)
     for cell in grid.attacks(params, experiments):
         if not cell.attack.joint:
             names = _cell_names(cell)
             target = paths.target(params.scale, **_model_names(cell.task, cell.model, cell.seed))
-            settings = _schedule(params, cell.task, cell.seed) | {"target": target, "outputs": cell.attack.outputs}
+            settings = _schedule(params, cell.task, cell.seed) | _decoder(params, cell.attack)
+            settings |= {"target": target, "outputs": cell.attack.outputs}
             size = work(params, cell.task, attack=_attack_model(params, cell.attack))
-            yield _planned(
-                "train-attack", params, names, settings | _decoder(params, cell.attack), cell.task.dataset, None, size
-            )
+            yield _planned("train-attack", params, names, settings, dataset=cell.task.dataset, work=size)
 
 
 def _of_assessments(params: Params, experiments: Sequence[grid.Experiment]) -> Iterator[Planned]:
@@ -220,7 +216,7 @@ def _of_assessments(params: Params, experiments: Sequence[grid.Experiment]) -> I
             "cutoff": params.risk.cutoff,
         }
         size = work(params, cell.task, attack=_attack_model(params, cell.attack))
-        yield _planned("assess-risk", params, _cell_names(cell), settings, cell.task.dataset, None, size)
+        yield _planned("assess-risk", params, _cell_names(cell), settings, dataset=cell.task.dataset, work=size)
     for one in grid.judged(params) if "defense" in experiments else ():
         defense = params.cell(one.task.dataset).defense
         settings = _computed(params, one.task) | {
@@ -232,7 +228,7 @@ def _of_assessments(params: Params, experiments: Sequence[grid.Experiment]) -> I
         }
         size = work(params, one.task, one.model.recipe)
         names = _model_names(one.task, one.model, one.seed)
-        yield _planned("evaluate-defense", params, names, settings, one.task.dataset, None, size)
+        yield _planned("evaluate-defense", params, names, settings, dataset=one.task.dataset, work=size)
 
 
 def _of_summaries(params: Params, experiments: Sequence[grid.Experiment]) -> Iterator[Planned]:
@@ -242,16 +238,16 @@ def _of_summaries(params: Params, experiments: Sequence[grid.Experiment]) -> Ite
         if not cells:
             continue
         names, gathered = {"experiment": experiment}, {"results": assessments(params, cells)}
-        yield _planned("summarize", params, names, gathered, None, experiment)
-        yield _planned("compare", params, names, gathered, None, experiment)
+        yield _planned("summarize", params, names, gathered, experiment=experiment)
+        yield _planned("compare", params, names, gathered, experiment=experiment)
         if experiment == "main":
             summary = paths.summary(scale, experiment)
-            yield _planned("agree", params, {}, gathered, None, experiment)
-            yield _planned("per-class", params, {}, gathered, None, experiment)
-            yield _planned("write-metrics", params, {}, {"summary": summary}, None, experiment)
+            yield _planned("agree", params, {}, gathered, experiment=experiment)
+            yield _planned("per-class", params, {}, gathered, experiment=experiment)
+            yield _planned("write-metrics", params, {}, {"summary": summary}, experiment=experiment)
     judged = detections(params) if "defense" in experiments else []
     if judged:
-        yield _planned("summarize-defense", params, {}, {"scores": judged}, None, "defense")
+        yield _planned("summarize-defense", params, {}, {"scores": judged}, experiment="defense")
 
 
 def _of_artifacts(params: Params, experiments: Sequence[grid.Experiment]) -> Iterator[Planned]:
@@ -261,14 +257,14 @@ def _of_artifacts(params: Params, experiments: Sequence[grid.Experiment]) -> Ite
             continue
         scores = {"scores": paths.summaries(params.scale) / "detection.csv"} if experiment == "defense" else {}
         complete = {"summary": paths.summary(params.scale, experiment), **scores}
-        yield _planned("check-complete", params, {"experiment": experiment}, complete, None, experiment)
+        yield _planned("check-complete", params, {"experiment": experiment}, complete, experiment=experiment)
         available = _available(params, experiment, cells)
         for name, artifact in known().items():
             if artifact.experiment == experiment and available.keys() >= set(artifact.inputs):
                 inputs = {key: available[key] for key in artifact.inputs}
                 parts = {"parts": _parts(cells)} if artifact.each_task else {}
                 step = artifact_step(name)(out=paths.figures(params.scale), label=artifact.label, **inputs, **parts)
-                yield Planned(step, params.scale, {}, None, experiment)
+                yield Planned(step, params.scale, {}, experiment=experiment)
 
 
 def _parts(cells: Iterable[grid.Cell]) -> list[str]:

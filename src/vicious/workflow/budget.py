@@ -5,7 +5,7 @@ job.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from vicious.data.datasets import find_dataset
@@ -114,17 +114,9 @@ def _dataset(steps: Sequence[Planned]) -> Cost:
 
 def total(costs: Iterable[Cost]) -> Cost:
     """All datasets together: sums, and the largest parameters, vicious training and memory."""
-    every = list(costs)
-    return Cost(
-        jobs=sum(cost.jobs for cost in every),
-        trainings=sum(cost.trainings for cost in every),
-        target_parameters=max(cost.target_parameters for cost in every),
-        attack_parameters=max(cost.attack_parameters for cost in every),
-        vicious_flops=max(cost.vicious_flops for cost in every),
-        flops=sum(cost.flops for cost in every),
-        disk=sum(cost.disk for cost in every),
-        memory=max(cost.memory for cost in every),
-    )
+    every = [asdict(one) for one in costs]
+    added = ("jobs", "trainings", "flops", "disk")
+    return Cost(**{key: (sum if key in added else max)(one[key] for one in every) for key in every[0]})
 
 
 def measured(
@@ -164,22 +156,11 @@ def table(costs: dict[str, Cost], cpu: Device = CPU, gpu: Device = GPU) -> str:
     ]
     rows = [head, ["---", *["---:"] * (len(head) - 1)]]
     named = {find_dataset(name).title: cost for name, cost in costs.items()} | {"total": total(costs.values())}
-    for title, cost in named.items():
-        rows.append(
-            [
-                title,
-                f"{cost.jobs:,}",
-                f"{cost.trainings:,}",
-                f"{cost.target_parameters:,}",
-                f"{cost.attack_parameters:,}",
-                f"{cost.vicious_flops:.2e}",
-                f"{cost.flops:.2e}",
-                f"{cost.hours(cpu):,.2f}",
-                f"{cost.hours(gpu):,.2f}",
-                f"{cost.disk / 1e9:.2f}",
-                f"{cost.memory / 1e9:.1f}",
-            ]
-        )
+    for title, one in named.items():
+        counts = (one.jobs, one.trainings, one.target_parameters, one.attack_parameters)
+        flops = (one.vicious_flops, one.flops)
+        words = [f"{one.hours(cpu):,.2f}", f"{one.hours(gpu):,.2f}", f"{one.disk / 1e9:.2f}", f"{one.memory / 1e9:.1f}"]
+        rows.append([title, *(f"{n:,}" for n in counts), *(f"{n:.2e}" for n in flops), *words])
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
@@ -207,8 +188,7 @@ def report(
     seeds = sorted({len(params.cell(dataset).seeds) for dataset in params.datasets})
     words = [
         f"Budget of {', '.join(chosen)} at scale {params.scale}, {' or '.join(map(str, seeds))} seeds, before "
-        "summaries, "
-        "tables and figures.",
+        "summaries, tables and figures.",
         f"CPU: {cpu.name}, {cpu.rate / 1e9:.0f} GFLOP/s a job. GPU: {gpu.name}, {gpu.rate / 1e12:.1f} TFLOP/s.\n",
         table(costs, cpu, gpu),
     ]
@@ -218,8 +198,7 @@ def report(
         estimated = cpu.parallel * expected.hours(cpu)
         words.append(
             f"\nTrainings, assessments and detections, one after the other: {found:.2f} hours measured for {jobs} "
-            "jobs in "
-            f"{results}, {estimated:.2f} estimated for {expected.jobs} (ratio {estimated / found:.2f})."
+            f"jobs in {results}, {estimated:.2f} estimated for {expected.jobs} (ratio {estimated / found:.2f})."
         )
     return "\n".join(words)
 

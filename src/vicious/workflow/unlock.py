@@ -125,8 +125,7 @@ def slurm_jobs(folder: Path) -> Iterator[str]:
     if listed.returncode:
         raise UnlockError(
             f"Slurm does not tell which jobs are alive ({listed.stderr.strip()}): try again, or, once you know that "
-            "none of "
-            f"{folder} is, run snakemake --unlock"
+            f"none of {folder} is, run snakemake --unlock"
         )
     for line in listed.stdout.splitlines():
         number, place = line.split(" ", 1)
