@@ -86,7 +86,8 @@ FETCH = ["fetch", "--dataset", "mnist", "--source", "synthetic", "--root", "r", 
 
 def test_an_error_is_one_line_and_an_exit_code(tmp_path: Path) -> None:
     result = run(
-        *["train-honest", "--depth", "10", "--width", "1", "--epochs", "1", "--batch-images", "8", "--learning-rate", "0.1", "--seed", "0"],
+        *["train-honest", "--depth", "10", "--width", "1", "--epochs", "1", "--batch-images", "8"],
+        *["--learning-rate", "0.1", "--seed", "0"],
         "--data", str(tmp_path / "nothing"), "--out", str(tmp_path / "target.safetensors"),
     )  # fmt: skip
     assert result.returncode == 1

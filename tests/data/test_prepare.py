@@ -355,6 +355,9 @@ def test_json_is_standard(cifar10: Any, tmp_path: Path) -> None:
     ],
 )
 def test_imports_stay_light(module: str, unwanted: list[str]) -> None:
-    code = f"import sys, {module}; from vicious.data.datasets import all_datasets; all_datasets(); print(*[name for name in {unwanted} if name in sys.modules])"
+    code = (
+        f"import sys, {module}; from vicious.data.datasets import all_datasets; all_datasets(); "
+        f"print(*[name for name in {unwanted} if name in sys.modules])"
+    )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == ""

@@ -201,7 +201,8 @@ def test_a_method_may_be_an_entry_without_its_class(source: Any) -> None:
     write(
         source,
         {
-            "a.py": "class A:\n    x: int = 1\n    def run(self):\n        return self.y(2)\n    def y(self):\n        return 3"
+            "a.py": "class A:\n    x: int = 1\n    def run(self):\n        return self.y(2)\n"
+            "    def y(self):\n        return 3"
         },
     )
     for old, counts in (("1", False), ("2", True), ("3", True)):

@@ -158,7 +158,7 @@ JOINT, POSTHOC = Path("a/risk-joint.json"), Path("a/risk-posthoc-noise0.1.json")
         (
             "agree",
             {"results": [POSTHOC]},
-            {f"a/{name}" for name in ("risk-posthoc-noise0.1.json", "risk-posthoc-noise0.1.parquet", "estimators-posthoc-noise0.1.csv")},
+            {"a/risk-posthoc-noise0.1.json", "a/risk-posthoc-noise0.1.parquet", "a/estimators-posthoc-noise0.1.csv"},
         ),
         (
             "extreme_images",

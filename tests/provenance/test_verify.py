@@ -647,7 +647,10 @@ def test_commands_record_what_they_wrote_and_it_is_verified(
 
 
 def test_verifying_needs_no_torch() -> None:
-    code = "import sys, vicious.provenance.verify; print([name for name in ('torch', 'numpy', 'pandas') if name in sys.modules])"
+    code = (
+        "import sys, vicious.provenance.verify; "
+        "print([name for name in ('torch', 'numpy', 'pandas') if name in sys.modules])"
+    )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 

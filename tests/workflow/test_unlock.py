@@ -91,7 +91,7 @@ def test_living_processes_of_the_folder_are_told_and_the_lock_stays(
 
 def test_the_processes_that_started_it_do_not_count(tmp_path: Path) -> None:
     """As where a wrapper of the name starts it: the tests' own process stands for that."""
-    code = "import sys; from pathlib import Path; from vicious.workflow.unlock import processes; print(*processes(Path.cwd()))"
+    code = "from pathlib import Path; from vicious.workflow.unlock import processes; print(*processes(Path.cwd()))"
     script = tmp_path / "snakemake"
     script.write_text(
         f"import subprocess, sys\nsys.exit(subprocess.run([sys.executable, '-c', {code!r}]).returncode)\n"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 SRC = str(Path(workflow.basedir) / "src")
 sys.path.insert(0, SRC)
-# jobs find the `vicious` command of this environment, whether it was activated or not, and run the code beside this file, whose hash
-# is in their parameters: in the folder of an experiment of DVC it need not be what is installed
+# jobs find the `vicious` command of this environment, whether it was activated or not, and run the code beside this
+# file, whose hash is in their parameters: in the folder of an experiment of DVC it need not be what is installed
 os.environ.update(
     PATH=os.pathsep.join(
         [str(Path(sys.executable).parent), os.getenv("PATH", os.defpath)]
@@ -28,7 +28,7 @@ from vicious.study.plan import Plan, pattern
 from vicious.system.errors import ConfigError, ProvenanceError, StorageError
 from vicious.system.files import check_writable
 
-# a large plan is millions of objects that stay; to look through them for garbage, as often as is usual, takes a sixth of its time
+# a large plan is millions of objects that stay: to look through them for garbage as often as usual takes a sixth more
 gc.set_threshold(100_000, 50, 1000)
 
 try:
@@ -42,7 +42,8 @@ LOGS = str(paths.logs(SCALE))
 if workflow.is_main_process:
     if any(Path(".snakemake/locks").glob("*")):
         print(
-            "This folder is locked: another Snakemake works here, or one was killed. `vicious unlock` tells which, and mends it.",
+            "This folder is locked: another Snakemake works here, or one was killed. "
+            "`vicious unlock` tells which, and mends it.",
             file=sys.stderr,
         )
     else:
@@ -58,8 +59,9 @@ if workflow.is_main_process:
 
 
 onstart:
-    # Snakemake's default limit of 100 jobs a second makes each look of its scheduler cause another one a second later, as long as jobs
-    # wait, so with every job that ends there is one more a second: hundreds of jobs keep a core busy. Another limit stands.
+    # Snakemake's default limit of 100 jobs a second makes each look of its scheduler cause another one a second later,
+    # as long as jobs wait, so with every job that ends there is one more a second: hundreds of jobs keep a core busy.
+    # Another limit stands.
     limiter = getattr(workflow.scheduler, "job_rate_limiter", None)
     if limiter is not None and (limiter.max_jobs, limiter.timespan) == (100, 1):
         workflow.scheduler.job_rate_limiter = None

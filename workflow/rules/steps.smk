@@ -1,5 +1,5 @@
-"""One rule for each kind of step, table and figure. What it reads, writes and needs stands in the step's class, its settings in
-the plan: a rule only calls the command line."""
+"""One rule for each kind of step, table and figure. What it reads, writes and needs stands in the step's class, its
+settings in the plan: a rule only calls the command line."""
 
 for name, steps in PLAN.rules.items():
     kind, at = type(steps[0].step), pattern(steps[0])

@@ -23,6 +23,7 @@ import ast
 import hashlib
 from collections.abc import Iterable, Iterator
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
@@ -313,16 +314,9 @@ class _Writer(ast.NodeVisitor):
     def text(self) -> _Text:
         """What has been written, neighbouring text joined."""
         joined: list[bytes | _Node] = []
-        words: list[str] = []
-        for piece in [*self.pieces, None]:
-            if isinstance(piece, str):
-                words.append(piece)
-                continue
-            if words:
-                joined.append("".join(words).encode())
-                words = []
-            if piece is not None:
-                joined.append(piece)
+        for _, group in groupby(self.pieces, lambda piece: isinstance(piece, str)):
+            pieces = list(group)
+            joined += ["".join(map(str, pieces)).encode()] if isinstance(pieces[0], str) else pieces
         return _Text(tuple(joined), frozenset(self.loaded), frozenset(self.lookups))
 
     def write(self) -> None:

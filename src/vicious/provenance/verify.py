@@ -75,7 +75,7 @@ class Report:
             words = ", ".join(f"{counts[kind]} {kind}" for kind in KINDS if counts[kind])
             raise ProvenanceError(
                 f"these results are not sound ({words}): delete what is altered, unreadable, without a record or of "
-                "another configuration, then run `snakemake` again; or name the configuration that they are of by --file"
+                "another configuration, then run `snakemake` again; or name by --file the configuration they are of"
             )
 
 
@@ -237,7 +237,8 @@ def _not_built(places: Iterable[Path], records: Mapping[Path, Record], expected:
         due = [path for path in expected.plan(scale).by_record if any(map(Path(path).is_relative_to, folders))]
         left = [path for path in due if Path(path) not in records]
         if left:
-            yield f"{len(left)} of {len(due)} results that {expected.configuration} asks for are not built, such as {min(left)}"
+            asked = f"results that {expected.configuration} asks for"
+            yield f"{len(left)} of {len(due)} {asked} are not built, such as {min(left)}"
 
 
 def _notes(records: Sequence[Record]) -> list[str]:

@@ -27,6 +27,7 @@ from vicious.system.settings import (
     NotNegative,
     OneOf,
     Positive,
+    Seed,
     Strict,
     parsed,
     problem_words,
@@ -77,7 +78,12 @@ class RuntimeParams(Strict):
     device: Literal["cpu", "cuda"] = Field(description="where a job computes")
 
 
-Seeds = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1), Distinct]
+SomeDatasets = Annotated[
+    list[DatasetName], Distinct, Field(description="datasets, out of the study's; none: no such experiment")
+]
+Betas = Annotated[list[Positive], Distinct]
+Beta = Annotated[Positive, Field(description="weight of the reconstruction loss")]
+Seeds = Annotated[list[Seed], Field(min_length=1), Distinct]
 OutputsList = Annotated[list[Literal["logits", "softmax"]], Field(min_length=1), Distinct]
 Autoencoder = Annotated[list[Literal["logits", "softmax"]], Distinct]
 
@@ -85,11 +91,9 @@ Autoencoder = Annotated[list[Literal["logits", "softmax"]], Distinct]
 class Tradeoff(Strict):
     """The sweep of the weight of the reconstruction loss."""
 
-    datasets: Annotated[list[DatasetName], Distinct] = Field(description="datasets of the sweep, out of the study's")
+    datasets: SomeDatasets
     outputs: OutputsList = Field(description="what the user sends back")
-    beta_r: Annotated[list[Positive], Distinct] = Field(
-        description="weights of the reconstruction loss; none: no sweep"
-    )
+    beta_r: Betas = Field(description="weights of the reconstruction loss; none: no sweep")
 
 
 class AttributeSets(Strict):
@@ -97,17 +101,17 @@ class AttributeSets(Strict):
 
     sets: Annotated[list[AttributeSet], Distinct] = Field(description="attribute sets; none: no such experiment")
     outputs: OutputsList = Field(description="what the user sends back")
-    beta_r: Positive = Field(description="weight of the reconstruction loss")
+    beta_r: Beta
 
 
 class ClassCounts(Strict):
     """Datasets restricted to some of their classes, with equally many images for each count."""
 
     counts: dict[DatasetName, Annotated[list[Annotated[int, Field(ge=2)]], Field(min_length=1), Distinct]] = Field(
-        description="dataset -> numbers of classes; each uses as many images as the smallest has; none: no such experiment"
+        description="dataset -> numbers of classes; each has as many images as the smallest; none: no such experiment"
     )
     outputs: OutputsList = Field(description="what the user sends back")
-    beta_r: Positive = Field(description="weight of the reconstruction loss")
+    beta_r: Beta
     epochs: Count = Field(description="passes over the training images, of which there are few")
 
     @field_validator("counts")
@@ -136,10 +140,10 @@ Sent = Annotated[list[Annotated[str, parsed(parse_outputs)]], Field(min_length=1
 class AttackModels(Strict):
     """Other attack models beside the original's, on the same outputs of the same target models."""
 
-    datasets: Annotated[list[DatasetName], Distinct] = Field(description="datasets, out of the study's")
+    datasets: SomeDatasets
     outputs: OutputsList = Field(description="what the user sends back")
     seeds: Seeds = Field(description="one honest and one vicious model, and an attack of each kind on both, per seed")
-    beta_r: Positive = Field(description="one weight of the reconstruction loss")
+    beta_r: Beta
     models: dict[str, dict[str, Any]] = Field(
         description="attack model (src/vicious/models/decoders) -> its settings; none: no such experiment"
     )
@@ -160,29 +164,25 @@ class AttackModels(Strict):
 class Defense(Strict):
     """Detectors that tell vicious from honest models, and servers that know them."""
 
-    datasets: Annotated[list[DatasetName], Distinct] = Field(
-        description="datasets, out of the study's; none: no such experiment"
-    )
+    datasets: SomeDatasets
     outputs: OutputsList = Field(description="what vicious models are trained to give away")
     seeds: Seeds = Field(description="one honest model, and one vicious one of each weight, per seed")
-    beta_r: Annotated[list[Positive], Field(min_length=1), Distinct] = Field(
-        description="weights of the reconstruction loss; adaptive servers use the first"
+    beta_r: Betas = Field(
+        min_length=1, description="weights of the reconstruction loss; adaptive servers use the first"
     )
-    variant_seeds: Annotated[list[Annotated[int, Field(ge=0)]], Distinct] = Field(
+    variant_seeds: Annotated[list[Seed], Distinct] = Field(
         description="out of seeds: those of honest models of other recipes and of adaptive servers"
     )
     recipes: Annotated[list[Annotated[str, NameIn("vicious.training.recipes")]], Distinct] = Field(
         description="other ways to train honest models, which detectors should not flag"
     )
     evasion: dict[Annotated[str, NameIn("vicious.training.penalties")], Annotated[list[Positive], Distinct]] = Field(
-        description="adaptive servers: detector -> weights of a penalty against it in vicious training; none: no such server"
+        description="adaptive servers: detector -> weights of a penalty against it in training; none: no such server"
     )
     hidden: Annotated[list[Annotated[str, NameIn("vicious.models.codes")]], Distinct] = Field(
         description="adaptive servers: ways to hide the code in the outputs of a vicious model once it is trained"
     )
-    detectors: Detectors = Field(
-        description="that judge every model; those that use weights or queries take seconds a draw"
-    )
+    detectors: Detectors = Field(description="that judge every model; some take seconds a draw")
     user_images: Annotated[list[Annotated[int, Field(ge=10)]], Field(min_length=1), Distinct] = Field(
         description="numbers of the user's own labelled images that a detector gets"
     )
@@ -201,15 +201,14 @@ class Defense(Strict):
 class Mitigations(Strict):
     """What a user can do to the outputs, against attacks that are trained on outputs treated alike."""
 
-    datasets: Annotated[list[DatasetName], Distinct] = Field(
-        description="datasets, out of the study's; none: no such experiment"
-    )
+    datasets: SomeDatasets
     seeds: Seeds = Field(
-        description="one honest and one vicious model, and an attack on each kind of outputs, per seed"
+        description="one honest and one vicious model, and an attack on all kinds of outputs, per seed"
     )
-    beta_r: Positive = Field(description="one weight of the reconstruction loss")
+    beta_r: Beta
     outputs: Sent = Field(
-        description="what the user sends back: logits, softmax, probabilities, temperature<T>, top<k>, round<bits>, noise<sd>, label"
+        description="what the user sends back: logits, softmax, probabilities, temperature<T>, top<k>, round<bits>, "
+        "noise<sd>, label"
     )
     trained_for: Annotated[list[Annotated[str, parsed(parse_trainable)]], Distinct] = Field(
         description="out of outputs: those that a vicious server expects and trains a model of its own for"
@@ -233,18 +232,12 @@ class DatasetParams(Strict):
     width: Count = Field(description="width factor of F and G")
     epochs: Count = Field(description="passes over the training images, or over the epoch_images drawn for each")
     epoch_images: Count | None = Field(description="most training images of an epoch, drawn anew for each; null: all")
-    batch_images: Count = Field(
-        description="images in a batch; each comes with one augmented copy, so twice as many rows"
-    )
+    batch_images: Count = Field(description="images in a batch; each with one augmented copy, so twice as many rows")
     learning_rate: Positive = Field(description="of both Adam optimisers, constant")
     seeds: Seeds = Field(description="one model of each kind per seed")
-    beta_r: Annotated[list[Positive], Field(min_length=1), Distinct] = Field(
-        description="weights of the reconstruction loss, one vicious model each"
-    )
+    beta_r: Betas = Field(min_length=1, description="weights of the reconstruction loss, one vicious model each")
     outputs: OutputsList = Field(description="what the user sends back")
-    autoencoder: Autoencoder = Field(
-        description="outputs for which F and G are also trained for reconstruction alone (beta_c 0), the upper bound"
-    )
+    autoencoder: Autoencoder = Field(description="outputs for which F and G are also trained for reconstruction alone")
 
 
 def _some(of: type[Strict], *keys: str, **parts: type[Strict]) -> type[Strict]:

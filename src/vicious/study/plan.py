@@ -188,7 +188,7 @@ def _checksums(params: Params, dataset: str) -> list[str]:
 
 def _of_models(params: Params, experiments: Sequence[grid.Experiment]) -> Iterator[Planned]:
     for one in grid.trainings(params, experiments):
-        names = _model_names(one.task, one.model, one.seed)
+        names = _model_names(one)
         command = "train-honest" if one.model.role == "honest" else "train-vicious"
         settings = _schedule(params, one.task, one.seed) | _task(params, one.task) | _training(one.model)
         size = work(params, one.task, one.model.recipe)
@@ -196,7 +196,7 @@ def _of_models(params: Params, experiments: Sequence[grid.Experiment]) -> Iterat
     for cell in grid.attacks(params, experiments):
         if not cell.attack.joint:
             names = _cell_names(cell)
-            target = paths.target(params.scale, **_model_names(cell.task, cell.model, cell.seed))
+            target = paths.target(params.scale, **_model_names(cell))
             settings = _schedule(params, cell.task, cell.seed) | _decoder(params, cell.attack)
             settings |= {"target": target, "outputs": cell.attack.outputs}
             size = work(params, cell.task, attack=_attack_model(params, cell.attack))
@@ -208,7 +208,7 @@ def _of_assessments(params: Params, experiments: Sequence[grid.Experiment]) -> I
     for cell in grid.attacks(params, experiments):
         settings = _computed(params, cell.task) | {
             "covariance": paths.covariance(scale, cell.task.dataset),
-            "target": paths.target(scale, **_model_names(cell.task, cell.model, cell.seed)),
+            "target": paths.target(scale, **_model_names(cell)),
             "outputs": cell.attack.outputs,
             "attack_model": cell.attack.model,
             "gallery_images": params.study.gallery,
@@ -220,14 +220,14 @@ def _of_assessments(params: Params, experiments: Sequence[grid.Experiment]) -> I
     for one in grid.judged(params) if "defense" in experiments else ():
         defense = params.cell(one.task.dataset).defense
         settings = _computed(params, one.task) | {
-            "target": paths.target(scale, **_model_names(one.task, one.model.trained, one.seed)),
+            "target": paths.target(scale, **_model_names(replace(one, model=one.model.trained))),
             "hide": one.model.hidden,
             "detectors": defense.detectors,
             "user_images": defense.user_images,
             "draws": defense.draws,
         }
         size = work(params, one.task, one.model.recipe)
-        names = _model_names(one.task, one.model, one.seed)
+        names = _model_names(one)
         yield _planned("evaluate-defense", params, names, settings, dataset=one.task.dataset, work=size)
 
 
@@ -300,27 +300,26 @@ def assessments(params: Params, cells: Iterable[grid.Cell]) -> list[Path]:
 
 def detections(params: Params) -> list[Path]:
     """The scores of each model that detectors judge, sorted."""
-    models = (_model_names(one.task, one.model, one.seed) for one in grid.judged(params))
-    return sorted((paths.detection(params.scale, **names) for names in models), key=str)
+    return sorted((paths.detection(params.scale, **_model_names(one)) for one in grid.judged(params)), key=str)
 
 
 def training_curves(params: Params, cells: Iterable[grid.Cell]) -> list[Path]:
     """The curves of all trainings behind some cells: of target models, and of post-hoc attacks."""
     found = set()
     for cell in cells:
-        target = paths.target(params.scale, **_model_names(cell.task, cell.model, cell.seed))
+        target = paths.target(params.scale, **_model_names(cell))
         found.add(target.with_suffix(".csv"))
         if not cell.attack.joint:
             found.add(target.with_name(f"{cell.attack}.csv"))
     return sorted(found, key=str)
 
 
-def _model_names(task: Task, model: grid.Model, seed: int) -> dict[str, str]:
-    return {"task": task.folder, "model": str(model), "seed": str(seed)}
+def _model_names(one: grid.Cell | grid.Training) -> dict[str, str]:
+    return {"task": one.task.folder, "model": str(one.model), "seed": str(one.seed)}
 
 
 def _cell_names(cell: grid.Cell) -> dict[str, str]:
-    return {**_model_names(cell.task, cell.model, cell.seed), "attack": str(cell.attack)}
+    return {**_model_names(cell), "attack": str(cell.attack)}
 
 
 def _schedule(params: Params, task: Task, seed: int) -> dict[str, object]:

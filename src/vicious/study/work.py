@@ -7,14 +7,7 @@ from vicious.models.architecture import ORIGINAL, Model, model
 from vicious.steps._needs import Work
 from vicious.study.config import Params, ScaleParams
 from vicious.study.grid import settings, task_outputs
-from vicious.training.recipe import STANDARD, Recipe, find_recipe
-
-
-def pair(own: ScaleParams, how: Recipe = STANDARD) -> tuple[Model, Model]:
-    """The target and the attack model of a scale, and of a recipe, which both follow here."""
-    settings = {"depth": own.depth, "width": own.width}
-    target = how.target(model("target", ORIGINAL["target"], settings))
-    return target, model("attack", ORIGINAL["attack"], target.settings.model_dump())
+from vicious.training.recipe import find_recipe
 
 
 def work(params: Params, task: Task, recipe: str | None = None, attack: Model | None = None) -> Work:
@@ -29,11 +22,10 @@ def work(params: Params, task: Task, recipe: str | None = None, attack: Model | 
     how = find_recipe(recipe)
     every = images(own, task.dataset)
     n = task_images(params, task, every)
-    target, original = pair(own, how)
+    target = how.target(model("target", ORIGINAL["target"], {"depth": own.depth, "width": own.width}))
+    original = model("attack", ORIGINAL["attack"], target.settings.model_dump())  # it follows the recipe too
     return Work(
-        raw=float(
-            sum(every.values()) * spec.channels * SIDE**2 if drawn else sum(file.size or 0 for file in spec.files)
-        ),
+        raw=float(sum(every.values()) * spec.channels * SIDE**2 if drawn else sum(one.size or 0 for one in spec.files)),
         images=sum(every.values() if drawn else spec.sizes),
         **n,
         channels=spec.channels,
@@ -41,7 +33,7 @@ def work(params: Params, task: Task, recipe: str | None = None, attack: Model | 
         target=target,
         attack=original if attack is None else attack,
         epochs=how.longer * own.epochs,
-        epoch_images=an_epoch(own, n)["train"],
+        epoch_images=n["train"] if own.epoch_images is None else min(n["train"], own.epoch_images),
         batch_images=own.batch_images,
         device=params.runtime.device,
     )
@@ -52,11 +44,6 @@ def images(own: ScaleParams, dataset: str) -> dict[str, int]:
     caps = {"train": own.train, "validation": own.validation, "test": own.test}
     official = dict(zip(caps, find_dataset(dataset).sizes, strict=True))
     return {split: official[split] if cap is None else min(cap, official[split]) for split, cap in caps.items()}
-
-
-def an_epoch(own: ScaleParams, n: dict[str, int]) -> dict[str, int]:
-    """Images of each split that an epoch takes, out of all."""
-    return n if own.epoch_images is None else {**n, "train": min(n["train"], own.epoch_images)}
 
 
 def task_images(params: Params, task: Task, n: dict[str, int]) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Which jobs share one that is submitted to a cluster. The clusters' profiles ask for it; one machine needs no groups."""
+"""Which jobs share one that is submitted to a cluster, for the clusters' profiles. One machine needs no groups."""
 
 from vicious.steps import commands, step_class
 from vicious.study.artifacts import artifact_step, known

@@ -14,8 +14,9 @@ def scores() -> Callable[..., pd.DataFrame]:
     def make(honest: Any, vicious: Any, draws: int = 3) -> pd.DataFrame:
         rows = [
             {
-                "dataset": "mnist", "role": role, "outputs": "logits" if beta else "", "beta_r": beta, "recipe": "", "evades": "", "evasion": 0.0, "hidden": "", "task": "mnist", "seed": seed,
-                "detector": "d", "n_user": 50, "draw": draw, "score": value + 0.01 * (draw - 1), "status": "ok", "reason": "",
+                "dataset": "mnist", "role": role, "outputs": "logits" if beta else "", "beta_r": beta, "recipe": "",
+                "evades": "", "evasion": 0.0, "hidden": "", "task": "mnist", "seed": seed, "detector": "d",
+                "n_user": 50, "draw": draw, "score": value + 0.01 * (draw - 1), "status": "ok", "reason": "",
             }
             for role, beta, values in (("honest", 0.0, honest), ("vicious", 1.0, vicious))
             for seed, value in enumerate(values)

@@ -68,7 +68,10 @@ def test_each_weight_has_its_auroc(inputs: Callable[..., tuple[Path, Path, list[
 def test_printed_values(inputs: Callable[..., tuple[Path, Path, list[Path]]], tmp_path: Path) -> None:
     csv, text, latex = detection_table.write(*inputs(synthetic=("mnist",)), place(detection_table, tmp_path / "out"))
     words = text.read_text(encoding="utf-8")
-    line = "| MNIST (synthetic stand-in) | linear decodability | 0.91 [0.60, 1.00] | 0.70 | 0.91 [0.60, 1.00] | 0.55 | 3 + 4 | 2.00 |"
+    interval = "0.91 [0.60, 1.00]"
+    line = (
+        f"| MNIST (synthetic stand-in) | linear decodability | {interval} | 0.70 | {interval} | 0.55 | 3 + 4 | 2.00 |"
+    )
     assert line in words
     assert "|  | entropy | 0.81 [0.60, 1.00] | 0.70 | 0.81 [0.60, 1.00] | 0.55 | 3 + 4 | 0.25 |" in words
     assert "As few as" not in words
