@@ -29,12 +29,10 @@ class Server:
     """All seeds of one server.
 
     Attributes:
-        name: its group (:mod:`vicious.defense.evaluation.groups`): "honest", "vicious", "vicious, linear evasion 0.1",
-            "vicious, shuffled".
+        name: its group (:mod:`vicious.defense.evaluation.groups`).
         hidden: how it hides its code; "": not at all.
-        attack: the one of each seed that reconstructs best by PSNR, of the seeds that were attacked in most ways: the
-            post-hoc one on honest models, of vicious ones the joint one or one trained afterwards; that of the models
-            whose outputs are hidden.
+        attack: the one of each seed that reconstructs best by PSNR, of the seeds that were attacked in most ways; where
+            outputs are hidden, that of the models that they hide.
         scores: detectors' scores of its models; empty where none was judged.
     """
 
@@ -52,12 +50,7 @@ class Server:
 @dataclass(frozen=True)
 class Block:
     """The servers of one dataset and kind of outputs: honest, vicious, evading one detector after the other by growing
-    weight, hiding.
-
-    Attributes:
-        source: of the data.
-        beta_r: weight of all vicious ones; NaN where there is none.
-    """
+    weight, hiding. All vicious ones have the weight ``beta_r``; NaN where there is none."""
 
     dataset: str
     outputs: str
@@ -67,27 +60,19 @@ class Block:
 
     @property
     def scores(self) -> pd.DataFrame:
-        """The scores of all its models."""
         return pd.concat([server.scores for server in self.servers], ignore_index=True)
 
     @property
     def honest(self) -> Server:
-        """The honest server."""
         return self.servers[0]
 
     @property
     def vicious(self) -> tuple[Server, ...]:
-        """The others."""
         return self.servers[1:]
 
 
 def blocks(summary: pd.DataFrame, scores: pd.DataFrame) -> list[Block]:
-    """The servers of a checked summary and of checked scores, in the catalogue's order.
-
-    Raises:
-        DataError: there is no post-hoc and no joint attack.
-        MixedResultsError: the summary lacks a dataset of the scores, or adaptive servers of one have several weights.
-    """
+    """The servers of a checked summary and of checked scores, in the catalogue's order."""
     source = judged.sources(summary, scores["dataset"])
     known = [group for group in frames.groups(summary) if group.role != "autoencoder"]
     found = []
@@ -101,14 +86,8 @@ def blocks(summary: pd.DataFrame, scores: pd.DataFrame) -> list[Block]:
 
 
 def evaded(found: Iterable[Block]) -> list[str]:
-    """The detectors that some server evades."""
     there = {server.attack.evades for block in found for server in block.servers}
     return [name for name in EVADED if name in there]
-
-
-def largest(scores: pd.DataFrame) -> int:
-    """The largest number of user images."""
-    return int(scores["n_user"].max())
 
 
 def failures(found: Sequence[Block], detectors: Sequence[str] | None = None) -> list[str]:
@@ -122,15 +101,12 @@ def without_score(found: Sequence[Block], detectors: Sequence[str] | None = None
     images."""
     lines: list[str] = []
     for dataset, server in ((block.dataset, server) for block in found for server in block.servers):
-        scores = server.scores
+        scores = server.scores.loc[server.scores["n_user"] == server.scores["n_user"].max()]
         if detectors is not None:
             scores = scores.loc[scores["detector"].isin(detectors)]
-        verdicts = scores.loc[scores["n_user"] == scores["n_user"].max()].groupby(["detector", "seed"], sort=False)
-        lost = verdicts["score"].mean().isna().groupby(level="detector", sort=False).sum()
-        for count in sorted(set(lost[lost > 0])):
-            which = ", ".join(judged.words(str(name)) for name in lost.index[lost == count])
-            who = f"{frames.title(dataset)}, {server.name}"
-            lines.append(f"{who}: no score by {which} for {count} of {server.models} models")
+        verdicts = scores.groupby(["detector", "seed"], sort=False)["score"].mean()
+        lost = verdicts.isna().groupby(level="detector", sort=False).sum()
+        lines += judged.without_score(f"{frames.title(dataset)}, {server.name}", lost, server.models)
     return lines
 
 
@@ -180,7 +156,6 @@ def _evades(rows: pd.DataFrame, detector: str, weight: float) -> "pd.Series[bool
 
 
 def _place(kind: tuple[str, str, float]) -> tuple[str, int, float]:
-    """Where a hidden code, the detector evaded and the weight of the penalty stand among servers."""
     hidden, evades, weight = kind
     return hidden, EVADED.index(evades) if evades in EVADED else -1, weight
 

@@ -25,7 +25,6 @@ def by_task(rows: pd.DataFrame) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
 
 
 def facts(honest: pd.DataFrame, vicious: pd.DataFrame) -> dict[str, Any]:
-    """What all rows of a task say."""
     first = pd.concat([vicious, honest]).iloc[0]
     beta_r = vicious["beta_r"].iloc[0] if len(vicious) else np.nan
     known = {name: first[name] for name in ("dataset", "task", "source", "outputs")}
@@ -61,20 +60,16 @@ def conditions(table: pd.DataFrame, sides: Sequence[str], images: Mapping[str, i
         images: number of test images of each task; 0 where unknown.
     """
     rows = table.drop_duplicates("task").to_dict("records")
-    tasks = [row["task"] for row in rows]
+    weight = "Weight of the reconstruction loss in vicious training"
     facts = {
-        "Data": [frames.source_words(row["source"]) for row in rows],
-        "Test images": [f"{images[task]:,}" if images[task] else "" for task in tasks],
-        "Seeds per model": [f"{_planned(row, sides)}" for row in rows],
-        "Outputs": [row["outputs"] for row in rows],
-        "Weight of the reconstruction loss in vicious training": [
-            f"beta_R = {row['beta_r']:g}" if pd.notna(row["beta_r"]) else "" for row in rows
-        ],
+        "Data": ((row["task"], frames.source_words(row["source"])) for row in rows),
+        "Test images": ((row["task"], f"{images[row['task']]:,}") for row in rows if images[row["task"]]),
+        "Seeds per model": ((row["task"], f"{_planned(row, sides)}") for row in rows),
+        "Outputs": ((row["task"], row["outputs"]) for row in rows),
+        weight: ((row["task"], f"beta_R = {row['beta_r']:g}") for row in rows if pd.notna(row["beta_r"])),
     }
-    known = {name: [pair for pair in zip(tasks, values, strict=True) if pair[1]] for name, values in facts.items()}
-    return " ".join(frames.listed(name, pairs) for name, pairs in known.items() if pairs)
+    return " ".join(filter(None, (frames.listed(name, pairs) for name, pairs in facts.items())))
 
 
 def _planned(row: Mapping[Any, Any], sides: Sequence[str]) -> int:
-    """Seeds planned of the side that has most."""
     return max(int(row[f"{side}_seeds"] + row[f"{side}_failed"]) for side in sides)

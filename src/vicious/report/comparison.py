@@ -17,7 +17,7 @@ import pandas as pd
 from vicious.report import frames, render
 from vicious.report.frames import Group
 from vicious.report.render import MEASURED, Column, Difference, Line, Table
-from vicious.report.text import ABOUT_RISK, ABOUT_RISK95, ABOUT_SEEDS, UNITS, Text, counts
+from vicious.report.text import UNITS, Text, about, counts
 from vicious.results.schema import COMPARISONS, MEASURES, SUMMARY, check_table, read_table
 from vicious.study.artifacts import Destination
 from vicious.system.errors import DataError, MixedResultsError
@@ -40,13 +40,8 @@ _COLUMNS = (
 
 @dataclass(frozen=True)
 class Subject:
-    """What tells the tables apart.
-
-    Attributes:
-        caption: its first sentences.
-        k: heading of the column of K, if there is one.
-        note: what a reader must know about these models.
-    """
+    """What tells the tables apart: the caption's first sentences, the heading of the column of K, if there is one, and
+    what a reader must know about these models."""
 
     caption: str
     k: str | None = None
@@ -56,16 +51,11 @@ class Subject:
 def comparison(summary: pd.DataFrame, comparisons: pd.DataFrame) -> pd.DataFrame:
     """The numbers of an experiment's table: a row for each task, kind of outputs, role, attack and beta_R.
 
-    Accuracies are percentages, PSNR is in dB. Each measure has columns ``_mean``, ``_sd`` (ddof 1, over seeds) and
-    ``_n`` (seeds that succeeded; empty where the measure does not apply), and ``_difference``, ``_low``, ``_high`` and
-    ``_p``: the mean difference to the post-hoc attack on the honest models of the same seeds, its 95% interval and
-    two-sided p; ``_difference_n`` counts the seeds that both have. ``seeds`` counts the seeds planned. ``failures``
-    names each seed without a result, and why. The attack ``class_mean`` returns the mean image of the class that the
-    model of that role and beta_R predicts; the last row's ``mean_image`` returns that of all images, for any task.
-
-    Raises:
-        DataError: a column or a comparison is missing, or there is no post-hoc or joint attack.
-        MixedResultsError: the rows mix configurations, or the comparisons are not those of the summary.
+    Beside the columns of all tables, each measure has ``_difference``, ``_low``, ``_high`` and ``_p``: the mean
+    difference to the post-hoc attack on the honest models of the same seeds, its 95% interval and two-sided p;
+    ``_difference_n`` counts the seeds that both have. ``_n`` is empty where the measure does not apply. The attack
+    ``class_mean`` returns the mean image of the class that the model of that role and beta_R predicts; the last row's
+    ``mean_image`` returns that of all images, for any task.
     """
     check_table(SUMMARY, summary)
     check_table(COMPARISONS, comparisons)
@@ -91,37 +81,32 @@ def comparison(summary: pd.DataFrame, comparisons: pd.DataFrame) -> pd.DataFrame
 
 
 def lines(subject: Subject, table: pd.DataFrame) -> list[Line]:
-    """The lines to print, by the keys of :func:`columns`."""
     printed: list[Line] = []
-    before: tuple[str, ...] = ("", "")
     for row in table.loc[table["attack"] != MEAN_IMAGE].to_dict("records"):
-        here, planned = (row["task"], row["outputs"]), int(row["seeds"])
+        planned = int(row["seeds"])
         measured = {name: None if pd.isna(row[f"{name}_n"]) else render.cell_of(row, name) for name in MEASURES}
         ok = min(cell.ok for cell in measured.values() if cell is not None)
-        # With a column of K the dataset is enough.
-        title = frames.marked_title(row["dataset"] if subject.k else row["task"], row["source"])
         attack = frames.attack_title(row["role"], row["beta_r"])
+        few = {0: "none", 1: "(1 seed)"}.get(planned, f"{planned}")
         printed.append(
             {
-                "title": title if here[0] != before[0] else "",
-                "k": int(row["k"]) if here[0] != before[0] else "",
-                "outputs": row["outputs"] if here != before else "",
+                # With a column of K the dataset is enough.
+                "title": frames.marked_title(row["dataset"] if subject.k else row["task"], row["source"]),
+                "k": int(row["k"]),
+                "outputs": row["outputs"],
                 "label": "predicted class mean" if row["attack"] == CLASS_MEAN else attack,
                 **measured,
                 "gain": _gain(row),
                 "images": "none" if pd.isna(row["n_images"]) else int(row["n_images"]),
-                "seeds": f"{ok} of {planned}"
-                if ok < planned
-                else {0: "none", 1: "(1 seed)"}.get(planned, f"{planned}"),
+                "seeds": f"{ok} of {planned}" if ok < planned else few,
             }
         )
-        before = here
-    baseline: Line = {"title": "any", "label": "mean image", "risk": 1.0, "risk95": 1.0, "gain": None}
-    return [*printed, baseline | dict.fromkeys(("k", "outputs", "images", "seeds"), "")]
+    baseline: Line = dict.fromkeys(("k", "outputs", "images", "seeds"), "")
+    baseline |= {"title": "any", "label": "mean image", "risk": 1.0, "risk95": 1.0, "gain": None}
+    return [*render.once(printed, ("title", "k"), ("outputs",)), baseline]
 
 
 def columns(subject: Subject, table: pd.DataFrame) -> list[Column]:
-    """The columns to print; outputs are named where there are several kinds."""
     k = subject.k
     return [
         Column("title", "Dataset", text=True),
@@ -136,34 +121,39 @@ def columns(subject: Subject, table: pd.DataFrame) -> list[Column]:
 
 
 def text(subject: Subject, summary: pd.DataFrame, comparisons: pd.DataFrame, failed: Sequence[str]) -> Text:
-    """Caption and notes."""
+    attributes = frames.attribute_datasets(dict.fromkeys(summary["dataset"]))
+    seeds = set(comparisons["seeds"])
+    few = " With one seed they cover images only, not training." if 1 in seeds else ""
+    if seeds & {2, 3}:
+        few += " With two or three seeds, p is small as soon as all of them differ in the same direction."
     return Text(
         f"{subject.caption} {counts(frames.groups(summary))} {UNITS}",
         (
             subject.note,
-            f"R is {frames.risk_words(summary)}. {ABOUT_RISK95} {ABOUT_RISK}",
-            "Predicted class mean: the mean image of the class that the model in the line above predicts. It is what "
-            "the label alone gives away.",
-            _autoencoder(summary),
-            _attributes(summary),
-            ABOUT_SEEDS,
+            "Predicted class mean: the mean image of the class that the model in the line above predicts.",
+            "Autoencoder: target and attack model trained together for reconstruction alone, about the most that such "
+            "outputs can carry. It has no label, so no accuracy."
+            if "autoencoder" in set(summary["role"])
+            else "",
+            f"For {', '.join(attributes)}, whose labels are attributes, the predicted class mean is the least-squares "
+            "image for the predicted attributes."
+            if attributes
+            else "",
             "PSNR gain: mean difference to the post-hoc attack on honest models of the same seeds and outputs, with "
             "its 95% interval. A seed that either lacks counts as failed. *: p < 0.05, two-sided. Interval and p are "
-            f"from a paired bootstrap over images with seeds as blocks.{_few_seeds(comparisons)}",
-            frames.conditions(summary, accuracy=True, risk=True),
+            f"from a paired bootstrap over images with seeds as blocks.{few}",
+            *about(summary),
         ),
         failed,
     )
 
 
 def write_comparison(subject: Subject, summary: Path, comparisons: Path, out: Destination) -> tuple[Path, ...]:
-    """Write the table of an experiment from its summary and comparisons, and return its paths."""
     tables = read_table(SUMMARY, Path(summary)), read_table(COMPARISONS, Path(comparisons))
     return render.write(out, build(subject, *tables))
 
 
 def build(subject: Subject, summary: pd.DataFrame, comparisons: pd.DataFrame) -> Table:
-    """The table of an experiment; raises as :func:`comparison`."""
     table = comparison(summary, comparisons)
     around = text(subject, summary, comparisons, render.reasons(table))
     return Table(table, columns(subject, table), lines(subject, table), around)
@@ -217,32 +207,3 @@ def _gain(row: Mapping[Any, Any]) -> Difference | str | None:
         return "failed"
     difference, low, high, p = (float(row[f"psnr_{end}"]) for end in ("difference", "low", "high", "p"))
     return Difference(difference, low, high, p, int(n), int(row["seeds"]))
-
-
-def _few_seeds(comparisons: pd.DataFrame) -> str:
-    """What intervals and p over few seeds do not say."""
-    seeds = set(comparisons["seeds"])
-    text = " With one seed they cover images only, not training." if 1 in seeds else ""
-    if seeds & {2, 3}:
-        text += " With two or three seeds, p is small as soon as all of them differ in the same direction."
-    return text
-
-
-def _autoencoder(summary: pd.DataFrame) -> str:
-    if "autoencoder" not in set(summary["role"]):
-        return ""
-    return (
-        "Autoencoder: target and attack model trained together for reconstruction alone, about the most that such "
-        "outputs can carry. It is asked for no label, so it has no accuracy."
-    )
-
-
-def _attributes(summary: pd.DataFrame) -> str:
-    """What the predicted class mean is where labels are attributes."""
-    attributes = frames.attribute_datasets(dict.fromkeys(summary["dataset"]))
-    if not attributes:
-        return ""
-    return (
-        f"For {', '.join(attributes)}, whose labels are attributes, the predicted class mean is the least-squares "
-        "image for the predicted attributes."
-    )

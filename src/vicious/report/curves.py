@@ -20,7 +20,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 from vicious.report import frames, style
 from vicious.report.frames import Group
 from vicious.report.style import COLOURS, DASHED, GREY, RISK, RISK95, SMALL
-from vicious.report.text import ABOUT_RISK, ABOUT_RISK95, ABOUT_SEEDS, UNITS, Text, counts
+from vicious.report.text import UNITS, Text, about, counts
 from vicious.results.schema import SUMMARY, check_table, read_table
 from vicious.study.artifacts import Destination
 from vicious.study.grid import Role
@@ -30,7 +30,6 @@ _SCALES = {"accuracy": 100.0}
 _RISKS = ("risk", "risk95")
 _ROLES: tuple[Role, ...] = ("honest", "vicious")
 _LINES = {"logits": "solid", "softmax": (0, (1.2, 1.2))}
-_ACROSS = 4  # legend entries side by side at most
 _FAILED_AT = 0.04  # where crosses of failed points stand, as a share of the panel's height
 _TICKS_APART = 0.24  # least distance of two numbers below a panel, as a share of the axis
 
@@ -43,8 +42,6 @@ class Subject:
         x: what a group's place on the horizontal axis is.
         label: of the horizontal axis; short, since every panel of the last row carries it.
         level: honest models have no place on the axis, and are drawn as a horizontal line.
-        caption: its first sentences.
-        note: what a reader must know about these models.
     """
 
     x: Callable[[Group], float]
@@ -68,10 +65,10 @@ def draw(subject: Subject, summary: pd.DataFrame) -> Figure:
     found = frames.groups(_shown(summary))
     datasets = list(dict.fromkeys(group.dataset for group in found))
     source = {group.dataset: str(group.rows["source"].iloc[0]) for group in found}
-    handles = _legend(subject, found)
-    height = 0.65 + 0.17 * style.legend_lines(handles, _ACROSS) + 1.05 * len(datasets)
-    failed = frames.failed_seeds(found)
-    with style.page(len(datasets), len(_PANELS), height, failed=failed, sharex="row") as (figure, axes):
+    around: dict[str, Any] = {"handles": _legend(subject, found), "titles": (style.once(source), frames.spread(found))}
+    around["failed"] = frames.failed_seeds(found)
+    shape = len(datasets), len(_PANELS), 0.5 + 1.05 * len(datasets)
+    with style.page(*shape, sharex="row", **around) as (figure, axes):
         for line, dataset in zip(axes, datasets, strict=True):
             here = [group for group in found if group.dataset == dataset]
             for ax, measure in zip(line, _PANELS, strict=True):
@@ -81,28 +78,24 @@ def draw(subject: Subject, summary: pd.DataFrame) -> Figure:
         for top, bottom, words in zip(axes[0], axes[-1], _PANELS.values(), strict=True):
             top.set_title(words, pad=4)
             bottom.set_xlabel(subject.label, labelpad=2)
-        style.legend(figure, handles, _ACROSS, style.once(source), frames.spread(found), handlelength=2.4)
     return figure
 
 
 def text(subject: Subject, summary: pd.DataFrame) -> Text:
-    """Caption and notes."""
     shown = _shown(summary)
     found = frames.groups(shown)
     return Text(
         f"{subject.caption} {counts(found)} {UNITS}",
         (
             subject.note,
-            f"R is {frames.risk_words(shown)}. {ABOUT_RISK95} {ABOUT_RISK} Dashed: R = 1.",
-            f"{'A cross: no seed has a result. ' if _lost(found) else ''}{ABOUT_SEEDS}",
-            frames.conditions(shown, accuracy=True, risk=True),
+            f"Dashed: R = 1.{' A cross: no seed has a result.' if _lost(found) else ''}",
+            *about(shown),
         ),
         frames.failures(found),
     )
 
 
 def write_curves(subject: Subject, summary: Path, out: Destination) -> tuple[Path, ...]:
-    """Write a figure from the experiment's summary, and return its paths."""
     frame = read_table(SUMMARY, summary)
     return style.write_figure(out, draw(subject, frame), text(subject, frame))
 
@@ -113,7 +106,6 @@ def _shown(summary: pd.DataFrame) -> pd.DataFrame:
 
 
 def _lost(found: Iterable[Group]) -> bool:
-    """Whether some group has no seed left."""
     return any(group.planned and not group.over_seeds("risk").ok for group in found)
 
 

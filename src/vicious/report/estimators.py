@@ -11,16 +11,7 @@ import pandas as pd
 
 from vicious.report import frames
 from vicious.report.frames import NO_SEEDS, Group, OverSeeds
-from vicious.results.schema import (
-    ATTACK_OF,
-    ESTIMATOR,
-    ESTIMATOR_KINDS,
-    ESTIMATORS,
-    PSNR_ITSELF,
-    SUMMARY,
-    check_table,
-    read_table,
-)
+from vicious.results import schema
 from vicious.system.errors import MixedResultsError
 
 REFERENCES = ("psnr", "ssim")
@@ -33,9 +24,7 @@ AGREED = ("agree", "agree_models", "spearman")
 class Profile:
     """R under every estimator of all seeds of one model and attack.
 
-    Attributes:
-        group: the model and attack, with the seeds of its summary.
-        rows: of estimators.csv, a row per seed that succeeded and estimator.
+    ``rows`` are those of estimators.csv, one for each seed that succeeded and estimator.
     """
 
     group: Group
@@ -62,17 +51,13 @@ class Profile:
 
 
 def read_estimators(path: Path) -> pd.DataFrame:
-    """Read and check an estimators.csv.
-
-    Raises:
-        DataError, MixedResultsError: see :func:`vicious.results.schema.read_table` and :func:`check_estimators`.
-    """
-    frame = read_table(ESTIMATORS, path)
+    """Read an estimators.csv; raises as :func:`vicious.results.schema.read_table` and :func:`check_estimators`."""
+    frame = schema.read_table(schema.ESTIMATORS, path)
     check_estimators(frame, str(path))
     return frame
 
 
-def check_estimators(frame: pd.DataFrame, where: str = ESTIMATORS.name) -> None:
+def check_estimators(frame: pd.DataFrame, where: str = schema.ESTIMATORS.name) -> None:
     """Refuse a table of estimators that mixes configurations.
 
     Raises:
@@ -80,7 +65,7 @@ def check_estimators(frame: pd.DataFrame, where: str = ESTIMATORS.name) -> None:
         MixedResultsError: an estimator of one model, attack and seed appears twice, or differs in rank or share within
             a task.
     """
-    check_table(ESTIMATORS, frame, where)
+    schema.check_table(schema.ESTIMATORS, frame, where)
     ok = frame.loc[frame["status"] == "ok"]
     for column in ("rank", "share"):
         spread = ok.groupby(["task", "estimator"])[column].agg(["min", "max"])
@@ -93,15 +78,10 @@ def check_estimators(frame: pd.DataFrame, where: str = ESTIMATORS.name) -> None:
 
 
 def profiles(estimators: pd.DataFrame, summary: pd.DataFrame) -> list[Profile]:
-    """The estimators of each group of the summary, in its order.
-
-    Raises:
-        DataError: a column is missing.
-        MixedResultsError: the two do not hold the same models, attacks and seeds.
-    """
-    check_table(SUMMARY, summary)
+    """The estimators of each group of the summary, in its order."""
+    schema.check_table(schema.SUMMARY, summary)
     check_estimators(estimators)
-    columns = [*ESTIMATORS.part_of_key(), "status"]
+    columns = [*schema.ESTIMATORS.part_of_key(), "status"]
     mine, theirs = (set(frame[columns].itertuples(index=False, name=None)) for frame in (estimators, summary))
     if mine != theirs:
         first = ", ".join(f"{name} {value}" for name, value in zip(columns, min(mine ^ theirs, key=str), strict=True))
@@ -114,8 +94,8 @@ def profiles(estimators: pd.DataFrame, summary: pd.DataFrame) -> list[Profile]:
 
 def settings(frame: pd.DataFrame) -> pd.DataFrame:
     """The estimators in a table by name, kind and parameter, each once, by kind and then as they come."""
-    kinds = (*ESTIMATOR_KINDS, PSNR_ITSELF)
-    known = frame.loc[frame["kind"].isin(kinds), list(ESTIMATOR)].drop_duplicates("estimator")
+    kinds = (*schema.ESTIMATOR_KINDS, schema.PSNR_ITSELF)
+    known = frame.loc[frame["kind"].isin(kinds), list(schema.ESTIMATOR)].drop_duplicates("estimator")
     return known.sort_values("kind", key=lambda names: names.map(kinds.index), kind="stable").reset_index(drop=True)
 
 
@@ -133,7 +113,6 @@ def title_of(estimator: str, kind: str, parameter: float) -> str:
 
 
 def _of(frame: pd.DataFrame, group: Group) -> pd.DataFrame:
-    """The rows of one group."""
     same = (frame["task"] == group.task) & (frame["role"] == group.role) & (frame["outputs"] == group.outputs)
-    same &= frame["attack"] == ATTACK_OF[group.role]
+    same &= frame["attack"] == schema.ATTACK_OF[group.role]
     return frame.loc[same & ((frame["beta_r"] == group.beta_r) | (group.role != "vicious"))]

@@ -2,8 +2,7 @@
 
 A *group* is all seeds of one model and attack on one task: the post-hoc attack on honest models, or the joint attack of
 vicious ones and of autoencoders, at one kind of output and one weight of the reconstruction loss. Other attacks in a
-summary, unless asked for, and those on models of servers that evade detectors, are left alone. Summaries are read and
-checked by :mod:`vicious.results.schema`.
+summary, unless asked for, and those on models of servers that evade detectors, are left alone.
 """
 
 import math
@@ -17,7 +16,8 @@ import pandas as pd
 from vicious.data.datasets import dataset_names, find_dataset
 from vicious.data.tasks import parse_task
 from vicious.models.evaded import evasion, trained_otherwise
-from vicious.results.schema import ATTACK_OF, OF_LABELS, Role, unique
+from vicious.results.assessments import Assessment
+from vicious.results.schema import ATTACK_OF, OF_LABELS, SUMMARY, Role, unique
 from vicious.study.grid import task_outputs, task_title
 from vicious.system.errors import DataError
 
@@ -41,12 +41,10 @@ _ESTIMATORS = {"ledoit_wolf": "Ledoit-Wolf"}
 
 @dataclass(frozen=True)
 class OverSeeds:
-    """One measure over the seeds of one group.
+    """One measure over the seeds of one group: mean and standard deviation (ddof 1), NaN where there are too few.
 
     Attributes:
-        mean: over the seeds that succeeded; NaN without any.
-        sd: standard deviation (ddof 1) over the same seeds; NaN for fewer than two.
-        ok: seeds that succeeded.
+        ok: seeds that succeeded, over which they are.
         total: seeds that were planned; 0 where nothing was run, or where the measure does not apply.
     """
 
@@ -83,17 +81,14 @@ class Group:
     evasion: float = 0.0
 
     def not_run(self, role: Role, beta_r: float) -> "Group":
-        """A group of the same task and outputs, of another model, that was not run."""
         return replace(self, role=role, beta_r=beta_r, rows=self.rows.iloc[:0])
 
     @property
     def ok(self) -> pd.DataFrame:
-        """The rows of the seeds that succeeded."""
         return self.rows.loc[self.rows["status"] == "ok"]
 
     @property
     def planned(self) -> int:
-        """Number of seeds, those that failed included."""
         return len(self.rows)
 
     @property
@@ -103,13 +98,12 @@ class Group:
 
     @property
     def images(self) -> int | None:
-        """Number of test images, None where no seed succeeded."""
+        """Number of test images; None where no seed succeeded."""
         numbers = self.ok["n"].dropna()
         return int(numbers.iloc[0]) if len(numbers) else None
 
     @property
     def label(self) -> str:
-        """A short name, such as ``CIFAR-10, vicious (logits, beta_R = 3)``."""
         return _label([self])
 
     def applies(self, column: str) -> bool:
@@ -133,12 +127,15 @@ class Group:
         return over_seeds((mine - theirs).dropna().to_numpy(), self.planned)
 
     def failures(self) -> list[str]:
-        """A line for each reason why seeds have no result."""
         failed = self.rows.loc[self.rows["status"] != "ok"]
         seeds: dict[str, list[str]] = {}
         for seed, reason in zip(failed["seed"], failed["reason"], strict=True):
             seeds.setdefault(one_line(reason) or "no reason recorded", []).append(f"{seed:g}")
         return [f"{self.label}, seed {', '.join(which)}: {reason}" for reason, which in seeds.items()]
+
+    def assessments(self, by_key: Mapping[Any, Assessment]) -> list[Assessment]:
+        """Those of the seeds that succeeded, from all by their keys."""
+        return [by_key[key] for key in self.ok[list(SUMMARY.key)].itertuples(index=False, name=None)]
 
     def facts(self) -> dict[str, Any]:
         """What a table's row says of it, by the names of columns; ``seeds`` are those planned."""
@@ -158,7 +155,6 @@ def over_seeds(values: np.ndarray, planned: int) -> OverSeeds:
 
 
 def scale_of(measure: str) -> float:
-    """What tables multiply a measure with."""
     return PERCENT if measure in IN_PERCENT else 1.0
 
 
@@ -166,10 +162,6 @@ def groups(summary: pd.DataFrame, attacks: Mapping[Role, str] = ATTACK_OF) -> li
     """The groups of a checked summary: by task in the catalogue's order, then by outputs, role and beta_R.
 
     ``attacks`` are the roles wanted, in their order, and the attack on each.
-
-    Raises:
-        DataError: there is none of these attacks.
-        MixedResultsError: one seed of a group appears twice.
     """
     found: list[Group] = []
     for role, attack in attacks.items():
@@ -187,7 +179,6 @@ def groups(summary: pd.DataFrame, attacks: Mapping[Role, str] = ATTACK_OF) -> li
 
 
 def failures(found: Iterable[Group]) -> list[str]:
-    """A line for each group and reason why seeds have no result."""
     return [line for group in found for line in group.failures()]
 
 
@@ -227,7 +218,6 @@ title = task_title
 
 
 def attack_title(role: str, beta_r: float) -> str:
-    """An attack in a table's line."""
     titles = {"honest": "honest, post-hoc", "autoencoder": "autoencoder (upper bound)"}
     return titles.get(role) or ("vicious" if math.isnan(beta_r) else f"vicious, beta_R = {beta_r:g}")
 
@@ -243,11 +233,6 @@ def marked_title(task: str, source: str) -> str:
     return title(task) + (STAND_IN if source == "synthetic" else "")
 
 
-def all_synthetic(source: dict[str, str]) -> bool:
-    """Whether every task has a synthetic stand-in, so that saying it once is enough."""
-    return set(source.values()) == {"synthetic"}
-
-
 def conditions(
     summary: pd.DataFrame,
     *,
@@ -258,12 +243,9 @@ def conditions(
 ) -> str:
     """Sentences for a caption: data source, test images, seeds, outputs and beta_R actually used.
 
-    Args:
-        summary: the rows shown.
-        accuracy: accuracies are shown, so those of attributes are explained.
-        risk: R is shown, so covariances of too few images are named.
-        all_seeds: where one seed of each model is shown, the rows of all, to tell which it is.
-        found: the groups shown; by default those of :func:`groups`.
+    Attributes are explained where accuracies are shown, covariances of too few images are named where R is. Where one
+    seed of each model is shown, ``all_seeds`` has the rows of all, to tell which it is. ``found`` are the groups shown;
+    by default those of :func:`groups`.
     """
     found = groups(summary) if found is None else found
     datasets = dict.fromkeys(group.dataset for group in found)
@@ -300,7 +282,6 @@ def risk_elsewhere(summary: pd.DataFrame) -> str:
 
 
 def attribute_datasets(datasets: Iterable[str]) -> list[str]:
-    """The titles of those datasets whose labels are attributes."""
     return [title(name) for name in datasets if name in dataset_names() and find_dataset(name).multilabel]
 
 
@@ -342,7 +323,6 @@ def _few_images(summary: pd.DataFrame) -> str:
 
 
 def _label(groups: Sequence[Group]) -> str:
-    """A name for groups that differ in beta_R only."""
     one = groups[0]
     beta = f"beta_R = {_numbers(group.beta_r for group in groups)}" if one.role == "vicious" else ""
     words = [one.outputs, _otherwise(one), beta, evasion(one.evades, one.evasion)]

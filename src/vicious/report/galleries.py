@@ -24,12 +24,7 @@ _AGAIN = "delete it and run the same command again"
 
 @dataclass(frozen=True)
 class Gallery:
-    """Some test images and what an attack made of them.
-
-    Attributes:
-        originals, reconstructions: uint8 images of shape (m, C, side, side).
-        risk95: R95 of each image, shape (m,); None where it was not read.
-    """
+    """Some test images and what an attack made of them: uint8 (m, C, side, side), and R95 of each where it was read."""
 
     originals: np.ndarray
     reconstructions: np.ndarray
@@ -42,7 +37,6 @@ class Gallery:
             return float(np.mean(decibels(np.mean(difference**2, axis=(1, 2, 3)), floor=0.0)))
 
     def first(self, count: int) -> "Gallery":
-        """The first ``count`` images alone."""
         risk95 = None if self.risk95 is None else self.risk95[:count]
         return Gallery(self.originals[:count], self.reconstructions[:count], risk95)
 
@@ -65,11 +59,7 @@ class Strip:
 
 
 def read_galleries(files: Sequence[Path]) -> pd.DataFrame:
-    """The summary of some assessments, checked, with the column ``gallery``: the gallery file beside each.
-
-    Raises:
-        DataError, MixedResultsError: see :func:`vicious.results.assessments.read_assessments`.
-    """
+    """The summary of some assessments, with the column ``gallery``: the gallery file beside each."""
     found = read_assessments(files)
     frame = collect(found)
     galleries = {one.key: one.gallery for one in found}
@@ -79,28 +69,18 @@ def read_galleries(files: Sequence[Path]) -> pd.DataFrame:
 
 
 def load_gallery(path: Path | None) -> Gallery | None:
-    """Read the first test images of a gallery file.
-
-    None where there is no file or it holds no image, which is how a failure looks.
-
-    Raises:
-        DataError: the file is damaged or its arrays are not uint8 images.
-    """
+    """The first test images of a gallery file; None without a file or an image, which is how a failure looks."""
     return _load(path, "")[0]
 
 
 def load_extremes(path: Path | None) -> tuple[Gallery, Gallery] | None:
-    """Read the test images with the highest and with the lowest R95, the most extreme first; as :func:`load_gallery`."""
+    """The test images with the highest and with the lowest R95, the most extreme first; as :func:`load_gallery`."""
     highest, lowest = _load(path, "highest_", "lowest_")
     return None if highest is None or lowest is None else (highest, lowest)
 
 
 def check_same_images(galleries: Mapping[str, Gallery | None], task: str) -> None:
-    """Refuse galleries, by what made them, that do not show the same originals; those that failed show none.
-
-    Raises:
-        MixedResultsError: they differ.
-    """
+    """Refuse galleries, by what made them, that show different originals; those that failed show none."""
     shown = [(name, gallery) for name, gallery in galleries.items() if gallery is not None]
     for name, gallery in shown[1:]:
         if not np.array_equal(shown[0][1].originals, gallery.originals):
@@ -113,13 +93,8 @@ def check_same_images(galleries: Mapping[str, Gallery | None], task: str) -> Non
 def draw_strips(ax: Axes, strips: Sequence[Strip], count: int) -> list[float]:
     """Draw rows of images below each other, their labels on the left; "failed" across a row that has no images.
 
-    Args:
-        ax: emptied of ticks and frame.
-        strips: at most ``count`` images of each are shown.
-        count: images that an empty panel leaves room for, which so keeps the shape of the others.
-
-    Returns:
-        Where the middle of each image is, in pixels across.
+    At most ``count`` images of each are shown; an empty panel leaves room for as many, which so keeps the shape of the
+    others. Returns where the middle of each image is, in pixels across.
     """
     ax.set_xticks([])
     ax.spines[:].set_visible(False)

@@ -3,11 +3,18 @@
 import pandas as pd
 
 from vicious.report import frames
+from vicious.study.grid import Role
 
 
 def one_of_each(summary: pd.DataFrame) -> pd.DataFrame:
     """Of each model and attack that tables and figures report, the row of the first seed, in their order."""
     return pd.concat([group.rows.iloc[:1] for group in frames.groups(summary)], ignore_index=True)
+
+
+def of_roles(summary: pd.DataFrame, *roles: Role) -> pd.DataFrame:
+    """Of each task and some roles, the row of the first seed of the :func:`headline`."""
+    shown = headline(one_of_each(summary))
+    return shown.loc[shown["role"].isin(roles)]
 
 
 def headline(rows: pd.DataFrame) -> pd.DataFrame:

@@ -24,8 +24,15 @@ SAMPLES = "Samples of one size share no images, unless together they have more t
 
 
 def words(detector: str) -> str:
-    """A detector's name for readers."""
     return detector.replace("_", " ")
+
+
+def without_score(who: str, lost: "pd.Series[int]", total: int) -> list[str]:
+    """Of how many of ``total`` models detectors have no score, given the number by detector: a line for each number."""
+    return [
+        f"{who}: no score by {', '.join(map(words, lost.index[lost == count]))} for {count} of {total} models"
+        for count in sorted(set(lost[lost > 0]))
+    ]
 
 
 def auroc(row: Mapping[Any, Any] | None, interval: bool = False) -> str | None:
@@ -37,11 +44,7 @@ def auroc(row: Mapping[Any, Any] | None, interval: bool = False) -> str | None:
 
 
 def sources(summary: pd.DataFrame, named: Iterable[str]) -> dict[str, str]:
-    """The data source of each dataset of the summary, which must know those ``named``.
-
-    Raises:
-        MixedResultsError: it lacks one of them.
-    """
+    """The data source of each dataset of the summary, which must know those ``named``."""
     source = dict(zip(summary["dataset"], summary["source"], strict=True))
     unknown = sorted(set(named) - set(source))
     if unknown:
@@ -50,13 +53,7 @@ def sources(summary: pd.DataFrame, named: Iterable[str]) -> dict[str, str]:
 
 
 def with_titles(frame: pd.DataFrame, summary: pd.DataFrame, named: Sequence[str] = ("dataset",)) -> pd.DataFrame:
-    """Rows in the catalogue's order of ``dataset``, with its ``title`` and the data ``source`` that the summary knows.
-
-    All of the columns ``named`` name datasets.
-
-    Raises:
-        MixedResultsError: the summary lacks one of them.
-    """
+    """Rows in the catalogue's order of ``dataset``, with its title and data source; columns ``named`` hold datasets."""
     source = sources(summary, (name for column in named for name in frame[column]))
     rows = frame.sort_values("dataset", key=lambda names: names.map(lambda name: frames.order(name)[0]), kind="stable")
     titled = rows.assign(title=rows["dataset"].map(frames.title), source=rows["dataset"].map(source))
@@ -64,10 +61,8 @@ def with_titles(frame: pd.DataFrame, summary: pd.DataFrame, named: Sequence[str]
 
 
 def conditions(summary: pd.DataFrame) -> str:
-    """Sentences for a caption, of the models that detectors judge."""
     return frames.conditions(summary.loc[summary["role"].isin(("honest", "vicious"))])
 
 
 def failures(summary: pd.DataFrame) -> list[str]:
-    """Why models were not judged, a line for each."""
     return frames.failures(group for group in frames.groups(summary) if group.role != "autoencoder")

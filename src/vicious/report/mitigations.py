@@ -59,12 +59,7 @@ class Treated:
 
 
 def treated(summary: pd.DataFrame) -> list[Treated]:
-    """The kinds of outputs of each task: tasks in the catalogue's order, kinds in that of :func:`rank`.
-
-    Raises:
-        DataError: a column is missing, a kind is unknown, or there is no post-hoc attack.
-        MixedResultsError: the rows mix configurations, several beta_R among them.
-    """
+    """The kinds of outputs of each task: tasks in the catalogue's order, kinds in that of :func:`rank`."""
     check_table(SUMMARY, summary)
     shown = summary.loc[(summary["attack"] == ATTACK) & (summary["evasion"] == 0)]
     for_it = (shown["trained_for"] == shown["outputs"]) & (shown["outputs"] != UNTREATED)
@@ -88,11 +83,10 @@ def treated(summary: pd.DataFrame) -> list[Treated]:
 
 def choices(found: Sequence[Treated], measure: str) -> dict[str, tuple[float, float]]:
     """What each choice of a user comes to against vicious servers: accuracy (%) of what is sent, and the most that is
-    reconstructed.
+    reconstructed. Choices without a result are left out.
 
     Accuracy is that of the server trained for logits, the same model whatever is sent: servers that trained for it are
-    other trainings, whose accuracies differ by chance. Kinds that differ in how they are read alone are one choice
-    (:data:`SAME`). Choices without a result are left out.
+    other trainings, whose accuracies differ by chance. Kinds in :data:`SAME` are one choice.
     """
     points: dict[str, tuple[float, float]] = {}
     for one in found:
@@ -104,7 +98,6 @@ def choices(found: Sequence[Treated], measure: str) -> dict[str, tuple[float, fl
 
 
 def groups(found: Sequence[Treated]) -> list[Group]:
-    """All groups that were run, in order."""
     return [group for one in found for group in one.groups.values() if group.planned]
 
 
@@ -137,7 +130,6 @@ def title(outputs: str) -> str:
 
 
 def meanings(found: Sequence[Treated]) -> str:
-    """A note: what the names of the kinds shown mean, and how the attack model reads them."""
     kinds = {parse_outputs(one.outputs).kind for one in found}
     words = "; ".join(_meaning(kind) for kind in _KINDS if kind in kinds)
     return (
@@ -147,20 +139,13 @@ def meanings(found: Sequence[Treated]) -> str:
 
 
 def servers(found: Sequence[Treated]) -> str:
-    """A note: what a vicious model is trained for."""
     if not any(one.aware.planned for one in found):
         return "The vicious server trained for logits."
     return (
         f"Vicious: the server trained for logits. {NAMES['aware'].capitalize()}: it expected what the user does, and "
         "trained F and G jointly for these outputs (through rounding by a straight-through gradient; nobody can train "
-        "for labels). Where an answer is sure, little gradient passes top k and rounding: a server with a better "
-        "optimiser may read more."
+        "for labels). Little gradient passes top k and rounding: a better optimiser may read more."
     )
-
-
-def conditions(summary: pd.DataFrame, found: Sequence[Treated]) -> str:
-    """A note: data, test images, seeds, outputs and beta_R."""
-    return frames.conditions(summary, accuracy=True, risk=True, found=groups(found))
 
 
 def _meaning(kind: str) -> str:

@@ -9,7 +9,7 @@ becomes a dagger that the caption explains, and a table that is too long for a p
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,20 +24,15 @@ SIGNIFICANT = 0.05
 """Differences with a p below this carry an asterisk."""
 _PAGE = 40
 """Lines of a LaTeX float, before it is continued on another page."""
-_WIDE = 134
-"""Signs of a line, gaps included, beyond which a page of seven inches needs smaller print."""
-_WIDEST = 153
-"""Signs beyond which it needs the smallest print."""
+_WIDE, _WIDEST = 134, 153
+"""Signs of a line, gaps included, beyond which a page of seven inches needs smaller, and the smallest, print."""
 _COUNTS = ("k", "n", "n_images", "seeds", "rank", "classes", "label", "pixels", "positives", "last_batch")
 """Columns of counts, beside those with an ending."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A mean difference with its 95% interval and two-sided p, NaN where there is none.
-
-    ``ok`` counts the seeds behind it, ``total`` those planned.
-    """
+    """A mean difference, its 95% interval and two-sided p, NaN where there is none, over ``ok`` of ``total`` seeds."""
 
     value: float
     low: float
@@ -54,14 +49,9 @@ Line = dict[str, Value]
 
 @dataclass(frozen=True)
 class Column:
-    """One printed column.
+    """One printed column: the key of its values in lines, and its heading; None: the plain one, escaped for LaTeX.
 
-    Attributes:
-        key: of the values in the lines.
-        head: heading in plain text.
-        latex: heading in LaTeX; None: the escaped plain one.
-        decimals: of numbers.
-        text: values are text, set flush left; else numbers, flush right.
+    ``text`` is set flush left, numbers, with so many ``decimals``, flush right.
     """
 
     key: str
@@ -73,13 +63,9 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """What a table consists of.
+    """What a table consists of: the frame that the CSV holds, what is printed, and the words around it.
 
-    Attributes:
-        frame: what the CSV holds.
-        columns: what is printed, left to right.
-        rows: lines, by column key. A line whose first value is "" belongs to the block above it.
-        text: caption and notes.
+    A row whose first value is "" belongs to the block above it.
     """
 
     frame: pd.DataFrame
@@ -103,19 +89,23 @@ def outputs_column(outputs: Iterable[str]) -> list[Column]:
     return [Column("outputs", "Outputs", text=True)] if len(set(outputs)) > 1 else []
 
 
-def block(rows: pd.DataFrame, lines: Iterable[Line], **heads: str) -> list[Line]:
-    """Lines below one title, on the first alone: that of their rows, marked; ``heads`` are values to go with it."""
-    first = rows.iloc[0]
-    heads["title"] = first["title"] + (STAND_IN if first["source"] == "synthetic" else "")
-    return [line | {name: "" if index else head for name, head in heads.items()} for index, line in enumerate(lines)]
+def once(lines: Iterable[Line], *levels: Sequence[str]) -> list[Line]:
+    """Lines without what repeats those above: a level's values go where they and those of levels before are alike."""
+    shown: list[Line] = []
+    above: Line = {}
+    for line in lines:
+        kept = dict(line)
+        for level in levels:
+            if any(line[key] != above.get(key) for key in level):
+                break
+            kept |= dict.fromkeys(level, "")
+        shown.append(kept)
+        above = line
+    return shown
 
 
 def write(out: Destination, table: Table) -> tuple[Path, ...]:
-    """Write a table's .csv, .md and .tex, and return their paths.
-
-    Raises:
-        StorageError: a file cannot be written.
-    """
+    """Write a table's .csv, .md and .tex, and return their paths."""
     files = [out.file(suffix) for suffix in (".csv", ".md", ".tex")]
     for file, text in zip(files, render(out, table), strict=True):
         write_text(file, text)
@@ -152,7 +142,6 @@ def reasons(table: pd.DataFrame) -> list[str]:
 
 
 def render(out: Destination, table: Table) -> tuple[str, str, str]:
-    """A table as CSV, Markdown and LaTeX."""
     csv = table.frame.to_csv(index=False, lineterminator="\n", float_format="%.8g")
     return csv, _markdown(out, table), _latex(out, table)
 
@@ -220,14 +209,16 @@ def _pages(columns: Sequence[Column], rows: Sequence[Mapping[str, Value]]) -> li
 
 def _signs(columns: Sequence[Column], rows: Sequence[Mapping[str, Value]]) -> int:
     """Signs of the longest line that the widest values of all columns could make."""
-    widest = (max([_head_signs(c), *(len(_cell(row.get(c.key), c, _PLAIN)) for row in rows)]) for c in columns)
+    heads = [column.latex or _latex_text(column.head) for column in columns]
+    cells = [[_cell(row.get(column.key), column, _LATEX) for row in rows] for column in columns]
+    widest = [max(map(_printed_signs, [head, *values])) for head, values in zip(heads, cells, strict=True)]
     return sum(widest) + len(columns)
 
 
-def _head_signs(column: Column) -> int:
-    """Signs of the longest line of a heading as LaTeX prints it."""
-    lines = (column.latex or column.head).split(r"\\")
-    return max(len(re.sub(r"\\[a-z]+|[\\{}$_]", "", line)) for line in lines)
+def _printed_signs(latex: str) -> int:
+    """Signs of the longest line of a cell as LaTeX prints it."""
+    lines = latex.replace(r"\pm", "±").split(r"\\")
+    return max(len(re.sub(r"\\[a-z]+|[\\{}$_^]", "", line)) for line in lines)
 
 
 def _size(signs: int) -> str:
@@ -288,7 +279,6 @@ def _marked(text: str, ok: int, total: int, form: _Format) -> str:
 
 
 def _number(value: float, decimals: int, form: _Format) -> str:
-    """``value`` rounded, without the sign of a zero."""
     if math.isinf(value):
         return form.infinity if value > 0 else f"-{form.infinity}"
     return f"{round(value, decimals) + 0.0:.{decimals}f}"
@@ -324,13 +314,6 @@ _MARKDOWN = _Format(
     "∞",
     "–",
 )
-_PLAIN = replace(
-    _MARKDOWN,
-    text=lambda text: text.replace(STAND_IN, "†"),
-    difference=lambda value, interval, star: f"{value} {interval}{star}",
-    two_lines=lambda a, b: max(a, b, key=len),
-)
-"""As long as what LaTeX prints."""
 _LATEX = _Format(
     lambda text: _latex_text(text).replace(STAND_IN, _DAGGER),
     lambda mean, sd: rf"${mean} \pm {sd}$" if sd else f"${mean}$",

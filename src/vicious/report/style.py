@@ -1,6 +1,6 @@
 """One look for all figures: fixed colours and markers, sizes of a two-column page, reproducible files."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import ConnectionPatch
 
 from vicious.report import frames
 from vicious.report.text import Text, markdown
@@ -37,6 +38,8 @@ ALL_SYNTHETIC = "all datasets: synthetic stand-ins"
 BETA = r"$\beta_R$"
 DASHED: Any = (0, (4, 2))
 
+Point = tuple[float, float]
+
 SMALL = 7
 """The smallest font size, in points."""
 _RC: Any = {
@@ -47,6 +50,8 @@ _RC: Any = {
     **dict.fromkeys(("axes.linewidth", "xtick.major.width", "ytick.major.width"), 0.6),
     **dict.fromkeys(("xtick.major.size", "ytick.major.size"), 2.5),
     **dict.fromkeys(("axes.spines.top", "axes.spines.right", "legend.frameon"), False),
+    "legend.handletextpad": 0.5,
+    "legend.columnspacing": 1.2,
     "lines.linewidth": 1.0,
     "lines.markersize": 5,
     **dict.fromkeys(("figure.dpi", "savefig.dpi"), DPI),
@@ -54,6 +59,7 @@ _RC: Any = {
     "pdf.fonttype": 42,
     **dict.fromkeys(("figure.constrained_layout.w_pad", "figure.constrained_layout.h_pad"), 0.03),
 }
+_LEGEND_LINE = 0.16  # height of a line of the legend, in inches
 _NOTE_LINE = 0.13  # height of a line of text below a figure, in inches
 _NOTE_SIGNS = 105  # of the smallest size, side by side on both columns
 
@@ -69,16 +75,34 @@ def applied() -> Iterator[None]:
 
 @contextmanager
 def page(
-    rows: int, columns: int, height: float, *, width: float = DOUBLE, failed: Sequence[str] = (), **more: Any
+    rows: int,
+    columns: int,
+    height: float,
+    *,
+    width: float = DOUBLE,
+    failed: Sequence[str] = (),
+    handles: Sequence[Artist] = (),
+    across: int = 4,
+    titles: Iterable[str] = (),
+    **more: Any,
 ) -> Iterator[tuple[Figure, np.ndarray]]:
-    """Draw on an array of panels (rows, columns), ``width`` x ``height`` inches in all, and more for what failed.
+    """Draw on an array of panels (rows, columns), ``width`` x ``height`` inches, and more for legend and what failed.
 
-    The figure needs no display and no closing. What ``failed`` stands below all panels: what is not drawn must not
-    vanish. ``more`` goes to ``Figure.subplots``.
+    Above all panels stand the ``titles`` that are not empty, and a legend with at most ``across`` entries side by side;
+    below them what ``failed``: what is not drawn must not vanish. The figure needs no display and no closing. ``more``
+    goes to ``Figure.subplots``.
     """
     note = _failure_note(failed, wide=width > SINGLE)
-    figure = Figure(figsize=(width, height + _NOTE_LINE * len(note.splitlines())), layout="constrained")
+    title = "; ".join(filter(None, titles))
+    lines = -(-len(handles) // across)
+    height += _LEGEND_LINE * (lines + bool(title)) + _NOTE_LINE * len(note.splitlines())
+    figure = Figure(figsize=(width, height), layout="constrained")
     yield figure, np.asarray(figure.subplots(rows, columns, squeeze=False, **more))
+    if handles:
+        columns = -(-len(handles) // lines)
+        figure.legend(handles=list(handles), title=title or None, loc="outside upper center", ncols=columns)
+    elif title:
+        figure.suptitle(title, fontsize=SMALL)
     if note:
         figure.supxlabel(plain(note).replace("beta_R", BETA), fontsize=SMALL, color=COLOURS["vicious"])
 
@@ -98,9 +122,6 @@ def write_figure(out: Destination, figure: Figure, text: Text) -> tuple[Path, ..
     """Write ``figure`` as vector .pdf and as .png, with its caption and notes as .md; returns the three paths.
 
     The same figure gives the same bytes each time.
-
-    Raises:
-        StorageError: a file cannot be written.
     """
     pdf, png, words = (out.file(suffix) for suffix in (".pdf", ".png", ".md"))
     with applied():
@@ -129,12 +150,10 @@ def marker(role: str, filled: bool = True) -> dict[str, Any]:
 
 
 def role_handle(role: str, label: str, filled: bool = True) -> Line2D:
-    """A legend entry with the colour and marker of a role."""
     return Line2D([], [], linestyle="none", label=label, **marker(role, filled))
 
 
 def mean_image_handle() -> Line2D:
-    """The legend entry of R = 1."""
     return Line2D([], [], color=GREY, linewidth=0.8, linestyle=DASHED, label=f"mean image ({RISK} = 1)")
 
 
@@ -144,25 +163,32 @@ def say(ax: Axes, text: str, x: float = 0.5, y: float = 0.5, **more: Any) -> Non
     ax.text(x, y, text, **look | more)
 
 
-def legend_lines(handles: Sequence[Artist], across: int) -> int:
-    """The number of lines of a legend with at most ``across`` entries side by side."""
-    return -(-len(handles) // across)
+def tie(ax: Axes, text: str, place: Point, point: Point, coordinates: Any = "data", **more: Any) -> None:
+    """Text as :func:`say` writes it at a place, with a thin line to the point that it names."""
+    look: dict[str, Any] = {"color": PALE, "linewidth": 0.5, "clip_on": False, "zorder": 1}
+    ax.add_artist(ConnectionPatch(place, point, "axes fraction", coordinates, axesA=ax, axesB=ax, **look))
+    say(ax, text, *place, **more)
 
 
-def legend(figure: Figure, handles: Sequence[Artist], across: int, *titles: str, **more: Any) -> None:
-    """Such a legend above all panels; empty titles are left out."""
-    title = "; ".join(filter(None, titles)) or None
-    columns = -(-len(handles) // legend_lines(handles, across))
-    figure.legend(handles=list(handles), title=title, loc="outside upper center", ncols=columns, **more)
+def apart(shares: Mapping[str, float], least: float) -> dict[str, float]:
+    """Places in [0, 1] in the same order, moved as little as it takes for any two to be ``least`` apart."""
+    names = sorted(shares, key=lambda name: shares[name])
+    places = [shares[name] for name in names]
+    for _ in range(100):
+        for index in range(len(places) - 1):
+            lack = least - (places[index + 1] - places[index])
+            if lack > 0:
+                places[index] -= lack / 2
+                places[index + 1] += lack / 2
+    return dict(zip(names, places, strict=True))
 
 
 def once(sources: Mapping[str, str]) -> str:
     """:data:`ALL_SYNTHETIC` where that is so of every task, given its data source; else ""."""
-    return ALL_SYNTHETIC if frames.all_synthetic(dict(sources)) else ""
+    return ALL_SYNTHETIC if set(sources.values()) == {"synthetic"} else ""
 
 
 def heading(task: str, sources: Mapping[str, str]) -> str:
-    """The title of a task, marked where its data alone are synthetic."""
     return plain(frames.title(task) if once(sources) else frames.marked_title(task, sources[task]))
 
 

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import pandas as pd
+
 from vicious.report import frames
 from vicious.report.frames import Group
 
@@ -33,7 +35,6 @@ class Text:
     failed: Sequence[str] = ()
 
     def below(self) -> str:
-        """Notes and failures as Markdown."""
         notes = "".join(f"- {markdown(note)}\n" for note in self.notes if note)
         failed = "".join(f"- {markdown(note)}\n" for note in self.failed)
         parts = [notes, f"Without a result:\n\n{failed}" if failed else ""]
@@ -43,6 +44,12 @@ class Text:
         """All of it, in plain text."""
         failed = f"Without a result: {'; '.join(self.failed)}." if self.failed else ""
         return " ".join(filter(None, [self.caption, *self.notes, failed]))
+
+
+def about(summary: pd.DataFrame, found: Sequence[Group] | None = None) -> tuple[str, ...]:
+    """The notes of all that shows accuracy and R over seeds: which R, what the spread is, and the conditions."""
+    conditions = frames.conditions(summary, accuracy=True, risk=True, found=found)
+    return f"R is {frames.risk_words(summary)}. {ABOUT_RISK95} {ABOUT_RISK}", ABOUT_SEEDS, conditions
 
 
 def counts(found: Iterable[Group]) -> str:

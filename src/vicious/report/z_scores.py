@@ -21,12 +21,8 @@ _ORDERS = 30.0
 
 @dataclass(frozen=True)
 class Ruler:
-    """The verdicts of one detector on the honest models of one dataset at one number of user images.
-
-    Attributes:
-        mean: of the verdicts, each one sample of user images.
-        sd: their standard deviation (ddof 1), above 0.
-    """
+    """Mean and standard deviation (ddof 1, above 0) of the verdicts of one detector on the honest models of one dataset
+    at one number of user images; a verdict is one sample of them."""
 
     mean: float
     sd: float
@@ -54,7 +50,6 @@ def draw_thresholds(ax: Axes) -> None:
 
 
 def thresholds_handle() -> Line2D:
-    """The legend entry of the thresholds."""
     return Line2D([], [], color=GREY, linewidth=0.8, linestyle=DASHED, label=f"user's thresholds (±{SPREADS:g})")
 
 
@@ -78,7 +73,6 @@ def scale(ax: Axes, z_scores: Iterable[float]) -> None:
 
 
 def logarithmic(z_scores: Iterable[float]) -> bool:
-    """Whether values differ by orders."""
     return max(map(abs, z_scores), default=0.0) > _ORDERS
 
 

@@ -66,7 +66,7 @@ def test_a_single_dataset_leaves_room_for_the_vertical_title(made_up: ModuleType
 
 
 def test_weights_stand_apart_in_their_order() -> None:
-    places = evasion_cost.apart({"0": 0.8, "0.1": 0.8, "0.3": 0.79, "1": 0.2}, least=0.1)
+    places = style.apart({"0": 0.8, "0.1": 0.8, "0.3": 0.79, "1": 0.2}, least=0.1)
     assert list(places) == ["1", "0.3", "0", "0.1"]
     values = list(places.values())
     assert min(b - a for a, b in pairwise(values)) == pytest.approx(0.1, abs=1e-3)

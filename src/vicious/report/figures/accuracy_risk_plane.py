@@ -4,26 +4,23 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from vicious.report import frames, style
-from vicious.report.frames import Group, OverSeeds
-from vicious.report.labels import Label, place
-from vicious.report.style import BETA, DASHED, GREY, RISK, RISK95
-from vicious.report.text import ABOUT_RISK95, ABOUT_SEEDS, Text, counts
+from vicious.report.frames import PERCENT, Group
+from vicious.report.style import BETA, DASHED, GREY, RISK, RISK95, Point
+from vicious.report.text import Text, about, counts
 from vicious.results.schema import SUMMARY, check_table, read_table
 from vicious.study.artifacts import Destination
 
 EXPERIMENT = "main"
-Point = tuple[float, float]
-
 _COLUMNS = {"risk": f"reconstruction risk {RISK}", "risk95": f"reconstruction risk {RISK95}"}
-_ALONG_ARROW = 12  # points of each arrow that labels keep clear of
+_LINE = 0.075  # height of a line of a name, as a share of the panel's
 
 
 @style.applied()
@@ -37,22 +34,21 @@ def draw(summary: pd.DataFrame) -> Figure:
     found = frames.groups(shown)
     kinds = list(dict.fromkeys(group.outputs for group in found))
     source = frames.sources(shown)
-    failed = frames.failed_seeds(found)
-    panels = []
-    with style.page(len(kinds), 2, 0.55 + 2.6 * len(kinds), failed=failed, sharey="row") as (figure, axes):
+    around: dict[str, Any] = {
+        "failed": frames.failed_seeds(found),
+        "handles": _legend(found),
+        "titles": [style.once(source)],
+    }
+    with style.page(len(kinds), 2, 0.25 + 2.6 * len(kinds), sharey="row", **around) as (figure, axes):
         for line, kind in zip(axes, kinds, strict=True):
             here = [group for group in found if group.outputs == kind]
-            panels += [(ax, here, column) for ax, column in zip(line, _COLUMNS, strict=True)]
+            for ax, (column, label) in zip(line, _COLUMNS.items(), strict=True):
+                _draw(ax, here, column)
+                ax.set_xlabel(f"{label}\n({frames.spread(here)}; {RISK} has no unit)")
+                ax.set_title(f"outputs: {kind}" if len(kinds) > 1 else "")
+            for ax, column in zip(line, _COLUMNS, strict=True):
+                _write_names(ax, _paths(here, column), source)
             line[0].set_ylabel("test accuracy (%)")
-        for ax, here, column in panels:
-            _draw(ax, here, column)
-            ax.set_xlabel(f"{_COLUMNS[column]}\n({frames.spread(here)}; {RISK} has no unit)")
-            ax.set_title(f"outputs: {here[0].outputs}" if len(kinds) > 1 else "")
-        style.legend(figure, _legend(found), 3, style.once(source), handletextpad=0.5)
-    # The layout must be final before free places for labels can be found.
-    figure.draw_without_rendering()
-    for ax, here, column in panels:
-        _label(ax, here, column, source)
     return figure
 
 
@@ -66,9 +62,8 @@ def text(summary: pd.DataFrame) -> Text:
         (
             "Arrows lead from honest to vicious models, by growing beta_R where there are several. Bars: standard "
             "deviation. Vertical line: R = 1, guessing the mean image.",
-            f"R is {frames.risk_words(shown)}. {ABOUT_RISK95} {left_out}",
-            ABOUT_SEEDS,
-            frames.conditions(shown, accuracy=True, risk=True),
+            left_out,
+            *about(shown),
         ),
         frames.failures(found),
     )
@@ -80,7 +75,6 @@ def write(summary: Path, out: Destination) -> tuple[Path, ...]:
 
 
 def _shown(summary: pd.DataFrame) -> pd.DataFrame:
-    """The rows of models that have an accuracy."""
     check_table(SUMMARY, summary)
     return summary.loc[summary["role"] != "autoencoder"]
 
@@ -88,11 +82,11 @@ def _shown(summary: pd.DataFrame) -> pd.DataFrame:
 def _draw(ax: Axes, found: Sequence[Group], column: str) -> None:
     ax.axvline(1.0, color=GREY, linewidth=0.8, linestyle=DASHED, zorder=0)
     for group in found:
-        point = _point(group, column)
-        if point is not None:
-            across, up = (None if math.isnan(cell.sd) else cell.sd for cell in _cells(group, column))
-            bars = style.marker(group.role) | {"elinewidth": 0.8, "capsize": 1.5, "linestyle": "none", "zorder": 3}
-            ax.errorbar(point[0], point[1], xerr=across, yerr=up, **bars)
+        cells = group.over_seeds(column), group.over_seeds("accuracy", PERCENT)
+        across, up = (None if math.isnan(cell.sd) else cell.sd for cell in cells)
+        bars = style.marker(group.role) | {"elinewidth": 0.8, "capsize": 1.5, "linestyle": "none", "zorder": 3}
+        if all(math.isfinite(cell.mean) for cell in cells):
+            ax.errorbar(cells[0].mean, cells[1].mean, xerr=across, yerr=up, **bars)
     arrow = {"arrowstyle": "-|>,head_width=0.15,head_length=0.3", "color": GREY, "linewidth": 0.7}
     for path in _paths(found, column).values():
         for start, end in pairwise(path):
@@ -100,71 +94,29 @@ def _draw(ax: Axes, found: Sequence[Group], column: str) -> None:
     ax.margins(x=0.14, y=0.14)
 
 
-def _label(ax: Axes, found: Sequence[Group], column: str, source: dict[str, str]) -> None:
-    paths = _paths(found, column)
-    points = [point for path in paths.values() for ends in pairwise(path) for point in _between(*ends)]
-    points += [point for group in found for point in _bars(group, column)]
-    points += [(1.0, float(y)) for y in np.linspace(*ax.get_ylim(), 60)]
-    place(ax, [*_task_labels(paths, source), *_beta_labels(found, column)], points)
-
-
-def _task_labels(paths: dict[str, list[Point]], source: dict[str, str]) -> list[Label]:
-    all_of_them = frames.all_synthetic(source)
-    labels = []
-    for task, path in paths.items():
-        mark = f"\n{frames.STAND_IN.strip()}" if source[task] == "synthetic" and not all_of_them else ""
-        # With several beta_R the vicious points have labels of their own.
-        near = path[:2] if len(path) == 2 else path[:1]
-        anchors = [*near, *(_between(*ends)[_ALONG_ARROW // 2] for ends in pairwise(path[:2]))]
-        labels.append(Label(style.plain(frames.title(task)) + mark, tuple(anchors)))
-    return labels
-
-
-def _beta_labels(found: Sequence[Group], column: str) -> list[Label]:
-    vicious = [group for group in found if group.role == "vicious"]
-    if len({group.beta_r for group in vicious}) < 2:
-        return []
-    points = ((group, _point(group, column)) for group in vicious)
-    return [Label(f"{BETA} = {group.beta_r:g}", (point,)) for group, point in points if point is not None]
-
-
 def _paths(found: Sequence[Group], column: str) -> dict[str, list[Point]]:
-    """The points that exist of each task: honest, then vicious by growing beta_R."""
+    """The points, risk and accuracy (%), that exist of each task: honest, then vicious by growing beta_R."""
     paths: dict[str, list[Point]] = {}
     for group in found:
-        point = _point(group, column)
-        if point is not None:
+        point = group.over_seeds(column).mean, group.over_seeds("accuracy", PERCENT).mean
+        if all(map(math.isfinite, point)):
             paths.setdefault(group.task, []).append(point)
     return paths
 
 
-def _cells(group: Group, column: str) -> tuple[OverSeeds, OverSeeds]:
-    return group.over_seeds(column), group.over_seeds("accuracy", 100.0)
-
-
-def _point(group: Group, column: str) -> Point | None:
-    """Risk and accuracy (%), None where no seed succeeded."""
-    risk, accuracy = _cells(group, column)
-    return (risk.mean, accuracy.mean) if math.isfinite(risk.mean) and math.isfinite(accuracy.mean) else None
-
-
-def _between(start: Point, end: Point) -> list[Point]:
-    return [(float(x), float(y)) for x, y in np.linspace(start, end, _ALONG_ARROW)]
-
-
-def _bars(group: Group, column: str) -> list[Point]:
-    """Points along the error bars; the mean alone where there are none."""
-    point = _point(group, column)
-    if point is None:
-        return []
-    across, up = (0.0 if math.isnan(cell.sd) else cell.sd for cell in _cells(group, column))
-    x, y = point
-    steps = [float(step) for step in np.linspace(-1, 1, 7)]
-    return [(x + step * across, y) for step in steps] + [(x, y + step * up) for step in steps]
+def _write_names(ax: Axes, paths: dict[str, list[Point]], source: dict[str, str]) -> None:
+    """The tasks' names to the right of a panel, apart from each other, each with a line to its last point."""
+    low, high = ax.get_ylim()
+    ends = {style.heading(task, source).replace(" (syn", "\n(syn"): path[-1] for task, path in paths.items()}
+    least = _LINE * max((1 + name.count("\n") for name in ends), default=1)
+    for name, place in style.apart({name: (y - low) / (high - low) for name, (_, y) in ends.items()}, least).items():
+        style.tie(ax, name, (1.02, place), ends[name], ha="left")
 
 
 def _legend(found: Sequence[Group]) -> list[Line2D]:
-    words = {"honest": "honest, post-hoc attack", "vicious": "vicious"}
+    betas = sorted({group.beta_r for group in found if group.role == "vicious"})
+    weights = f", {BETA} = {', '.join(f'{beta:g}' for beta in betas)}" if len(betas) > 1 else ""
+    words = {"honest": "honest, post-hoc attack", "vicious": f"vicious{weights}"}
     there = {group.role for group in found}
     handles = [style.role_handle(role, label) for role, label in words.items() if role in there]
     return [*handles, style.mean_image_handle()]

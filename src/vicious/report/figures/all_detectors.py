@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from vicious.defense.evaluation.groups import HONEST, MODEL, names
-from vicious.defense.evaluation.thresholds import SPREADS
 from vicious.models.evaded import short
 from vicious.report import adaptive, frames, judged, style, z_scores
 from vicious.report.style import COLOURS, SMALL
@@ -37,11 +36,10 @@ _ACROSS = 7  # legend entries side by side
 
 
 def models(scores: pd.DataFrame, n: int) -> pd.DataFrame:
-    """A row for each model and detector: what identifies the model (MODEL), ``detector``, ``group`` (of GROUPS),
-    ``failed``, ``z_score``.
+    """A row for each model (MODEL) and ``detector``, with its ``group`` (of GROUPS).
 
-    ``failed`` says that it has no score for ``n`` user images; ``z_score`` is by the verdicts on honest models, as in
-    :class:`vicious.report.z_scores.Ruler`, NaN where it failed or where honest verdicts give no measure.
+    ``failed``: it has no score for ``n`` user images. ``z_score``, by :class:`vicious.report.z_scores.Ruler`, is NaN
+    where it failed or where honest verdicts give no measure.
     """
     parts = []
     for (_, detector), verdicts in scores.loc[scores["n_user"] == n].groupby(["dataset", "detector"], sort=False):
@@ -56,16 +54,15 @@ def models(scores: pd.DataFrame, n: int) -> pd.DataFrame:
 @style.applied()
 def draw(summary: pd.DataFrame, scores: pd.DataFrame) -> Figure:
     """Draw the z-score of each model by honest verdicts, a panel for each dataset and a column for each detector."""
-    n = adaptive.largest(scores)
+    n = int(scores["n_user"].max())
     found = models(scores, n)
     datasets, groups = _datasets(found), _groups(found)
     # In the order in which they judged, which is the study's, the combined score last.
     detectors = list(dict.fromkeys(found["detector"]))
     source = {name: each for name, each in judged.sources(summary, datasets).items() if name in datasets}
-    handles = _legend(groups)
-    lines = style.legend_lines(handles, _ACROSS) + bool(style.once(source))
-    height = 1.25 + 0.16 * (lines - 1) + min(1.8, 7.0 / len(datasets)) * len(datasets)
-    with style.page(len(datasets), 1, height, sharex=True) as (figure, axes):
+    around: dict[str, Any] = {"handles": _legend(groups), "across": _ACROSS, "titles": [style.once(source)]}
+    height = 1.1 + min(1.8, 7.0 / len(datasets)) * len(datasets)
+    with style.page(len(datasets), 1, height, sharex=True, **around) as (figure, axes):
         for ax, dataset in zip(axes[:, 0], datasets, strict=True):
             here = found.loc[found["dataset"] == dataset]
             _draw(ax, here, detectors, groups)
@@ -75,12 +72,11 @@ def draw(summary: pd.DataFrame, scores: pd.DataFrame) -> Figure:
         places = [_centre(index, groups) for index in range(len(detectors))]
         axes[-1, 0].set_xticks(places, titles, rotation=35, ha="right", rotation_mode="anchor")
         figure.supylabel(z_scores.label(n, len(datasets)), fontsize=8)
-        style.legend(figure, handles, _ACROSS, style.once(source), handletextpad=0.3, columnspacing=1.0)
     return figure
 
 
 def text(summary: pd.DataFrame, scores: pd.DataFrame) -> Text:
-    n = adaptive.largest(scores)
+    n = int(scores["n_user"].max())
     found = models(scores, n)
     datasets = _datasets(found)
     shown = summary.loc[summary["dataset"].isin(datasets)]
@@ -93,10 +89,8 @@ def text(summary: pd.DataFrame, scores: pd.DataFrame) -> Text:
         f"{n:,} of the user's own images. Honest models centre on 0.",
         (
             "z-score: a model's mean score less the mean of the verdicts on honest models of the same dataset, in "
-            "standard deviations of these verdicts, each of which is one sample.",
-            f"Dashed: the thresholds of a user who has honest models only, {SPREADS:g} and -{SPREADS:g}, beyond which "
-            "a model is flagged as vicious, or as odd. Dots of one group that would cover each other are moved apart "
-            "sideways, as far as there is room.",
+            "standard deviations of these verdicts, each of which is one sample. Dashed: the thresholds of a user who "
+            "has honest models only, beyond which a model is flagged as vicious, or as odd.",
             " ".join(_meanings(found)),
             f"{frames.listed('Models judged', _counts(found))} {z_scores.axis_words(known)}",
             judged.conditions(shown),
@@ -177,14 +171,12 @@ def _legend(groups: Sequence[str]) -> list[Line2D]:
 
 
 def _samples(scores: pd.DataFrame, n: int) -> str:
-    """How many samples are behind a dot: ``5 samples``."""
     counts = scores.loc[scores["n_user"] == n].groupby([*MODEL, "detector"], dropna=False).size()
     found = sorted({int(count) for count in counts})
     return f"{span(found)} sample{'' if found == [1] else 's'}"
 
 
 def _meanings(found: pd.DataFrame) -> list[str]:
-    """What is within the groups that hold several kinds of models, as sentences."""
     kinds = {"Other recipes": sorted(set(found.loc[found["group"] == "other honest recipe", "recipe"]))}
     for name in adaptive.EVADED:
         weights = found.loc[(found["evades"] == name) & (found["hidden"] == ""), "evasion"]
@@ -195,7 +187,6 @@ def _meanings(found: pd.DataFrame) -> list[str]:
 
 
 def _counts(found: pd.DataFrame) -> Iterator[tuple[str, str]]:
-    """How many models of each group were judged, by dataset."""
     for dataset in _datasets(found):
         here = found.loc[found["dataset"] == dataset].drop_duplicates(list(MODEL))["group"].value_counts()
         yield dataset, ", ".join(f"{here[group]} {group}" for group in GROUPS if group in here)
@@ -212,12 +203,9 @@ def _unscaled(found: pd.DataFrame) -> Iterator[str]:
 
 
 def _without_score(found: pd.DataFrame) -> Iterator[str]:
-    """A line for each dataset, group and number of its models without a score."""
     for dataset in _datasets(found):
         for group in _groups(found):
             rows = found.loc[(found["dataset"] == dataset) & (found["group"] == group)]
             lost = rows.groupby("detector", sort=False)["failed"].sum()
             total = len(rows.drop_duplicates(list(MODEL)))
-            for count in sorted(set(lost[lost > 0])):
-                which = ", ".join(judged.words(str(name)) for name in lost.index[lost == count])
-                yield f"{frames.title(dataset)}, {group}: no score by {which} for {count} of {total} models"
+            yield from judged.without_score(f"{frames.title(dataset)}, {group}", lost, total)

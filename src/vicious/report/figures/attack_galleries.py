@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import pandas as pd
 from matplotlib.figure import Figure
 
 from vicious.report import frames, style
@@ -14,6 +13,7 @@ from vicious.report.galleries import Gallery, Strip, check_same_images, draw_str
 from vicious.report.headline import one_of_each
 from vicious.report.style import BETA, DOUBLE, SINGLE
 from vicious.report.text import Text
+from vicious.results.assessments import read_images
 from vicious.study.artifacts import Destination
 from vicious.system.errors import DataError
 
@@ -28,17 +28,12 @@ _AUTOENCODER = "autoencoder (upper bound)"
 
 @dataclass(frozen=True)
 class Row:
-    """One attack: its name for readers, and its gallery, None where it failed."""
-
     label: str
     gallery: Gallery | None
 
 
 def write(assessments: Sequence[Path], out: Destination) -> tuple[Path, ...]:
-    """Write a figure for each task and kind of outputs from summaries of assessments (JSON).
-
-    Galleries and tables of single images lie beside. Of each model, the first seed is shown.
-    """
+    """A figure for each task and kind of outputs; of each model, the first seed."""
     shown = one_of_each(read_galleries(assessments))
     written: list[Path] = []
     for key, models in shown.groupby(["task", "outputs"], sort=False):
@@ -52,13 +47,10 @@ def write(assessments: Sequence[Path], out: Destination) -> tuple[Path, ...]:
 
 
 def load_rows(task: str, rows: Sequence[tuple[str, Path | None]]) -> list[Row]:
-    """The rows with the images that are shown.
+    """The rows with the images that are shown, from (label, gallery file), top to bottom.
 
-    Args:
-        task: name of the task, as in paths.
-        rows: (label, gallery file) from top to bottom; ``beta_R`` in a label is typeset. A gallery that is None, is not
-            there or holds no image is drawn as failed. Where the attack's table of single images lies beside, as
-            assessments leave it, R95 is shown.
+    ``beta_R`` in a label is typeset. A gallery that is None, is not there or holds no image is drawn as failed. Where
+    the attack's table of single images lies beside, as assessments leave it, R95 is shown.
     """
     if not rows:
         raise DataError(f"no gallery of {task}: give those of its attacks, the honest model's first")
@@ -69,7 +61,6 @@ def load_rows(task: str, rows: Sequence[tuple[str, Path | None]]) -> list[Row]:
 
 @style.applied()
 def draw(task: str, source: str, outputs: str, rows: Sequence[Row]) -> Figure:
-    """Draw the originals above the reconstructions, a few at single-column width."""
     originals = next((row.gallery.originals for row in rows if row.gallery is not None), None)
     count = MAX_IMAGES if originals is None else len(originals)
     width = SINGLE if count <= _FEW else DOUBLE
@@ -82,7 +73,6 @@ def draw(task: str, source: str, outputs: str, rows: Sequence[Row]) -> Figure:
 
 
 def text(task: str, source: str, outputs: str, rows: Sequence[Row], seed: int | None = None) -> Text:
-    """Caption and notes."""
     known = [row.gallery for row in rows if row.gallery is not None]
     risk = any(gallery.risk95 is not None for gallery in known)
     one = "one model for each row" + ("" if seed is None else f", seed {seed}")
@@ -118,11 +108,7 @@ def _risk95(gallery: Path, count: int) -> np.ndarray | None:
     table = gallery.with_name(gallery.name.replace("gallery-", "risk-", 1)).with_suffix(".parquet")
     if not table.exists():
         return None
-    try:
-        values = pd.read_parquet(table, columns=["risk95"])["risk95"].to_numpy(dtype=float)[:count]
-    except (OSError, ValueError, KeyError) as error:
-        reason = " ".join(str(error).split())
-        raise DataError(f"cannot read {table} ({reason}): delete it and run `snakemake` again") from error
+    values = read_images(table, ["risk95"])["risk95"].to_numpy()[:count]
     if len(values) != count:
         raise DataError(f"{table} has fewer test images than {gallery.name}: delete both and run `snakemake` again")
     return values

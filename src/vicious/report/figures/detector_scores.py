@@ -1,7 +1,6 @@
 """How vicious each model looks to a detector."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -30,56 +29,21 @@ _LINE = ["dataset", "role", "outputs", "beta_r"]  # what the models of one line 
 _Key = tuple[str, Role, str, float]
 
 
-@dataclass(frozen=True)
-class Lines:
-    """Heights of the lines, from 0 downwards: a heading for each dataset, then a line for each kind of its models.
-
-    ``counts`` says how many models of each line have a score, and how many have none.
-    """
-
-    headings: dict[str, float]
-    heights: dict[_Key, float]
-    counts: dict[_Key, str]
-    total: float
-
-    @classmethod
-    def of(cls, chosen: pd.DataFrame) -> "Lines":
-        """The lines of a detector's scores, in catalogue order, honest before vicious, then by outputs and beta_R."""
-        scored = chosen["score"].notna().groupby([chosen[name] for name in (*_LINE, "n_user", "seed")]).any()
-        counts = {cast(_Key, key): _count(has) for key, has in scored.groupby(level=_LINE)}
-        headings: dict[str, float] = {}
-        heights: dict[_Key, float] = {}
-        at = 0.0
-        for key in sorted(counts, key=_order):
-            if key[0] not in headings:
-                at += 0.4 if headings else 0.0
-                headings[key[0]] = at
-                at += 1.0
-            heights[key] = at
-            at += 1.0
-        return cls(headings, heights, counts, at)
-
-    def several(self, part: int) -> bool:
-        """Whether the vicious models differ in outputs (2) or beta_R (3), so that names must say which."""
-        return len({key[part] for key in self.heights if key[1] == "vicious"}) > 1
-
-
 @style.applied()
 def draw(summary: pd.DataFrame, scores: pd.DataFrame, detector: str = DETECTOR) -> Figure:
-    """Draw a detector's scores, a dot for each model and a panel for each number of user images."""
     check_table(SUMMARY, summary)
     chosen = _chosen(scores, detector)
-    lines = Lines.of(chosen)
-    numbers = _numbers(chosen)
-    width = SINGLE if len(numbers) == 1 and not lines.several(2) else DOUBLE
-    height = max(1.6, 0.95 + 0.17 * lines.total)
-    with style.page(1, len(numbers), height, width=width, sharey=True, sharex=True) as (figure, ((*axes,),)):
+    counts, numbers = _counts(chosen), _numbers(chosen)
+    heights = _heights(counts)
+    width = SINGLE if len(numbers) == 1 and not _several(counts, 2) else DOUBLE
+    shape = 1, len(numbers), max(1.6, 0.8 + 0.17 * len(heights))
+    around: dict[str, Any] = {"width": width, "handles": _legend(counts)}
+    with style.page(*shape, sharey=True, sharex=True, **around) as (figure, ((*axes,),)):
         for ax, number in zip(axes, numbers, strict=True):
-            _draw(ax, chosen.loc[chosen["n_user"] == number], lines)
+            _draw(ax, chosen.loc[chosen["n_user"] == number], heights)
             ax.set_title(f"n = {number:,} user images", pad=4)
-        _names(axes[0], lines, frames.sources(summary))
+        _names(axes[0], counts, heights, frames.sources(summary))
         figure.supxlabel(f"{style.plain(words(detector))}:\n{_UNITS.get(detector, 'score')}", fontsize=8)
-        style.legend(figure, _legend(list(lines.heights)), 4, handletextpad=0.3)
     return figure
 
 
@@ -123,8 +87,14 @@ def _order(key: _Key) -> tuple[tuple[int, int, str], int, str, float]:
     return frames.order(key[0]), list(ATTACK_OF).index(key[1]), *key[2:]
 
 
+def _counts(chosen: pd.DataFrame) -> dict[_Key, str]:
+    """How many models of each line have a score, and how many have none: in catalogue order, honest before vicious."""
+    scored = chosen["score"].notna().groupby([chosen[name] for name in (*_LINE, "n_user", "seed")]).any()
+    counts = {cast(_Key, key): _count(has) for key, has in scored.groupby(level=_LINE)}
+    return {key: counts[key] for key in sorted(counts, key=_order)}
+
+
 def _count(scored: "pd.Series[bool]") -> str:
-    """How many models have a score, over the numbers of user images, and how many have none."""
     by_number = scored.groupby(level="n_user")
     failed = int((~scored).groupby(level="n_user").sum().max())
     counts = sorted({int(count) for count in by_number.sum()})
@@ -133,11 +103,23 @@ def _count(scored: "pd.Series[bool]") -> str:
     return f"n = {span(counts)}" + (f"; {failed} failed" if failed else "")
 
 
-def _draw(ax: Axes, panel: pd.DataFrame, lines: Lines) -> None:
+def _heights(keys: Iterable[_Key]) -> dict[Any, float]:
+    """Of the lines, from 0 downwards: a heading by a dataset's name, then a line for each kind of its models."""
+    lines: list[Any] = []
+    for key in keys:
+        lines += [key] if key[0] in lines else [key[0], key]
+    return {line: float(height) for height, line in enumerate(lines)}
+
+
+def _several(keys: Iterable[_Key], part: int) -> bool:
+    """Whether the vicious models differ in outputs (2) or beta_R (3), so that names must say which."""
+    return len({key[part] for key in keys if key[1] == "vicious"}) > 1
+
+
+def _draw(ax: Axes, panel: pd.DataFrame, heights: Mapping[Any, float]) -> None:
     for found, models in panel.groupby(_LINE, dropna=False):
-        key = cast(_Key, found)
-        _, role, outputs, _ = key
-        y = lines.heights[key]
+        _, role, outputs, _ = cast(_Key, found)
+        y = heights[found]
         scored = models.dropna(subset="score").assign(line=y)
         if scored.empty:
             paper = {"facecolor": "white", "edgecolor": "none", "pad": 1}
@@ -151,31 +133,32 @@ def _draw(ax: Axes, panel: pd.DataFrame, lines: Lines) -> None:
             **{"errorbar": ("pi", 100), "err_kws": {"linewidth": 0.7, "alpha": 0.6}, "linestyle": "none", "zorder": 3},
             **{name: value for name, value in look.items() if name != "color"},
         )
-    for y in lines.heights.values():
-        ax.axhline(y, color=PALE, linewidth=0.3, zorder=0)
-    ax.set(xlabel="", ylabel="", facecolor="none", ylim=(lines.total - 0.4, -0.6))
+    for line, y in heights.items():
+        if not isinstance(line, str):
+            ax.axhline(y, color=PALE, linewidth=0.3, zorder=0)
+    ax.set(xlabel="", ylabel="", facecolor="none", ylim=(len(heights) - 0.4, -0.6))
     ax.xaxis.set_major_locator(MaxNLocator(4))
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
 
 
-def _names(ax: Axes, lines: Lines, source: dict[str, str]) -> None:
-    ax.set_yticks(list(lines.heights.values()), [_name(key, lines) for key in lines.heights])
-    for dataset, y in lines.headings.items():
+def _names(ax: Axes, counts: Mapping[_Key, str], heights: Mapping[Any, float], source: dict[str, str]) -> None:
+    ax.set_yticks([heights[key] for key in counts], [_name(key, counts) for key in counts])
+    for dataset in dict.fromkeys(key[0] for key in counts):
         text = style.plain(frames.marked_title(dataset, source.get(dataset, "")))
         # Its line is empty in all panels, so a long name may reach into the next one.
-        heading = ax.text(0, y, text, transform=ax.get_yaxis_transform(), va="center", fontsize=SMALL, weight="bold")
-        heading.set_in_layout(False)
+        look: dict[str, Any] = {"va": "center", "fontsize": SMALL, "weight": "bold"}
+        ax.text(0, heights[dataset], text, transform=ax.get_yaxis_transform(), **look).set_in_layout(False)
 
 
-def _name(key: _Key, lines: Lines) -> str:
+def _name(key: _Key, counts: Mapping[_Key, str]) -> str:
     _, role, outputs, beta_r = key
-    details = [outputs] if lines.several(2) and outputs else []
-    details += [f"{BETA} = {beta_r:g}"] if lines.several(3) and role == "vicious" else []
-    return f"{', '.join([role, *details])} ({lines.counts[key]})"
+    details = [outputs] if _several(counts, 2) and outputs else []
+    details += [f"{BETA} = {beta_r:g}"] if _several(counts, 3) and role == "vicious" else []
+    return f"{', '.join([role, *details])} ({counts[key]})"
 
 
-def _legend(keys: Sequence[_Key]) -> list[Line2D]:
+def _legend(keys: Iterable[_Key]) -> list[Line2D]:
     there = {key[1] for key in keys}
     handles = [style.role_handle(role, name) for role, name in _MODELS.items() if role in there]
     if any(key[2] == "softmax" for key in keys):

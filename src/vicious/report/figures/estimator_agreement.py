@@ -1,6 +1,7 @@
 """How often R orders reconstructions as PSNR and SSIM do, under every estimator of the covariance."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,10 +25,7 @@ _CHANCE = 0.5
 
 @style.applied()
 def draw(agreement: pd.DataFrame, summary: pd.DataFrame) -> Figure:
-    """Draw the agreement of each estimator with each reference: a line for each estimator, a column for each task.
-
-    ``agreement`` has rows of agreement.csv.
-    """
+    """Draw how far each estimator, a line, agrees with each reference, a panel, by task; from rows of agreement.csv."""
     check_table(SUMMARY, summary)
     check_table(AGREEMENT, agreement)
     source = frames.sources(summary)
@@ -39,7 +37,8 @@ def draw(agreement: pd.DataFrame, summary: pd.DataFrame) -> Figure:
     reach = max(0.1, float((shown["agree"] - _CHANCE).abs().max())) if len(shown) else 0.1
     failed = [*_without(agreement, source), *frames.failed_seeds(frames.groups(summary))]
     height = 1.5 + 0.152 * max(len(found), 3)
-    with style.page(1, len(references), height, failed=failed, sharey=True) as (figure, ((*axes,),)):
+    around: dict[str, Any] = {"failed": failed, "titles": [style.once(source)]}
+    with style.page(1, len(references), height, sharey=True, **around) as (figure, ((*axes,),)):
         for ax, reference in zip(axes, references, strict=True):
             _draw(ax, shown.loc[shown["reference"] == reference], list(found["estimator"]), tasks, reach)
             ax.set_title(f"pairs ordered as {_TITLES.get(reference, reference)} does (share)", pad=4)
@@ -48,8 +47,6 @@ def draw(agreement: pd.DataFrame, summary: pd.DataFrame) -> Figure:
         axes[0].set_yticks(np.arange(len(found)) + 0.5, names)
         for label, estimator in zip(axes[0].get_yticklabels(), found["estimator"], strict=True):
             label.set_fontweight("bold" if estimator in _HEADLINE else "normal")
-        if style.once(source):
-            figure.suptitle(style.once(source))
     return figure
 
 
@@ -67,10 +64,9 @@ def text(agreement: pd.DataFrame, summary: pd.DataFrame) -> Text:
         f"(left to right: {references}), for each estimator of the covariance's inverse, in [0, 1]; 0.5 is chance. "
         f"{_counted(span(pairs), 'pair')} of attacks of each dataset.",
         (
-            "Ties count half. Pairs are of all attacks on the same task and seed: post-hoc on honest models, vicious "
-            "models, autoencoders. Below 0.5 R calls the worse reconstruction the riskier one more often than not.",
-            f"Bold: the published R (cut-off 1.2e-07 d) and R95 (share 0.95).{frames.risk_elsewhere(summary)} Last "
-            "line: PSNR in place of R, to show how far these measures agree.",
+            "Ties count half. Pairs are of all attacks on the same task and seed. Below 0.5 R calls the worse "
+            "reconstruction the riskier one more often than not.",
+            f"Bold: the published R (cut-off 1.2e-07 d) and R95 (share 0.95).{frames.risk_elsewhere(summary)}",
             f"Attacks over all seeds: {attacks or 'none'}.",
             frames.conditions(summary, risk=True),
         ),
@@ -89,7 +85,6 @@ def _counted(count: object, noun: str) -> str:
 
 
 def _references(agreement: pd.DataFrame) -> list[str]:
-    """PSNR and SSIM, and what else there is."""
     return [*REFERENCES, *sorted(set(agreement["reference"]) - set(REFERENCES))]
 
 
@@ -111,6 +106,5 @@ def _draw(ax: Axes, agreement: pd.DataFrame, estimators: list[str], tasks: list[
 
 
 def _without(agreement: pd.DataFrame, source: dict[str, str]) -> list[str]:
-    """The tasks without any pair of attacks."""
     paired = set(agreement.loc[agreement["pairs"] > 0, "task"])
     return [f"{frames.title(task)}: no pair of attacks" for task in source if task not in paired]

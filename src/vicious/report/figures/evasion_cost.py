@@ -13,7 +13,6 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
 from vicious.defense.evaluation.combined import NAME as COMBINED
-from vicious.defense.evaluation.thresholds import SPREADS
 from vicious.report import adaptive, frames, style, z_scores
 from vicious.report.adaptive import Block, Server
 from vicious.report.frames import Group, OverSeeds
@@ -42,11 +41,7 @@ _ABOVE = "numbers above the panels: weight of the penalty"
 
 @dataclass(frozen=True)
 class Point:
-    """The verdicts of one detector on one server.
-
-    ``z_score`` is over its models, of their mean scores over samples, by the verdicts on honest models; models without
-    a score count as failed.
-    """
+    """One detector on one server: z-scores over its models, where those without a score count as failed."""
 
     server: Server
     z_score: OverSeeds
@@ -66,14 +61,12 @@ def points(block: Block, detector: str, n: int) -> list[Point]:
 def draw(summary: pd.DataFrame, scores: pd.DataFrame) -> Figure:
     """Draw verdicts against PSNR (left) and R95 (right) of the best attack, a row for each dataset and kind of
     outputs."""
-    found, n = adaptive.blocks(summary, scores), adaptive.largest(scores)
+    found, n = adaptive.blocks(summary, scores), int(scores["n_user"].max())
     source = {block.dataset: block.source for block in found}
-    handles = _legend(found)
-    attacks = _attacks(found)
-    failed = [*frames.failed_seeds(attacks), *adaptive.without_score(found, DETECTORS), *_unscaled(found, n)]
-    titles = [style.once(source), _ABOVE if adaptive.evaded(found) else ""]
-    height = 0.55 + 0.17 * (style.legend_lines(handles, 4) + any(titles)) + 1.35 * len(found)
-    with style.page(len(found), len(_PANELS), height, failed=failed, sharey="row") as (figure, axes):
+    failed = [*frames.failed_seeds(_attacks(found)), *adaptive.without_score(found, DETECTORS), *_unscaled(found, n)]
+    titles = style.once(source), _ABOVE if adaptive.evaded(found) else ""
+    around: dict[str, Any] = {"failed": failed, "handles": _legend(found), "titles": titles}
+    with style.page(len(found), len(_PANELS), 0.55 + 1.35 * len(found), sharey="row", **around) as (figure, axes):
         for row, block in zip(axes, found, strict=True):
             for ax, measure in zip(row, _PANELS, strict=True):
                 _draw(ax, block, measure, n)
@@ -84,12 +77,11 @@ def draw(summary: pd.DataFrame, scores: pd.DataFrame) -> Figure:
         for ax, title in zip(axes[-1], _PANELS.values(), strict=True):
             ax.set_xlabel(title, labelpad=2)
         figure.supylabel(z_scores.label(n, len(found)), fontsize=8)
-        style.legend(figure, handles, 4, *titles)
     return figure
 
 
 def text(summary: pd.DataFrame, scores: pd.DataFrame) -> Text:
-    found, n = adaptive.blocks(summary, scores), adaptive.largest(scores)
+    found, n = adaptive.blocks(summary, scores), int(scores["n_user"].max())
     attacks = _attacks(found)
     codes = _codes(found)
     evaded = [words(name) for name in adaptive.evaded(found)]
@@ -100,16 +92,15 @@ def text(summary: pd.DataFrame, scores: pd.DataFrame) -> Text:
         (
             "z-score: a model's mean score over samples, less the mean of the verdicts on honest models of the same "
             "dataset, in standard deviations of these verdicts. Dashed: the thresholds of a user who has honest models "
-            f"only, {SPREADS:g} and -{SPREADS:g}, beyond which a model is flagged as vicious, or as odd.",
-            "Best attack: the better, by PSNR, of the joint attack and, where there is one, of another trained "
-            "afterwards, over the seeds that have both. Vertical line: the post-hoc attack on honest models, what an "
-            "honest model gives away anyway.",
+            "only, beyond which a model is flagged as vicious, or as odd.",
+            "Best attack: the better, by PSNR, of the joint attack and another trained afterwards, over the seeds that "
+            "have both. Vertical line: the post-hoc attack on honest models.",
             "Lines lead from the vicious server that knows nothing (0) by growing weight, above the panels, of its "
             f"adaptive penalty against {' or '.join(evaded)}{', a line for each' if len(evaded) > 1 else ''}."
             if evaded
             else "",
-            f"Hidden codes ({', '.join(codes)}) stand at the PSNR and R95 of the models whose outputs they hide, of "
-            "the same seeds: hiding changes neither accuracy nor reconstruction."
+            f"Hidden codes ({', '.join(codes)}) stand at the PSNR and R95 of the models whose outputs they hide: "
+            "hiding changes neither accuracy nor reconstruction."
             if codes
             else "",
             f"{ABOUT_SEEDS} {_models(found)}",
@@ -134,7 +125,6 @@ def _scores(server: Server, detector: str, n: int) -> pd.DataFrame:
 
 
 def _judged(block: Block) -> list[str]:
-    """The detectors of the figure that judged."""
     there = set(block.scores["detector"])
     return [name for name in DETECTORS if name in there]
 
@@ -174,8 +164,7 @@ def _draw(ax: Axes, block: Block, measure: str, n: int) -> None:
 
 
 def _join(ax: Axes, shown: Sequence[Point], measure: str, look: dict[str, Any]) -> None:
-    """The servers that hide nothing, with a line through those that evade one detector, from the one that knows
-    nothing."""
+    """The servers that hide nothing, with a line for each detector evaded, from the server that knows nothing."""
     for evades, (_, line, _) in _EVADING.items():
         joined = [point for point in shown if point.server.attack.evades in ("", evades)]
         x = [point.server.attack.over_seeds(measure).mean for point in joined]
@@ -192,7 +181,6 @@ def _known(point: Point, measure: str) -> bool:
 
 
 def _bars(ax: Axes, shown: Sequence[Point], measure: str, look: dict[str, Any]) -> None:
-    """Points with thin bars of one standard deviation, where there is one."""
     ends = []
     for cells in ([point.server.attack.over_seeds(measure) for point in shown], [point.z_score for point in shown]):
         spreads = [0.0 if math.isnan(cell.sd) else cell.sd for cell in cells]
@@ -207,10 +195,7 @@ def _hollow(hidden: str) -> dict[str, Any]:
 
 
 def _weights(ax: Axes, block: Block, measure: str) -> None:
-    """The weights above the panel, apart from each other, each with a line to where its points stand.
-
-    Where servers evade several detectors, each weight has the sign of its detector.
-    """
+    """The weights above the panel, each tied to its points, with signs where several detectors are evaded."""
     several = len(adaptive.evaded([block])) > 1
     at = {}
     for server in block.vicious:
@@ -223,24 +208,8 @@ def _weights(ax: Axes, block: Block, measure: str) -> None:
     low, high = ax.get_xlim()
     ax.set_xlim(low, high)
     shares = {text: (place - low) / (high - low) for text, place in at.items()}
-    thin = {"arrowstyle": "-", "color": GREY, "linewidth": 0.4, "shrinkA": 0, "shrinkB": 0}
-    words: dict[str, Any] = {"ha": "center", "va": "bottom", "fontsize": SMALL, "color": GREY, "arrowprops": thin}
-    words |= dict.fromkeys(("xycoords", "textcoords"), "axes fraction")
-    for text, share in apart(shares, _SIGNED_APART if several else _APART).items():
-        ax.annotate(text, (shares[text], 0.97), (share, 1.06), **words)
-
-
-def apart(shares: dict[str, float], least: float = _APART) -> dict[str, float]:
-    """Places in [0, 1] in the same order, moved as little as it takes for any two to be ``least`` apart."""
-    names = sorted(shares, key=lambda name: shares[name])
-    places = [shares[name] for name in names]
-    for _ in range(100):
-        for index in range(len(places) - 1):
-            lack = least - (places[index + 1] - places[index])
-            if lack > 0:
-                places[index] -= lack / 2
-                places[index + 1] += lack / 2
-    return dict(zip(names, places, strict=True))
+    for text, share in style.apart(shares, _SIGNED_APART if several else _APART).items():
+        style.tie(ax, text, (share, 1.06), (at[text], 0.97), ax.get_xaxis_transform(), va="bottom")
 
 
 def _legend(found: Sequence[Block]) -> list[Line2D]:
@@ -258,7 +227,6 @@ def _legend(found: Sequence[Block]) -> list[Line2D]:
 
 
 def _codes(found: Iterable[Block]) -> list[str]:
-    """The hidden codes that there are."""
     return sorted({server.hidden for block in found for server in block.servers} - {""})
 
 
@@ -270,7 +238,6 @@ def _unscaled(found: Iterable[Block], n: int) -> Iterator[str]:
 
 
 def _models(found: Iterable[Block]) -> str:
-    """How many models of each server were judged."""
     counts = (
         (block.dataset, ", ".join(f"{one.models} {one.name.removeprefix('vicious, ')}" for one in block.servers))
         for block in found

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from vicious.report import frames, style
 from vicious.report.galleries import Gallery, Strip, draw_strips, load_extremes, read_galleries
-from vicious.report.headline import headline, one_of_each
+from vicious.report.headline import of_roles
 from vicious.report.style import DOUBLE, RISK95
 from vicious.report.text import Text
 from vicious.study.artifacts import Destination
@@ -31,13 +31,10 @@ class Row:
 
 
 def write(assessments: Sequence[Path], out: Destination) -> tuple[Path, ...]:
-    """Write the figure from summaries of assessments (JSON); galleries lie beside.
-
-    Of each task, the first seed of the vicious model with the smallest beta_R, on logits where there are any. A gallery
-    that is not there or holds no image is drawn as failed.
-    """
+    """Of each task, the first seed of the vicious model with the smallest beta_R, on logits where there are any. A
+    gallery that is not there or holds no image is drawn as failed."""
     summary = read_galleries(assessments)
-    rows = load_rows(_shown(summary))
+    rows = load_rows(of_roles(summary, "vicious"))
     return style.write_figure(out, draw(rows), text(summary, rows))
 
 
@@ -55,8 +52,8 @@ def draw(rows: Sequence[Row]) -> Figure:
     source = {row.task: row.source for row in rows}
     count = max((min(MAX_IMAGES, len(row.ends[0].originals)) for row in rows if row.ends is not None), default=1)
     side = min(_SIDE, (DOUBLE - _MARGIN) / 2 / count)
-    height = (0.25 if style.once(source) else 0.05) + (0.4 + 2.1 * side) * len(rows)
-    with style.page(len(rows), 2, height) as (figure, axes):
+    height = 0.1 + (0.4 + 2.1 * side) * len(rows)
+    with style.page(len(rows), 2, height, titles=[style.once(source)]) as (figure, axes):
         for (left, right), row in zip(axes, rows, strict=True):
             highest, lowest = row.ends or (None, None)
             for ax, end, gallery in ((left, "highest", highest), (right, "lowest", lowest)):
@@ -67,8 +64,6 @@ def draw(rows: Sequence[Row]) -> Figure:
                 middles = draw_strips(ax, [Strip(*strip) for strip in zip(labels, images, strict=True)], MAX_IMAGES)
                 if shown is not None and shown.risk95 is not None:
                     ax.set_xticks(middles, [f"{value:.2f}" for value in shown.risk95])
-        if style.once(source):
-            figure.suptitle(style.once(source))
     return figure
 
 
@@ -79,15 +74,9 @@ def text(summary: pd.DataFrame, rows: Sequence[Row]) -> Text:
         "with the lowest R95 (no unit) under a vicious model, and their reconstructions; one model of each dataset. "
         "Below each image: its R95.",
         (
-            "R95 = 1 is no better than guessing the mean image; larger is worse for privacy. R95 compares with the "
-            "distance to the mean image: an image far from the mean may have a high R95 and still a coarse "
-            "reconstruction.",
-            frames.conditions(_shown(summary), all_seeds=summary),
+            "R95 = 1 is no better than guessing the mean image. An image far from it may have a high R95 and still a "
+            "coarse reconstruction.",
+            frames.conditions(of_roles(summary, "vicious"), all_seeds=summary),
         ),
         [f"{frames.title(row.task)}: no gallery" for row in rows if row.ends is None],
     )
-
-
-def _shown(summary: pd.DataFrame) -> pd.DataFrame:
-    shown = headline(one_of_each(summary))
-    return shown.loc[shown["role"] == "vicious"]

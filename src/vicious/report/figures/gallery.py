@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from vicious.report import frames, style
 from vicious.report.galleries import Gallery, Strip, check_same_images, draw_strips, load_gallery, read_galleries
-from vicious.report.headline import headline, one_of_each
+from vicious.report.headline import of_roles
 from vicious.report.style import DOUBLE, SINGLE
 from vicious.report.text import Text
 from vicious.study.artifacts import Destination
@@ -31,13 +31,10 @@ class Panel:
 
 
 def write(assessments: Sequence[Path], out: Destination) -> tuple[Path, ...]:
-    """Write the figure from summaries of assessments (JSON); galleries lie beside.
-
-    Of each task, the first seed of the honest and of the vicious model with the smallest beta_R, on logits where there
-    are any. A gallery that is not there or holds no image is drawn as failed.
-    """
+    """Of each task, the first seed of the honest and of the vicious model with the smallest beta_R, on logits where
+    there are any. A gallery that is not there or holds no image is drawn as failed."""
     summary = read_galleries(assessments)
-    shown = _shown(summary)
+    shown = of_roles(summary, "honest", "vicious")
     files = {(row["task"], row["role"]): row["gallery"] for row in shown.to_dict("records")}
     tasks = dict.fromkeys(str(task) for task in shown["task"])
     panels = load_panels(shown, [(task, files.get((task, "honest")), files.get((task, "vicious"))) for task in tasks])
@@ -64,7 +61,6 @@ def load_panels(summary: pd.DataFrame, galleries: Sequence[tuple[str, Path | Non
 
 @style.applied()
 def draw(panels: Sequence[Panel]) -> Figure:
-    """Draw the panels, two beside each other, one alone at single-column width."""
     across = min(2, len(panels))
     down = math.ceil(len(panels) / across)
     with style.page(down, across, down * 1.3, width=SINGLE if across == 1 else DOUBLE) as (figure, axes):
@@ -82,7 +78,7 @@ def draw(panels: Sequence[Panel]) -> Figure:
 
 def text(summary: pd.DataFrame, panels: Sequence[Panel]) -> Text:
     """Caption and notes; ``summary`` has the models of all seeds."""
-    shown = _shown(summary.loc[summary["task"].isin([panel.task for panel in panels])])
+    here = summary.loc[summary["task"].isin([panel.task for panel in panels])]
     failed = [
         f"{frames.title(panel.task)} ({name}): no gallery"
         for panel in panels
@@ -95,12 +91,7 @@ def text(summary: pd.DataFrame, panels: Sequence[Panel]) -> Text:
         "shown.",
         (
             "The images are the same for all models, the first of the test set.",
-            frames.conditions(shown, all_seeds=summary),
+            frames.conditions(of_roles(here, "honest", "vicious"), all_seeds=summary),
         ),
         failed,
     )
-
-
-def _shown(summary: pd.DataFrame) -> pd.DataFrame:
-    shown = headline(one_of_each(summary))
-    return shown.loc[shown["role"] != "autoencoder"]

@@ -19,13 +19,12 @@ from vicious.mitigations import parse_outputs
 from vicious.report import frames, mitigations, style
 from vicious.report.frames import PERCENT, Group
 from vicious.report.mitigations import SERVERS, Treated
-from vicious.report.style import GREY, RISK95
-from vicious.report.text import ABOUT_RISK95, ABOUT_SEEDS, Text, counts
+from vicious.report.style import GREY, RISK95, Point
+from vicious.report.text import Text, about, counts
 from vicious.results.schema import SUMMARY, read_table
 from vicious.study.artifacts import Destination
 
 EXPERIMENT = "mitigations"
-Point = tuple[float, float]
 _PANELS = {"psnr": "PSNR (dB)", "risk95": RISK95}
 _LOOKS: dict[str, tuple[str, str]] = {
     "logits": ("black", "o"),
@@ -64,20 +63,18 @@ class _Mark:
 def draw(summary: pd.DataFrame) -> Figure:
     """Draw accuracy (%) against PSNR and R95 for each dataset, means over seeds with standard deviations as bars.
 
-    A marker for each kind of outputs, filled for the vicious models, half filled for those trained for these outputs,
-    and hollow for the honest ones. Markers that would cover each other are moved apart sideways. The line is the
-    :func:`frontier` against the vicious server that reconstructs more.
+    The line is the :func:`frontier` against the vicious server that reconstructs more.
     """
     found = mitigations.treated(summary)
     shown = mitigations.groups(found)
     tasks = list(dict.fromkeys(one.task for one in found))
     source = {group.task: str(group.rows["source"].iloc[0]) for group in shown}
     looks = _looks(one.outputs for one in found)
-    handles = _legend(looks, found)
-    failed = frames.failed_seeds(shown)
-    height = 0.35 + 0.16 * (style.legend_lines(handles, _ACROSS) + 1) + min(2.1, 8.4 / len(tasks)) * len(tasks)
+    height = 0.35 + min(2.1, 8.4 / len(tasks)) * len(tasks)
+    around: dict[str, Any] = {"failed": frames.failed_seeds(shown), "handles": _legend(looks, found), "across": _ACROSS}
+    around["titles"] = style.once(source), frames.spread(shown)
     panels = []
-    with style.page(len(tasks), len(_PANELS), height, failed=failed, sharex="row") as (figure, axes):
+    with style.page(len(tasks), len(_PANELS), height, sharex="row", **around) as (figure, axes):
         for line, task in zip(axes, tasks, strict=True):
             here = [one for one in found if one.task == task]
             line[0].set_title(style.heading(task, source), loc="left", pad=4)
@@ -88,8 +85,6 @@ def draw(summary: pd.DataFrame) -> Figure:
             _prepare(ax, marks)
         for ax in axes[-1]:
             ax.set_xlabel("accuracy of what is sent (%)")
-        close = {"handletextpad": 0.3, "columnspacing": 1.2}
-        style.legend(figure, handles, _ACROSS, style.once(source), frames.spread(shown), **close)
     # The layout must be final before it is known which markers would cover each other.
     figure.draw_without_rendering()
     for ax, marks, worst in panels:
@@ -107,18 +102,13 @@ def text(summary: pd.DataFrame) -> Text:
         (
             "Filled: vicious models. Half filled: vicious ones trained for what is sent. Hollow: honest ones. "
             f"{mitigations.servers(found)}",
-            "A tie of answers counts as chance. Many kinds have the same accuracy: markers that would cover each other "
-            "are moved apart sideways, and a thin line leads back to where they belong. Bars: standard deviation. Each "
-            "panel has its own scale.",
+            "A tie of answers counts as chance. Markers that would cover each other are moved apart sideways, and a "
+            "thin line leads back to where they belong. Each panel has its own scale.",
             "Stepped line: the frontier of what a user can choose, against the vicious server that reconstructs more, "
-            "at the accuracy of the server trained for logits, which is one model whatever is sent. It leads through "
-            "the choices that no other beats in accuracy and reconstruction at once, an equal value counting as no "
-            "loss; what lies above or left of it is beaten. Softmax and probabilities, which only the attacker can "
-            "tell apart, are one choice.",
-            ABOUT_RISK95,
+            "at the accuracy of the server trained for logits: the choices that no other beats in accuracy and "
+            "reconstruction at once. Softmax and probabilities, which a user cannot tell apart, are one choice.",
             mitigations.meanings(found),
-            ABOUT_SEEDS,
-            mitigations.conditions(summary, found),
+            *about(summary, groups),
         ),
         frames.failures(groups),
     )
@@ -161,7 +151,6 @@ def frontier(points: Iterable[Point]) -> list[Point]:
 
 
 def _looks(names: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Colour and marker of each kind of outputs, in order."""
     looks: dict[str, dict[str, Any]] = {}
     used: Counter[str] = Counter()
     for name in sorted(set(names), key=mitigations.rank):
@@ -174,7 +163,6 @@ def _looks(names: Iterable[str]) -> dict[str, dict[str, Any]]:
 
 
 def _marks(found: Sequence[Treated], measure: str) -> list[_Mark]:
-    """What there is to draw in a panel."""
     marks = []
     for server, group in ((server, group) for one in found for server, group in one.groups.items()):
         across, up = group.over_seeds("accuracy", PERCENT), group.over_seeds(measure)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,14 +20,14 @@ from vicious.report.frames import Group
 from vicious.report.style import BETA, COLOURS, DASHED, GREY, RISK, RISK95
 from vicious.report.text import ABOUT_RISK, ABOUT_RISK95, Text, counts
 from vicious.results.assessments import Assessment, read_assessments
-from vicious.results.schema import ATTACK_OF
 from vicious.results.summaries import collect
 from vicious.study.artifacts import Destination
+from vicious.study.grid import Role
 
 EXPERIMENT = "main"
 Array = NDArray[np.float64]
 MEASURES = {"risk": RISK, "risk95": RISK95}
-ROLES = ("honest", "vicious")
+ROLES: tuple[Role, ...] = ("honest", "vicious")
 VIEW = 0.995  # quantile at which each axis ends; its complement is where it begins
 _WIDE = 2.5  # ratio of its ends from which an axis has round numbers of several magnitudes
 _MAGNITUDES = (
@@ -46,22 +47,22 @@ class Row:
     """
 
     task: str
-    outputs: str
-    beta_r: float
+    groups: dict[Role, Group]
     values: dict[tuple[str, str], Array]
 
 
 def load_rows(found: Sequence[Assessment], summary: pd.DataFrame) -> list[Row]:
-    """The rows of the figure, from assessments and their summary; raises as :func:`write`."""
+    by_key = {one.key: one for one in found}
     rows: list[Row] = []
     for task in frames.sources(summary):
         here = [group for group in frames.groups(summary) if group.task == task]
-        outputs = here[0].outputs
-        chosen = {group.role: group for group in reversed(here) if group.outputs == outputs}
+        chosen = {group.role: group for group in reversed(here) if group.outputs == here[0].outputs}
+        groups = {role: chosen[role] for role in ROLES if role in chosen}
         values: dict[tuple[str, str], Array] = {}
-        for role in (role for role in ROLES if role in chosen):
-            values |= {(role, name): pooled for name, pooled in _pooled(found, chosen[role]).items()}
-        rows.append(Row(task, outputs, chosen["vicious"].beta_r if "vicious" in chosen else np.nan, values))
+        for role, group in groups.items():
+            seeds = [one.images(list(MEASURES)) for one in group.assessments(by_key)]
+            values |= {(role, name): pd.concat(seeds)[name].to_numpy() for name in MEASURES if seeds}
+        rows.append(Row(task, groups, values))
     return rows
 
 
@@ -70,21 +71,20 @@ def draw(rows: Sequence[Row], summary: pd.DataFrame) -> Figure:
     """Draw a panel for R and one for R95: for each task the honest models' density upwards, the vicious ones'
     downwards; ``summary`` is that of the same assessments."""
     source = frames.sources(summary)
-    failed = frames.failed_seeds(_groups(rows, summary))
-    height = 0.75 + 0.15 * bool(style.once(source)) + 0.85 * len(rows)
-    with style.page(len(rows), 2, height, failed=failed, gridspec_kw={"wspace": 0.06}) as (figure, axes):
+    around: dict[str, Any] = {"failed": frames.failed_seeds(_groups(rows)), "gridspec_kw": {"wspace": 0.06}}
+    around |= {"handles": _legend(rows), "titles": [style.once(source)]}
+    with style.page(len(rows), 2, 0.6 + 0.85 * len(rows), **around) as (figure, axes):
         for line, row in zip(axes, rows, strict=True):
             for ax, measure in zip(line, MEASURES, strict=True):
                 _draw(ax, row, measure)
             line[0].set_ylabel(style.short_heading(row.task, source), rotation=0, ha="right", va="center")
         for ax, title in zip(axes[-1], MEASURES.values(), strict=True):
             ax.set_xlabel(f"{title} of a test image (no unit, log scale)")
-        style.legend(figure, _legend(rows), 4, style.once(source), handletextpad=0.5)
     return figure
 
 
 def text(rows: Sequence[Row], summary: pd.DataFrame) -> Text:
-    groups = _groups(rows, summary)
+    groups = _groups(rows)
     used = summary.loc[sorted(index for group in groups for index in group.rows.index)]
     below = {
         row.task: [100 * (row.values[role, "risk"] < 1).mean() for role in ROLES if (role, "risk") in row.values]
@@ -101,9 +101,8 @@ def text(rows: Sequence[Row], summary: pd.DataFrame) -> Text:
         "attack on honest models, below it the joint attack on vicious ones. Left: R; right: R95 (no unit, log scale). "
         f"{frames.spread(groups).removeprefix('mean ± s.d. over ')}{f'; {images}' if images else '.'}",
         (
-            "Dashed lines: median and quartiles. Dashed grey: R = 1. Each density has the same height, and each panel "
-            f"its own scale, from the {100 * (1 - VIEW):g}% to the {100 * VIEW:g}% quantile. All images count in "
-            "densities, which are estimated in log R, and in quartiles.",
+            "Dashed lines: median and quartiles. Dashed grey: R = 1. Densities are estimated in log R from all images; "
+            f"each panel has its own scale, from the {100 * (1 - VIEW):g}% to the {100 * VIEW:g}% quantile.",
             f"R is {frames.risk_words(used)}. {ABOUT_RISK95} {ABOUT_RISK}",
             f"Images with R < 1, honest and vicious: {shares}." if shares else "",
             frames.conditions(used, risk=True),
@@ -120,18 +119,8 @@ def write(assessments: Iterable[Path], out: Destination) -> tuple[Path, ...]:
     return style.write_figure(out, draw(rows, summary), text(rows, summary))
 
 
-def _pooled(found: Sequence[Assessment], group: Group) -> dict[str, Array]:
-    """The measures of all test images of all seeds of a group; empty where all failed."""
-    attack = ATTACK_OF[group.role]
-    same = [
-        one.images(list(MEASURES))
-        for one in found
-        if one.ok
-        and (one.record["task"], one.record["role"], one.record["attack"], one.record["outputs"])
-        == (group.task, group.role, attack, group.outputs)
-        and (group.role == "honest" or one.record["beta_r"] == group.beta_r)
-    ]
-    return {name: np.concatenate([frame[name].to_numpy() for frame in same]) for name in MEASURES} if same else {}
+def _groups(rows: Sequence[Row]) -> list[Group]:
+    return [group for row in rows for group in row.groups.values()]
 
 
 def _draw(ax: Axes, row: Row, measure: str) -> None:
@@ -146,8 +135,7 @@ def _draw(ax: Axes, row: Row, measure: str) -> None:
         )
     for role, y in zip(ROLES, (0.75, 0.25), strict=True):
         if role not in there:
-            planned = role == "honest" or not np.isnan(row.beta_r)
-            style.say(ax, "failed" if planned else "not run", 0.985, y, ha="right", color=COLOURS[role])
+            style.say(ax, "failed" if role in row.groups else "not run", 0.985, y, ha="right", color=COLOURS[role])
     ax.axvline(1.0, color=GREY, linewidth=0.8, linestyle=DASHED, zorder=4)
     ax.set_xscale("log")
     low = min([1.0, *(float(np.quantile(values, 1 - VIEW)) for values in there.values())])
@@ -171,19 +159,8 @@ def log_ticks(low: float, high: float) -> list[float]:
     return next((ticks for ticks in found if 2 <= len(ticks) <= _MOST_TICKS), found[-1])
 
 
-def _groups(rows: Sequence[Row], summary: pd.DataFrame) -> list[Group]:
-    """The groups that the rows show."""
-    shown = {(row.task, row.outputs): row.beta_r for row in rows}
-    return [
-        group
-        for group in frames.groups(summary)
-        if (group.task, group.outputs) in shown
-        and (group.role == "honest" or (group.role == "vicious" and group.beta_r == shown[group.task, group.outputs]))
-    ]
-
-
 def _legend(rows: Sequence[Row]) -> list[Artist]:
-    betas = sorted({row.beta_r for row in rows if not np.isnan(row.beta_r)})
+    betas = sorted({row.groups["vicious"].beta_r for row in rows if "vicious" in row.groups})
     weights = f", {BETA} = {', '.join(f'{beta:g}' for beta in betas)}" if betas else ""
     return [
         Patch(color=COLOURS["honest"], label="honest, post-hoc (upwards)", linewidth=0),

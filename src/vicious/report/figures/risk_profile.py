@@ -49,16 +49,15 @@ def draw(estimators: pd.DataFrame, summary: pd.DataFrame) -> Figure:
     handles = _legend(shown, betas)
     wide = columns > 1
     across = (len(handles) if len(handles) <= 5 else 4) if wide else 2
-    height = 0.45 + 0.15 * (style.legend_lines(handles, across) + bool(style.once(source))) + 2.4 * lines
-    failed = frames.failed_seeds([profile.group for profile in shown])
-    more: dict[str, Any] = {"width": DOUBLE if wide else SINGLE, "gridspec_kw": {"height_ratios": [1.7, 1] * lines}}
-    with style.page(2 * lines, columns, height, failed=failed, **more) as (figure, axes):
+    around: dict[str, Any] = {"handles": handles, "across": across, "titles": [style.once(source)]}
+    around |= {"failed": frames.failed_seeds([profile.group for profile in shown]), "width": DOUBLE if wide else SINGLE}
+    ratios = {"height_ratios": [1.7, 1] * lines}
+    with style.page(2 * lines, columns, 0.45 + 2.4 * lines, gridspec_kw=ratios, **around) as (figure, axes):
         above, below = axes[::2].ravel(), axes[1::2].ravel()
         for ax, small, task in zip(above, below, source, strict=False):
             here = [profile for profile in shown if profile.group.task == task]
             of_task = estimators.loc[estimators["task"] == task]
-            _draw(ax, here, of_task, betas)
-            _draw_ratios(small, here, of_task, betas)
+            _draw(ax, small, here, of_task.loc[of_task["status"] == "ok"], betas)
             ax.set_title(style.heading(task, source), pad=13)
         for ax in (*above[len(source) :], *below[len(source) :]):
             ax.set_axis_off()
@@ -67,7 +66,6 @@ def draw(estimators: pd.DataFrame, summary: pd.DataFrame) -> Figure:
             small.set_ylabel(f"{RISK} / {RISK} honest")
         for index in range(max(0, len(source) - columns), len(source)):
             below[index].set_xlabel("variance kept (%)")
-        style.legend(figure, handles, across, style.once(source), handletextpad=0.5, columnspacing=1.2)
     return figure
 
 
@@ -84,12 +82,10 @@ def text(estimators: pd.DataFrame, summary: pd.DataFrame) -> Text:
         (
             "The axis is logarithmic in the share left out, except that all shares above "
             f"{100 * (1 - 10**-_LAST):.3f}% but short of all stand at one place.",
-            "Small panels: mean over the seeds that both have. Below 1 the post-hoc attack on honest models counts as "
-            f"the riskier one. Curves leave the panel beyond {_VIEW[0]:g} and {_VIEW[1]:g}. Each panel has its own "
-            "scale.",
-            "Dashed grey: R = 1. Thin black: R of the mean image of the class that the honest model predicts. Vertical "
-            "lines: R95, and the published R, which keeps the components whose eigenvalue is above 1.2e-07 d times the "
-            f"largest, for d pixels.{frames.risk_elsewhere(summary)}",
+            "Small panels: below 1 the post-hoc attack on honest models counts as the riskier one. Curves leave the "
+            f"panel beyond {_VIEW[0]:g} and {_VIEW[1]:g}.",
+            "Thin black: R of the mean image of the class that the honest model predicts. Vertical lines: R95, and the "
+            f"published R (cut-off 1.2e-07 d, for d pixels).{frames.risk_elsewhere(summary)}",
             f"{ABOUT_RISK} {ABOUT_SEEDS}",
             left_out,
             frames.conditions(summary, risk=True),
@@ -118,27 +114,21 @@ def _shown(estimators: pd.DataFrame, summary: pd.DataFrame) -> list[Profile]:
     return [profile for profile in found if profile.group.outputs == first[profile.group.task]]
 
 
-def _draw(ax: Axes, here: Sequence[Profile], estimators: pd.DataFrame, betas: Sequence[float]) -> None:
-    ok = estimators.loc[estimators["status"] == "ok"]
+def _draw(ax: Axes, small: Axes, here: Sequence[Profile], ok: pd.DataFrame, betas: Sequence[float]) -> None:
+    """R of one task, and in the small panel R over that of the honest models, a curve for each other model."""
     shares = _shares(ok)
+    honest = next((profile for profile in here if profile.group.role == "honest"), None)
     for profile in here:
-        _curve(ax, {name: profile.by_seed(name) for name in shares}, shares, _look(profile, betas))
-        if profile.group.role == "honest":
+        look = _look(profile, betas)
+        _curve(ax, {name: profile.by_seed(name) for name in shares}, shares, look)
+        if profile is honest:
             of_labels = {name: profile.by_seed(name, "risk_class_mean") for name in shares}
             _curve(ax, of_labels, shares, {"color": "black", "linewidth": 0.6}, band=False)
+        elif honest:
+            _curve(small, {name: ratios(profile, honest, name) for name in shares}, shares, look)
     _frame(ax, ok, {"color": GREY, "linestyle": DASHED}, "failed")
-
-
-def _draw_ratios(ax: Axes, here: Sequence[Profile], estimators: pd.DataFrame, betas: Sequence[float]) -> None:
-    """R over that of the honest models, a curve for each other model."""
-    ok = estimators.loc[estimators["status"] == "ok"]
-    shares = _shares(ok)
-    for honest in (profile for profile in here if profile.group.role == "honest"):
-        for profile in here:
-            if profile is not honest:
-                _curve(ax, {name: ratios(profile, honest, name) for name in shares}, shares, _look(profile, betas))
-    _frame(ax, ok, {"color": COLOURS["honest"]}, "nothing to compare", named=False)
-    ax.set_ylim(*_VIEW)
+    _frame(small, ok, {"color": COLOURS["honest"]}, "nothing to compare", named=False)
+    small.set_ylim(*_VIEW)
 
 
 def _frame(ax: Axes, ok: pd.DataFrame, one: dict[str, Any], lacking: str, *, named: bool = True) -> None:

@@ -31,8 +31,7 @@ _RIGHT = 1.42  # where a panel ends: beyond the curves there is room for numbers
 
 @dataclass(frozen=True)
 class Curve:
-    """One detector on the models of one dataset at one number of user images: the scores of verdicts on honest and on
-    vicious models, one for each sample of user images, and the number of models of which a verdict has no score."""
+    """One detector, dataset and number of user images: scores of verdicts, and the models of which one has no score."""
 
     honest: Array
     vicious: Array
@@ -63,20 +62,27 @@ def curves(scores: pd.DataFrame) -> dict[tuple[str, int, str], Curve]:
         honest, vicious = (known.loc[known["role"] == role, "score"].to_numpy() for role in ("honest", "vicious"))
         lacking = verdicts.loc[verdicts["score"].isna(), list(MODEL)].drop_duplicates()
         found[dataset, int(number), detector] = Curve(honest, vicious, len(lacking))
+    if not found:
+        raise DataError(
+            "there are no scores of honest or vicious models: run the steps that judge them, then this again"
+        )
     return found
 
 
 @style.applied()
 def draw(summary: pd.DataFrame, scores: pd.DataFrame) -> Figure:
-    """Draw the curves, a row of panels for each dataset and a column for each number of user images."""
-    found = _curves(scores)
+    found = curves(scores)
     datasets, numbers = _datasets(found), _numbers(found)
     source = {name: each for name, each in sources(summary, datasets).items() if name in datasets}
-    handles = _legend(found)
     across, width = (4, DOUBLE) if len(numbers) > 1 else (2, SINGLE)
-    lines = style.legend_lines(handles, across) + bool(style.once(source))
-    shape = (len(datasets), len(numbers), 0.65 + 0.16 * lines + 1.25 * len(datasets))
-    with style.page(*shape, width=width, sharex=True, sharey=True) as (figure, axes):
+    around: dict[str, Any] = {
+        "handles": _legend(found),
+        "across": across,
+        "titles": [style.once(source)],
+        "width": width,
+    }
+    shape = len(datasets), len(numbers), 0.65 + 1.25 * len(datasets)
+    with style.page(*shape, sharex=True, sharey=True, **around) as (figure, axes):
         for row, dataset in zip(axes, datasets, strict=True):
             for ax, number in zip(row, numbers, strict=True):
                 _draw(ax, {detector: curve for (*at, detector), curve in found.items() if at == [dataset, number]})
@@ -85,12 +91,11 @@ def draw(summary: pd.DataFrame, scores: pd.DataFrame) -> Figure:
             ax.set_title(f"n = {number:,} user images", loc="left", pad=4)
         figure.supxlabel("share of verdicts on honest models flagged", fontsize=8)
         figure.supylabel("share of verdicts on vicious models flagged", fontsize=8)
-        style.legend(figure, handles, across, style.once(source))
     return figure
 
 
 def text(summary: pd.DataFrame, scores: pd.DataFrame) -> Text:
-    found = _curves(scores)
+    found = curves(scores)
     datasets = _datasets(found)
     counts = frames.listed("Models, honest + vicious", ((dataset, _models(scores, dataset)) for dataset in datasets))
     others = list(dict.fromkeys(words(detector) for *_, detector in found if detector not in SHOWN))
@@ -101,8 +106,7 @@ def text(summary: pd.DataFrame, scores: pd.DataFrame) -> Text:
         f"{span([f'{number:,}' for number in _numbers(found)])} of the user's own images. Numbers: AUROC.",
         (
             "Models are trained in the study's own way, by servers that do not know of detectors. AUROC: of the "
-            "coloured detectors, in the order of the legend, ties half. Curves that lie on each other are drawn "
-            "thinner one upon another. Dashed: guessing.",
+            "coloured detectors, in the order of the legend. Curves that lie on each other are drawn thinner.",
             f"Thin grey: {', '.join(others)}." if others else "",
             f"{counts} With few models a curve has few steps: read an order, not a rate.",
             conditions(summary.loc[summary["dataset"].isin(datasets)]),
@@ -115,15 +119,6 @@ def text(summary: pd.DataFrame, scores: pd.DataFrame) -> Text:
 def write(summary: Path, detection: Path, out: Destination) -> tuple[Path, ...]:
     rows, scores = read_table(SUMMARY, summary), read_table(DETECTION, detection)
     return style.write_figure(out, draw(rows, scores), text(rows, scores))
-
-
-def _curves(scores: pd.DataFrame) -> dict[tuple[str, int, str], Curve]:
-    found = curves(scores)
-    if not found:
-        raise DataError(
-            "there are no scores of honest or vicious models: run the steps that judge them, then this again"
-        )
-    return found
 
 
 def _numbers(found: Mapping[tuple[str, int, str], Curve]) -> list[int]:
@@ -155,7 +150,6 @@ def _draw(ax: Axes, found: Mapping[str, Curve]) -> None:
 
 
 def _write_auroc(ax: Axes, found: Mapping[str, Curve]) -> None:
-    """The AUROC of the coloured detectors, one below the other, to the right of the curves."""
     shown = [detector for detector in SHOWN if detector in found]
     for place, detector in enumerate(reversed(shown)):
         curve = found[detector]
@@ -165,7 +159,6 @@ def _write_auroc(ax: Axes, found: Mapping[str, Curve]) -> None:
 
 
 def _lacking(found: Sequence[Curve]) -> str:
-    """Why a panel has no curve."""
     kinds = {"honest": [curve.honest for curve in found], "vicious": [curve.vicious for curve in found]}
     lacking = [kind for kind, scores in kinds.items() if not any(map(len, scores))]
     return f"no {' or '.join(lacking)}\nmodel has a score" if lacking else "no detector has\nscores of both kinds"
@@ -181,7 +174,6 @@ def _legend(found: Mapping[tuple[str, int, str], Curve]) -> list[Line2D]:
 
 
 def _models(scores: pd.DataFrame, dataset: str) -> str:
-    """How many models were judged: ``5 + 10``."""
     models = scores.loc[standard(scores) & (scores["dataset"] == dataset), list(MODEL)].drop_duplicates()
     return " + ".join(str(int((models["role"] == role).sum())) for role in ("honest", "vicious"))
 
@@ -191,9 +183,9 @@ def _failed(found: Mapping[tuple[str, int, str], Curve]) -> list[str]:
     lost: dict[str, dict[str, int]] = {}
     for (dataset, _, detector), curve in found.items():
         if curve.failed:
-            of_detector, title = lost.setdefault(words(detector), {}), frames.title(dataset)
-            of_detector[title] = max(of_detector.get(title, 0), curve.failed)
-    return [
-        f"models with failed verdicts by {name}: {', '.join(f'{count} ({title})' for title, count in of.items())}"
-        for name, of in lost.items()
-    ]
+            by_dataset = lost.setdefault(words(detector), {})
+            by_dataset[dataset] = max(by_dataset.get(dataset, 0), curve.failed)
+    counts = {
+        name: [f"{count} ({frames.title(dataset)})" for dataset, count in of.items()] for name, of in lost.items()
+    }
+    return [f"models with failed verdicts by {name}: {', '.join(which)}" for name, which in counts.items()]

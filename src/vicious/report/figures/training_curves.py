@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
@@ -23,10 +22,10 @@ from vicious.study.artifacts import Destination
 from vicious.system.errors import DataError, MixedResultsError
 
 EXPERIMENT = "main"
-_ROLES = ("honest", "posthoc", "vicious", "autoencoder")
+_LOOKS = {"honest": "honest", "posthoc": "honest", "vicious": "vicious", "autoencoder": "autoencoder"}
+"""Roles in order, and the colour of each."""
 _AGAIN = "delete both and run `snakemake` again"
-_SOLID, _DASHED = "", (3, 1.5)  # dashes of lines, in widths of the line
-_FAINT = 0.55  # how far the smallest beta_R is from the colour of the largest, as a share of the way to white
+_DASHES = ("", (3, 1.5), (1, 1))  # by outputs, in widths of the line
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,13 @@ class Curve:
     @property
     def model(self) -> tuple[int, float, str]:
         """What all seeds have in common; sorts honest, post-hoc, vicious by beta_R, autoencoder."""
-        return _ROLES.index(self.role), self.beta_r, self.outputs
+        return list(_LOOKS).index(self.role), self.beta_r, self.outputs
+
+    @property
+    def look(self) -> str:
+        """What its colour stands for."""
+        names = {"vicious": f"vicious, {BETA} = {self.beta_r:g}", "autoencoder": "autoencoder"}
+        return names.get(self.role, "honest, and post-hoc attack on it")
 
     @property
     def label(self) -> str:
@@ -112,35 +117,34 @@ def draw(curves: Sequence[Curve]) -> Figure:
     """Draw a thin line for each training, with a mark at the epoch that was selected, and a cross where one failed."""
     tasks = list(dict.fromkeys(curve.task for curve in curves))
     source = {curve.task: curve.source for curve in curves}
-    looks = _Looks.of(curves)
-    with style.page(len(tasks), len(_PANELS), 0.75 + 1.2 * len(tasks), failed=_failed(curves)) as (figure, axes):
+    around: dict[str, Any] = {"failed": _failed(curves), "handles": _legend(curves), "titles": [style.once(source)]}
+    with style.page(len(tasks), len(_PANELS), 0.5 + 1.15 * len(tasks), **around) as (figure, axes):
         for row, task in zip(axes, tasks, strict=True):
-            here = [curve for curve in curves if curve.task == task]
             for ax, panel in zip(row, _PANELS, strict=True):
-                _draw(ax, panel, here, looks)
+                shown = [curve for curve in curves if curve.task == task and curve.role in panel.roles]
+                _draw(ax, panel, shown, _palette(curves), _dashes(curves))
             row[0].set_ylabel(style.short_heading(task, source))
         for top, bottom, panel in zip(axes[0], axes[-1], _PANELS, strict=True):
             top.set_title(panel.title, pad=4)
             bottom.set_xlabel("epoch")
-        style.legend(figure, looks.legend(curves), 4, style.once(source))
     return figure
 
 
 def text(curves: Sequence[Curve]) -> Text:
-    betas = ", ".join(f"{beta:g}" for beta in _Looks.of(curves).betas)
-    trainings = {(curve.task, curve.model, curve.seed) for curve in curves}
+    betas = ", ".join(f"{beta:g}" for beta in sorted({curve.beta_r for curve in curves if curve.role == "vicious"}))
+    seeds = {task: {curve.seed for curve in curves if curve.task == task} for task in (curve.task for curve in curves)}
     outputs = ", ".join(dict.fromkeys(curve.outputs for curve in curves if curve.outputs))
     return Text(
-        f"Training curves, a thin line for each of {len(trainings)} trainings. Left to right: accuracy (%) and SSIM on "
+        f"Training curves, a thin line for each of {len(curves)} trainings. Left to right: accuracy (%) and SSIM on "
         "the validation images, and the two terms of the loss on the training images: classification L_C, "
         "reconstruction L_R (logarithmic, no unit).",
         (
             "Dots: the epoch whose weights were kept, that with the best validation score. Crosses: the last complete "
             "epoch of a training that failed later.",
-            "L_C: honest and vicious target models. L_R: the attacks. The post-hoc attack is trained on the outputs of "
-            "a trained honest model. The autoencoder is a target and attack model trained for reconstruction alone.",
+            "L_C: honest and vicious target models. L_R: the attacks, of which the post-hoc one is trained on a "
+            "trained honest model.",
             f"{frames.listed('Data', ((c.task, frames.source_words(c.source)) for c in curves))} "
-            f"{frames.listed('Seeds', ((c.task, ', '.join(_seeds(curves, c.task))) for c in curves))}"
+            f"{frames.listed('Seeds', ((task, ', '.join(map(str, sorted(of)))) for task, of in seeds.items()))}"
             + (f" Outputs: {outputs}." if outputs else "")
             + (f" Weight of the reconstruction loss in vicious training: beta_R = {betas}." if betas else ""),
         ),
@@ -148,65 +152,56 @@ def text(curves: Sequence[Curve]) -> Text:
     )
 
 
-def _seeds(curves: Sequence[Curve], task: str) -> list[str]:
-    return [str(seed) for seed in sorted({curve.seed for curve in curves if curve.task == task})]
+def _palette(curves: Sequence[Curve]) -> dict[str, Any]:
+    """Colours by what they stand for; those of vicious models are darker for a larger beta_R."""
+    looks = {curve.look: curve.role for curve in sorted(curves, key=lambda curve: curve.model)}
+    palette = {look: COLOURS[_LOOKS[role]] for look, role in looks.items()}
+    vicious = [look for look, role in looks.items() if role == "vicious"]
+    return palette | dict(zip(vicious, sns.light_palette(COLOURS["vicious"], len(vicious) + 1)[1:], strict=True))
 
 
-@dataclass(frozen=True)
-class _Looks:
-    """Colours of roles, beta_R as a shade, and outputs as a line style."""
-
-    betas: tuple[float, ...]
-    outputs: tuple[str, ...]
-
-    @classmethod
-    def of(cls, curves: Sequence[Curve]) -> "_Looks":
-        betas = sorted({curve.beta_r for curve in curves if curve.role == "vicious"})
-        return cls(tuple(betas), tuple(sorted({curve.outputs for curve in curves if curve.outputs})))
-
-    def colour(self, role: str, beta_r: float) -> tuple[float, float, float]:
-        colour: Any = np.array(to_rgb(COLOURS["honest" if role == "posthoc" else role]))
-        if role == "vicious" and len(self.betas) > 1:
-            paler = _FAINT * (1 - self.betas.index(beta_r) / (len(self.betas) - 1))
-            colour = colour + paler * (1 - colour)
-        return to_rgb(colour)
-
-    def dashes(self, outputs: str) -> Any:
-        return _DASHED if len(self.outputs) > 1 and outputs == self.outputs[-1] else _SOLID
-
-    def legend(self, curves: Sequence[Curve]) -> list[Line2D]:
-        roles = {curve.role for curve in curves}
-        names = {"honest": "honest", "posthoc": "post-hoc attack on honest"}
-        blue = " and ".join(name for role, name in names.items() if role in roles)
-        handles = [_handle(self.colour("honest", 0.0), _SOLID, blue)] if blue else []
-        handles += [_handle(self.colour("vicious", b), _SOLID, f"vicious, {BETA} = {b:g}") for b in self.betas]
-        if "autoencoder" in roles:
-            handles.append(_handle(COLOURS["autoencoder"], _SOLID, "autoencoder"))
-        if len(self.outputs) > 1:
-            handles += [_handle(GREY, self.dashes(outputs), f"reads {outputs}") for outputs in self.outputs]
-        mark: dict[str, Any] = {"color": GREY, "linestyle": "none"}
-        handles.append(Line2D([], [], marker="o", markersize=3, label="selected epoch", **mark))
-        if any(curve.failure is not None and len(curve.epochs) for curve in curves):
-            handles.append(Line2D([], [], marker="x", markersize=4.5, label="failed", **mark))
-        return handles
+def _dashes(curves: Sequence[Curve]) -> dict[str, Any]:
+    kinds = sorted({curve.outputs for curve in curves} - {""})
+    return {"": "", **{outputs: _DASHES[index % len(_DASHES)] for index, outputs in enumerate(kinds)}}
 
 
-def _handle(colour: Any, dashes: Any, label: str) -> Line2D:
-    return Line2D([], [], color=colour, linestyle=(0, dashes) if dashes else "-", linewidth=1.2, label=label)
+def _legend(curves: Sequence[Curve]) -> list[Line2D]:
+    dashes = {outputs: line for outputs, line in _dashes(curves).items() if outputs}
+    handles = [Line2D([], [], color=colour, linewidth=1.2, label=look) for look, colour in _palette(curves).items()]
+    for outputs, line in dashes.items() if len(dashes) > 1 else ():
+        look: dict[str, Any] = {"color": GREY, "linestyle": (0, line) if line else "-", "linewidth": 1.2}
+        handles.append(Line2D([], [], label=f"reads {outputs}", **look))
+    mark: dict[str, Any] = {"color": GREY, "linestyle": "none"}
+    handles.append(Line2D([], [], marker="o", markersize=3, label="selected epoch", **mark))
+    if any(curve.failure is not None and len(curve.epochs) for curve in curves):
+        handles.append(Line2D([], [], marker="x", markersize=4.5, label="failed", **mark))
+    return handles
 
 
-def _draw(ax: Axes, panel: _Panel, curves: Sequence[Curve], looks: _Looks) -> None:
-    """Draw those curves that the panel shows, or say why there is none."""
-    shown = [curve for curve in curves if curve.role in panel.roles]
+def _draw(ax: Axes, panel: _Panel, shown: Sequence[Curve], palette: dict[str, Any], dashes: dict[str, Any]) -> None:
+    """Draw the curves, or say why there is none."""
     if panel.log:
         ax.set_yscale("log")
         ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=5))
         ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         ax.yaxis.set_minor_formatter(NullFormatter())
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5, min_n_ticks=1))
-    parts = [part for part in (_values(panel, curve) for curve in shown) if len(part)]
-    if parts:
-        _draw_curves(ax, pd.concat(parts, ignore_index=True), looks)
+    values = pd.concat([pd.DataFrame(), *(_values(panel, curve) for curve in shown)], ignore_index=True)
+    if len(values):
+        what: dict[str, Any] = {
+            "x": "epoch",
+            "y": "value",
+            "hue": "look",
+            "palette": palette,
+            "legend": False,
+            "ax": ax,
+        }
+        lines = {"style": "outputs", "dashes": dashes, "linewidth": 0.7, "solid_capstyle": "round"}
+        sns.lineplot(values, units="unit", estimator=None, **lines, **what)
+        for mark, size in (("o", 7), ("x", 20)):
+            chosen = values.loc[values["mark"] == mark]
+            if len(chosen):
+                sns.scatterplot(chosen, marker=mark, s=size, linewidth=0 if mark == "o" else 1.1, zorder=3, **what)
     else:
         failed = any(curve.failure is not None for curve in shown)
         style.say(ax, "failed" if failed else "no values" if shown else "not run")
@@ -229,25 +224,10 @@ def _values(panel: _Panel, curve: Curve) -> pd.DataFrame:
         found["mark"] = found["mark"].where(found["epoch"] != curve.selected, "o")
     else:
         found.loc[found.index[-1:], "mark"] = "x"
-    return found.assign(unit=curve.label, role=curve.role, beta_r=curve.beta_r, outputs=curve.outputs)
-
-
-def _draw_curves(ax: Axes, values: pd.DataFrame, looks: _Looks) -> None:
-    keys = list(zip(values["role"], values["beta_r"], strict=True))
-    values = values.assign(look=[str(key) for key in keys])
-    palette = {str(key): looks.colour(*key) for key in keys}
-    dashes = {outputs: looks.dashes(outputs) for outputs in set(values["outputs"])}
-    what: dict[str, Any] = {"x": "epoch", "y": "value", "hue": "look", "palette": palette, "legend": False, "ax": ax}
-    lines = {"style": "outputs", "dashes": dashes, "linewidth": 0.7, "solid_capstyle": "round"}
-    sns.lineplot(values, units="unit", estimator=None, **lines, **what)
-    for mark, size in (("o", 7), ("x", 20)):
-        chosen = values.loc[values["mark"] == mark]
-        if len(chosen):
-            sns.scatterplot(chosen, marker=mark, s=size, linewidth=0 if mark == "o" else 1.1, zorder=3, **what)
+    return found.assign(unit=curve.label, look=curve.look, outputs=curve.outputs)
 
 
 def _failed(curves: Sequence[Curve]) -> list[str]:
-    """For each model with failed trainings, its name and the seeds."""
     seeds: dict[str, list[str]] = {}
     for curve in curves:
         if curve.failure is not None:
@@ -271,7 +251,7 @@ def _load(file: Path) -> Curve:
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DataError(f"{file.with_suffix('.json')} is not the record of a training ({error!r}): {_AGAIN}") from error
-    if curve.role not in _ROLES:
+    if curve.role not in _LOOKS:
         raise DataError(f"{file.with_suffix('.json')}: unknown role {curve.role}: {_AGAIN}")
     if "epoch" not in epochs or (curve.failure is None and curve.selected not in set(epochs["epoch"])):
         raise DataError(f"{file} does not have the epoch that its record names, {curve.selected}: {_AGAIN}")

@@ -10,7 +10,7 @@ import pandas as pd
 from vicious.defense.evaluation.groups import HONEST, VICIOUS
 from vicious.defense.evaluation.separation import separation
 from vicious.defense.evaluation.thresholds import HELD_OUT, SPREADS, flagged
-from vicious.report import adaptive, render
+from vicious.report import adaptive, frames, render
 from vicious.report.adaptive import Block, Server
 from vicious.report.frames import PERCENT
 from vicious.report.judged import SAMPLES, auroc, words
@@ -36,11 +36,8 @@ _COLUMNS = (
 
 
 def write(summary: Path, detection: Path, out: Destination) -> tuple[Path, ...]:
-    """Write the table from the experiment's summary and the detectors' scores.
-
-    Separation and thresholds are taken anew, over the vicious models of the adaptive servers' weight alone: those of
-    another are flagged more or less easily.
-    """
+    """Separation and thresholds are taken anew, over the vicious models of the adaptive servers' weight alone: those of
+    another are flagged more or less easily."""
     rows, scores = read_table(SUMMARY, Path(summary)), read_table(DETECTION, Path(detection))
     found = adaptive.blocks(rows, scores)
     table = numbers(found)
@@ -48,14 +45,14 @@ def write(summary: Path, detection: Path, out: Destination) -> tuple[Path, ...]:
 
 
 def numbers(found: Sequence[Block]) -> pd.DataFrame:
-    """The numbers, a row for each dataset, kind of outputs, server, detector and number of user images.
+    """A row for each dataset, kind of outputs, server, detector and number of user images.
 
-    Measures of an attack are the same in all rows of a server: ``_mean``, ``_sd`` (ddof 1) and ``_n`` over its
-    ``seeds``; accuracy in percent, ``psnr`` and ``gain``, its difference from the post-hoc attack on the honest models
-    of the same seeds, in dB. ``models`` counts the models judged. ``flagged`` is the percentage of verdicts above a
-    threshold from the honest models of the dataset (:func:`vicious.defense.evaluation.thresholds.flagged`), for honest
-    models each by the threshold from the others; ``outside`` of those above it or as far below the honest ones. A
-    server that was not judged has one row without a detector.
+    Measures of an attack are the same in all rows of a server; ``gain`` is the difference of PSNR from the post-hoc
+    attack on the honest models of the same seeds. ``models`` counts the models judged. ``flagged`` is the percentage of
+    verdicts above a threshold from the honest models of the dataset
+    (:func:`vicious.defense.evaluation.thresholds.flagged`), for honest models each by the threshold from the others;
+    ``outside`` of those above it or as far below the honest ones. A server that was not judged has one row without a
+    detector.
     """
     return render.numbers((row for block in found for row in _rows(block)), _COLUMNS)
 
@@ -73,7 +70,7 @@ def columns(table: pd.DataFrame) -> list[Column]:
         Column("gain", "PSNR gain (dB)", r"\shortstack{gain\\(dB)}", decimals=2),
         Column("risk95", "R95", decimals=2),
         *(
-            Column(name, f"AUROC, {words(name)}", rf"\shortstack{{{_head(name)}}}", text=True)
+            Column(name, f"AUROC, {words(name)}", r"\shortstack{" + words(name).replace(" ", r"\\") + "}", text=True)
             for name in _printed(table)
         ),
         Column("flagged", "Flagged (%)", text=True),
@@ -82,18 +79,12 @@ def columns(table: pd.DataFrame) -> list[Column]:
 
 
 def lines(table: pd.DataFrame) -> list[Line]:
-    """The lines to print, by the keys of :func:`columns`."""
-    shown = _printed(table)
-    largest = table["n_user"].max()
-    printed: list[Line] = []
-    for (_, outputs), rows in table.groupby(["dataset", "outputs"], sort=False):
-        servers = (_line(of_one, largest, shown) for _, of_one in rows.groupby("server", sort=False))
-        printed += render.block(rows, servers, outputs=str(outputs))
-    return printed
+    servers = table.groupby(["dataset", "outputs", "server"], sort=False)
+    printed = (_line(rows, table["n_user"].max(), _printed(table)) for _, rows in servers)
+    return render.once(printed, ("title", "outputs"))
 
 
 def text(table: pd.DataFrame, summary: pd.DataFrame, found: Sequence[Block]) -> Text:
-    """Caption and notes."""
     attacks = [server.attack for block in found for server in block.servers]
     evaded = [words(name) for name in adaptive.evaded(found)]
     hidden = sorted({server.hidden for block in found for server in block.servers} - {""})
@@ -103,24 +94,15 @@ def text(table: pd.DataFrame, summary: pd.DataFrame, found: Sequence[Block]) -> 
         f"{table['n_user'].max():,.0f} user images.",
         (
             "PSNR and R95: the post-hoc attack on honest models; on vicious ones the better, by PSNR, of the joint "
-            "attack and, where there is one, of another trained afterwards, over the seeds that have both. Gain: PSNR "
-            "less that of the post-hoc attack on honest models of the same seeds. Larger is worse for privacy.",
-            f"Evasion: trained with an adaptive penalty of that weight against {' or '.join(evaded)}, named by its "
-            "first word."
-            if evaded
-            else "",
-            f"{', '.join(hidden).capitalize()}: outputs in another guise. Accuracy and reconstruction are the same, so "
-            "these are of the models hidden, of the same seeds."
-            if hidden
-            else "",
-            "AUROC: a verdict is the score of one sample; 0.5 is guessing, so an honest server has none. failed: "
-            "models, honest ones included, without a score.",
-            "Flagged: share of verdicts above a threshold from the honest models of the same dataset alone, "
-            f"{SPREADS:g} standard deviations above their mean, by that of the detectors beside it that flags the "
-            "most, named by its first word. No user could know it beforehand. As odd: verdicts above it or as far "
-            "below the honest mean; such outputs say less than honest ones do. Honest: each model by the threshold "
-            "from the others.",
-            "Models: those judged. An en dash: no such detector, too few references, or nothing to compare.",
+            "attack and another trained afterwards, over the seeds that have both. Gain: PSNR less that of the "
+            "post-hoc attack on honest models of the same seeds. Larger is worse for privacy.",
+            f"Evasion: an adaptive penalty of that weight against {' or '.join(evaded)}." if evaded else "",
+            f"Hidden codes ({', '.join(hidden)}): measures are those of the models hidden." if hidden else "",
+            "AUROC over verdicts: 0.5 is guessing. failed: models, honest ones included, without a score. An en dash: "
+            "no such detector, too few references, or nothing to compare.",
+            f"Flagged: share of verdicts more than {SPREADS:g} standard deviations above the mean of honest ones of "
+            "the dataset, by the one detector beside it that flags the most; no user could know it beforehand. As odd: "
+            "above it or as far below. Honest: each model by the threshold from the others.",
             f"{ABOUT_SEEDS} {SAMPLES}",
             adaptive.conditions(summary, found, accuracy=True),
         ),
@@ -148,7 +130,6 @@ def _by(frame: pd.DataFrame, group: str) -> dict[tuple[Any, ...], dict[Any, Any]
 
 
 def _facts(block: Block, server: Server) -> dict[str, Any]:
-    """What all rows of a server say."""
     cells = server.attack.measured(name for name in _MEASURES if name != "gain")
     if server.name != HONEST:
         cells["gain"] = server.attack.difference(block.honest.attack, "psnr")
@@ -157,11 +138,12 @@ def _facts(block: Block, server: Server) -> dict[str, Any]:
 
 
 def _line(rows: pd.DataFrame, largest: float, shown: Sequence[str]) -> Line:
-    """The printed values of one server: its verdicts at the largest number of user images."""
     first = rows.iloc[0].to_dict()
     at = {row["detector"]: row for row in rows.loc[rows["n_user"] == largest].to_dict("records")}
     here = [at[name] for name in shown if name in at]
     return {
+        "title": frames.marked_title(first["dataset"], first["source"]),
+        "outputs": first["outputs"],
         "server": first["server"].removeprefix(f"{VICIOUS}, "),
         "models": int(first["models"]),
         **{name: render.cell_of(first, name) for name in _MEASURES if name != "gain" or first["server"] != HONEST},
@@ -173,11 +155,6 @@ def _line(rows: pd.DataFrame, largest: float, shown: Sequence[str]) -> Line:
 
 def _printed(table: pd.DataFrame) -> list[str]:
     return [name for name in DETECTORS if name in set(table["detector"])]
-
-
-def _head(detector: str) -> str:
-    """A heading of short lines in LaTeX."""
-    return r"\\".join(words(detector).split())
 
 
 def _flagged(rows: Sequence[Mapping[Any, Any]], share: str) -> str | None:

@@ -10,7 +10,7 @@ from vicious.models.architecture import ORIGINAL
 from vicious.report import frames, render
 from vicious.report.frames import Group, OverSeeds
 from vicious.report.render import MEASURED, Column, Line, Table
-from vicious.report.text import ABOUT_RISK, ABOUT_RISK95, ABOUT_SEEDS, UNITS, Text, counts
+from vicious.report.text import UNITS, Text, about, counts
 from vicious.results.schema import ATTACK_OF, MEASURES, SUMMARY, read_table
 from vicious.study.artifacts import Destination
 from vicious.system.errors import DataError
@@ -23,13 +23,9 @@ _COLUMNS = ("dataset", "task", "title", "source", *_MODEL, *render.spread_names(
 
 @dataclass(frozen=True)
 class Attacked:
-    """All seeds of one attack model on one target model.
+    """All seeds of one attack model, by the name of its file, on one target model.
 
-    Attributes:
-        name: of the attack model's file.
-        group: the attack.
-        original: the attack by the original's decoder on the same target models; empty where it was not run.
-        source: of the data.
+    ``original`` is the attack by the original's decoder on the same target models; empty where it was not run.
     """
 
     name: str
@@ -44,12 +40,10 @@ class Attacked:
         return {**self.group.measured(MEASURES), "gain": gain}
 
     def failures(self) -> list[str]:
-        """A line for each reason why seeds have no result."""
         return [f"{self.name} on {line}" for line in self.group.failures()]
 
 
 def write(summary: Path, out: Destination) -> tuple[Path, ...]:
-    """Write the table from the experiment's summary."""
     rows = read_table(SUMMARY, Path(summary))
     found = attacked(rows)
     return render.write(out, Table(numbers(found), columns(found), lines(found), text(rows, found)))
@@ -60,10 +54,6 @@ def attacked(summary: pd.DataFrame) -> list[Attacked]:
     model.
 
     The original's decoder comes first, the others by name.
-
-    Raises:
-        DataError: there is no post-hoc attack.
-        MixedResultsError: one seed of an attack appears twice.
     """
     names = sorted(name for name in set(summary["attack"]) if name == _POSTHOC or name.startswith(f"{_POSTHOC}-"))
     if not names:
@@ -83,12 +73,10 @@ def attacked(summary: pd.DataFrame) -> list[Attacked]:
 
 
 def numbers(found: Sequence[Attacked]) -> pd.DataFrame:
-    """The numbers, a row for each task, kind of outputs, target model and attack model.
+    """A row for each task, kind of outputs, target model and attack model.
 
-    Accuracies are percentages, PSNR is in dB. Each measure has columns ``_mean``, ``_sd`` (ddof 1, over seeds) and
-    ``_n`` (seeds that succeeded). ``gain``: PSNR minus that of the original's decoder on the same models, over the
-    seeds that both have; empty for the original's. ``seeds`` counts the seeds planned, ``failures`` names each without
-    a result.
+    ``gain``: PSNR minus that of the original's decoder on the same models, over the seeds that both have; empty for the
+    original's.
     """
     rows = [
         one.group.facts()
@@ -100,7 +88,6 @@ def numbers(found: Sequence[Attacked]) -> pd.DataFrame:
 
 
 def columns(found: Sequence[Attacked]) -> list[Column]:
-    """The columns to print; outputs are named where there are several kinds."""
     original = ORIGINAL["attack"]
     return [
         Column("title", "Dataset", text=True),
@@ -114,44 +101,35 @@ def columns(found: Sequence[Attacked]) -> list[Column]:
 
 
 def lines(found: Sequence[Attacked]) -> list[Line]:
-    """The lines to print, by the keys of :func:`columns`."""
     printed: list[Line] = []
-    before: tuple[object, ...] = ()
     for one in found:
-        group, psnr, target = one.group, one.group.over_seeds("psnr"), _target(one.group)
+        group, psnr = one.group, one.group.over_seeds("psnr")
         beta = f", beta_R = {group.beta_r:g}" if group.role == "vicious" else ""
         line: Line = {
-            "title": "" if before[:1] == target[:1] else frames.marked_title(group.task, one.source),
-            "outputs": "" if before[:2] == target[:2] else group.outputs,
-            "target": "" if before == target else f"{group.role}{beta}",
+            "title": frames.marked_title(group.task, one.source),
+            "outputs": group.outputs,
+            "target": f"{group.role}{beta}",
             "attack": one.name.replace("_", " "),
             "seeds": f"{psnr.ok} of {psnr.total}" if psnr.failed else f"{psnr.total}",
         }
         printed.append(line | one.cells())
-        before = target
-    return printed
+    return render.once(printed, ("title",), ("outputs",), ("target",))
 
 
 def text(summary: pd.DataFrame, found: Sequence[Attacked]) -> Text:
-    """Caption and notes."""
     groups = [one.group for one in found]
     original = ORIGINAL["attack"]
     return Text(
         "Attack models trained afterwards on the same outputs of the same target models: the original's decoder "
         f"({original}) and others. {counts(groups)} {UNITS}",
         (
-            "Vicious models were trained together with the original's decoder. Here a new attack model is trained on "
-            "their finished outputs. Accuracy is that of the target model, whatever attacks it.",
-            f"PSNR minus {original}: mean difference to {original} on the same models, over the seeds that both have. "
-            "A seed that either lacks counts as failed. An en dash: nothing to compare with.",
-            f"R is {frames.risk_words(summary)}. {ABOUT_RISK95} {ABOUT_RISK}",
-            ABOUT_SEEDS,
-            frames.conditions(summary, accuracy=True, risk=True, found=groups),
+            "New attack models, trained on the finished outputs of vicious models too. Accuracy is the target model's.",
+            f"PSNR minus {original}: mean difference on the same models; a seed that either lacks counts as failed.",
+            *about(summary, groups),
         ),
         [line for one in found for line in one.failures()],
     )
 
 
 def _target(group: Group) -> tuple[str, str, str, float]:
-    """What the target models have in common, in the order of lines."""
     return group.task, group.outputs, group.role, group.beta_r

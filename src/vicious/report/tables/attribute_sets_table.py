@@ -12,5 +12,4 @@ SUBJECT = Subject(
 
 
 def write(summary: Path, comparisons: Path, out: Destination) -> tuple[Path, ...]:
-    """Write the table from the experiment's summary and comparisons."""
     return write_comparison(SUBJECT, summary, comparisons, out)

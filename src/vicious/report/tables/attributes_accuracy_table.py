@@ -28,7 +28,6 @@ _COLUMNS = (
 
 
 def write(attributes: Path, out: Destination) -> tuple[Path, ...]:
-    """Write the table from the accuracies by attribute."""
     frame = read_table(PER_ATTRIBUTE, Path(attributes))
     if frame.empty:
         raise DataError(
@@ -39,13 +38,12 @@ def write(attributes: Path, out: Destination) -> tuple[Path, ...]:
 
 
 def numbers(attributes: pd.DataFrame) -> pd.DataFrame:
-    """The numbers from per_attribute.csv: a row for each task and attribute, in official order.
+    """A row for each task and attribute of per_attribute.csv, in official order.
 
     Of each task: the honest models, and the vicious ones with the smallest beta_R, on logits where there are any.
-    Accuracies and ``majority``, the share of the commoner value in the test set, are percentages; ``_mean`` and ``_sd``
-    (ddof 1) are over seeds, ``difference`` is vicious minus honest of the same seed, over the ``difference_n`` seeds
-    that both have. ``below_majority`` names the models whose mean accuracy is below the majority rate by more than
-    rounding. A task whose models all failed has one row, without an attribute.
+    ``majority`` is the share of the commoner value in the test set, in percent; ``difference`` is vicious minus honest
+    of the same seed, over the seeds that both have. ``below_majority`` names the models whose mean accuracy is below
+    the majority rate by more than rounding. A task whose models all failed has one row, without an attribute.
     """
     rows = [row for task in at_risk.by_task(attributes) for row in _task_rows(*task)]
     return render.numbers(rows, _COLUMNS)
@@ -66,13 +64,10 @@ PRINTED = (
 
 
 def lines(table: pd.DataFrame) -> list[Line]:
-    """The lines to print: every attribute."""
-    blocks = (rows for _, rows in table.groupby("task", sort=False))
-    return [line for rows in blocks for line in render.block(rows, map(_line, rows.to_dict("records")))]
+    return render.once(map(_line, table.to_dict("records")), ("title",))
 
 
 def text(table: pd.DataFrame) -> Text:
-    """Caption and notes."""
     below = "; ".join(f"{role}, {_below(table, role)}" for role in _ROLES)
     images = {str(task): int(n.fillna(0).max()) for task, n in table.groupby("task")["n"]}
     return Text(
@@ -80,10 +75,9 @@ def text(table: pd.DataFrame) -> Text:
         f"of always answering the commoner value. {at_risk.counts(table, _ROLES, images)}",
         (
             f"Models with a mean accuracy below the majority rate are named: {below}.",
-            "The loss weights positives by negatives/positives of the training images, as the original does. This "
-            "lowers plain accuracy on rare attributes, even below the majority rate. It does not say that a model "
-            "learned nothing of them: by guessing, the balanced accuracy is 50%. It is the mean of the accuracies on "
-            "images with and without the attribute.",
+            "The loss weights positives by negatives/positives of the training images, as the original does, which "
+            "lowers plain accuracy on rare attributes. Balanced: mean accuracy on images with and without the "
+            "attribute, by guessing 50%.",
             f"{at_risk.CHOICE} Positives: share of the test images.",
             f"{ABOUT_SEEDS} The difference, in percentage points, is over seeds that both have; others count as "
             "failed.",
@@ -120,7 +114,6 @@ def _task_rows(honest: pd.DataFrame, vicious: pd.DataFrame) -> list[dict[str, An
 
 
 def _attribute(rows: pd.DataFrame) -> dict[str, Any]:
-    """The numbers of one attribute, from its rows of all seeds of both models."""
     first = rows.iloc[0]
     found: dict[str, Any] = {name: first[name] for name in ("attribute", "n", "positives")}
     found["majority"] = majority = first["majority"] * PERCENT
@@ -146,9 +139,11 @@ def _failures(rows: pd.DataFrame) -> list[str]:
 def _line(row: Mapping[Any, Any]) -> Line:
     cells = {role: at_risk.cell(row, role, "accuracy") for role in _ROLES}
     planned = [cell.total for cell in cells.values()]
+    title = frames.marked_title(row["task"], row["source"])
     if not row["attribute"]:
-        return {"attribute": "all", **cells, "below_majority": ""}
+        return {"title": title, "attribute": "all", **cells, "below_majority": ""}
     return {
+        "title": title,
         "attribute": str(row["attribute"]).replace("_", " "),
         "positives": PERCENT * int(row["positives"]) / int(row["n"]),
         "majority": float(row["majority"]),

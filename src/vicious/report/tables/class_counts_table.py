@@ -11,5 +11,4 @@ SUBJECT = Subject("Honest and vicious models of K classes.", k="K", note=frames.
 
 
 def write(summary: Path, comparisons: Path, out: Destination) -> tuple[Path, ...]:
-    """Write the table from the experiment's summary and comparisons."""
     return write_comparison(SUBJECT, summary, comparisons, out)

@@ -31,7 +31,6 @@ _COLUMNS = (
 
 
 def write(classes: Path, out: Destination) -> tuple[Path, ...]:
-    """Write the table from the measures by class."""
     frame = read_table(PER_CLASS, Path(classes))
     if frame.empty:
         raise DataError(f"{classes} has no rows: the table of classes needs a dataset whose labels are classes")
@@ -40,13 +39,12 @@ def write(classes: Path, out: Destination) -> tuple[Path, ...]:
 
 
 def numbers(classes: pd.DataFrame) -> pd.DataFrame:
-    """The numbers from per_class.csv: a row for each task and class, by rank.
+    """A row for each task and class of per_class.csv, by rank.
 
     Of each task: the vicious model with the smallest beta_R and the post-hoc attack on the honest model, on logits
-    where there are any. Accuracies are percentages, PSNR is in dB; ``_mean`` and ``_sd`` (ddof 1) are over seeds.
-    ``rank`` 1 of ``classes`` has the highest mean R95 under ``ranked_by``: the vicious model, or the post-hoc attack
-    (``posthoc``) where that has no result. A class without a test image has no rank and is none of ``classes``. A task
-    whose models all failed has one row, without a class.
+    where there are any. ``rank`` 1 of ``classes`` has the highest mean R95 under ``ranked_by``: the vicious model, or
+    the post-hoc attack (``posthoc``) where that has no result. A class without a test image has no rank and is none of
+    ``classes``. A task whose models all failed has one row, without a class.
     """
     rows = [row for models in at_risk.by_task(classes) for row in _task_rows(*models)]
     return render.numbers(rows, _COLUMNS)
@@ -73,18 +71,16 @@ PRINTED = (
 
 
 def lines(table: pd.DataFrame) -> list[Line]:
-    """The lines to print: of each task at most :data:`ENDS` classes at each end of the ranks."""
+    """Of each task at most :data:`ENDS` classes at each end of the ranks."""
     printed: list[Line] = []
     for _, rows in table.groupby("task", sort=False):
         ranked = rows.loc[rows["rank"].notna()]
         ends = ranked if len(ranked) <= 2 * ENDS else pd.concat([ranked.iloc[:ENDS], ranked.iloc[-ENDS:]])
-        here = [_line(row) for row in ends.to_dict("records")]
-        printed += render.block(rows, here or [{"class": "all", **_risks95(rows.iloc[0])}])
-    return printed
+        printed += map(_line, (rows.iloc[:1] if ranked.empty else ends).to_dict("records"))
+    return render.once(printed, ("title",))
 
 
 def text(table: pd.DataFrame) -> Text:
-    """Caption and notes."""
     images = {str(task): int(n.fillna(0).sum()) for task, n in table.groupby("task")["n"]}
     return Text(
         f"Classes ranked by the R95 of their test images under the vicious model: at most {ENDS} with the highest and "
@@ -93,11 +89,9 @@ def text(table: pd.DataFrame) -> Text:
         (
             f"The CSV has all classes.{_ranked_by_honest(table)}{_empty(table)}",
             f"{at_risk.CHOICE} Honest: the post-hoc attack on honest models.",
-            f"{ABOUT_RISK95} {ABOUT_RISK} Both compare with the distance to the mean image, so a class far from it may "
-            "rank high under any attack: read R95 beside the honest one.",
-            "Means over the class's test images, then over seeds. R95: ± standard deviation over seeds, none for a "
-            "single seed (in the CSV for every measure). Seeds that failed there are left out of the model's other "
-            "means too.",
+            f"{ABOUT_RISK95} {ABOUT_RISK} A class far from the mean image may rank high under any attack.",
+            "R95: ± standard deviation over seeds, none for a single seed (in the CSV for every measure). Seeds that "
+            "failed there are left out of the model's other means too.",
             f"{at_risk.conditions(table, _SIDES, images)}{_warning(table)}",
         ),
         render.reasons(table),
@@ -135,18 +129,17 @@ def _failures(rows: pd.DataFrame) -> list[str]:
 
 
 def _line(row: Mapping[Any, Any]) -> Line:
-    return {
+    # R95 tells what failed or was not run.
+    line: Line = {f"{side}_risk95": at_risk.cell(row, side, "risk95") for side in _SIDES}
+    line["title"] = frames.marked_title(row["task"], row["source"])
+    if pd.isna(row["rank"]):
+        return line | {"class": "all"}
+    return line | {
         "rank": f"{row['rank']} of {row['classes']}",
         "class": _short(str(row["label_name"])),
         "n": int(row["n"]),
         **{f"{side}_{name}": float(row[f"{side}_{name}_mean"]) for side in _SIDES for name in MEASURES[:-1]},
-        **_risks95(row),
     }
-
-
-def _risks95(row: Any) -> Line:
-    """R95 of both sides, which tells what failed or was not run."""
-    return {f"{side}_risk95": at_risk.cell(row, side, "risk95") for side in _SIDES}
 
 
 def _short(name: str) -> str:

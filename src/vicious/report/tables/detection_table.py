@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from vicious.defense.evaluation.groups import VICIOUS, of_weight
-from vicious.report import judged, render
+from vicious.report import frames, judged, render
 from vicious.report.render import Column, Line, Table
 from vicious.report.text import Text
 from vicious.results.schema import SEPARATION, SUMMARY, read_table
@@ -24,8 +24,7 @@ _AGAIN = "run the step that writes it again"
 
 
 def write(summary: Path, separation: Path, verdicts: Iterable[Path], out: Destination) -> tuple[Path, ...]:
-    """Write the table from the experiment's summary, the separations, and the provenance of verdicts, which holds their
-    times."""
+    """``verdicts`` is their provenance, which holds their times."""
     rows = read_table(SUMMARY, Path(summary))
     table = numbers(rows, read_separation(Path(separation)), read_seconds(verdicts))
     return render.write(out, Table(table, columns(table), lines(table), text(table, rows)))
@@ -58,20 +57,18 @@ def read_seconds(files: Iterable[Path]) -> pd.DataFrame:
 
 
 def numbers(summary: pd.DataFrame, separation: pd.DataFrame, seconds: pd.DataFrame) -> pd.DataFrame:
-    """The numbers, a row for each dataset, detector, number of user images and ``server``: all vicious models, and
-    those of each weight where they have several.
+    """A row for each dataset, detector, number of user images and ``server``: all vicious models, and those of each
+    weight where they have several.
 
     ``auroc`` (0.5 is chance) has its 95% interval over models; ``tpr_at_5fpr`` is the share of verdicts on vicious
     models above the lowest threshold that flags at most 5% of those on honest ones; ``failed`` counts models of which a
-    verdict has no score;
-    ``seconds`` is the mean time of a verdict, empty where none was taken.
+    verdict has no score; ``seconds`` is the mean time of a verdict, empty where none was taken.
     """
     table = separation.merge(seconds, how="left", on=["dataset", "detector", "n_user"])
     return judged.with_titles(table, summary)[list(_COLUMNS)]
 
 
 def columns(table: pd.DataFrame) -> list[Column]:
-    """The columns to print: two for each number of user images, and the time for the largest."""
     sizes = _sizes(table)
     return [
         Column("title", "Dataset", text=True),
@@ -91,16 +88,11 @@ def columns(table: pd.DataFrame) -> list[Column]:
 
 
 def lines(table: pd.DataFrame) -> list[Line]:
-    """The lines to print, by the keys of :func:`columns`."""
-    printed: list[Line] = []
-    for _, rows in table.groupby("dataset", sort=False):
-        detectors = rows.groupby("detector", sort=False)
-        printed += render.block(rows, (_line(str(name), mine, _sizes(table)) for name, mine in detectors))
-    return printed
+    detectors = table.groupby(["dataset", "detector"], sort=False)
+    return render.once((_line(rows, _sizes(table)) for _, rows in detectors), ("title",))
 
 
 def text(table: pd.DataFrame, summary: pd.DataFrame) -> Text:
-    """Caption and notes."""
     counts = table[["honest_models", "vicious_models"]].to_numpy(dtype=float)
     few = counts.min() < 10
     order = (
@@ -116,9 +108,9 @@ def text(table: pd.DataFrame, summary: pd.DataFrame) -> Text:
         f"and TPR at 5% FPR, shares of verdicts. Models, honest + vicious: at least {counts[:, 0].min():g} + "
         f"{counts[:, 1].min():g}. Seconds: mean time of one verdict.",
         (
-            "AUROC: chance that a verdict on a vicious model lies above one on an honest model, ties half. A verdict "
-            "is the score of one sample of user images. 0.5 is guessing; below it the detector points the other way. "
-            f"In brackets: the 95% interval over models, where there are at least two of each kind.{order}",
+            "AUROC: chance that a verdict on a vicious model lies above one on an honest model, ties half; 0.5 is "
+            "guessing, below it the detector points the other way. A verdict is the score of one sample of user "
+            f"images. In brackets: the 95% interval over models, where there are at least two of each kind.{order}",
             "TPR: share of verdicts on vicious models above the lowest threshold that flags at most 5% of those on "
             "honest ones.",
             "combined: log-odds of a logistic regression over those of the others that judged all datasets, fitted on "
@@ -135,11 +127,12 @@ def _sizes(table: pd.DataFrame) -> list[int]:
     return sorted({int(n) for n in table["n_user"]})
 
 
-def _line(detector: str, mine: pd.DataFrame, sizes: Sequence[int]) -> Line:
+def _line(mine: pd.DataFrame, sizes: Sequence[int]) -> Line:
     rows = {int(row["n_user"]): row for row in mine.loc[mine["server"] == VICIOUS].to_dict("records")}
     first = next(iter(rows.values()))
     line: Line = {
-        "detector": judged.words(detector),
+        "title": frames.marked_title(first["dataset"], first["source"]),
+        "detector": judged.words(first["detector"]),
         "weights": _by_weight(mine.loc[mine["n_user"] == sizes[-1]]),
         "models": f"{first['honest_models']:g} + {first['vicious_models']:g}",
         "seconds": rows.get(sizes[-1], {}).get("seconds"),

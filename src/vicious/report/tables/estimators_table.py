@@ -1,7 +1,6 @@
 """What the choice of the covariance's estimator makes of R.
 
-The CSV has a row for each task, estimator and attack. Printed are chosen estimators, the post-hoc attack and one
-vicious model.
+Printed are chosen estimators, the post-hoc attack and one vicious model.
 """
 
 from collections.abc import Mapping, Sequence
@@ -41,23 +40,19 @@ AS_REFERENCE, REVERSED, UNCLEAR = "as PSNR", "reversed", "unclear"
 
 
 def write(estimators: Path, agreement: Path, summary: Path, out: Destination) -> tuple[Path, ...]:
-    """Write the table from R under every estimator, their agreement with image quality, and the experiment's
-    summary."""
     rows = read_table(SUMMARY, Path(summary))
     table = numbers(read_estimators(Path(estimators)), read_table(AGREEMENT, Path(agreement)), rows)
     return render.write(out, Table(table, PRINTED_COLUMNS, lines(table), text(table, rows)))
 
 
 def numbers(estimators: pd.DataFrame, agreement: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
-    """The numbers, a row for each task, estimator and attack, from those of three tables of results.
+    """A row for each task, estimator and attack, from those of three tables of results.
 
-    ``risk``, ``risk_class_mean``, ``risk_float32`` and ``error_outside`` have columns ``_mean``, ``_sd`` (ddof 1, over
-    seeds) and ``_n`` (seeds that succeeded); ``seeds`` counts those planned. The agreements are those of the task and
-    estimator, over all its attacks, and stand in each of its rows. ``order`` compares R of the attack and of the
-    post-hoc one on the honest models of the same seed: "as PSNR", "reversed" where the risk calls that model the safer
-    one that PSNR calls the worse, or "unclear" where the seeds that both have do not agree in the sign of the
-    difference of R and of PSNR; empty where it does not apply. ``failures`` says why seeds have no result. Where all
-    attacks of a task failed, its rows have no estimator.
+    The agreements are those of the task and estimator, over all its attacks, and stand in each of its rows. ``order``
+    compares R of the attack and of the post-hoc one on the honest models of the same seed: "as PSNR", "reversed" where
+    the risk calls that model the safer one that PSNR calls the worse, or "unclear" where the seeds that both have do
+    not agree in the sign of the difference of R and of PSNR; empty where it does not apply. Where all attacks of a task
+    failed, its rows have no estimator.
     """
     check_table(AGREEMENT, agreement)
     found = profiles(estimators, summary)
@@ -84,14 +79,12 @@ def numbers(estimators: pd.DataFrame, agreement: pd.DataFrame, summary: pd.DataF
 
 
 def lines(table: pd.DataFrame) -> list[Line]:
-    """The lines to print, by the keys of :data:`PRINTED_COLUMNS`."""
     printed: list[Line] = []
     for _, rows in table.groupby("task", sort=False):
         first = rows.loc[rows["outputs"] == rows["outputs"].iloc[0]]
         by_name = {str(name): same.to_dict("records") for name, same in first.groupby("estimator", sort=False)}
-        names = [name for name in PRINTED if name in by_name] or [""]
-        printed += render.block(rows, (_line(by_name[name]) for name in names))
-    return printed
+        printed += [_line(by_name[name]) for name in [name for name in PRINTED if name in by_name] or [""]]
+    return render.once(printed, ("title",))
 
 
 PRINTED_COLUMNS = (
@@ -112,7 +105,6 @@ PRINTED_COLUMNS = (
 
 
 def text(table: pd.DataFrame, summary: pd.DataFrame) -> Text:
-    """Caption and notes."""
     orders = [line["order"] for line in lines(table) if line["order"]]
     reverse, unclear = orders.count(REVERSED), orders.count(UNCLEAR)
     found = f" {reverse} of the {len(orders)} lines that compare two are {REVERSED}, {unclear} {UNCLEAR}."
@@ -123,18 +115,14 @@ def text(table: pd.DataFrame, summary: pd.DataFrame) -> Text:
         (
             "Cut-off c d: components with an eigenvalue above c times d times the largest, for d pixels. 1.2e-07 d is "
             "the published definition, 2.2e-16 d what a float64 pseudo-inverse keeps. Ridge: in units of the mean "
-            "variance. Share: the fewest leading components that explain that share of the variance. No whitening: "
-            "plain distances.",
-            "Rank: components kept. R, vicious: the vicious model with the smallest beta_R, even where that "
-            f"failed.{_printed_outputs(table)}",
+            "variance. Share: the fewest leading components that explain that share of it. Rank: components kept.",
+            f"R, vicious: the vicious model with the smallest beta_R, even where that failed.{_printed_outputs(table)}",
             f"Order: {REVERSED} where R calls the vicious model the safer one although its PSNR is higher, or the "
             f"other way round; {UNCLEAR} where seeds differ; a single seed decides alone.{found if orders else ''}",
             "Class mean: R of the mean image of the class that the honest model predicts. Float32: R of the post-hoc "
-            "attack, factorised and computed in float32. Error outside: share of the post-hoc attack's squared error "
-            "outside the kept components.",
-            "Agreement: share of (test image, pair of attacks) that R orders as PSNR or SSIM does, ties half, over all "
-            "attacks on the same task and seed; 0.5 is chance. Spearman: rank correlation of R and PSNR over test "
-            "images, mean over attacks.",
+            "attack, computed in float32. Error outside: share of its squared error outside the kept components.",
+            "Agreement: share of (test image, pair of attacks) that R orders as PSNR or SSIM does, ties half; 0.5 is "
+            "chance. Spearman: rank correlation of R and PSNR over test images, mean over attacks.",
             f"{ABOUT_RISK} {ABOUT_SEEDS}",
             f"{frames.conditions(summary, risk=True)}{frames.risk_elsewhere(summary)}",
         ),
@@ -143,7 +131,6 @@ def text(table: pd.DataFrame, summary: pd.DataFrame) -> Text:
 
 
 def _printed_outputs(table: pd.DataFrame) -> str:
-    """A sentence that says which outputs are printed, where there are several kinds."""
     if len(set(table["outputs"])) < 2:
         return ""
     first = table.groupby("task", sort=False)["outputs"].first()
@@ -189,6 +176,7 @@ def _line(chosen: Sequence[Mapping[Any, Any]]) -> Line:
     first = chosen[0]
     honest, vicious = (_first(chosen, role) for role in ("honest", "vicious"))
     return {
+        "title": frames.marked_title(first["task"], first["source"]),
         "estimator": title_of(first["estimator"], first["kind"], first["parameter"]) or "any",
         "rank": None if pd.isna(first["rank"]) else int(first["rank"]),
         "share": float(first["share"]),

@@ -9,7 +9,7 @@ from vicious.report import frames, mitigations, render
 from vicious.report.frames import Group
 from vicious.report.mitigations import Treated
 from vicious.report.render import Column, Line, Table
-from vicious.report.text import ABOUT_RISK, ABOUT_RISK95, ABOUT_SEEDS, UNITS, Text, counts
+from vicious.report.text import UNITS, Text, about, counts
 from vicious.results.schema import SUMMARY, read_table
 from vicious.study.artifacts import Destination
 
@@ -24,19 +24,16 @@ _COLUMNS = (
 
 
 def write(summary: Path, out: Destination) -> tuple[Path, ...]:
-    """Write the table from the experiment's summary."""
     rows = read_table(SUMMARY, Path(summary))
     found = mitigations.treated(rows)
     return render.write(out, Table(numbers(found), PRINTED, lines(found), text(rows, found)))
 
 
 def numbers(found: Sequence[Treated]) -> pd.DataFrame:
-    """The numbers, a row for each task, kind of outputs and server (:data:`mitigations.SERVERS`) that was run.
+    """A row for each task, kind of outputs and server (:data:`mitigations.SERVERS`) that was run.
 
-    Accuracies and calibration errors are percentages, PSNR is in dB. Each measure has columns ``_mean``, ``_sd`` (ddof
-    1, over seeds) and ``_n`` (seeds that succeeded). ``beyond_label``: PSNR minus that of the attack on labels alone,
-    over the seeds that both have; empty for these, or where there are none. ``failures`` names each seed without a
-    result.
+    ``beyond_label``: PSNR minus that of the attack on labels alone, over the seeds that both have; empty for these, or
+    where there are none.
     """
     rows = [
         group.facts()
@@ -63,24 +60,20 @@ PRINTED = (
 
 
 def lines(found: Sequence[Treated]) -> list[Line]:
-    """The lines to print, by the keys of :data:`PRINTED`."""
     printed: list[Line] = []
-    before = ("", "")
     for one, server, group in _groups(found):
         source = next(str(other.rows["source"].iloc[0]) for other in one.groups.values() if other.planned)
         line: Line = {
-            "title": "" if one.task == before[0] else frames.marked_title(one.task, source),
-            "outputs": "" if (one.task, one.outputs) == before else mitigations.title(one.outputs),
+            "title": frames.marked_title(one.task, source),
+            "outputs": mitigations.title(one.outputs),
             "model": mitigations.NAMES.get(server, server),
             "beyond": mitigations.beyond(found, one, group),
         }
         printed.append({**line, **group.measured(_MEASURES)})
-        before = (one.task, one.outputs)
-    return printed
+    return render.once(printed, ("title",), ("outputs",))
 
 
 def text(summary: pd.DataFrame, found: Sequence[Treated]) -> Text:
-    """Caption and notes."""
     groups = mitigations.groups(found)
     return Text(
         "What a user can do to the outputs: accuracy of the answers sent, and what an attack model reads that was "
@@ -90,17 +83,13 @@ def text(summary: pd.DataFrame, found: Sequence[Treated]) -> Text:
             mitigations.meanings(found),
             "Accuracy: a tie counts as chance. Calibration error (Cal.): the expected one, in %, of the probabilities "
             "sent; of logits, that of their softmax.",
-            f"R is {frames.risk_words(summary)}. {ABOUT_RISK95} {ABOUT_RISK}",
-            "Beyond the label: PSNR minus that of the attack on labels alone, which is what a model gives away beyond "
-            "its predicted label; mean over the seeds that both have. Of the server that trained for it: on the labels "
-            "of the other vicious one. An en dash: there is no such attack to compare with.",
-            ABOUT_SEEDS,
-            mitigations.conditions(summary, found),
+            "Beyond the label: PSNR minus that of the attack on labels alone of the same seeds; of the server that "
+            "trained for it, on the labels of the other vicious one.",
+            *about(summary, groups),
         ),
         frames.failures(groups),
     )
 
 
 def _groups(found: Sequence[Treated]) -> list[tuple[Treated, str, Group]]:
-    """All groups in order, with their servers."""
     return [(one, server, group) for one in found for server, group in one.groups.items()]

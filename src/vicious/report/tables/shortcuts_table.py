@@ -1,6 +1,6 @@
 """What the shortcuts of the published code change in the numbers, measured on the results at hand."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +32,7 @@ _COLUMNS = (
 
 
 def batched_mean(values: Array, batch: int = BATCH) -> float:
-    """Mean of the means of batches in order, the last of which may be short: each of its images weighs more.
-
-    Shapes: (n,), n at least 1.
-    """
+    """Mean of the means of batches in order; each image of a short last one weighs more. Shapes: (n,), n at least 1."""
     return float(np.mean([values[start : start + batch].mean() for start in range(0, len(values), batch)]))
 
 
@@ -51,14 +48,10 @@ def psnr_of_mean(mse: Array) -> float:
 
 
 def changes(images: pd.DataFrame) -> dict[str, float]:
-    """What each shortcut adds to the mean over test images; 0 where rounding is all there is.
+    """What each shortcut adds to the mean over test images, a row each in test order; 0 where rounding is all there is.
 
-    Args:
-        images: columns ``ssim``, ``risk``, ``mse`` and ``psnr``, a row per test image in test order.
-
-    Returns:
-        ``ssim``: the mean of batch means, less the mean; ``risk``: the mean without the last images that fill no batch,
-        less the mean, NaN where no batch is full; ``psnr``: of the mean MSE, less the mean PSNR, in dB.
+    ``ssim``: the mean of batch means, less the mean; ``risk``: the mean without the last images that fill no batch,
+    less the mean, NaN where no batch is full; ``psnr``: of the mean MSE, less the mean PSNR, in dB.
     """
     ssim, risk, mse, psnr = (images[name].to_numpy(dtype=float) for name in ("ssim", "risk", "mse", "psnr"))
     found = {
@@ -70,12 +63,11 @@ def changes(images: pd.DataFrame) -> dict[str, float]:
 
 
 def numbers(found: Sequence[Assessment], summary: pd.DataFrame) -> pd.DataFrame:
-    """The numbers, a row for each task, kind of outputs and attack.
+    """A row for each task, kind of outputs and attack.
 
     ``ssim``, ``risk`` and ``psnr`` are the means over images and seeds; their ``_change`` is what :func:`changes`
-    gives, with ``_mean``, ``_sd`` (ddof 1, over seeds) and ``_n`` (seeds that succeeded). ``seeds`` counts those
-    planned, ``n_images`` the test images, ``last_batch`` the images in the last batch. ``failures`` says why seeds have
-    no result. The Parquets of the assessments ``found``, of which ``summary`` is the summary, are read one at a time.
+    gives. ``n_images`` counts the test images, ``last_batch`` those in the last batch. The Parquets of the assessments
+    ``found``, of which ``summary`` is the summary, are read one at a time.
     """
     check_table(SUMMARY, summary)
     source = frames.sources(summary)
@@ -85,29 +77,10 @@ def numbers(found: Sequence[Assessment], summary: pd.DataFrame) -> pd.DataFrame:
 
 
 def lines(table: pd.DataFrame) -> list[Line]:
-    """The lines to print, by the keys of :func:`columns`."""
-    printed: list[Line] = []
-    before: tuple[Any, Any] = (None, None)
-    for row in table.to_dict("records"):
-        new_task, new = row["task"] != before[0], (row["task"], row["outputs"]) != before
-        short = not pd.isna(row["n_images"]) and row["n_images"] < BATCH
-        printed.append(
-            {
-                "title": frames.marked_title(row["task"], row["source"]) if new_task else "",
-                "outputs": row["outputs"] if new else "",
-                "label": frames.attack_title(row["role"], row["beta_r"]),
-                "images": "none" if pd.isna(row["n_images"]) else int(row["n_images"]),
-                "last": "none" if pd.isna(row["last_batch"]) else int(row["last_batch"]),
-                **{name: render.cell_of(row, f"{name}_change") for name in CHANGES},
-                **({"risk": None} if short else {}),
-            }
-        )
-        before = (row["task"], row["outputs"])
-    return printed
+    return render.once(map(_line, table.to_dict("records")), ("title",), ("outputs",))
 
 
 def columns(table: pd.DataFrame) -> list[Column]:
-    """The columns to print; outputs are named where there are several kinds."""
     return [
         Column("title", "Dataset", text=True),
         *render.outputs_column(table["outputs"]),
@@ -121,17 +94,15 @@ def columns(table: pd.DataFrame) -> list[Column]:
 
 
 def text(summary: pd.DataFrame) -> Text:
-    """Caption and notes."""
     groups = frames.groups(summary)
     return Text(
         "What three shortcuts would change: the number with the shortcut minus that without, on the same test images "
         f"in the same order, in batches of {BATCH}. SSIM and R have no unit, PSNR is in dB. {counts(groups)}",
         (
-            "SSIM as the mean of batch means, in which images of a short last batch weigh more (published code). R "
-            "without the images at the end that fill no batch (published code). PSNR of the mean MSE in place of the "
-            "mean PSNR of single images.",
-            f"Last batch: its number of images; where it is full, {BATCH}, the first two change nothing. An en dash: "
-            "no batch is full, so nothing would be left.",
+            "SSIM as the mean of batch means, and R without the images at the end that fill no batch (published code); "
+            "PSNR of the mean MSE in place of the mean PSNR of single images.",
+            f"Last batch: its number of images; where it is {BATCH}, the first two change nothing. An en dash: no "
+            "batch is full.",
             ABOUT_SEEDS,
             frames.conditions(summary),
         ),
@@ -147,9 +118,22 @@ def write(assessments: Iterable[Path], out: Destination) -> tuple[Path, ...]:
     return render.write(out, Table(table, columns(table), lines(table), text(summary)))
 
 
+def _line(row: Mapping[Any, Any]) -> Line:
+    images, last = (None if pd.isna(row[name]) else int(row[name]) for name in ("n_images", "last_batch"))
+    cells = {name: render.cell_of(row, f"{name}_change") for name in CHANGES}
+    return {
+        "title": frames.marked_title(row["task"], row["source"]),
+        "outputs": row["outputs"],
+        "label": frames.attack_title(row["role"], row["beta_r"]),
+        "images": images or "none",
+        "last": last or "none",
+        **cells,
+        "risk": None if images is not None and images < BATCH else cells["risk"],
+    }
+
+
 def _row(group: Group, found: dict[tuple[Any, ...], Assessment]) -> dict[str, Any]:
-    keys = group.rows[list(SUMMARY.key)].itertuples(index=False, name=None)
-    seeds = [found[key].images(["ssim", "risk", "mse", "psnr"]) for key in keys if found[key].ok]
+    seeds = [one.images(["ssim", "risk", "mse", "psnr"]) for one in group.assessments(found)]
     n = len(seeds[0]) if seeds else None
     row = group.facts() | {"n_images": n, "last_batch": None if n is None else n % BATCH or BATCH}
     measured = [changes(images) for images in seeds]

@@ -18,7 +18,6 @@ _COLUMNS = ("dataset", "title", "source", *FLAGGED.columns[1:])
 
 
 def write(summary: Path, flagged: Path, out: Destination) -> tuple[Path, ...]:
-    """Write the table from the experiment's summary and the shares of verdicts that are flagged."""
     rows = read_table(SUMMARY, Path(summary))
     frame = read_table(FLAGGED, Path(flagged))
     table = numbers(rows, frame)
@@ -26,11 +25,8 @@ def write(summary: Path, flagged: Path, out: Destination) -> tuple[Path, ...]:
 
 
 def numbers(summary: pd.DataFrame, flagged: pd.DataFrame) -> pd.DataFrame:
-    """The numbers: the rows of :func:`vicious.defense.evaluation.thresholds.flagged`, with ``share`` and
-    ``outside`` in percent.
-
-    Datasets come in the catalogue's order, with their title and data source.
-    """
+    """The rows of :func:`vicious.defense.evaluation.thresholds.flagged`, ``share`` and ``outside`` in percent, with
+    title and data source, in the catalogue's order."""
     table = flagged.assign(share=PERCENT * flagged["share"], outside=PERCENT * flagged["outside"])
     return judged.with_titles(table, summary, ("dataset", "reference"))[list(_COLUMNS)]
 
@@ -51,15 +47,11 @@ PRINTED = (
 
 
 def lines(table: pd.DataFrame) -> list[Line]:
-    """The lines to print, by the keys of :data:`PRINTED`."""
-    printed: list[Line] = []
-    for _, rows in table.groupby("dataset", sort=False):
-        printed += render.block(rows, (_line(same) for _, same in rows.groupby(["detector", "n_user"], sort=False)))
-    return printed
+    judged_alike = table.groupby(["dataset", "detector", "n_user"], sort=False)
+    return render.once((_line(rows) for _, rows in judged_alike), ("title",))
 
 
 def text(table: pd.DataFrame, summary: pd.DataFrame) -> Text:
-    """Caption and notes."""
     honest = {group for group in table["group"] if group.startswith("honest")} - {HELD_OUT}
     recipes = sorted(group.removeprefix("honest, ") for group in honest)
     others = f" Other recipes: {', '.join(recipes)}; mean over them." if recipes else ""
@@ -71,9 +63,8 @@ def text(table: pd.DataFrame, summary: pd.DataFrame) -> Text:
         "the mean of verdicts on honest models.",
         (
             "Threshold and verdicts are from different samples of images. Honest, held out: each model by the "
-            "threshold from the others. Vicious: the more the better.",
-            "Honest, other recipes: models of the same data trained otherwise; a detector that flags them objects to a "
-            f"recipe.{others}",
+            "threshold from the others.",
+            f"Honest, other recipes: models of the same data trained otherwise.{others}",
             "From elsewhere: thresholds from the honest models of every other dataset, mean over these. References: "
             "honest models behind the threshold. An en dash: no such model, or too few references.",
             judged.SAMPLES,
@@ -84,7 +75,6 @@ def text(table: pd.DataFrame, summary: pd.DataFrame) -> Text:
 
 
 def failures(table: pd.DataFrame) -> list[str]:
-    """A line for each group of models of which verdicts have no score."""
     own = table.loc[(table["reference"] == table["dataset"]) & (table["failed"] > 0)]
     counts = own.groupby(["dataset", "group"], sort=False)[["failed", "verdicts"]].sum()
     return [
@@ -94,8 +84,7 @@ def failures(table: pd.DataFrame) -> list[str]:
 
 
 def _line(rows: pd.DataFrame) -> Line:
-    """The printed values of one dataset, detector and number of user images."""
-    own = rows["reference"] == rows["dataset"]
+    first, own = rows.iloc[0], rows["reference"] == rows["dataset"]
     held, vicious = rows["group"] == HELD_OUT, rows["group"] == VICIOUS
     recipes = rows["group"].str.startswith("honest") & ~held
     shares = {
@@ -104,8 +93,9 @@ def _line(rows: pd.DataFrame) -> Line:
     }
     references = rows.loc[own, "references"]
     return {
-        "detector": judged.words(rows["detector"].iloc[0]),
-        "n": int(rows["n_user"].iloc[0]),
+        "title": frames.marked_title(first["dataset"], first["source"]),
+        "detector": judged.words(first["detector"]),
+        "n": int(first["n_user"]),
         **{name: float(rows.loc[chosen, "share"].mean()) for name, chosen in shares.items()},
         "references": int(references.iloc[0]) if len(references) else None,
     }
