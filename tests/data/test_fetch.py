@@ -70,7 +70,7 @@ def test_download_verifies_and_names_the_file_last(tmp_path: Path, server: Any, 
     assert file == VerifiedFile(
         NAME, len(CONTENT), md5(CONTENT), hashlib.sha256(CONTENT).hexdigest(), True, "official size and md5"
     )
-    assert file.to_dict()["official"] is True
+    assert file.official is True
     umask = os.umask(0)
     os.umask(umask)
     assert stat.S_IMODE((root / NAME).stat().st_mode) == 0o666 & ~umask

@@ -13,9 +13,10 @@ from PIL import Image
 
 from vicious.data.datasets import find_dataset
 from vicious.data.datasets.celeba import ATTRIBUTE_SETS
-from vicious.data.prepare import fit_moments, prepare, resize
+from vicious.data.prepare import prepare, resize
 from vicious.data.prepared import PreparedDataset, load_prepared
 from vicious.data.splits import SPLITS, Split
+from vicious.metrics.moments import moments
 from vicious.system.errors import DataError, StorageError
 
 
@@ -72,7 +73,7 @@ def test_split_of_mnist_uses_every_image_once_in_official_order(real_mnist: Prep
 
 def test_moments_of_mnist_agree_with_numpy(real_data: Path, tmp_path: Path) -> None:
     data = run("mnist", real_data, tmp_path, train=2500, validation=700, test=10)
-    mean, covariance, n = fit_moments(tmp_path)
+    mean, covariance, n = moments(load_prepared(tmp_path))
     pixels = np.concatenate([data.images(split).reshape(-1, 1024) for split in ("train", "validation")]) / 255
     assert n == 3200
     assert mean.dtype == covariance.dtype == np.float64
@@ -192,7 +193,7 @@ def test_resize_is_the_bilinear_filter_of_pillow(shape: tuple[int, int, int], rn
 
 def test_moments_do_not_cancel(cifar10: Any, tmp_path: Path) -> None:
     data = run("cifar10", cifar10.root, tmp_path)
-    mean, covariance, n = fit_moments(tmp_path)
+    mean, covariance, n = moments(load_prepared(tmp_path))
     pixels = np.concatenate([data.images("train"), data.images("validation")]).reshape(20, -1) / 255
     assert n == 20
     np.testing.assert_allclose(mean, pixels.mean(axis=0), rtol=1e-12)
@@ -205,7 +206,7 @@ def test_moments_do_not_cancel(cifar10: Any, tmp_path: Path) -> None:
     validation = np.load(tmp_path / "validation_images.npy")
     validation[:, 0, 0, 0] = validation[0, 0, 0, 0]
     np.save(tmp_path / "validation_images.npy", validation)
-    assert abs(fit_moments(tmp_path)[1][0]).max() < 1e-30
+    assert abs(moments(load_prepared(tmp_path))[1][0]).max() < 1e-30
 
 
 def test_memory_stays_flat(real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,8 +11,15 @@ import torch
 from scipy import stats
 from scipy.special import softmax
 
-from vicious.defense.detector import PACKAGE, Detector, Evidence, beyond_label, find_detector, standardised
-from vicious.defense.spectrum import effective_rank
+from vicious.defense.detector import (
+    PACKAGE,
+    Detector,
+    Evidence,
+    beyond_label,
+    effective_rank,
+    find_detector,
+    standardised,
+)
 from vicious.system.errors import ConfigError, MetricError
 from vicious.system.registry import names
 

@@ -6,8 +6,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from vicious.metrics.bootstrap import PAIRED_RESAMPLES, interval, paired_bootstrap
+from vicious.metrics.bootstrap import PAIRED_RESAMPLES, Comparison, interval, paired_bootstraps
 from vicious.system.errors import MetricError
+
+
+def paired_bootstrap(differences: Any, **settings: int) -> Comparison:
+    """Of one measure, (n,) for each seed."""
+    (found,) = paired_bootstraps([values[:, None] for values in differences], **settings)
+    return found
 
 
 def test_bootstrap_interval_covers_the_standard_error() -> None:
@@ -88,7 +94,7 @@ def test_the_same_seed_gives_the_same_numbers() -> None:
     assert paired_bootstrap(values) != paired_bootstrap(values, seed=1)
 
 
-@pytest.mark.parametrize("bad", [[], [np.empty(0)], [np.array([1.0, np.nan])], [np.ones((3, 2))]])
+@pytest.mark.parametrize("bad", [[], [np.empty(0)], [np.array([1.0, np.nan])], [np.array([np.inf])]])
 def test_what_cannot_be_resampled_is_refused(bad: Any) -> None:
     with pytest.raises(MetricError):
         paired_bootstrap(bad)

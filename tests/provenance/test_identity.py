@@ -578,8 +578,6 @@ SAFE = {
     "vicious.defense.detector:Evidence.__post_init__": _FIELDS,
     "vicious.defense.detector:find_detector": _ENTRY,
     "vicious.defense.evaluation.evaluate:evaluate_defense": _FIELDS,
-    "vicious.defense.evaluation.thresholds:_Verdicts.by": _FIELDS,
-    "vicious.defense.evaluation.thresholds:_Verdicts.where": _FIELDS,
     "vicious.metrics.measures:facts": _ENTRY,
     "vicious.metrics.measures:function": _ENTRY,
     "vicious.metrics.measures:names": _ENTRY,

@@ -205,7 +205,7 @@ def test_damage_is_told(written: Any) -> None:
         written.out()
     frame.to_parquet(parquet)
     for bad, error, words in (
-        (rows.drop(columns="share"), DataError, "lacks share"),
+        (rows.drop(columns="share"), DataError, "share is missing.*again"),
         (rows.iloc[:0], DataError, "no rows"),
         (rows.iloc[:2], MixedResultsError, "different estimators"),
     ):

@@ -1,5 +1,6 @@
 """Assess one attack on one target model: every measure of every test image, and their summary."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -31,11 +32,11 @@ from vicious.metrics.risk import (
     whiten_share,
 )
 from vicious.mitigations import parse_outputs, probabilities_of, readable, transmit
-from vicious.models.checkpoint import check_fits, failure, load_model, load_record, load_task, weights_hash
+from vicious.models.checkpoint import check_fits, failure, load_model, load_record, load_task
 from vicious.models.evaded import evasion_of
 from vicious.results.schema import BASELINE, ESTIMATORS_OF_ONE, INTERVALS, PER_IMAGE
 from vicious.system.errors import CheckpointError
-from vicious.system.files import atomic_path, write_json
+from vicious.system.files import atomic_path, digest, write_json
 from vicious.system.randomness import derive_seed
 
 
@@ -58,10 +59,8 @@ def assess_risk(
     images and their reconstructions as uint8. Where a training failed they say so, and hold no image.
 
     Args:
-        folder: a prepared dataset.
-        covariance_file: its factorised covariance.
+        folder, covariance_file: a prepared dataset and its factorised covariance.
         target_weights, attack_weights: F and G.
-        out: folder.
         estimator, cutoff: of ``risk``, see :func:`vicious.metrics.risk.whiten`; ``risk95`` is by its name that of
             :func:`~vicious.metrics.risk.whiten_share` with 0.95.
         gallery_images: how many images the gallery keeps: the first, and those with the highest and lowest ``risk95``.
@@ -104,32 +103,27 @@ class _Pair:
         check_fits(target_weights, target_architecture, data)
         check_fits(attack_weights, architecture, data)
         victim = load_record(attack_weights).get("target")
-        if victim is not None and victim != weights_hash(target_weights):
-            raise CheckpointError(
-                f"{attack_weights} was trained on another target model than {target_weights}: use its own"
-            )
+        if victim is not None and victim != digest(target_weights):
+            other = f"{attack_weights} was trained on another target model than {target_weights}"
+            raise CheckpointError(f"{other}: use its own")
         if architecture.reads is None:
             raise CheckpointError(f"{attack_weights.with_suffix('.json')} does not say what the attack model reads")
         self.device = device
         self._target, self._attack = (model.to(device, memory_format=torch.channels_last) for model in (target, attack))
-        self._multilabel, self.outputs = architecture.multilabel, architecture.reads
+        self.multilabel, self.outputs = architecture.multilabel, architecture.reads
         self._noise = Generator().manual_seed(derive_seed(0, "noise", "test"))
 
     @torch.no_grad()
     def send(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Logits (n, K) of images (n, C, 32, 32), and what the user sends back (n, K)."""
         logits = self._target(images)
-        return logits, transmit(logits, self.outputs, self._multilabel, self._noise)
+        return logits, transmit(logits, self.outputs, self.multilabel, self._noise)
 
     @torch.no_grad()
     def steal(self, sent: Tensor) -> Tensor:
         """Reconstructions (n, C, 32, 32) of what was sent (n, K)."""
         reconstructions: Tensor = self._attack(readable(sent, self.outputs))
         return reconstructions
-
-    def probabilities(self, sent: Tensor) -> Tensor:
-        """What was sent as probabilities."""
-        return probabilities_of(sent, self.outputs, self._multilabel)
 
 
 class _Measured:
@@ -138,12 +132,11 @@ class _Measured:
     def __init__(
         self, data: PreparedDataset, covariance: Covariance, headline: dict[str, Whitening], pair: _Pair
     ) -> None:
-        self._data, self._pixels = data, covariance.mean.size
-        self._columns: dict[str, list[NDArray[Any]]] = {}
-        self._profile: dict[tuple[str, str], list[NDArray[Any]]] = {}
+        self._data, self._pair = data, pair
+        self._columns: dict[str, list[NDArray[Any]]] = defaultdict(list)
+        self._profile: dict[tuple[str, str], list[NDArray[Any]]] = defaultdict(list)
         self._right: list[NDArray[Any]] = []
         self._sent: list[Tensor] = []
-        self._pair = pair
         self._guesses = label_images(covariance, data.outputs_used, data.info.multilabel)
         self._covariance, self._headline, self._estimators = covariance, headline, estimators(covariance)
         self._covariance32 = covariance.single()
@@ -156,46 +149,39 @@ class _Measured:
             self._add(images, labels, logits, sent, reconstructions)
 
     def _add(self, images: Tensor, labels: Tensor, logits: Tensor, sent: Tensor, reconstructions: Tensor) -> None:
+        found: dict[str, Tensor] = {}
         several, own = labels.ndim > 1, parse_outputs(self._pair.outputs).plain
         if several:
             self._right.append(((logits >= 0) == (labels > 0)).cpu().numpy())
         else:
-            self._put("label", labels)
-            self._put("predicted", logits.argmax(1))
-        self._put("accuracy", accuracy(logits, labels) if own else answer_accuracy(sent, labels))
-        for name in measures.names():
-            self._put(name, measures.function(name)(images, reconstructions))
+            found |= {"label": labels, "predicted": logits.argmax(1)}
+        found["accuracy"] = accuracy(logits, labels) if own else answer_accuracy(sent, labels)
+        found |= {name: measures.function(name)(images, reconstructions) for name in measures.names()}
+        for name, values in found.items():
+            self._columns[name].append(values.cpu().numpy())
         x, y = (batch.cpu().double().contiguous().flatten(1).numpy() for batch in (images, reconstructions))
         guesses = guess_by_label(logits.cpu(), self._guesses, several)
-        self._columns.setdefault("psnr_class_mean", []).append(decibels(((x - guesses) ** 2).mean(1)))
+        self._columns["psnr_class_mean"].append(decibels(((x - guesses) ** 2).mean(1)))
         self._add_risks(x, y, guesses)
-
-    def _put(self, name: str, values: Tensor) -> None:
-        self._columns.setdefault(name, []).append(values.cpu().numpy())
 
     def _add_risks(self, x: Array, y: Array, guesses: Array) -> None:
         covariance, single = self._covariance, self._covariance32
         by_mean, by_attack, by_label = (energies(x - other, covariance) for other in (covariance.mean, y, guesses))
         for name, whitening in self._headline.items():
             for column, guess in ((name, by_attack), (f"{name}_class_mean", by_label)):
-                self._columns.setdefault(column, []).append(risk_of_energies(by_mean, guess, whitening))
+                self._columns[column].append(risk_of_energies(by_mean, guess, whitening))
         total = np.maximum(by_attack.sum(1), MSE_FLOOR)
         x32, y32 = x.astype(np.float32), y.astype(np.float32)
         mean32, attack32 = energies(x32 - single.mean, single), energies(x32 - y32, single)  # type: ignore[arg-type]
         for whitening, own32 in zip(self._estimators, self._estimators32, strict=True):
             name = whitening.estimator
-            self._columns.setdefault(name, []).append(risk_of_energies(by_mean, by_attack, whitening))
-            of_estimator = {
-                "risk_class_mean": risk_of_energies(by_mean, by_label, whitening),
-                "risk_float32": risk_of_energies(mean32, attack32, own32),
-                "error_outside": by_attack[:, ~whitening.kept].sum(1) / total,
-            }
-            for column, values in of_estimator.items():
-                self._profile.setdefault((name, column), []).append(values)
+            self._columns[name].append(risk_of_energies(by_mean, by_attack, whitening))
+            self._profile[name, "risk_class_mean"].append(risk_of_energies(by_mean, by_label, whitening))
+            self._profile[name, "risk_float32"].append(risk_of_energies(mean32, attack32, own32))
+            self._profile[name, "error_outside"].append(by_attack[:, ~whitening.kept].sum(1) / total)
 
     def frame(self) -> pd.DataFrame:
-        """A row per test image, in test order; estimators' columns in single precision, for which they are no
-        headline."""
+        """A row per test image, in test order; columns of estimators, which are no headline, in single precision."""
         names = {whitening.estimator for whitening in self._estimators}
         columns = {
             name: np.concatenate(parts).astype(np.float32 if name in names else parts[0].dtype)
@@ -213,7 +199,7 @@ class _Measured:
                 "kind": whitening.kind,
                 "parameter": whitening.parameter,
                 "rank": whitening.rank,
-                "pixels": self._pixels,
+                "pixels": self._covariance.mean.size,
                 "share": whitening.share,
                 "risk": np.concatenate(self._columns[whitening.estimator]).mean(),
                 **{
@@ -232,7 +218,8 @@ class _Measured:
     def calibration_error(self) -> float:
         """Of what was sent of all test images."""
         labels = torch.from_numpy(np.asarray(self._data.labels("test"), dtype=np.int64))
-        return calibration_error(self._pair.probabilities(torch.cat(self._sent).cpu()), labels)
+        sent = torch.cat(self._sent).cpu()
+        return calibration_error(probabilities_of(sent, self._pair.outputs, self._pair.multilabel), labels)
 
     def attributes(self) -> list[dict[str, Any]]:
         """Accuracy of each attribute on the test set, beside the rate of the commoner value.
@@ -255,7 +242,6 @@ class _Measured:
 
 
 def _balanced(right: NDArray[np.bool_], positive: NDArray[np.bool_]) -> float | None:
-    """Mean of the shares of right answers among positives and among negatives; None without one of them."""
     if positive.all() or not positive.any():
         return None
     return float((right[positive].mean() + right[~positive].mean()) / 2)

@@ -19,8 +19,7 @@ class OfficialFile:
 
     Attributes:
         path: where it lies below the data root.
-        size: bytes.
-        md5: hexadecimal MD5 of the official bytes.
+        size, md5: bytes, and their hexadecimal MD5.
         mirrors: addresses, tried in order.
         unpacked: folder below the data root that may stand in for this archive; empty for none.
         listing: official file with one line for each image that the unpacked folder must hold.
@@ -45,15 +44,12 @@ class Dataset:
 
     Attributes:
         name: key used in params.yaml, paths and commands; the name of its file.
-        title: name for tables and figures.
-        order: place among all datasets in tables, ascending.
+        title, order: name, and place among all datasets, in tables and figures.
         channels: 1 (grey) or 3 (RGB).
         classes: number of classes; of binary attributes where ``multilabel``.
         multilabel: labels are 0/1 vectors over attributes instead of one class.
         sizes: official numbers of train (validation cut off), validation and test images.
-        files: the official files that are read.
         licence: terms, in a line.
-        homepage: where the dataset is described.
         mean, std: channel statistics of the 32x32 train images in [0, 1], to check a loader.
         read: opens the official files below a data root; raises DataError where one is missing or damaged.
         draw: writes the synthetic stand-in in the official formats, and returns the files in the order of ``files``.

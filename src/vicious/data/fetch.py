@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -56,10 +56,6 @@ class VerifiedFile:
     sha256: str
     official: bool
     how: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """The fields, for JSON."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -144,11 +140,7 @@ def _expected(file: OfficialFile, root: Path, checksums: Mapping[str, str]) -> _
 
 
 def _verify(expected: _Expected) -> VerifiedFile:
-    """Check one file that is there.
-
-    Raises:
-        DataError: it is not what was expected; says what was found, and how to go on.
-    """
+    """Check one file that is there; raises a DataError that says what was found, and how to go on."""
     file, path = expected.file, expected.path
     if expected.is_unpacked():
         size = sum(image.stat().st_size for image in (expected.root / file.unpacked).glob("*.jpg"))
@@ -202,14 +194,11 @@ def _check_unpacked(root: Path, file: OfficialFile) -> None:
 
 
 def _by_hand(dataset: Dataset, missing: Sequence[_Expected], root: Path, invitation: str) -> str:
+    lines = [f"{invitation} (see {dataset.homepage}), below {root}:"]
+    lines += [f"  {one.file.path}  ({one})" for one in missing]
     folders = [one.file.unpacked for one in missing if one.file.unpacked]
-    lines = [
-        f"{invitation} (see {dataset.homepage}), below {root}:",
-        *(f"  {one.file.path}  ({one})" for one in missing),
-        *(f"  (the unpacked folder {folder} may stand in for the zip)" for folder in folders),
-        "then run the same command again.",
-    ]
-    return "\n".join(lines)
+    lines += [f"  (the unpacked folder {folder} may stand in for the zip)" for folder in folders]
+    return "\n".join([*lines, "then run the same command again."])
 
 
 # Downloading
@@ -271,8 +260,8 @@ def _try_mirror(expected: _Expected, url: str, dead: dict[str, str]) -> str:
     part = target.with_name(f"{target.name}.part")
     while True:
         downloader, before = _Downloader(part, expected), _size(part)
-        known = f"{expected.algorithm}:{expected.hash}"
         try:
+            known = f"{expected.algorithm}:{expected.hash}"
             pooch.retrieve(url, known, fname=target.name, path=target.parent, downloader=downloader)
             return ""
         except _Refused as error:
@@ -296,32 +285,24 @@ def _size(path: Path) -> int:
 
 
 class _Downloader:
-    """pooch's downloader protocol: fills ``<name>.part``, resuming it, then hands it over to be hashed.
-
-    Attributes:
-        resumed: whether bytes of an earlier try were used.
-        answered: whether the server answered at all.
-    """
+    """pooch's downloader protocol: fills ``<name>.part``, resuming it, then hands it over to be hashed."""
 
     def __init__(self, part: Path, expected: _Expected) -> None:
         self.part, self.expected = part, expected
-        self.resumed = self.answered = False
+        self.resumed = False  # whether bytes of an earlier try were used
+        self.answered = False  # whether the server answered at all
 
     def __call__(self, url: str, output_file: str | IO[bytes], pooch: Any) -> None:
-        """Download ``url`` to ``output_file``, the name that pooch hashes next.
-
-        Raises:
-            _Refused: the server will not deliver the file.
-            _Interrupted: the connection failed, or the server is busy.
-        """
+        """Download ``url`` to ``output_file``, the name that pooch hashes next."""
         import requests
         import urllib3
+        from requests import exceptions
 
         try:
             complete = self._request(url)
-        except (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema) as error:
+        except (exceptions.InvalidURL, exceptions.MissingSchema) as error:
             raise _Refused(f"not an address ({error})") from error
-        except requests.exceptions.InvalidSchema as error:
+        except exceptions.InvalidSchema as error:
             raise _Refused(f"not an http(s) address ({error})") from error
         except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
             raise _Interrupted("timed out") from error

@@ -22,15 +22,12 @@ class PreparedInfo:
     """The facts in dataset.json.
 
     Attributes:
-        name, title: key and name of the dataset.
         channels: 1 or 3.
         classes: number of classes, or of attributes where ``multilabel``.
-        multilabel: labels are 0/1 vectors.
         label_names: names of the classes or attributes; empty where unknown.
         n: number of images per split.
         mean, std: per channel, over all pixels of the train images, in [0, 1].
-        synthetic: the images are drawn stand-ins.
-        source: "official" or "synthetic".
+        synthetic, source: whether the images are drawn stand-ins; "official" or "synthetic".
         split_seed: seed of the split and of the subsets.
         files: the verified files that the images came from.
         fingerprint: SHA-256 over the arrays and the settings.
@@ -83,20 +80,14 @@ class PreparedDataset:
     whole: PreparedInfo | None = None
 
     def images(self, split: Split) -> np.ndarray:
-        """Images of a split, uint8 (N, C, 32, 32) in [0, 255]: read-only and memory-mapped where all are used.
-
-        Raises:
-            DataError: the file is missing or is not what dataset.json says.
-        """
+        """Images of a split, uint8 (N, C, 32, 32) in [0, 255]: read-only and memory-mapped where all are used; raises
+        DataError where the file is missing or not what dataset.json says."""
         images = self._load(images_name(split), split, np.dtype(np.uint8), (self.info.channels, SIDE, SIDE))
         return images[self.chosen[split]] if split in self.chosen else images
 
     def labels(self, split: Split) -> np.ndarray:
-        """Labels of a split in memory: int64 (N,) class numbers, or uint8 (N, K) zeros and ones.
-
-        Raises:
-            DataError: the file is missing or is not what dataset.json says, or a label is out of range.
-        """
+        """Labels of a split in memory: int64 (N,) class numbers, or uint8 (N, K) zeros and ones; raises DataError as
+        :meth:`images`, and where a label is out of range."""
         used = self.outputs_used
         if self.info.multilabel:
             labels = self._load(labels_name(split), split, np.dtype(np.uint8), ((self.whole or self.info).classes,))
@@ -178,11 +169,7 @@ class PreparedDataset:
 
 
 def load_prepared(folder: Path) -> PreparedDataset:
-    """Open the folder that ``prepare`` wrote.
-
-    Raises:
-        DataError: dataset.json is missing or damaged; names it, and the step to run again.
-    """
+    """Open the folder that ``prepare`` wrote; raises a DataError where its dataset.json is missing or damaged."""
     path = Path(folder) / INFO_NAME
     try:
         content = read_json(path)

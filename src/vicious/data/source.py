@@ -1,6 +1,7 @@
 """Obtain a dataset's files, official or synthetic, and record which ones they are."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,37 +23,22 @@ def obtain(
     """Make sure that the files of ``dataset`` lie below ``root`` and write ``record``, a JSON of what was verified.
 
     Args:
-        source: "official" verifies, and where ``download`` allows fetches; "synthetic" draws stand-ins.
-        checksums: file name -> checksum accepted in place of the official one.
+        source: "official" files are taken as by :func:`~vicious.data.fetch.fetch`; "synthetic" stand-ins are drawn.
         counts: train, validation and test images of a synthetic stand-in.
-
-    Raises:
-        DataError: a file is missing or is not what it should be.
     """
     if source == "official":
         from vicious.data.fetch import fetch
 
-        files = [file.to_dict() for file in fetch(dataset, root, download=download, checksums=checksums)]
+        files = [asdict(file) for file in fetch(dataset, root, download=download, checksums=checksums)]
     else:
         files = _draw(dataset, root, counts)
-    write_json(
-        record,
-        {
-            "dataset": dataset.name,
-            "source": source,
-            "root": root.as_posix(),
-            "licence": dataset.licence if source == "official" else "MIT, drawn by this project",
-            "files": files,
-        },
-    )
+    licence = dataset.licence if source == "official" else "MIT, drawn by this project"
+    known = {"dataset": dataset.name, "source": source, "root": root.as_posix(), "licence": licence}
+    write_json(record, {**known, "files": files})
 
 
 def read_source(record: Path) -> dict[str, Any]:
-    """Read a record, and check that the files it names are still the ones that were verified.
-
-    Raises:
-        DataError: the record is damaged, or a file is missing or was altered since.
-    """
+    """Read a record; raises DataError where it is damaged, or a file it names is missing or was altered since."""
     try:
         content: dict[str, Any] = read_json(record)
         files = [(Path(content["root"]) / file["path"], file["size"], file["sha256"]) for file in content["files"]]

@@ -42,11 +42,8 @@ class Task:
 
 
 def parse_task(name: str) -> Task:
-    """The task of its name, or of its folder (``celeba/k5``); a dataset is looked up only for its attribute sets.
-
-    Raises:
-        ValueError: it is no task's name.
-    """
+    """The task of its name, or of its folder (``celeba/k5``); raises ValueError where it is none. A dataset is looked
+    up only for its attribute sets."""
     found = _NAME.fullmatch(name)
     dataset, classes, attributes = found.groups() if found else ("", None, None)
     known = find_dataset(dataset).attribute_sets if attributes and dataset in dataset_names() else {}

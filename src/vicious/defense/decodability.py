@@ -22,18 +22,18 @@ def explained(features: Array, evidence: Evidence) -> float:
 
     Where all images are equal there is nothing to explain and the share is 0.
     """
-    label, codes = evidence.predicted, leading_components(evidence.pixels)
+    label, codes = evidence.predicted, _leading_components(evidence.pixels)
     base = _left_out_errors(label, codes).min()
     if base <= 0:
         return 0.0
     return float(1.0 - _left_out_errors(np.hstack([features, label]), codes).min() / base)
 
 
-def leading_components(rows: Array, count: int = COMPONENTS) -> Array:
-    """The first principal components of rows, (n, d) -> (n, count), largest last; by the n x n inner products."""
+def _leading_components(rows: Array) -> Array:
+    """The first principal components of rows, (n, d) -> (n, 10), largest last; by the n x n inner products."""
     centred = rows - rows.mean(0)
     values, vectors = np.linalg.eigh(centred @ centred.T)
-    return np.asarray(vectors[:, -count:] * np.sqrt(np.maximum(values[-count:], 0)))
+    return np.asarray(vectors[:, -COMPONENTS:] * np.sqrt(np.maximum(values[-COMPONENTS:], 0)))
 
 
 def _left_out_errors(features: Array, codes: Array) -> Array:

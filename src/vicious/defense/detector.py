@@ -193,3 +193,28 @@ def beyond_label(evidence: Evidence) -> tuple[Array, int]:
     x = standardised(evidence.logits)
     solution, _, rank, _ = np.linalg.lstsq(features, x, rcond=None)
     return x - features @ solution, len(x) - int(rank)
+
+
+def effective_rank(energies: NDArray[Any]) -> float:
+    """Exponential of the entropy of nonnegative energies (m,), between 1 and m; 0 where all are zero.
+
+    Roy and Vetterli, "The effective rank" (2007).
+    """
+    total = energies.sum()
+    if total <= 0:
+        return 0.0
+    shares = energies[energies > 1e-15 * total] / total
+    return float(np.exp(-(shares * np.log(shares)).sum()))
+
+
+def log_probabilities(evidence: Evidence) -> Array:
+    """Logarithms of the probabilities of the choices of each decision, (n, decisions, choices).
+
+    Classes are one decision between K choices, attributes are K decisions between two.
+    """
+    from scipy.special import log_softmax
+
+    logits = evidence.logits
+    if evidence.multilabel:
+        return np.stack([-np.logaddexp(0, logits), -np.logaddexp(0, -logits)], axis=2)
+    return np.asarray(log_softmax(logits, axis=1))[:, None, :]

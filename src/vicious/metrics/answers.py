@@ -32,9 +32,7 @@ def calibration_error(probabilities: Tensor, labels: Tensor) -> float:
     decision, whose confidence is the largest probability; each attribute is one, whose confidence is that of its more
     likely value. The detector of that name has few images, and so bins of equally many decisions.
 
-    Args:
-        probabilities: (N, K) in [0, 1].
-        labels: (N,) or (N, K).
+    Shapes: probabilities (N, K) in [0, 1], labels (N,) or (N, K).
     """
     if labels.ndim > 1:
         sure = torch.maximum(probabilities, 1 - probabilities).flatten().double()

@@ -1,7 +1,7 @@
 """Intervals of means by resampling."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +16,8 @@ _CHUNK = 2_000_000
 """Image indices drawn at once."""
 
 
-class Comparison(NamedTuple):
-    """Mean difference, its interval, and the p-value of no difference; NaN where there is none."""
-
-    mean: float
-    low: float
-    high: float
-    p: float
+Comparison = tuple[float, float, float, float]
+"""Mean difference, the ends of its interval, and the p-value of no difference."""
 
 
 def interval(values: NDArray[Any]) -> tuple[float, float]:
@@ -34,10 +29,10 @@ def interval(values: NDArray[Any]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def paired_bootstrap(
-    differences: Sequence[NDArray[Any]], *, resamples: int = PAIRED_RESAMPLES, seed: int = 0
-) -> Comparison:
-    """Mean of paired differences, its 95% percentile interval, and the two-sided p-value of a mean of 0.
+def paired_bootstraps(
+    differences: Sequence[NDArray[np.float64]], *, resamples: int = PAIRED_RESAMPLES, seed: int = 0
+) -> list[Comparison]:
+    """Mean of paired differences, its 95% percentile interval, and the two-sided p-value of a mean of 0, of m measures.
 
     A resample draws images with replacement, the same ones for all seeds, since these share the test set (seeds with
     another number of images draw their own), and, where there are at least two, seeds with replacement as blocks. This
@@ -53,26 +48,16 @@ def paired_bootstrap(
     seeds is about their range, and p is smallest as soon as all of them have the same sign.
 
     Args:
-        differences: an array (n,) for each seed, a value per test image.
-        resamples: number of resamples, at least 1,000.
+        differences: an array (n, m) for each seed, a value per test image and measure.
+        resamples: number of resamples, at least 1,000; the same ones for all measures.
         seed: of the random numbers; the same seed gives the same result.
 
     Returns:
-        the mean is over all seeds' means over images.
+        m results; the mean is over all seeds' means over images.
 
     Raises:
         MetricError: nothing to resample, values that are not finite, or too few resamples.
     """
-    columns = [np.asarray(values, dtype=np.float64) for values in differences]
-    if any(values.ndim != 1 for values in columns):
-        raise MetricError("paired differences must be one array (n,) for each seed")
-    return paired_bootstraps([values[:, None] for values in columns], resamples=resamples, seed=seed)[0]
-
-
-def paired_bootstraps(
-    differences: Sequence[NDArray[np.float64]], *, resamples: int = PAIRED_RESAMPLES, seed: int = 0
-) -> list[Comparison]:
-    """:func:`paired_bootstrap` of m measures at once, on the same resamples: (n, m) for each seed -> m results."""
     if not differences or not all(len(values) for values in differences):
         raise MetricError("there are no paired differences to resample")
     if not all(np.isfinite(values).all() for values in differences):
@@ -91,7 +76,7 @@ def paired_bootstraps(
     low, high = np.quantile(means, _ENDS, axis=0)
     below, above = ((np.sum(sided, axis=0) + 1) / (resamples + 1) for sided in (means <= 0, means >= 0))
     p = np.minimum(1.0, 2 * np.minimum(below, above))
-    return [Comparison(*(float(part[index]) for part in (mean, low, high, p))) for index in range(len(mean))]
+    return list(zip(mean.tolist(), low.tolist(), high.tolist(), p.tolist(), strict=True))
 
 
 def _resampled(

@@ -21,11 +21,7 @@ MSE_FLOOR = 1e-10
 
 
 def check_images(*batches: Tensor) -> None:
-    """Refuse what the measures are not defined for.
-
-    Raises:
-        MetricError: shapes differ or are not (N, C, H, W), or values are not finite or outside [0, 1].
-    """
+    """Raise a MetricError for shapes that differ or are not (N, C, H, W), and values not finite or outside [0, 1]."""
     for batch in batches:
         if batch.ndim != 4 or batch.shape != batches[0].shape:
             shapes = " and ".join(str(tuple(b.shape)) for b in batches)

@@ -154,11 +154,7 @@ def whiten(covariance: Covariance, estimator: Estimator = "truncated", cutoff: f
 
 
 def whiten_share(covariance: Covariance, share: float = 0.95) -> Whitening:
-    """The whitening by the fewest leading components that explain at least ``share`` of the variance.
-
-    Raises:
-        MetricError: the images do not vary, or ``share`` is not in (0, 1].
-    """
+    """:func:`whiten` by the fewest leading components that explain at least ``share`` of the variance, in (0, 1]."""
     values = _varying(covariance)
     if not 0 < share <= 1:
         raise MetricError(f"the share of variance must lie in (0, 1], got {share}")
@@ -215,13 +211,10 @@ def risk_of_energies(guess: Array, error: Array, whitening: Whitening) -> Array:
 
 
 def label_design(labels: NDArray[np.integer], outputs: int) -> Array:
-    """Features of labels for the label-only baseline: one-hot classes, or attributes with a constant.
-
-    Shapes: classes (n,) -> (n, outputs); attributes (n, K) in {0, 1} -> (n, 1 + K).
-    """
+    """Features of labels for the label-only baseline: one-hot classes (n,) -> (n, outputs), or attributes with a
+    constant, (n, K) in {0, 1} -> (n, 1 + K)."""
     if labels.ndim == 1:
-        one_hot: Array = np.eye(outputs)[labels]
-        return one_hot
+        return np.asarray(np.eye(outputs)[labels])
     return np.hstack([np.ones((len(labels), 1)), labels.astype(np.float64)])
 
 
@@ -274,10 +267,8 @@ def label_images(covariance: Covariance, used: Sequence[int] | None, multilabel:
         rows = np.concatenate([[0], rows])
     gram, cross = covariance.label_gram[np.ix_(rows, rows)], covariance.label_cross[rows]
     images = np.linalg.pinv(gram, rcond=1e-10, hermitian=True) @ cross
-    if multilabel:
-        images[0] += covariance.mean
-        return images
-    return images + covariance.mean
+    images[: 1 if multilabel else None] += covariance.mean
+    return images
 
 
 _ARRAYS = ("mean", "eigenvalues", "eigenvectors", "label_gram", "label_cross", "eigenvalues32", "eigenvectors32")
@@ -293,11 +284,7 @@ def save_covariance(covariance: Covariance, path: Path) -> None:
 
 
 def load_covariance(path: Path) -> Covariance:
-    """Read a covariance.
-
-    Raises:
-        DataError: the file is missing or damaged.
-    """
+    """Read a covariance; raises DataError where the file is missing or damaged."""
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 

@@ -26,13 +26,7 @@ LEAST = 2.0**-126
 
 @dataclass(frozen=True)
 class Number:
-    """The limits of the number in a kind's name, which is above 0.
-
-    Attributes:
-        whole: it must be a whole number.
-        most: it must not be larger.
-        unit: for messages.
-    """
+    """The limits of the number in a kind's name, which is above 0: whether it is whole, the largest, and its unit."""
 
     whole: bool = False
     most: float = math.inf
@@ -62,12 +56,7 @@ class Mitigation:
 
 @dataclass(frozen=True)
 class Outputs:
-    """What a user sends.
-
-    Attributes:
-        kind: the name of a file here.
-        amount: the number in the name; 0 where there is none.
-    """
+    """What a user sends: the name of a file here, and the number in the outputs' name, 0 where there is none."""
 
     kind: str
     amount: float = 0.0
@@ -82,11 +71,6 @@ class Outputs:
     def plain(self) -> bool:
         """Whether it is one of the study's own, which the attack model reads as they are sent."""
         return self.mitigation.logarithm is None
-
-    @property
-    def trainable(self) -> bool:
-        """Whether a server can train a target model for it."""
-        return self.mitigation.trainable
 
     def width(self, outputs: int) -> int:
         """How many numbers the attack model reads of K ``outputs``: p, or p and log p."""
@@ -124,13 +108,9 @@ def parse_outputs(name: str) -> Outputs:
 
 
 def parse_trainable(name: str) -> Outputs:
-    """As :func:`parse_outputs`, of kinds that a server can train a target model for.
-
-    Raises:
-        ValueError: it names none of these.
-    """
+    """As :func:`parse_outputs`, of kinds that a server can train a target model for."""
     found = parse_outputs(name)
-    if not found.trainable:
+    if not found.mitigation.trainable:
         raise ValueError(f"{name!r} has no gradient, so no server can train for it")
     return found
 

@@ -9,7 +9,6 @@ if TYPE_CHECKING:
 
 
 def transmit(logits: "Tensor", _amount: float, multilabel: bool, _generator: "Generator | None") -> "Tensor":
-    """The predicted class one-hot, or the predicted attributes as 0 and 1, (N, K) -> (N, K)."""
     import torch
 
     p = as_probabilities(logits, multilabel)

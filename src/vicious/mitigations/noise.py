@@ -9,7 +9,6 @@ if TYPE_CHECKING:
 
 
 def transmit(logits: "Tensor", amount: float, multilabel: bool, generator: "Generator | None") -> "Tensor":
-    """Noisy probabilities in [0, 1], (N, K) -> (N, K)."""
     import torch
 
     p = as_probabilities(logits, multilabel)

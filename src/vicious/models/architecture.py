@@ -59,11 +59,7 @@ class Model:
         return _size(self, channels, length)
 
     def changed(self, **settings: object) -> Model:
-        """The same model with some settings replaced.
-
-        Raises:
-            ConfigError: it has no such setting, or a value is out of range.
-        """
+        """The same model with some settings replaced; raises as :func:`model`."""
         return model(self.kind, self.name, {**self.settings.model_dump(), **settings})
 
 

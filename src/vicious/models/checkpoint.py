@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import nn
@@ -17,7 +16,7 @@ from vicious.data.prepared import PreparedDataset, load_prepared
 from vicious.data.tasks import parse_task
 from vicious.models.architecture import Architecture, Kind
 from vicious.system.errors import CheckpointError, ConfigError
-from vicious.system.files import digest, read_json, write_bytes, write_json
+from vicious.system.files import read_json, write_bytes, write_json
 
 
 def count_parameters(model: nn.Module) -> int:
@@ -48,17 +47,8 @@ def failure(weights: Path) -> str | None:
     return reason
 
 
-def weights_hash(weights: Path) -> str:
-    """SHA-256 of a model's weights file: which target model an attack model was trained on."""
-    return digest(weights)
-
-
 def check_fits(weights: Path, architecture: Architecture, data: PreparedDataset) -> None:
-    """Refuse a model that was not trained on ``data``, a prepared dataset as its task uses it.
-
-    Raises:
-        CheckpointError: naming both.
-    """
+    """Raise a CheckpointError for a model that was not trained on ``data``, a prepared dataset as its task uses it."""
     found, expected = (architecture.channels, architecture.outputs), (data.info.channels, data.info.classes)
     if found != expected:
         raise CheckpointError(
@@ -74,11 +64,7 @@ def check_fits(weights: Path, architecture: Architecture, data: PreparedDataset)
 
 
 def check_attack(weights: Path, name: str, outputs: str) -> None:
-    """Refuse an attack model that has another name, or reads other outputs, than it is said to.
-
-    Raises:
-        CheckpointError: naming both.
-    """
+    """Raise a CheckpointError for an attack model of another name, or that reads other outputs, than it is said to."""
     found = _architecture(weights)
     if (found.model.name, found.reads) != (name, outputs):
         raise CheckpointError(
@@ -107,11 +93,7 @@ def load_task(folder: Path, weights: Path) -> PreparedDataset:
 
 
 def load_record(weights: Path) -> dict[str, Any]:
-    """The JSON record that stands beside ``weights``.
-
-    Raises:
-        CheckpointError: it is missing or damaged.
-    """
+    """The JSON record beside ``weights``; raises CheckpointError where it is missing or damaged."""
     path = weights.with_suffix(".json")
     try:
         record: dict[str, Any] = read_json(path)
@@ -128,23 +110,26 @@ def load_model(weights: Path, kind: Kind) -> tuple[Any, Architecture]:
     Raises:
         CheckpointError: a file is missing or damaged, it is not a ``kind`` model, or names or shapes differ.
     """
-    record = load_record(weights)
-    if record.get("failure") is not None:
-        raise CheckpointError(f"{weights}: the training of this model failed: {record['failure']}")
-    with _describing(weights):
-        architecture = _architecture(weights)
-        model = architecture.build()
-    if architecture.model.kind != kind:
-        found = architecture.model.kind
+    if (reason := failure(weights)) is not None:
+        raise CheckpointError(f"{weights}: the training of this model failed: {reason}")
+    architecture = _architecture(weights)
+    if (found := architecture.model.kind) != kind:
         raise CheckpointError(f"{weights} holds a model of kind {found}, expected {kind}: check the path")
+    with _describing(weights):
+        model = architecture.build()
     try:
         state = load_file(weights)
     except FileNotFoundError:
         raise CheckpointError(f"{weights} is missing: train the model again, or restore it with `dvc pull`") from None
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{weights} is damaged or no safetensors file ({error}): train the model again") from None
-    _check_state(weights, model.state_dict(), state)
-    model.load_state_dict(state)
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        raise CheckpointError(
+            f"{weights} is of another architecture than {weights.with_suffix('.json').name} says: use the weights and "
+            f"the record of one training, or train the model again ({' '.join(str(error).split())[:500]})"
+        ) from None
     return model.eval().requires_grad_(False), architecture
 
 
@@ -160,18 +145,3 @@ def _describing(weights: Path) -> Iterator[None]:
         yield
     except (ConfigError, KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{weights.with_suffix('.json')} does not describe a model ({error})") from None
-
-
-def _check_state(weights: Path, expected: dict[str, torch.Tensor], found: dict[str, torch.Tensor]) -> None:
-    names = sorted(expected.keys() ^ found.keys())
-    shapes = [name for name in expected if name in found and expected[name].shape != found[name].shape]
-    if not names and not shapes:
-        return
-    if names:
-        detail = f"{names[0]} stands in only one of the two"
-    else:
-        detail = f"{shapes[0]} is {tuple(found[shapes[0]].shape)}, expected {tuple(expected[shapes[0]].shape)}"
-    raise CheckpointError(
-        f"{weights} is of another architecture than {weights.with_suffix('.json').name} says: {detail}; "
-        "use the weights and the record of one training, or train the model again"
-    )

@@ -8,11 +8,7 @@ from vicious.models.architecture import ModelSettings
 
 
 def blocks_per_group(depth: int) -> int:
-    """Number n of residual blocks in each of the three groups, for ``depth = 6 n + 4``.
-
-    Raises:
-        ValueError: ``depth`` is not of that form.
-    """
+    """Number n of residual blocks in each of three groups, for ``depth = 6 n + 4``; raises ValueError for any other."""
     blocks, rest = divmod(depth - 4, 6)
     if rest or blocks < 1:
         raise ValueError(f"depth must be 6 n + 4 (10, 16, 22, 28, ...), not {depth}")

@@ -22,13 +22,7 @@ ORDERS = 64
 
 
 class Hiding(nn.Module):
-    """A target model whose outputs are hidden.
-
-    Args:
-        target: images -> logits (N, K).
-        code: how to hide them, a name out of :data:`PACKAGE`.
-        multilabel: outputs are attributes.
-    """
+    """A target model whose outputs are hidden by ``code``, a name out of :data:`PACKAGE`."""
 
     def __init__(self, target: nn.Module, code: str, multilabel: bool) -> None:
         super().__init__()

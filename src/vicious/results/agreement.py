@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from vicious.results.assessments import Assessment, read_assessments, same_images
-from vicious.results.schema import AGAIN, AGREEMENT, ESTIMATOR, ESTIMATORS, ESTIMATORS_OF_ONE, PSNR_ITSELF, check_table
+from vicious.results.assessments import Assessment, alike, read_assessments, same_images
+from vicious.results.schema import AGAIN, AGREEMENT, ESTIMATOR, ESTIMATORS, ESTIMATORS_OF_ONE, PSNR_ITSELF, read_table
 from vicious.system.errors import DataError, MixedResultsError
 
 REFERENCES = {"psnr": 1.0, "ssim": 1.0, "lpips": -1.0}
@@ -24,13 +24,7 @@ _OF_CELL = tuple(name for name in ESTIMATORS.columns if name not in ESTIMATORS_O
 
 
 def write_estimators(json_files: Iterable[Path], estimators_out: Path, agreement_out: Path) -> None:
-    """Write :func:`estimators` and :func:`agreement` of the given summaries of assessments as CSV.
-
-    Raises:
-        DataError: a file is missing, damaged, or lacks what the others hold.
-        MixedResultsError: two results are of the same cell, or those of one task used different data or settings.
-        StorageError: a file cannot be written.
-    """
+    """Write :func:`estimators` and :func:`agreement` of the given :func:`read_assessments` as CSV."""
     found = read_assessments(json_files)
     ESTIMATORS.write(estimators(found), estimators_out)
     AGREEMENT.write(agreement(found), agreement_out)
@@ -47,8 +41,7 @@ def estimators(found: Sequence[Assessment]) -> pd.DataFrame:
     rows: list[dict[Any, Any]] = []
     for one in found:
         cell = {name: one.record[name] for name in _OF_CELL}
-        profile: list[dict[Any, Any]] = _profile(one).to_dict("records") if one.ok else [{}]
-        rows += [cell | estimator for estimator in profile]
+        rows += [cell | estimator for estimator in (_profile(one).to_dict("records") if one.ok else [{}])]
     return ESTIMATORS.frame(rows)
 
 
@@ -71,12 +64,8 @@ def agreement(found: Sequence[Assessment]) -> pd.DataFrame:
         DataError: a Parquet is missing, damaged, or lacks an estimator.
         MixedResultsError: the attacks of a task were judged under different estimators.
     """
-    tasks: dict[str, list[Assessment]] = {}
-    for one in found:
-        if one.reported:
-            tasks.setdefault(one.record["task"], []).append(one)
-    rows = [row for cells in tasks.values() for row in _task_rows(cells)]
-    return AGREEMENT.frame(rows)
+    tasks = alike((one for one in found if one.reported), ("task",))
+    return AGREEMENT.frame(row for cells in tasks for row in _task_rows(cells))
 
 
 def order_agreement(values: NDArray[np.float64], reference: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -113,9 +102,7 @@ def _task_rows(cells: Sequence[Assessment]) -> list[dict[Any, Any]]:
     references = _references(good)
     itself = pd.DataFrame([{"estimator": PSNR_ITSELF, "kind": PSNR_ITSELF, "parameter": np.nan}])
     judges = pd.concat([_estimators(good), itself], ignore_index=True)
-    seeds = [
-        [one for one in good if one.record["seed"] == seed] for seed in sorted({one.record["seed"] for one in good})
-    ]
+    seeds = alike(sorted(good, key=lambda one: one.record["seed"]), ("seed",))
     pairs = np.array([len(attacks) * (len(attacks) - 1) // 2 for attacks in seeds])
     found = [_of_seed(attacks, judges["estimator"].tolist(), references) for attacks in seeds]
     agree, models = (_weighted(np.stack([one[part] for one in found]), pairs) for part in (0, 1))
@@ -192,14 +179,7 @@ def _references(good: Sequence[Assessment]) -> list[str]:
 
 def _profile(one: Assessment) -> pd.DataFrame:
     """The rows of the CSV of estimators beside a summary."""
-    try:
-        frame = pd.read_csv(one.estimators, dtype={"estimator": str, "kind": str})
-    except (OSError, UnicodeDecodeError, ValueError) as error:
-        raise DataError(f"cannot read {one.estimators} as a CSV table ({error}): {AGAIN}") from error
-    missing = [name for name in ESTIMATORS_OF_ONE.columns if name not in frame.columns]
-    if missing:
-        raise DataError(f"{one.estimators} lacks {', '.join(missing)}: {AGAIN}")
+    frame = read_table(ESTIMATORS_OF_ONE, one.estimators, AGAIN)
     if frame.empty:
         raise DataError(f"{one.estimators} has no rows, though {one.file.name} says ok: {AGAIN}")
-    check_table(ESTIMATORS_OF_ONE, frame, str(one.estimators))
     return frame[list(ESTIMATORS_OF_ONE.columns)]

@@ -10,31 +10,26 @@ import pandas as pd
 
 from vicious.models.evaded import evasion_of
 from vicious.results import schema
-from vicious.results.schema import AGAIN, ATTACK_OF, RECORD_OK, SUMMARY
+from vicious.results.schema import AGAIN, ATTACK_OF, RECORD_OK, SUMMARY, Table
 from vicious.system.errors import DataError, MixedResultsError
 from vicious.system.files import read_json
 
 
 @dataclass(frozen=True)
 class Assessment:
-    """The summary of one attack on one target model, and where it lies.
-
-    Attributes:
-        file: the JSON file; the other files of the same attack stand beside it.
-        record: what the JSON file holds.
-    """
+    """The summary of one attack on one target model: what its JSON file holds. The attack's other files lie beside."""
 
     file: Path
     record: dict[str, Any]
+
+    def values(self, names: Iterable[str]) -> tuple[Any, ...]:
+        """The record's values of some keys."""
+        return tuple(self.record[name] for name in names)
 
     @property
     def key(self) -> tuple[Any, ...]:
         """The values of the summary's key."""
         return self.values(SUMMARY.key)
-
-    def values(self, names: Iterable[str]) -> tuple[Any, ...]:
-        """The record's values of some keys."""
-        return tuple(self.record[name] for name in names)
 
     @property
     def ok(self) -> bool:
@@ -70,23 +65,15 @@ class Assessment:
         return self.file.with_name(f"{name}-{self.file.stem.removeprefix('risk-')}{suffix}")
 
     def images(self, columns: Sequence[str]) -> pd.DataFrame:
-        """Columns of the Parquet as float64, a row per test image.
-
-        Raises:
-            DataError: the file is missing or damaged, lacks a column, or has another number of rows than the summary
-                says, or a value is not finite or out of its range.
-        """
+        """:func:`read_images` of the Parquet; also refuses another number of rows than the summary says, and a value
+        that is not finite or out of its range."""
         frame = read_images(self.parquet, columns)
         self.check_count(len(frame))
         schema.check_images(frame, str(self.parquet))
         return frame
 
     def check_count(self, found: int) -> None:
-        """Refuse a Parquet of so many test images where the summary says otherwise, or of none.
-
-        Raises:
-            DataError: it is.
-        """
+        """Raise a DataError for a Parquet of so many test images where the summary says otherwise, or of none."""
         if not found or found != self.record["n"]:
             raise DataError(
                 f"{self.parquet} has {found} test images, but {self.file.name} says {self.record['n']}: "
@@ -104,16 +91,20 @@ def read_assessments(json_files: Iterable[Path]) -> list[Assessment]:
     found = [Assessment(Path(file), _read(Path(file))) for file in json_files]
     if not found:
         raise DataError("no results of assessments were given: run `snakemake` again")
-    _check_comparable([one.record for one in found])
+    _check_comparable(found)
     return found
 
 
-def read_images(parquet: Path, columns: Sequence[str]) -> pd.DataFrame:
-    """Columns of a Parquet with a row per test image, as float64.
+def alike(found: Iterable[Assessment], names: Sequence[str]) -> list[list[Assessment]]:
+    """Those with the same values of some keys together, in the order in which these come."""
+    groups: dict[tuple[Any, ...], list[Assessment]] = {}
+    for one in found:
+        groups.setdefault(one.values(names), []).append(one)
+    return list(groups.values())
 
-    Raises:
-        DataError: the file is missing or damaged, or lacks a column.
-    """
+
+def read_images(parquet: Path, columns: Sequence[str]) -> pd.DataFrame:
+    """Columns of a Parquet with a row per test image, as float64; raises a DataError where they cannot be read."""
     try:
         return pd.read_parquet(parquet, columns=list(columns)).astype(np.float64)
     except (OSError, ValueError, KeyError) as error:
@@ -122,11 +113,7 @@ def read_images(parquet: Path, columns: Sequence[str]) -> pd.DataFrame:
 
 
 def same_images(frames: Sequence[tuple[Assessment, pd.DataFrame]]) -> None:
-    """Refuse tables of single images, with a column ``image``, that were measured on different test images.
-
-    Raises:
-        DataError: they were.
-    """
+    """Raise a DataError where tables of single images, with a column ``image``, are of different test images."""
     for one, frame in frames:
         if not np.array_equal(frame["image"].to_numpy(), frames[0][1]["image"].to_numpy()):
             raise DataError(
@@ -135,11 +122,13 @@ def same_images(frames: Sequence[tuple[Assessment, pd.DataFrame]]) -> None:
             )
 
 
-def in_order(frame: pd.DataFrame, tasks: Iterable[str], keys: Sequence[str]) -> pd.DataFrame:
-    """Rows by task, in the order in which ``tasks`` first names each, then by ``keys``; rows that tie stay in order."""
-    place = {task: index for index, task in enumerate(dict.fromkeys(tasks))}
-    ordered = frame.assign(_place=frame["task"].map(place)).sort_values(["_place", *keys], kind="stable")
-    return ordered.drop(columns="_place").reset_index(drop=True)
+def in_order(table: Table, rows: Iterable[Mapping[str, Any]], found: Sequence[Assessment]) -> pd.DataFrame:
+    """A table's rows by task, in the order in which ``found`` first has each, then by the rest of :data:`KEY`; rows
+    that tie stay in order."""
+    frame, tasks = table.frame(rows), dict.fromkeys(one.record["task"] for one in found)
+    place = frame["task"].map({task: index for index, task in enumerate(tasks)})
+    keys = ["_place", *table.part_of_key("dataset", "task")]
+    return frame.assign(_place=place).sort_values(keys, kind="stable", ignore_index=True).drop(columns="_place")
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -152,15 +141,14 @@ def _read(file: Path) -> dict[str, Any]:
     return record
 
 
-def _check_comparable(records: Sequence[Mapping[str, Any]]) -> None:
+def _check_comparable(found: Sequence[Assessment]) -> None:
     """Refuse results that do not belong in one table: within a task, data, models and estimators must agree."""
-    seen: set[tuple[Any, ...]] = set()
+    for same in alike(found, SUMMARY.key):
+        if len(same) > 1:
+            cell = dict(zip(SUMMARY.key, same[0].key, strict=True))
+            raise MixedResultsError(f"two results for {cell}: remove one of them")
     first: dict[tuple[str, str], tuple[Mapping[str, Any], Any]] = {}
-    for record in records:
-        key = tuple(record[name] for name in SUMMARY.key)
-        if key in seen:
-            raise MixedResultsError(f"two results for {dict(zip(SUMMARY.key, key, strict=True))}: remove one of them")
-        seen.add(key)
+    for record in (one.record for one in found):
         for name, value in _shared_settings(record).items():
             reference, expected = first.setdefault((record["task"], name), (record, value))
             if value != expected:

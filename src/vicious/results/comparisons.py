@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vicious.metrics.bootstrap import Comparison, paired_bootstraps
-from vicious.results.assessments import Assessment, in_order, read_assessments, same_images
+from vicious.metrics.bootstrap import paired_bootstraps
+from vicious.results.assessments import Assessment, alike, in_order, read_assessments, same_images
 from vicious.results.schema import COMPARED, COMPARISONS
 
 _PAIRED = ("task", "outputs", "seed")
@@ -18,13 +18,7 @@ _PAIRED = ("task", "outputs", "seed")
 
 
 def write_comparisons(json_files: Iterable[Path], out: Path) -> None:
-    """Write :func:`compare` of the given summaries of assessments as CSV; its header alone where nothing is compared.
-
-    Raises:
-        DataError, MixedResultsError: see :func:`vicious.results.assessments.read_assessments` and
-            :meth:`~vicious.results.assessments.Assessment.images`.
-        StorageError: the file cannot be written.
-    """
+    """Write :func:`compare` of the given :func:`read_assessments` as CSV; a header where nothing is compared."""
     COMPARISONS.write(compare(read_assessments(json_files)), out)
 
 
@@ -32,7 +26,7 @@ def compare(cells: Sequence[Assessment]) -> pd.DataFrame:
     """A row per attack and measure: that attack minus the post-hoc one on the honest model.
 
     Tasks come in the order given, then by role, outputs, beta_R and adaptive penalty. ``difference`` is the mean over
-    images and seeds, ``low``, ``high`` and ``p`` are as in :func:`vicious.metrics.bootstrap.paired_bootstrap`,
+    images and seeds, ``low``, ``high`` and ``p`` are as in :func:`vicious.metrics.bootstrap.paired_bootstraps`,
     ``seeds`` counts the seeds for which both attacks succeeded, ``failed`` the others, and ``reason`` says why; numbers
     are empty where no seed is left. Accuracy (a share) is empty for autoencoders, which are not asked for labels.
 
@@ -41,16 +35,11 @@ def compare(cells: Sequence[Assessment]) -> pd.DataFrame:
     """
     reported = [one for one in cells if one.reported]
     honest = {one.values(_PAIRED): one for one in reported if one.record["role"] == "honest"}
-    others: dict[tuple[Any, ...], list[Assessment]] = {}
-    for one in reported:
-        if one.record["role"] != "honest":
-            others.setdefault(one.values(COMPARISONS.group), []).append(one)
     rows: list[dict[str, Any]] = []
-    for seeds in others.values():
+    for seeds in alike((one for one in reported if one.record["role"] != "honest"), COMPARISONS.group):
         ordered = sorted(seeds, key=lambda one: one.record["seed"])
         rows += _rows([(honest.get(one.values(_PAIRED)), one) for one in ordered])
-    tasks = (one.record["task"] for one in cells)
-    return in_order(COMPARISONS.frame(rows), tasks, COMPARISONS.part_of_key("dataset", "task"))
+    return in_order(COMPARISONS, rows, cells)
 
 
 def _rows(pairs: Sequence[tuple[Assessment | None, Assessment]]) -> list[dict[str, Any]]:
@@ -70,8 +59,8 @@ def _rows(pairs: Sequence[tuple[Assessment | None, Assessment]]) -> list[dict[st
     }
     rows = []
     for name in COMPARED:
-        mean, low, high, p = results.get(name, Comparison(*[math.nan] * 4))
-        rows.append(shared | {"measure": name, "difference": mean, "low": low, "high": high, "p": p})
+        numbers = results.get(name, [math.nan] * 4)
+        rows.append(shared | {"measure": name} | dict(zip(("difference", "low", "high", "p"), numbers, strict=True)))
     return rows
 
 

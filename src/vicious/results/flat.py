@@ -5,8 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from vicious.results.schema import AGAIN, ESTIMATORS, MEASURES, SUMMARY, check_table
-from vicious.system.errors import DataError
+from vicious.results.schema import AGAIN, ESTIMATORS, MEASURES, SUMMARY, read_table
 from vicious.system.files import write_json
 
 Flat = dict[str, float | int | str | None]
@@ -55,15 +54,5 @@ def _numbers(rows: pd.DataFrame) -> Flat:
 
 
 def write_metrics(summary: Path, out: Path) -> None:
-    """Write :func:`flatten` of a summary's CSV as JSON.
-
-    Raises:
-        DataError, MixedResultsError: the summary is damaged, see :func:`vicious.results.schema.check_table`.
-        StorageError: the file cannot be written.
-    """
-    try:
-        frame = pd.read_csv(summary)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{summary} is damaged ({error}): {AGAIN}") from None
-    check_table(SUMMARY, frame, str(summary))
-    write_json(out, flatten(frame))
+    """Write :func:`flatten` of a summary's CSV as JSON."""
+    write_json(out, flatten(read_table(SUMMARY, summary, AGAIN)))

@@ -8,19 +8,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vicious.results.assessments import Assessment, in_order, read_assessments, read_images
+from vicious.results.assessments import Assessment, alike, in_order, read_assessments, read_images
 from vicious.results.schema import AGAIN, MEASURES, OF_ATTRIBUTE, PER_ATTRIBUTE, PER_CLASS
 from vicious.system.errors import DataError
 
 
 def write_per_class(json_files: Iterable[Path], per_class_out: Path, per_attribute_out: Path) -> None:
-    """Write :func:`per_class` and :func:`per_attribute` of the given summaries of assessments as CSV.
-
-    Raises:
-        DataError: a file is missing, damaged, or does not hold what its summary says.
-        MixedResultsError: two results are of the same cell, or those of one task used different data or settings.
-        StorageError: a file cannot be written.
-    """
+    """Write :func:`per_class` and :func:`per_attribute` of the given :func:`read_assessments` as CSV."""
     found = read_assessments(json_files)
     PER_CLASS.write(per_class(found), per_class_out)
     PER_ATTRIBUTE.write(per_attribute(found), per_attribute_out)
@@ -34,13 +28,8 @@ def per_class(found: Sequence[Assessment]) -> pd.DataFrame:
     same for each seed. A cell whose seeds all failed has one row: n 0, no class, no numbers. An autoencoder is not
     asked for classes: its accuracy is empty. Accuracy is a share, PSNR in dB.
     """
-    cells: dict[tuple[Any, ...], list[Assessment]] = {}
-    for one in found:
-        if not one.multilabel:
-            cells.setdefault(one.values(PER_CLASS.group), []).append(one)
-    rows = [row for seeds in cells.values() for row in _cell_rows(seeds)]
-    frame = PER_CLASS.frame(rows)
-    return in_order(frame, frame["task"], PER_CLASS.part_of_key("dataset", "task"))
+    cells = alike((one for one in found if not one.multilabel), PER_CLASS.group)
+    return in_order(PER_CLASS, (row for seeds in cells for row in _cell_rows(seeds)), found)
 
 
 def per_attribute(found: Sequence[Assessment]) -> pd.DataFrame:
@@ -51,12 +40,8 @@ def per_attribute(found: Sequence[Assessment]) -> pd.DataFrame:
     the ``n`` test images that have the attribute. A failed seed has one row: n 0, no attribute, no numbers.
     Autoencoders, which are not asked for attributes, are left out.
     """
-    rows: list[dict[str, Any]] = []
-    for one in found:
-        if one.multilabel and one.record["role"] != "autoencoder":
-            rows += _attribute_rows(one)
-    frame = PER_ATTRIBUTE.frame(rows)
-    return in_order(frame, frame["task"], PER_ATTRIBUTE.part_of_key("dataset", "task"))
+    asked = [one for one in found if one.multilabel and one.record["role"] != "autoencoder"]
+    return in_order(PER_ATTRIBUTE, (row for one in asked for row in _attribute_rows(one)), found)
 
 
 def class_means(parquet: Path, classes: int) -> NDArray[np.float64]:
@@ -78,8 +63,7 @@ def class_means(parquet: Path, classes: int) -> NDArray[np.float64]:
 
 def _cell_rows(seeds: Sequence[Assessment]) -> list[dict[Any, Any]]:
     """The rows of one model and attack."""
-    record, failed = seeds[0].record, [one for one in seeds if not one.ok]
-    good = []
+    record, failed, good = seeds[0].record, [one for one in seeds if not one.ok], []
     for one in (one for one in seeds if one.ok):
         good.append(class_means(one.parquet, one.record["k"]))
         one.check_count(int(good[-1][:, 0].sum()))

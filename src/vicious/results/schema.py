@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 AGAIN = "delete it and run `snakemake` again"
 """What to do about a damaged file of a single model."""
 _WRITE_AGAIN = "run the step that writes it again"
+_ONE_CONFIGURATION = "keep one configuration per results folder and run the summary again"
 _ROUNDING = 1e-6
 """How far a mean in single precision may lie outside of its range."""
 
@@ -66,22 +67,13 @@ def _number(low: float = -inf, high: float = inf, unit: str = "") -> Column:
     return Column(Annotated[float, bounds], f"a number from {low:g} to {high:g}", unit)
 
 
-def _count() -> Column:
-    return Column(Annotated[int, Field(ge=0)], "a whole number from 0")
-
-
-def _share() -> Column:
-    return _number(0.0, 1.0)
-
-
-def _risk() -> Column:
-    return _number(0.0)
+_COUNT, _SHARE, _RISK = Column(Annotated[int, Field(ge=0)], "a whole number from 0"), _number(0.0, 1.0), _number(0.0)
 
 
 def _measure(name: str) -> Column:
     """That of one of :mod:`vicious.metrics.measures`, or of a risk."""
     if name not in measures.names():
-        return _risk()
+        return _RISK
     file = measures.facts(name)
     return _number(file.LOW, file.HIGH, file.UNIT)
 
@@ -116,7 +108,7 @@ PSNR_ITSELF = "psnr"
 COLUMNS = {
     "dataset": _text(),  # name of the dataset
     "task": _text(),  # name of the task: a dataset, or a part of its labels
-    "k": _count(),  # outputs of the target model
+    "k": _COUNT,  # outputs of the target model
     "role": _text(*ATTACK_OF),  # how the target model was trained
     "attack": _text(),  # posthoc, trained afterwards, or joint, trained with the target model
     "outputs": _text(),  # what the user sends and the attack reads; of a judged model, what it was trained for
@@ -127,68 +119,68 @@ COLUMNS = {
     "evades": _text(),  # detector that the adaptive penalty is against
     "evasion": _number(0.0),  # weight of the adaptive penalty
     "hidden": _text(),  # how the server hides the code in the outputs
-    "seed": _count(),  # of the training
+    "seed": _COUNT,  # of the training
     "status": _text("ok", "failed"),  # whether there are results
     "reason": _text(),  # why not
     "source": _text(),  # official data, or a synthetic stand-in
-    "n": _count(),  # test images
-    "image": _count(),  # place among the test images
-    "label": _count(),  # class
-    "predicted": _count(),  # class that the model answers
+    "n": _COUNT,  # test images
+    "image": _COUNT,  # place among the test images
+    "label": _COUNT,  # class
+    "predicted": _COUNT,  # class that the model answers
     "label_name": _text(),  # name of the class
-    "accuracy": _share(),  # share of right answers, of what the user sends; of attributes the mean over them
+    "accuracy": _SHARE,  # share of right answers, of what the user sends; of attributes the mean over them
     **{name: _measure(name) for name in measures.names()},
-    "risk": _risk(),  # R, the published reconstruction risk
-    "risk95": _risk(),  # R on the leading components that explain 95% of the variance
+    "risk": _RISK,  # R, the published reconstruction risk
+    "risk95": _RISK,  # R on the leading components that explain 95% of the variance
     "psnr_class_mean": _number(0.0, 100.0, "dB"),  # PSNR of the mean image of the predicted class
-    "risk_class_mean": _risk(),  # R of that image
-    "risk95_class_mean": _risk(),  # risk95 of that image
-    "n_perfect": _count(),  # test images that are reconstructed perfectly
-    "pixels": _count(),  # pixels of an image
-    "covariance_images": _count(),  # images behind the covariance
-    "rank": _count(),  # components that the estimator keeps
-    "rank95": _count(),  # components that risk95 keeps
-    "share_kept": _share(),  # share of variance along the components that are kept
+    "risk_class_mean": _RISK,  # R of that image
+    "risk95_class_mean": _RISK,  # risk95 of that image
+    "n_perfect": _COUNT,  # test images that are reconstructed perfectly
+    "pixels": _COUNT,  # pixels of an image
+    "covariance_images": _COUNT,  # images behind the covariance
+    "rank": _COUNT,  # components that the estimator keeps
+    "rank95": _COUNT,  # components that risk95 keeps
+    "share_kept": _SHARE,  # share of variance along the components that are kept
     "estimator": _text(),  # estimator of the covariance's inverse
-    "calibration_error": _share(),  # expected calibration error of what the user sends
+    "calibration_error": _SHARE,  # expected calibration error of what the user sends
     "kind": _text(*ESTIMATOR_KINDS, PSNR_ITSELF, ""),  # kind of the estimator
     "parameter": _number(0.0),  # share, cut-off or ridge of the estimator
-    "share": _share(),  # share of variance that the estimator keeps; of verdicts, those flagged
-    "risk_float32": _risk(),  # R from a factorisation and arithmetic in single precision
-    "error_outside": _share(),  # share of squared error outside of the components that are kept
+    "share": _SHARE,  # share of variance that the estimator keeps; of verdicts, those flagged
+    "risk_float32": _RISK,  # R from a factorisation and arithmetic in single precision
+    "error_outside": _SHARE,  # share of squared error outside of the components that are kept
     "reference": _text(),  # image quality that R is held against; of thresholds, the dataset of their honest models
-    "agree": _share(),  # share of (test image, pair of attacks) that R orders as the reference does
-    "agree_models": _share(),  # the same of means over images
+    "agree": _SHARE,  # share of (test image, pair of attacks) that R orders as the reference does
+    "agree_models": _SHARE,  # the same of means over images
     "spearman": _number(-1.0, 1.0),  # rank correlation of R and the reference over images
-    "pairs": _count(),  # pairs of attacks
-    "models": _count(),  # models behind the numbers
-    "n_images": _count(),  # test images
+    "pairs": _COUNT,  # pairs of attacks
+    "models": _COUNT,  # models behind the numbers
+    "n_images": _COUNT,  # test images
     "measure": _text(*COMPARED),  # what is compared
     "difference": _number(),  # mean of this attack minus the post-hoc one on the honest model, in the measure's unit
     "low": _number(),  # lower end of its 95% interval
     "high": _number(),  # upper end
-    "p": _share(),  # two-sided p of no difference
-    "seeds": _count(),  # seeds behind the numbers
-    "failed": _count(),  # seeds, models or verdicts without a result
+    "p": _SHARE,  # two-sided p of no difference
+    "seeds": _COUNT,  # seeds behind the numbers
+    "failed": _COUNT,  # seeds, models or verdicts without a result
     "attribute": _text(),  # name of the attribute
-    "balanced": _share(),  # mean of the accuracies on images with and without the attribute
-    "majority": _share(),  # share of the commoner value among the test images
-    "positives": _count(),  # test images that have the attribute
+    "balanced": _SHARE,  # mean of the accuracies on images with and without the attribute
+    "majority": _SHARE,  # share of the commoner value among the test images
+    "positives": _COUNT,  # test images that have the attribute
     "detector": _text(),  # name of the detector
-    "n_user": _count(),  # images in a user's sample
-    "draw": _count(),  # which sample
+    "n_user": _COUNT,  # images in a user's sample
+    "draw": _COUNT,  # which sample
     "score": _number(),  # of the detector; higher is more vicious
     "server": _text(),  # group of vicious models
-    "honest_models": _count(),  # honest models with a verdict
-    "vicious_models": _count(),  # vicious models with a verdict
-    "auroc": _share(),  # chance that a vicious model scores above an honest one
-    "auroc_low": _share(),  # lower end of its 95% interval
-    "auroc_high": _share(),  # upper end
-    "tpr_at_5fpr": _share(),  # share of vicious models flagged where 5% of the honest ones are
+    "honest_models": _COUNT,  # honest models with a verdict
+    "vicious_models": _COUNT,  # vicious models with a verdict
+    "auroc": _SHARE,  # chance that a vicious model scores above an honest one
+    "auroc_low": _SHARE,  # lower end of its 95% interval
+    "auroc_high": _SHARE,  # upper end
+    "tpr_at_5fpr": _SHARE,  # share of vicious models flagged where 5% of the honest ones are
     "group": _text(),  # group of judged models
-    "references": _count(),  # honest models behind the thresholds
-    "verdicts": _count(),  # verdicts on the group
-    "outside": _share(),  # share of verdicts above the upper or below the lower threshold
+    "references": _COUNT,  # honest models behind the thresholds
+    "verdicts": _COUNT,  # verdicts on the group
+    "outside": _SHARE,  # share of verdicts above the upper or below the lower threshold
     **{f"{name}_{end}": _measure(name) for name in INTERVALS for end in ("low", "high")},
     **{f"{name}_sd": _number(0.0) for name in MEASURES},
 }
@@ -247,8 +239,11 @@ class Table:
         write_csv(frame[list(self.columns)], path)
 
 
-def read_table(table: Table, path: Path) -> pd.DataFrame:
+def read_table(table: Table, path: Path, what_to_do: str = _WRITE_AGAIN) -> pd.DataFrame:
     """Read a CSV strictly and check it: text stays text (a reason "nan", a dataset "NA"), an empty number is NaN.
+
+    Args:
+        what_to_do: the advice where it is not such a table.
 
     Raises:
         DataError, MixedResultsError: it is missing or no table; or see :func:`check_table`.
@@ -259,19 +254,20 @@ def read_table(table: Table, path: Path) -> pd.DataFrame:
         content = Path(path).read_text(encoding="utf-8")
         frame = pd.read_csv(io.StringIO(content), dtype=str, keep_default_na=False)
     except (OSError, UnicodeDecodeError, pd.errors.EmptyDataError, pd.errors.ParserError) as error:
-        raise DataError(f"cannot read {path} as a CSV table ({error}): {_WRITE_AGAIN}") from error
-    check_table(table, frame, str(path))
+        raise DataError(f"cannot read {path} as a CSV table ({error}): {what_to_do}") from error
+    check_table(table, frame, str(path), what_to_do)
     for name in table.columns:
         if not COLUMNS[name].text:
             frame[name] = frame[name].replace("", "nan").astype(float)
     return frame
 
 
-def check_table(table: Table, frame: pd.DataFrame, where: str = "") -> None:
+def check_table(table: Table, frame: pd.DataFrame, where: str = "", what_to_do: str = _WRITE_AGAIN) -> None:
     """Refuse a frame, as read or in memory, that is not such a table.
 
     Args:
         where: what messages begin with; by default the table's name.
+        what_to_do: the advice that they end with.
 
     Raises:
         DataError: a column is missing, has a value of another type or out of its range; or there are no rows.
@@ -281,25 +277,21 @@ def check_table(table: Table, frame: pd.DataFrame, where: str = "") -> None:
     missing = [name for name in table.columns if name not in frame.columns]
     if missing:
         found = ", ".join(map(str, frame.columns)) or "none"
-        raise DataError(f"{where}: column {', '.join(missing)} is missing; found {found}: {_WRITE_AGAIN}")
+        raise DataError(f"{where}: column {', '.join(missing)} is missing; found {found}: {what_to_do}")
     if frame.empty and not table.empty:
-        raise DataError(f"{where}: no rows: {_WRITE_AGAIN}")
+        raise DataError(f"{where}: no rows: {what_to_do}")
     for name in table.columns:
-        _check_column(frame[name], name, f"{where}: column {name}", table.only.get(name, ()))
+        column, there = COLUMNS[name], frame[name].astype(object).where(frame[name].notna(), "")
+        there = there if column.text else there[there != ""]
+        _check_list(column, there.tolist(), f"{where}: column {name}", what_to_do)
+        only = table.only.get(name)
+        odd = sorted(set(there) - set(only)) if only else []
+        if odd:
+            held = f"{where}: column {name} holds {', '.join(odd)}"
+            raise DataError(f"{held}; expected {' or '.join(only or ())}: {what_to_do}")
     unique(frame, table.key, where)
     for owner, name in table.alike:
         _one_value(frame, owner, name, where)
-
-
-def _check_column(values: pd.Series[Any], name: str, where: str, only: tuple[str, ...]) -> None:
-    """Refuse values that a column cannot hold; missing numbers are left out."""
-    column = COLUMNS[name]
-    there = values.astype(object).where(values.notna(), "")
-    there = there if column.text else there[there != ""]
-    _check_list(column, there.tolist(), where, _WRITE_AGAIN)
-    odd = sorted(set(there) - set(only)) if only else []
-    if odd:
-        raise DataError(f"{where} holds {', '.join(odd)}; expected {' or '.join(only)}: {_WRITE_AGAIN}")
 
 
 def _check_list(column: Column, values: list[Any], where: str, what_to_do: str) -> None:
@@ -313,17 +305,11 @@ def _check_list(column: Column, values: list[Any], where: str, what_to_do: str) 
 
 
 def unique(frame: pd.DataFrame, names: Iterable[str], where: str) -> None:
-    """Refuse two rows with the same values of some columns.
-
-    Raises:
-        MixedResultsError: the message begins with ``where``.
-    """
+    """Raise a MixedResultsError, which begins with ``where``, for two rows with the same values of some columns."""
     repeated = frame.loc[frame.duplicated(list(names)), list(names)]
     if len(repeated):
         first = ", ".join(f"{name} {value}" for name, value in repeated.iloc[0].items())
-        raise MixedResultsError(
-            f"{where}: several results for {first}: keep one configuration per results folder and run the summary again"
-        )
+        raise MixedResultsError(f"{where}: several results for {first}: {_ONE_CONFIGURATION}")
 
 
 def _one_value(frame: pd.DataFrame, owner: str, name: str, where: str) -> None:
@@ -331,10 +317,8 @@ def _one_value(frame: pd.DataFrame, owner: str, name: str, where: str) -> None:
     for one, values in frame.groupby(owner, sort=True)[name]:
         found = sorted({str(value) for value in values.dropna()} - {""})
         if len(found) > 1:
-            raise MixedResultsError(
-                f"{where}: {owner} {one} mixes results with {name} = {', '.join(found)}: "
-                "keep one configuration per results folder and run the summary again"
-            )
+            mixed = f"{owner} {one} mixes results with {name} = {', '.join(found)}"
+            raise MixedResultsError(f"{where}: {mixed}: {_ONE_CONFIGURATION}")
 
 
 ESTIMATORS_OF_ONE = Table(
@@ -449,12 +433,8 @@ _PARTS = (("target", "architecture"), ("target", "schedule"), ("attacker", "sche
 
 
 def check_record(record: Mapping[str, Any], where: str) -> None:
-    """Refuse what is not the record of an assessment.
-
-    Raises:
-        DataError: a key is missing, or a value is of another type or out of its range; the message begins with
-            ``where``.
-    """
+    """Raise a DataError, which begins with ``where``, for a record of an assessment that lacks a key, or has a value of
+    another type or out of its range."""
     needed = (*RECORD, *(RECORD_OK if record.get("status") == "ok" else ()))
     missing = [name for name in needed if name not in record]
     missing += [f"{model}.{part}" for model, part in _PARTS if part not in (record.get(model) or {})]
@@ -469,11 +449,8 @@ def check_record(record: Mapping[str, Any], where: str) -> None:
 
 
 def check_images(frame: pd.DataFrame, where: str) -> None:
-    """Refuse measures of single images that are not finite, or out of their range; those of an estimator are as R.
-
-    Raises:
-        DataError: the message begins with ``where``.
-    """
+    """Raise a DataError, which begins with ``where``, for measures of single images that are not finite, or out of
+    their range; those of an estimator are as R."""
     import numpy as np
 
     odd = [str(name) for name in frame if not np.isfinite(frame[name].to_numpy()).all()]

@@ -21,26 +21,21 @@ def collect(found: Sequence[Assessment]) -> pd.DataFrame:
 
     A failed one has a row with its reason, and no numbers. ``calibration_error`` is that of what the user sends.
     """
-    frame = SUMMARY.frame(
-        {column: one.record.get(_RENAMED.get(column, column)) for column in SUMMARY.columns} for one in found
-    )
+    rows = ({column: one.record.get(_RENAMED.get(column, column)) for column in SUMMARY.columns} for one in found)
+    frame = in_order(SUMMARY, rows, found)
     frame.loc[frame["role"] == "autoencoder", ["accuracy", "calibration_error"]] = np.nan  # never asked for labels
-    return in_order(frame, frame["task"], SUMMARY.part_of_key("dataset", "task"))
+    return frame
 
 
 def write_summary(files: Iterable[Path], out: Path) -> None:
-    """Write :func:`collect` of the given summaries of assessments as CSV.
-
-    Raises:
-        DataError, MixedResultsError: see :func:`vicious.results.assessments.read_assessments`.
-        StorageError: the file cannot be written.
-    """
+    """Write :func:`collect` of the given :func:`read_assessments` as CSV."""
     SUMMARY.write(collect(read_assessments(files)), out)
 
 
-def _model(row: Any) -> str:
+def _cell(row: Any) -> str:
     words = [row.outputs, trained_otherwise(row.outputs, row.trained_for), f"beta_R {row.beta_r:g}"]
-    return ", ".join(filter(None, [*words, evasion(row.evades, row.evasion)]))
+    model = ", ".join(filter(None, [*words, evasion(row.evades, row.evasion)]))
+    return f"  {row.task}, {row.role} ({model}), {row.attack} attack, seed {row.seed:g}: {row.reason}"
 
 
 def check_complete(summary: Path, verdicts: Sequence[str] = ()) -> int:
@@ -51,17 +46,12 @@ def check_complete(summary: Path, verdicts: Sequence[str] = ()) -> int:
         verdicts: what failed elsewhere in the same experiment, a line each.
 
     Raises:
-        DataError, MixedResultsError: the summary is damaged, see :func:`vicious.results.schema.read_table`.
         IncompleteStudyError: cells failed; the message names each with its reason.
     """
     frame = read_table(SUMMARY, summary)
     failed = frame.loc[frame["status"] != "ok"]
     if len(failed) or verdicts:
-        lines = [
-            f"  {row.task}, {row.role} ({_model(row)}), {row.attack} attack, seed {row.seed:g}: {row.reason}"
-            for row in failed.itertuples()
-        ]
-        cells = "\n".join([*lines, *(f"  {line}" for line in verdicts)])
+        cells = "\n".join([*map(_cell, failed.itertuples()), *(f"  {line}" for line in verdicts)])
         raise IncompleteStudyError(
             f"{len(failed)} of {len(frame)} cells of {summary.stem} failed; tables and figures mark them:\n{cells}\n"
             "change what the reason names in params.yaml, for instance by an override for the dataset, and run again; "

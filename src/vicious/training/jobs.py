@@ -12,18 +12,9 @@ from torch import Tensor, nn
 
 from vicious.data.prepared import PreparedDataset
 from vicious.models.architecture import Architecture, Model
-from vicious.models.checkpoint import (
-    check_fits,
-    failure,
-    load_model,
-    load_record,
-    load_task,
-    save_failure,
-    save_model,
-    weights_hash,
-)
+from vicious.models.checkpoint import check_fits, failure, load_model, load_record, load_task, save_failure, save_model
 from vicious.models.evaded import UNNAMED, evasion_of
-from vicious.system.files import write_text
+from vicious.system.files import digest, write_text
 from vicious.training.loop import Objective, Row, Schedule, fresh, train
 from vicious.training.losses import positive_weights
 from vicious.training.objectives import Honest, Joint, PostHoc
@@ -126,8 +117,7 @@ def train_attack(
 
     Args:
         folder: the prepared dataset of the target model; its task is the target model's.
-        outputs: what the user sends back, a name out of :mod:`vicious.mitigations`.
-        code: as for :func:`train_honest`.
+        outputs, code: as for :func:`train_vicious`.
 
     Raises:
         CheckpointError: the target model is damaged, or was trained on another dataset.
@@ -137,7 +127,7 @@ def train_attack(
     job = {
         "role": "posthoc",
         "outputs": outputs,
-        "target": weights_hash(target_weights),
+        "target": digest(target_weights),
         "target_role": victim["role"],
         "beta_r": victim["beta_r"],
         **evasion_of(victim),
@@ -164,9 +154,8 @@ def _architecture(data: PreparedDataset, model: Model, reads: str | None = None)
 def _fresh_target(data: PreparedDataset, architecture: Architecture, seed: int, device: torch.device) -> nn.Module:
     """A target model with fresh weights that normalises images by the statistics of the training images."""
     target = fresh(architecture.build, seed, "target", device)
-    std = [value or 1.0 for value in data.info.std]  # a constant channel has none
-    for name, values in (("mean", data.info.mean), ("std", std)):
-        target.get_buffer(name).copy_(torch.tensor(list(values)).view(1, -1, 1, 1))
+    for name, values in (("mean", data.info.mean), ("std", [value or 1.0 for value in data.info.std])):
+        target.get_buffer(name).copy_(torch.tensor(values).view(1, -1, 1, 1))  # a constant channel is divided by 1
     return target
 
 
@@ -196,10 +185,10 @@ def _run(
     key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
     state = RESUME_FOLDER / f"{key}.safetensors"
     outcome = train(objective, data, schedule, state, f"{job['role']} {data.task} seed {schedule.seed}")
+    curve = outcome.curve
     if outcome.failure is not None:
-        _write_failure(record, products, outcome.curve, outcome.failure)
+        _write_failure(record, products, curve, outcome.failure)
     else:
-        curve = outcome.curve
         selected = curve[-1] if objective.last else min(curve, key=lambda row: row["selection"])
         for name, (out, architecture) in products.items():
             objective.modules[name].load_state_dict(outcome.weights[name])

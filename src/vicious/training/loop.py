@@ -84,10 +84,7 @@ class Objective:
         raise NotImplementedError
 
     def begin(self, epoch: int) -> None:
-        """Called before each epoch: what its steps leave behind begins anew.
-
-        So a resumed training is the same as one that was never interrupted.
-        """
+        """Called before each epoch: what its steps leave behind begins anew, as in a resumed training."""
 
     def carried(self) -> dict[str, Tensor]:
         """What a step leaves behind for the next one of its epoch, by name; no later step may change these tensors."""
@@ -106,13 +103,8 @@ def fresh(build: Callable[[], nn.Module], seed: int, name: str, device: torch.de
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a training ended.
-
-    Attributes:
-        weights: selected weights of each module; empty where training failed.
-        curve: a row per completed epoch.
-        failure: why training could not go on, or None.
-    """
+    """How a training ended: the selected weights of each module, empty where it failed, a row per completed epoch, and
+    why it could not go on, or None."""
 
     weights: dict[str, dict[str, Tensor]]
     curve: list[Row]

@@ -12,11 +12,7 @@ from vicious.system.errors import ConfigError
 
 @cache
 def find_dataset(name: str) -> Dataset:
-    """The dataset of a name.
-
-    Raises:
-        ConfigError: there is no such file, or it declares another name.
-    """
+    """The dataset of a name; raises ConfigError where there is no such file, or it declares another name."""
     found: Dataset = registry.find(__name__, name).DATASET
     if found.name != name:
         file = f"{__name__.replace('.', '/')}/{name}.py"

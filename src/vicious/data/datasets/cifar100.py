@@ -21,16 +21,17 @@ def _read(root: Path) -> "RawDataset":
 
 def _draw(plan: "Plan") -> list[Path]:
     from vicious.data.synthetic.cifar import add_batch, add_meta, cifar_writer
-    from vicious.data.synthetic.objects import coarse_label, object_name, shape_names
+    from vicious.data.synthetic.objects import object_name, shape_names
 
     path = plan.path(0)
     with cifar_writer(path) as archive:
+        shapes = shape_names()
         fine = [object_name(label, DATASET.classes) for label in range(DATASET.classes)]
-        add_meta(archive, f"{_FOLDER}/meta", {"fine_label_names": fine, "coarse_label_names": shape_names()})
+        add_meta(archive, f"{_FOLDER}/meta", {"fine_label_names": fine, "coarse_label_names": shapes})
         titles = {"train": "training batch 1 of 1", "test": "testing batch 1 of 1"}
         for split, count in plan.official_counts().items():
             labels = plan.labels(split, count)
-            coarse = [coarse_label(label) for label in labels.tolist()]
+            coarse = (labels % len(shapes)).tolist()
             head = {"batch_label": titles[split], "fine_labels": labels.tolist(), "coarse_labels": coarse}
             add_batch(archive, f"{_FOLDER}/{split}", head, plan, split, labels)
     return [path]

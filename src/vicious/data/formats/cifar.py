@@ -19,16 +19,8 @@ _PIXELS = 3 * 32 * 32
 
 @dataclass(frozen=True)
 class Layout:
-    """Where things lie in an archive.
-
-    Attributes:
-        folder: of all members.
-        train, test: members with batches.
-        meta: member with the names of the classes.
-        labels: key of a batch's labels.
-        names: key of the class names.
-        classes: how many there are.
-    """
+    """Where things lie in an archive: the folder of all members, those with batches, that with the names of so many
+    classes, and the keys of a batch's labels and of these names."""
 
     folder: str
     train: tuple[str, ...]

@@ -15,11 +15,6 @@ def damaged(path: Path, what: str) -> DataError:
     return DataError(f"{path}: {what}. Delete the file and fetch it again, or put an intact copy there")
 
 
-def missing(path: Path) -> DataError:
-    """The error for a file that is not there."""
-    return DataError(f"{path} is missing: fetch the dataset first, or put the file there")
-
-
 @contextmanager
 def reading(path: Path, member: str = "") -> Iterator[None]:
     """Turn what the archive libraries raise for damage into a DataError that names ``path`` and ``member``."""
@@ -27,7 +22,7 @@ def reading(path: Path, member: str = "") -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise missing(path) from error
+        raise DataError(f"{path} is missing: fetch the dataset first, or put the file there") from error
     except (EOFError, zlib.error) as error:
         raise damaged(path, f"{what}: the file is cut off or altered ({error})") from error
     except (OSError, tarfile.TarError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:

@@ -13,11 +13,7 @@ from vicious.data.formats.raw import RawSplit
 
 
 def list_images(source: Path, prefix: str, suffix: str) -> set[str]:
-    """Names of the images in a folder, or of those below ``prefix`` in a zip archive; without the prefix.
-
-    Raises:
-        DataError: the source is missing or damaged.
-    """
+    """Names of the images in a folder, or of those below ``prefix`` in a zip archive, without the prefix."""
     with reading(source):
         if source.is_dir():
             return {path.name for path in source.iterdir() if path.suffix == suffix}
@@ -51,11 +47,8 @@ def _opened(source: Path, prefix: str) -> Iterator[Callable[[str], bytes]]:
 
 
 def decode(data: bytes, path: Path, member: str) -> np.ndarray:
-    """Decode an image file's bytes to uint8 (H, W, 3); grey images are repeated over the channels.
-
-    Raises:
-        DataError: the bytes are not a complete image; names ``path`` and ``member``.
-    """
+    """Decode an image file's bytes to uint8 (H, W, 3), grey ones repeated over the channels; raises a DataError, which
+    names ``path`` and ``member``, where they are not a complete image."""
     # Pillow and not torchvision.io: the pixels are the same, but torchvision deprecates its decoders since 0.29
     from PIL import Image
 

@@ -1,6 +1,7 @@
 """Synthetic stand-in for MNIST: digits of many fonts, bent, slanted and thickened as by a hand."""
 
 from functools import cache
+from itertools import product
 from pathlib import Path
 
 import matplotlib
@@ -19,8 +20,6 @@ _FONTS = (
     *("cmb10", "cmr10", "cmss10", "cmti10", "cmtt10"),
 )
 """Fonts that matplotlib ships and whose digits have the usual shapes."""
-
-_Cell = tuple[tuple[int, int, int, int], tuple[float, ...]]
 
 
 def draw_digit(label: int, rng: np.random.Generator) -> np.ndarray:
@@ -47,8 +46,9 @@ def _glyph(font: str, label: int) -> Image.Image:
     return square
 
 
-def _bend(rng: np.random.Generator) -> list[_Cell]:
-    """A mesh of four cells: turn, slant and stretch, with every node displaced a little more."""
+def _bend(rng: np.random.Generator) -> list[tuple[tuple[int, int, int, int], tuple[float, ...]]]:
+    """A mesh of four cells, boxes of the canvas with their corners in the glyph: turn, slant and stretch, with every
+    node displaced a little more."""
     turn, slant = rng.normal(0, 0.13), rng.normal(0.1, 0.2)
     stretch = np.exp(rng.normal(0, [0.18, 0.08]))
     axis = np.array([-1.0, 0, 1])
@@ -56,14 +56,12 @@ def _bend(rng: np.random.Generator) -> list[_Cell]:
     matrix = rotation(turn) @ [[1, slant], [0, 1]]
     source = (nodes @ matrix.T) * stretch + rng.normal(0, 0.085, nodes.shape)
     source = (source + 1) * _GLYPH / 2
-    return [_cell(source, row, column) for row in (0, 1) for column in (0, 1)]
-
-
-def _cell(source: np.ndarray, row: int, column: int) -> _Cell:
-    """A box of the canvas, and its corners in the glyph: north-west, south-west, south-east, north-east."""
-    half = _CANVAS // 2
-    corners = source[[row, row + 1, row + 1, row], [column, column, column + 1, column + 1]]
-    return (column * half, row * half, (column + 1) * half, (row + 1) * half), tuple(corners.ravel().tolist())
+    half, cells = _CANVAS // 2, []
+    for row, column in product((0, 1), (0, 1)):  # corners go north-west, south-west, south-east, north-east
+        corners = source[[row, row + 1, row + 1, row], [column, column, column + 1, column + 1]]
+        box = (column * half, row * half, (column + 1) * half, (row + 1) * half)
+        cells.append((box, tuple(corners.ravel().tolist())))
+    return cells
 
 
 def _centre(image: Image.Image, longest: int) -> np.ndarray:

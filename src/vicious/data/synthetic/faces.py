@@ -65,14 +65,8 @@ class _Pen:
 
 @dataclass(frozen=True)
 class _Face:
-    """What all parts of one face share.
-
-    Attributes:
-        has: attribute -> value.
-        skin, hair, cloth: colours.
-        jaw: half the width at the jaw; ``cheek``: at the cheeks; ``chin``: height of the chin, in pixels.
-        look: sideways shift of eyes, nose and mouth, which reads as a turn of the head.
-    """
+    """What all parts of one face share: half its width at cheeks and jaw, the height of the chin, in pixels, and the
+    sideways shift of eyes, nose and mouth, which reads as a turn of the head."""
 
     has: dict[str, bool]
     skin: Colour

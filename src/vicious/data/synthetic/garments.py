@@ -24,12 +24,8 @@ _CLOTH = 140
 
 @dataclass
 class _Garment:
-    """Shapes in the unit square, y downwards, each with its brightness relative to the cloth's.
-
-    Attributes:
-        shapes: filled outlines, later ones on top.
-        lines: open lines, on top of all shapes, with their width as a share of the side.
-    """
+    """Filled outlines in the unit square, y downwards, later ones on top, each with its brightness relative to the
+    cloth's; above them open lines, with their width as a share of the side."""
 
     shapes: list[tuple[np.ndarray, float]] = field(default_factory=list)
     lines: list[tuple[np.ndarray, float, float]] = field(default_factory=list)

@@ -14,11 +14,7 @@ _UNSIGNED_BYTE = 8
 
 
 def write_idx(plan: Plan, draw: Callable[[int, np.random.Generator], np.ndarray]) -> list[Path]:
-    """Write images and labels of train (validation included) and test.
-
-    Args:
-        draw: an image of a class, uint8 (28, 28).
-    """
+    """Write images and labels of train (validation included) and test; ``draw`` gives an image, uint8 (28, 28)."""
     written = []
     for number, (split, count) in enumerate(plan.official_counts().items()):
         labels = plan.labels(split, count)

@@ -53,13 +53,8 @@ def object_name(label: int, classes: int) -> str:
 
 
 def shape_names() -> list[str]:
-    """The 20 shapes: the coarse classes of 100."""
+    """The 20 shapes: the coarse classes of 100, in turn."""
     return [name for name, _ in _shapes()]
-
-
-def coarse_label(label: int) -> int:
-    """The shape of a class of 100."""
-    return label % len(_shapes())
 
 
 def _shape_count(classes: int) -> int:

@@ -13,15 +13,7 @@ from vicious.system.randomness import derive_seed
 
 @dataclass(frozen=True)
 class Plan:
-    """One synthetic stand-in to be written.
-
-    Attributes:
-        entry: the dataset.
-        root: data root.
-        counts: numbers of train, validation and test images.
-        seed: seed of everything drawn.
-        progress: counts the images drawn.
-    """
+    """One synthetic stand-in to be written; ``counts`` are the numbers of train, validation and test images."""
 
     entry: Dataset
     root: Path
@@ -64,7 +56,6 @@ def write_synthetic(dataset: Dataset, root: Path, train: int, validation: int, t
     together. Same arguments, same bytes; memory stays flat however many images are drawn.
 
     Args:
-        root: data root in torchvision's layout; created where absent.
         train, validation, test: numbers of images.
         seed: another seed draws other images and labels.
 
@@ -73,7 +64,6 @@ def write_synthetic(dataset: Dataset, root: Path, train: int, validation: int, t
 
     Raises:
         ValueError: a number of images is negative.
-        StorageError: the file system refuses to write.
     """
     counts = (train, validation, test)
     if min(counts) < 0:

@@ -9,15 +9,19 @@ The score is the expected calibration error, in [0, 1], of Guo et al., "On calib
 
 import numpy as np
 
-from vicious.defense.detector import Detector, Evidence
-from vicious.defense.probabilities import confidence, right
+from vicious.defense.detector import Detector, Evidence, log_probabilities
 
 BINS = 10
 
 
 def measure(evidence: Evidence) -> float:
-    """Mean over bins, by their number of decisions, of |accuracy - confidence|."""
-    sure, correct = confidence(evidence).ravel(), right(evidence).ravel()
+    from scipy.special import expit
+
+    logits = evidence.logits
+    if evidence.multilabel:
+        sure, correct = expit(np.abs(logits)).ravel(), ((logits >= 0) == (evidence.labels == 1)).ravel()
+    else:
+        sure, correct = np.exp(log_probabilities(evidence)).max(2).ravel(), logits.argmax(1) == evidence.labels
     order = np.argsort(sure, kind="stable")
     parts = np.array_split(order, min(BINS, len(order)))
     return float(sum(len(part) * abs(sure[part].mean() - correct[part].mean()) for part in parts) / len(order))

@@ -3,18 +3,16 @@
 Reasoning: what an honest model's logits give away beyond the class is mostly how sure it is, a few directions; a code
 of the image uses all that there are.
 
-The score is the effective rank (:mod:`vicious.defense.spectrum`) of the covariance of the logits' residuals over the
-largest possible one, min(K, degrees of freedom), in (0, 1]; 0 without variation.
+The score is the effective rank of the covariance of the logits' residuals over the largest possible one, min(K, degrees
+of freedom), in (0, 1]; 0 without variation.
 """
 
 import numpy as np
 
-from vicious.defense.detector import Detector, Evidence, beyond_label
-from vicious.defense.spectrum import effective_rank
+from vicious.defense.detector import Detector, Evidence, beyond_label, effective_rank
 
 
 def measure(evidence: Evidence) -> float:
-    """Normalised effective rank of the logits' residuals."""
     residual, freedom = beyond_label(evidence)
     largest = min(residual.shape[1], freedom)
     return effective_rank(np.linalg.svd(residual, compute_uv=False) ** 2) / largest if largest > 0 else 0.0

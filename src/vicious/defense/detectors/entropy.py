@@ -9,12 +9,10 @@ The score is the mean entropy of the decisions over that of a uniform choice, in
 
 import numpy as np
 
-from vicious.defense.detector import Detector, Evidence
-from vicious.defense.probabilities import log_probabilities
+from vicious.defense.detector import Detector, Evidence, log_probabilities
 
 
 def measure(evidence: Evidence) -> float:
-    """Mean normalised entropy."""
     logs = log_probabilities(evidence)
     return float(-(np.exp(logs) * logs).sum(2).mean() / np.log(logs.shape[2]))
 

@@ -15,7 +15,6 @@ WEIGHT = 0.3
 
 
 def measure(evidence: Evidence) -> float:
-    """Share of the leading components' variance that the gaps explain beyond the predicted label, at most 1."""
     columns, _ = gaps(evidence.logits, evidence.logits, evidence.multilabel)
     return explained(WEIGHT * columns, evidence)
 

@@ -12,7 +12,6 @@ from vicious.defense.stated_loss import StatedLoss
 
 
 def measure(evidence: Evidence) -> float:
-    """Norm of the gradient over the norm of the weights."""
     import torch
 
     loss = StatedLoss(evidence)

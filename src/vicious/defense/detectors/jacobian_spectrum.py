@@ -9,8 +9,7 @@ The score is the effective rank of the squared singular values over their number
 
 import numpy as np
 
-from vicious.defense.detector import Detector, Evidence
-from vicious.defense.spectrum import effective_rank
+from vicious.defense.detector import Detector, Evidence, effective_rank
 from vicious.system.randomness import derive_seed
 
 IMAGES = 16  # images whose Jacobian is taken, the first of the user's

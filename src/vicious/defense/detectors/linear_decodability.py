@@ -15,7 +15,6 @@ from vicious.defense.detector import Detector, Evidence, standardised
 
 
 def measure(evidence: Evidence) -> float:
-    """Share of the variance of the leading components explained beyond the predicted label, at most 1."""
     return explained(standardised(evidence.logits), evidence)
 
 

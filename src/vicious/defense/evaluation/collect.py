@@ -5,27 +5,21 @@ from pathlib import Path
 
 import pandas as pd
 
-from vicious.defense.evaluation.combined import NAME as COMBINED
-from vicious.defense.evaluation.combined import combined
+from vicious.defense.evaluation.combined import NAME, combined
 from vicious.defense.evaluation.groups import names
 from vicious.defense.evaluation.separation import separation
 from vicious.defense.evaluation.thresholds import flagged
-from vicious.results.schema import AGAIN, COLUMNS, DETECTION, FLAGGED, SEPARATION, check_table
-from vicious.system.errors import DataError
+from vicious.results.schema import AGAIN, DETECTION, FLAGGED, SEPARATION, read_table
 
 
 def failed_verdicts(file: Path) -> list[str]:
-    """A line for each model and reason why verdicts in a detection.csv have no score.
-
-    Raises:
-        DataError: the file is damaged.
-    """
-    scores = _read(file)
-    failed = scores.loc[scores["score"].isna() & (scores["detector"] != COMBINED)]
+    """A line for each model and reason why verdicts in a detection.csv have no score."""
+    scores = read_table(DETECTION, file)
+    failed = scores.loc[scores["score"].isna() & (scores["detector"] != NAME)]
     same = ["task", "group", "beta_r", "seed", "reason"]
     counts = failed.assign(group=names(failed)).groupby(same, sort=False).size().reset_index(name="count")
     return [
-        f"{row['task']}, {row['group']} (beta_R {row['beta_r']:g}), seed {row['seed']}: {row['count']} verdicts "
+        f"{row['task']}, {row['group']} (beta_R {row['beta_r']:g}), seed {row['seed']:g}: {row['count']} verdicts "
         f"without a score: {row['reason']}"
         for row in counts.to_dict("records")
     ]
@@ -36,19 +30,8 @@ def collect_detection(files: Iterable[Path], scores_out: Path, separation_out: P
 
     ``files`` are CSVs written by :func:`vicious.defense.evaluation.evaluate.evaluate_defense`.
     """
-    scores = pd.concat([_read(Path(file)) for file in files], ignore_index=True)
+    scores = pd.concat([read_table(DETECTION, file, AGAIN) for file in files], ignore_index=True)
     scores = pd.concat([scores, combined(scores)], ignore_index=True)
     DETECTION.write(scores, scores_out)
     SEPARATION.write(separation(scores), separation_out)
     FLAGGED.write(flagged(scores), flagged_out)
-
-
-def _read(file: Path) -> pd.DataFrame:
-    """The scores of one model: text stays text, and an empty score is NaN."""
-    text = {name: str for name in DETECTION.columns if COLUMNS[name].text}
-    try:
-        scores = pd.read_csv(file, dtype=text, keep_default_na=False, na_values={"score": [""]})
-    except (OSError, ValueError) as error:
-        raise DataError(f"cannot read the scores {file} ({error}): {AGAIN}") from error
-    check_table(DETECTION, scores, str(file))
-    return scores

@@ -47,29 +47,25 @@ def combined(scores: pd.DataFrame) -> pd.DataFrame:
             lacking = "other datasets lack honest or vicious models"
             rows.append(verdicts.assign(score=np.nan, status="failed", reason=lacking))
             continue
-        verdicts = verdicts.assign(score=_Odds(models.to_numpy(), vicious)(group.to_numpy()))
+        verdicts = verdicts.assign(score=_log_odds(models.to_numpy(), vicious, group.to_numpy()))
         verdicts.loc[verdicts["score"].isna(), ["status", "reason"]] = ["failed", "a detector has no score"]
         rows.append(verdicts)
     return pd.concat(rows, ignore_index=True)[list(scores.columns)]
 
 
-class _Odds:
-    """Log-odds of a logistic regression with an L2 penalty, both classes weighing alike."""
+def _log_odds(x: Array, y: Array, judged: Array) -> Array:
+    """Log-odds (n,) of the scores ``judged`` (n, detectors), NaN where a score is, by a logistic regression of y (m,)
+    on x (m, detectors) with an L2 penalty, both classes weighing alike."""
+    centre, spread = x.mean(0), x.std(0)
+    spread = np.where(spread > 0, spread, np.inf)
+    features = np.column_stack([(x - centre) / spread, np.ones(len(x))])
+    weight = np.where(y == 1, 0.5 / y.sum(), 0.5 / (1 - y).sum()) * len(y)
 
-    def __init__(self, x: Array, y: Array) -> None:
-        self._centre, spread = x.mean(0), x.std(0)
-        self._spread = np.where(spread > 0, spread, np.inf)
-        features = np.column_stack([(x - self._centre) / self._spread, np.ones(len(x))])
-        weight = np.where(y == 1, 0.5 / y.sum(), 0.5 / (1 - y).sum()) * len(y)
+    def loss(w: Array) -> tuple[float, Array]:
+        odds = features @ w
+        value = (weight * np.logaddexp(0, np.where(y == 1, -odds, odds))).sum() + PENALTY / 2 * (w[:-1] ** 2).sum()
+        gradient = features.T @ (weight * (expit(odds) - y)) + PENALTY * np.append(w[:-1], 0.0)
+        return float(value), gradient
 
-        def loss(w: Array) -> tuple[float, Array]:
-            odds = features @ w
-            value = (weight * np.logaddexp(0, np.where(y == 1, -odds, odds))).sum() + PENALTY / 2 * (w[:-1] ** 2).sum()
-            gradient = features.T @ (weight * (expit(odds) - y)) + PENALTY * np.append(w[:-1], 0.0)
-            return float(value), gradient
-
-        self._w = minimize(loss, np.zeros(features.shape[1]), jac=True, method="L-BFGS-B").x
-
-    def __call__(self, x: Array) -> Array:
-        """Log-odds (n,) of scores (n, detectors); NaN where a score is."""
-        return np.asarray((x - self._centre) / self._spread @ self._w[:-1] + self._w[-1])
+    w = minimize(loss, np.zeros(features.shape[1]), jac=True, method="L-BFGS-B").x
+    return np.asarray((judged - centre) / spread @ w[:-1] + w[-1])

@@ -16,11 +16,12 @@ from vicious.data.batches import EVALUATION_BATCH, batches
 from vicious.data.prepared import PreparedDataset
 from vicious.defense.detector import Detector, Evidence, find_detector
 from vicious.defense.evaluation.verdicts import Verdict, Verdicts, keep, kept
-from vicious.models.checkpoint import check_fits, failure, load_model, load_record, load_task, weights_hash
+from vicious.models.checkpoint import check_fits, failure, load_model, load_record, load_task
 from vicious.models.evaded import evasion_of
 from vicious.models.hidden import Hiding
 from vicious.results.schema import DETECTION
 from vicious.system.errors import MetricError
+from vicious.system.files import digest
 from vicious.system.randomness import derive_seed
 
 log = logging.getLogger(__name__)
@@ -46,7 +47,6 @@ def evaluate_defense(
 
     Args:
         folder: a prepared dataset.
-        target_weights: the model F to be judged.
         detectors: names of files in :data:`vicious.defense.detector.PACKAGE`.
         user_images: numbers n of user images.
         draws: samples per number.
@@ -118,7 +118,7 @@ class _Asked:
     def identity(self, record: Mapping[str, Any]) -> dict[str, Any]:
         """What verdicts depend on, beside the detector and code."""
         return {
-            "weights": weights_hash(self.weights),
+            "weights": digest(self.weights),
             "architecture": record["architecture"],
             "hidden": self.hidden,
             "data": self.data.info.fingerprint,

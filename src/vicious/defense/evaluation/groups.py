@@ -30,6 +30,12 @@ def names(scores: pd.DataFrame) -> "pd.Series[str]":
     return name
 
 
+def named(scores: pd.DataFrame) -> pd.DataFrame:
+    """Scores with the columns ``group``, see :func:`names`, and ``model``, a number for each judged model."""
+    model = scores.groupby(list(MODEL), dropna=False, sort=False).ngroup()
+    return scores.assign(group=names(scores), model=model, score=scores["score"].astype(float))
+
+
 def standard(scores: pd.DataFrame) -> "pd.Series[bool]":
     """Which rows are of models trained in the study's own way, by servers that do not know of detectors."""
     return names(scores).isin((HONEST, VICIOUS))

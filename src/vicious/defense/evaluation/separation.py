@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vicious.defense.evaluation.groups import HONEST, MODEL, VICIOUS, names, of_weight
+from vicious.defense.evaluation.groups import HONEST, VICIOUS, named, of_weight
 from vicious.results.schema import SEPARATION
 
 
@@ -40,9 +40,7 @@ def separation(scores: pd.DataFrame, resamples: int = 1000, seed: int = 0) -> pd
         scores: rows as written by ``evaluate_defense``, of several models.
     """
     rows: list[dict[str, Any]] = []
-    of_model = scores.groupby(list(MODEL), dropna=False, sort=False).ngroup()
-    named = scores.assign(group=names(scores), model=of_model)
-    for key, block in named.groupby(["dataset", "detector", "n_user"], sort=False):
+    for key, block in named(scores).groupby(["dataset", "detector", "n_user"], sort=False):
         honest = block.loc[block["group"] == HONEST]
         for server, vicious in _servers(block).items():
             row = dict(zip(("dataset", "detector", "n_user"), key, strict=True)) | {"server": server}
@@ -60,8 +58,9 @@ def _servers(block: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def _separation(honest_scores: pd.DataFrame, vicious_scores: pd.DataFrame, resamples: int, seed: int) -> dict[str, Any]:
-    honest, vicious = (_verdicts(scores) for scores in (honest_scores, vicious_scores))
-    failed = sum(rows.loc[rows["score"].isna(), "model"].nunique() for rows in (honest_scores, vicious_scores))
+    both = honest_scores, vicious_scores
+    honest, vicious = map(_verdicts, both)
+    failed = sum(rows.loc[rows["score"].isna(), "model"].nunique() for rows in both)
     row: dict[str, Any] = {"honest_models": len(honest), "vicious_models": len(vicious), "failed": failed}
     if not honest or not vicious:
         return row
@@ -77,6 +76,6 @@ def _separation(honest_scores: pd.DataFrame, vicious_scores: pd.DataFrame, resam
 
 def _verdicts(scores: pd.DataFrame) -> list[NDArray[np.float64]]:
     """The scores of each model's verdicts; a model without any is left out."""
-    models, verdicts = scores["model"].to_numpy(), scores["score"].to_numpy(dtype=np.float64)
+    models, verdicts = scores["model"].to_numpy(), scores["score"].to_numpy()
     there = ~np.isnan(verdicts)
     return [verdicts[there & (models == model)] for model in dict.fromkeys(models[there])]

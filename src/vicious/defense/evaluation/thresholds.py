@@ -6,25 +6,22 @@ that gives away less than honest ones do may hide something.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vicious.defense.evaluation.groups import HONEST, MODEL, names
+from vicious.defense.evaluation.groups import HONEST, named
 from vicious.results.schema import FLAGGED
 
 SPREADS = 3.0
 HELD_OUT = "honest, held out"
+Verdicts = NDArray[Any]
+"""A structured array (m,): verdicts of one detector with one number of user images, with their columns as fields."""
 
 
-Limits = tuple[float, float]
-"""Scores below the first and above the second are odd; above the second, flagged."""
-
-
-def limits(scores: NDArray[np.float64]) -> Limits:
+def limits(scores: NDArray[np.float64]) -> tuple[float, float]:
     """The two thresholds, from the scores of verdicts on honest models (n,), n at least 2."""
     mean, spread = float(scores.mean()), float(scores.std(ddof=1))
     return mean - SPREADS * spread, mean + SPREADS * spread
@@ -47,52 +44,35 @@ def flagged(scores: pd.DataFrame) -> pd.DataFrame:
     Args:
         scores: rows as written by ``evaluate_defense``, of several models.
     """
-    model = scores.groupby(list(MODEL), dropna=False, sort=False).ngroup()
-    named = scores.assign(group=names(scores), model=model, score=scores["score"].astype(np.float64))
-    rows = [row for _, block in named.groupby(["detector", "n_user"], sort=False) for row in _rows(block)]
-    return FLAGGED.frame(rows)
+    blocks = named(scores).groupby(["detector", "n_user"], sort=False)
+    return FLAGGED.frame(
+        {"detector": detector, "n_user": n, **row}
+        for (detector, n), block in blocks
+        for row in _rows(block[["dataset", "model", "group", "seed", "draw", "score"]].to_records(index=False))
+    )
 
 
-@dataclass(frozen=True)
-class _Verdicts:
-    """Verdicts of one detector with one number of user images, (m,) each: the model's dataset, number, group and seed,
-    the sample of images, the score."""
-
-    dataset: NDArray[Any]
-    model: NDArray[Any]
-    group: NDArray[Any]
-    seed: NDArray[Any]
-    draw: NDArray[Any]
-    score: NDArray[np.float64]
-
-    def where(self, chosen: NDArray[np.bool_]) -> "_Verdicts":
-        """Some of them."""
-        return _Verdicts(*(getattr(self, field.name)[chosen] for field in fields(self)))
-
-    def by(self, column: Literal["dataset", "model", "group"]) -> dict[Any, "_Verdicts"]:
-        """Those of each dataset, model or group, in the order in which these come."""
-        values = getattr(self, column)
-        return {value: self.where(values == value) for value in dict.fromkeys(values)}
+def _by(column: str, verdicts: Verdicts) -> dict[Any, Verdicts]:
+    """Those with each value of a column, in the order in which these come."""
+    return {value: verdicts[verdicts[column] == value] for value in dict.fromkeys(verdicts[column])}
 
 
-def _rows(scores: pd.DataFrame) -> Iterator[dict[str, object]]:
+def _rows(verdicts: Verdicts) -> Iterator[dict[str, object]]:
     """The rows of one detector and number of user images."""
-    named = {"detector": scores["detector"].iloc[0], "n_user": scores["n_user"].iloc[0]}
-    blocks = _Verdicts(*(scores[field.name].to_numpy() for field in fields(_Verdicts))).by("dataset")
-    honest = {name: block.where((block.group == HONEST) & ~np.isnan(block.score)) for name, block in blocks.items()}
-    for dataset, block in blocks.items():
-        groups = {group: list(verdicts.by("model").values()) for group, verdicts in block.by("group").items()}
+    honest = _by("dataset", verdicts[(verdicts["group"] == HONEST) & ~np.isnan(verdicts["score"])])
+    for dataset, block in _by("dataset", verdicts).items():
+        groups = {group: list(_by("model", each).values()) for group, each in _by("group", block).items()}
         for reference, there in honest.items():
             for group, models in groups.items():
                 found = _shares(models, there, own=dataset == reference, held_out=group == HONEST)
                 if found:
                     yield {
-                        **{"dataset": dataset, **named, "reference": reference, "references": len(set(there.seed))},
+                        **{"dataset": dataset, "reference": reference, "references": len(set(there["seed"]))},
                         **{"group": HELD_OUT if group == HONEST else group, **found},
                     }
 
 
-def _shares(models: list[_Verdicts], honest: _Verdicts, *, own: bool, held_out: bool) -> dict[str, object]:
+def _shares(models: list[Verdicts], honest: Verdicts, *, own: bool, held_out: bool) -> dict[str, object]:
     """What thresholds flag of the verdicts of one group; empty where there are none to take."""
     found = (np.array(list(_outcomes(model, honest, own, held_out)), bool).reshape(-1, 3) for model in models)
     judged = [outcomes for outcomes in found if len(outcomes)]
@@ -105,14 +85,13 @@ def _shares(models: list[_Verdicts], honest: _Verdicts, *, own: bool, held_out: 
     return counts | {"share": float(above), "outside": float(outside)}
 
 
-def _outcomes(model: _Verdicts, honest: _Verdicts, own: bool, held_out: bool) -> Iterator[tuple[bool, bool, bool]]:
-    """Whether each verdict on a model lies above the upper threshold, or outside of both, and whether it has no
-    score."""
-    for seed, draw, score in zip(model.seed, model.draw, model.score, strict=True):
-        apart = (honest.draw != draw) if own else np.ones(len(honest.draw), bool)
+def _outcomes(model: Verdicts, honest: Verdicts, own: bool, held_out: bool) -> Iterator[tuple[bool, bool, bool]]:
+    """Whether each verdict on a model lies above the upper threshold, or outside of both, or has no score."""
+    for seed, draw, score in model[["seed", "draw", "score"]].tolist():
+        apart = (honest["draw"] != draw) if own else np.ones(len(honest), bool)
         if own and held_out:
-            apart &= honest.seed != seed
-        references = honest.score[apart]
+            apart &= honest["seed"] != seed
+        references = honest["score"][apart]
         if len(references) > 1:
             low, high = limits(references)
             yield score > high, score > high or score < low, np.isnan(score)

@@ -17,27 +17,22 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Verdict:
-    """A detector's score of one sample of user images.
-
-    Attributes:
-        score: None where there is none.
-        status: "ok" or "failed".
-        reason: why it failed, or "".
-    """
+    """A detector's score of one sample of user images; None with status "failed" and the reason where there is none."""
 
     score: float | None
     status: str = "ok"
     reason: str = ""
 
+    def __post_init__(self) -> None:
+        scored = isinstance(self.score, float) and math.isfinite(self.score)
+        if self.status != ("ok" if scored else "failed") or not (scored or self.score is None):
+            raise ValueError(f"{self} is no verdict")
+
 
 @dataclass(frozen=True)
 class Verdicts:
-    """All verdicts of one detector on one model.
-
-    Attributes:
-        of: by number of user images (as text), one for each draw.
-        seconds: that a verdict took, mean over draws, by number of user images.
-    """
+    """All verdicts of one detector on one model, by number of user images (as text): one for each draw, and the seconds
+    that one took, mean over draws."""
 
     of: dict[str, list[Verdict]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -52,10 +47,8 @@ def kept(identity: Mapping[str, Any]) -> Verdicts | None:
     path = _path(identity)
     try:
         content = read_json(path)
-        found = Verdicts(
-            {n: [_verdict(one) for one in verdicts] for n, verdicts in content["of"].items()},
-            {n: float(seconds) for n, seconds in content["seconds"].items()},
-        )
+        of = {n: [Verdict(**one) for one in verdicts] for n, verdicts in content["of"].items()}
+        found = Verdicts(of, {n: float(seconds) for n, seconds in content["seconds"].items()})
         expected = dict.fromkeys(map(str, identity["user_images"]), identity["draws"])
         counts = {n: len(verdicts) for n, verdicts in found.of.items()}
         sound = content["identity"] == identity and counts == expected and found.seconds.keys() == expected.keys()
@@ -77,11 +70,3 @@ def keep(identity: Mapping[str, Any], verdicts: Verdicts) -> None:
 def _path(identity: Mapping[str, Any]) -> Path:
     key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
     return FOLDER / f"{key}.json"
-
-
-def _verdict(content: Mapping[str, Any]) -> Verdict:
-    found = Verdict(**content)
-    scored = isinstance(found.score, float) and math.isfinite(found.score)
-    if found.status != ("ok" if scored else "failed") or not (scored or found.score is None):
-        raise ValueError(f"{content} is no verdict")
-    return found

@@ -4,6 +4,7 @@ Architecture: the study of vicious classifiers (arXiv 2212.04223) and its public
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -35,29 +36,16 @@ class TransposedBlock(nn.Module):
 
 
 class AttackModel(nn.Module):
-    """Decoder G from what it reads of transmitted outputs to images.
-
-    Args:
-        blocks: residual blocks of each of the three groups.
-        widths: channels of the seed and of the three groups.
-        channels: image channels, 1 or 3.
-        inputs: how many numbers are read (:func:`vicious.mitigations.readable`).
-
-    Shapes: (N, inputs) -> images (N, channels, 32, 32) in (0, 1).
-    """
+    """Decoder G, (N, inputs) -> images (N, channels, 32, 32) in (0, 1): so many residual ``blocks`` in each of three
+    groups; ``widths`` are the channels of the seed and of the groups."""
 
     def __init__(self, blocks: int, widths: Sequence[int], channels: int, inputs: int) -> None:
         super().__init__()
         self.linear = nn.Linear(inputs, widths[0] * 16)
-        self.groups = nn.Sequential(
-            *(
-                TransposedBlock(
-                    widths[group] if block == 0 else widths[group + 1], widths[group + 1], group if block == 0 else None
-                )
-                for group in range(3)
-                for block in range(blocks)
-            )
-        )
+        self.groups = nn.Sequential()
+        for group, (inside, outside) in enumerate(pairwise(widths)):
+            self.groups.append(TransposedBlock(inside, outside, group))
+            self.groups.extend(TransposedBlock(outside, outside, None) for _ in range(blocks - 1))
         self.last = nn.ConvTranspose2d(widths[3], channels, 3, padding=1, bias=False)
 
     def forward(self, read: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ of vicious classifiers uses (arXiv 2212.04223).
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -36,17 +37,8 @@ class PreActivationBlock(nn.Module):
 
 
 class TargetModel(nn.Module):
-    """Classifier F from images to logits.
-
-    Args:
-        blocks: residual blocks of each of the three groups.
-        widths: channels of the stem and of the three groups.
-        channels: image channels, 1 or 3.
-        outputs: number of logits K.
-
-    Shapes: images (N, channels, 32, 32) in [0, 1] -> logits (N, outputs).
-    Its buffers ``mean`` and ``std`` are the channel statistics of the training images, part of the saved state.
-    """
+    """Classifier F, images (N, channels, 32, 32) in [0, 1] -> logits (N, outputs): so many residual ``blocks`` in each
+    of three groups; ``widths`` are the channels of the stem and of the groups."""
 
     mean: Tensor
     std: Tensor
@@ -56,17 +48,10 @@ class TargetModel(nn.Module):
         self.register_buffer("mean", torch.zeros(1, channels, 1, 1))
         self.register_buffer("std", torch.ones(1, channels, 1, 1))
         self.stem = nn.Conv2d(channels, widths[0], 3, padding=1, bias=False)
-        self.groups = nn.Sequential(
-            *(
-                PreActivationBlock(
-                    widths[group] if block == 0 else widths[group + 1],
-                    widths[group + 1],
-                    stride=2 if block == 0 and group > 0 else 1,
-                )
-                for group in range(3)
-                for block in range(blocks)
-            )
-        )
+        self.groups = nn.Sequential()
+        for group, (inside, outside) in enumerate(pairwise(widths)):
+            self.groups.append(PreActivationBlock(inside, outside, stride=2 if group else 1))
+            self.groups.extend(PreActivationBlock(outside, outside, stride=1) for _ in range(blocks - 1))
         self.norm = nn.BatchNorm2d(widths[3])
         self.linear = nn.Linear(widths[3], outputs)
 

@@ -20,12 +20,10 @@ class Both:
         return one + other
 
     def carried(self) -> dict[str, Tensor]:
-        """What the two remember."""
         parts = enumerate(self._parts)
         return {f"{index}/{key}": each for index, part in parts for key, each in part.carried().items()}
 
     def restore(self, carried: dict[str, Tensor]) -> None:
-        """Give it back to the two."""
         for index, part in enumerate(self._parts):
             part.restore(below(carried, f"{index}/"))
 

@@ -63,11 +63,9 @@ class DistanceCorrelation:
         self._recent = tuple(each[kept].detach() for each in rows)
 
     def carried(self) -> dict[str, Tensor]:
-        """The remembered rows; nothing before the first batch."""
         return {str(index): each for index, each in enumerate(self._recent or ())}
 
     def restore(self, carried: dict[str, Tensor]) -> None:
-        """Go on with such rows."""
         if carried:
             self._recent = tuple(carried[str(index)] for index in range(len(carried)))
 

@@ -71,14 +71,12 @@ class Decodability:
         self._sums, self._rows = (squares, products), MEMORY * self._rows + len(features)
 
     def carried(self) -> dict[str, Tensor]:
-        """Moments and their weight; nothing before the first batch."""
         if self._sums is None:
             return {}
         rows = torch.tensor(self._rows, dtype=torch.float64)
         return {"squares": self._sums[0], "products": self._sums[1], "rows": rows}
 
     def restore(self, carried: dict[str, Tensor]) -> None:
-        """Go on from such moments."""
         if carried:
             self._sums, self._rows = (carried["squares"], carried["products"]), carried["rows"].item()
 
