@@ -16,7 +16,7 @@ EVALUATION_BATCH = 250
 def batches(
     data: PreparedDataset, split: Split, size: int, device: torch.device, order: np.ndarray | None = None
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Images (n, C, 32, 32) in [0, 1] and labels of a split, ``size`` at a time, of ``order`` (default: as they lie)."""
+    """Images (n, C, 32, 32) in [0, 1] and labels of a split, ``size`` at a time, in ``order`` (default: as stored)."""
     images, labels = data.images(split), data.labels(split)
     for start in range(0, len(labels) if order is None else len(order), size):
         chosen = slice(start, start + size) if order is None else order[start : start + size]

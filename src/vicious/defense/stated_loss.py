@@ -38,7 +38,7 @@ class StatedLoss:
         return classification_loss(self.model(self.images[some]), self._labels[some], self._positive)
 
     def gradients(self) -> "list[Tensor]":
-        """Those of the loss, one for each of the model's weights; of :data:`AT_ONCE` images at a time to save memory."""
+        """Those of the loss, one for each weight of the model; of :data:`AT_ONCE` images at a time to save memory."""
         import torch
 
         weights = list(self.model.parameters())

@@ -316,7 +316,8 @@ class _Writer(ast.NodeVisitor):
         joined: list[bytes | _Node] = []
         for _, group in groupby(self.pieces, lambda piece: isinstance(piece, str)):
             pieces = list(group)
-            joined += ["".join(map(str, pieces)).encode()] if isinstance(pieces[0], str) else pieces
+            nodes = [one for one in pieces if not isinstance(one, str)]
+            joined += nodes or ["".join(map(str, pieces)).encode()]
         return _Text(tuple(joined), frozenset(self.loaded), frozenset(self.lookups))
 
     def write(self) -> None:

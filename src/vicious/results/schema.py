@@ -423,7 +423,7 @@ FLAGGED = Table(
 )
 """``detection_flagged.csv``, a row for each dataset, detector, number of images, reference and group of models."""
 CURVE = ("epoch", "train_", "validation_", "selection")
-"""Columns of training curves, by their beginnings: the epoch from 1, means over its images, what picks the epoch kept."""
+"""Columns of training curves, by their beginnings: the epoch from 1, means over its images, what picks the epoch."""
 RECORD = (*key("recipe", "hidden"), "k", "beta_c", "status", "reason", "source", "label_names", "data", "images")
 """Keys of ``risk-<attack>.json``. It also holds ``target`` and ``attacker``, the settings of both models."""
 RECORD_OK = ("n", "risk_estimator", "risk95_estimator")

@@ -85,7 +85,7 @@ class Joint(PostHoc):
     Args:
         positive_weight: as :func:`~vicious.training.losses.classification_loss` takes it.
         beta_c, beta_r: weights of the two losses; with ``beta_c`` 0 labels are not used.
-        evasion, evades: full weight of the penalty, 0 for none, and its name in :data:`vicious.training.penalty.PACKAGE`.
+        evasion, evades: full weight of the penalty, 0 for none, and its name (:mod:`vicious.training.penalties`).
     """
 
     def __init__(

@@ -26,7 +26,7 @@ def failed_verdicts(file: Path) -> list[str]:
 
 
 def collect_detection(files: Iterable[Path], scores_out: Path, separation_out: Path, flagged_out: Path) -> None:
-    """Join the scores of all models, add :func:`combined`, and write them, their :func:`separation`, and :func:`flagged`.
+    """Join all scores, add :func:`combined`, and write them, their :func:`separation` and :func:`flagged`.
 
     ``files`` are CSVs written by :func:`vicious.defense.evaluation.evaluate.evaluate_defense`.
     """

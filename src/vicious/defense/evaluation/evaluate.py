@@ -64,7 +64,7 @@ def evaluate_defense(
         for n in user_images:
             if n <= len(data.labels("test")) < n * draws:
                 log.warning(
-                    "%d samples of %d share images: there are %d. Lower draws or user_images, or take more test images.",
+                    "%d samples of %d share images: there are %d. Lower draws or user_images, or use more test images.",
                     *(draws, n, len(data.labels("test"))),
                 )
         asked = _Asked(data, target_weights, tuple(user_images), draws, device, hidden)
