@@ -78,6 +78,7 @@ def test_overrides_of_a_part_leave_its_other_keys(raw: Any) -> None:
         ("datasets", ["minst"], ["datasets.0:", "did you mean 'mnist'"]),
         ("datasets", [], ["datasets:"]),
         ("datasets", ["mnist", "mnist"], ["datasets:", "differ"]),
+        ("data.root", "", ["data.root:", "at least 1 character"]),
         ("scales.demo.epoch", 3, ["scales.demo.epoch: unknown key", "did you mean 'epochs'"]),
         (
             "scales.demo.defense.evasion",

@@ -274,7 +274,7 @@ def test_a_clone_that_pulls_results_computes_nothing_and_draws_figures_at_once(p
     git(tmp_path, "clone", "-q", project, clone)
     early = run(clone, "python", "-m", "vicious", "restore").stderr
     assert "missing: results/smoke/assessments/" in early, "Git brought the summaries, and DVC nothing yet"
-    assert "nothing was touched" in early
+    assert "nothing was touched; `dvc pull` brings what is missing" in early
     ok(dvc(clone, "pull"))
     assert restored(clone)
     assert clean(clone)

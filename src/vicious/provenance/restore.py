@@ -46,9 +46,11 @@ def restore(params: Params, configuration: Path = PARAMS_FILE) -> Report:
     if findings or other:
         lines = [*map(str, findings), *(f"made by other code: {path}" for path in other)]
         folder = " ".join(map(str, places))
+        missing = any(one.kind == "missing" for one in findings)
+        pull = "`dvc pull` brings what is missing, if a remote has it; " if missing else ""
         raise ProvenanceError(
             "\n".join(["these results are not what this configuration and this code make:", *lines])
-            + f"\nnothing was touched; `vicious discard {folder}` deletes them, then run `vicious restore` again"
+            + f"\nnothing was touched; {pull}`vicious discard {folder}` deletes them, then run `vicious restore` again"
         )
     _touch()
     return report

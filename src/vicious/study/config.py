@@ -44,7 +44,8 @@ class DataParams(Strict):
     """Where real data come from."""
 
     root: str | None = Field(
-        description="folder that holds the official files in torchvision's layout; null downloads to data/raw/official"
+        min_length=1,
+        description="folder that holds the official files in torchvision's layout; null downloads to data/raw/official",
     )
     checksums: dict[str, Checksum] = Field(
         description="file name -> md5:<hex> or sha256:<hex> of a file that is accepted in place of the official one"
