@@ -96,6 +96,6 @@ def check_origin(params: Params) -> None:
             "Snakemake has no record of making these results here (they came from elsewhere, or a cluster's job ended "
             "after it was killed), and they are not what is asked for now:\n  "
             + "\n  ".join(shown)
-            + f"\n`vicious discard {folders}` deletes what params.yaml and the code make otherwise (where --config asks "
-            "for something else: delete these records); then run the same command again, which makes it anew"
+            + f"\n`vicious discard {folders}` deletes what params.yaml and the code make otherwise (where --config "
+            "asks for something else: delete these records); then run the same command again, which makes it anew"
         )
