@@ -277,7 +277,7 @@ def test_attributes_of_damaged_labels_are_refused_like_all(celeba: Any, tmp_path
     [
         ({"attributes": "k5"}, "cannot be restricted to cifar10-k5"),
         ({"classes": 11}, "has 10 classes: cannot use 11"),
-        ({"classes": 4, "as_many_as": 5}, "cannot use 4, with as many images as 5"),
+        ({"classes": 4, "as_many_as": 5}, "cannot use 4, with the images of 5"),
         ({"classes": 4}, "no validation image of 4 classes"),
     ],
 )

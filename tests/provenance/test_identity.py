@@ -617,3 +617,19 @@ SAFE = {
 def test_every_dynamic_lookup_of_the_package_is_known_to_be_safe() -> None:
     forget()
     assert dynamic_lookups() == sorted(SAFE)
+
+
+def test_an_errors_text_is_put_together_where_it_is_raised() -> None:
+    """Text in a variable would count, and another word in a message would make results stale."""
+    found = []
+    for file in sorted(REAL.rglob("*.py")):
+        for function in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+                nodes = list(ast.walk(function))
+                raised = {id(one) for node in nodes if isinstance(node, ast.Raise) for one in ast.walk(node)}
+                loaded = [one for one in nodes if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Load)]
+                elsewhere = {one.id for one in loaded if id(one) not in raised}
+                texts = [one for one in nodes if isinstance(one, ast.Assign) and isinstance(one.value, ast.JoinedStr)]
+                names = {target.id for one in texts for target in one.targets if isinstance(target, ast.Name)}
+                found += [f"{file.name}:{function.name}: {name}" for name in sorted(names - elsewhere)]
+    assert found == []

@@ -143,7 +143,7 @@ def _verify(expected: _Expected) -> VerifiedFile:
     """Check one file that is there; raises a DataError that says what was found, and how to go on."""
     file, path = expected.file, expected.path
     if expected.is_unpacked():
-        size = sum(image.stat().st_size for image in (expected.root / file.unpacked).glob("*.jpg"))
+        size = sum(one.stat().st_size for one in (expected.root / file.unpacked).iterdir() if one.suffix == ".jpg")
         return VerifiedFile(file.unpacked, size, "", "", False, "unpacked folder, not hashed")
     md5, sha256, size, head = hashlib.md5(usedforsecurity=False), hashlib.sha256(), 0, b""
     try:
@@ -239,9 +239,12 @@ def _download_all(dataset: Dataset, missing: Sequence[_Expected], root: Path) ->
             failed.append(one)
             reasons += [f"{one.file.path}:", *(why or ["  no address: the list of mirrors is empty"])]
     if failed:
-        advice = _by_hand(dataset, failed, root, "Run the same command again later, or place by hand")
-        summary = f"{dataset.title}: no mirror delivered {len(failed)} file(s)."
-        raise DownloadError("\n".join([summary, *reasons, advice]))
+        raise DownloadError(
+            f"{dataset.title}: no mirror delivered {len(failed)} file(s).\n"
+            + "\n".join(reasons)
+            + "\n"
+            + _by_hand(dataset, failed, root, "Run the same command again later, or place by hand")
+        )
 
 
 class _Refused(Exception):

@@ -138,8 +138,9 @@ class PreparedDataset:
     def _choose_classes(self, classes: int, fewest: int) -> tuple[tuple[int, ...], dict[str, np.ndarray]]:
         """So many classes, and per split as many of their images as ``fewest`` of them have."""
         if not fewest <= classes <= self.info.classes:
-            asked = f"{classes}, with as many images as {fewest}"
-            raise DataError(f"{self.info.title} has {self.info.classes} classes: cannot use {asked}")
+            raise DataError(
+                f"{self.info.title} has {self.info.classes} classes: cannot use {classes}, with the images of {fewest}"
+            )
         order = np.random.default_rng(derive_seed(self.info.split_seed, "classes")).permutation(self.info.classes)
         chosen: dict[str, np.ndarray] = {}
         for split in SPLITS:

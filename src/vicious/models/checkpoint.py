@@ -113,8 +113,10 @@ def load_model(weights: Path, kind: Kind) -> tuple[Any, Architecture]:
     if (reason := failure(weights)) is not None:
         raise CheckpointError(f"{weights}: the training of this model failed: {reason}")
     architecture = _architecture(weights)
-    if (found := architecture.model.kind) != kind:
-        raise CheckpointError(f"{weights} holds a model of kind {found}, expected {kind}: check the path")
+    if architecture.model.kind != kind:
+        raise CheckpointError(
+            f"{weights} holds a model of kind {architecture.model.kind}, expected {kind}: check the path"
+        )
     with _describing(weights):
         model = architecture.build()
     try:
@@ -123,13 +125,13 @@ def load_model(weights: Path, kind: Kind) -> tuple[Any, Architecture]:
         raise CheckpointError(f"{weights} is missing: train the model again, or restore it with `dvc pull`") from None
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{weights} is damaged or no safetensors file ({error}): train the model again") from None
-    try:
-        model.load_state_dict(state)
-    except RuntimeError as error:
+    shapes = [{(name, tuple(one.shape)) for name, one in tensors.items()} for tensors in (model.state_dict(), state)]
+    if odd := set.symmetric_difference(*shapes):
         raise CheckpointError(
-            f"{weights} is of another architecture than {weights.with_suffix('.json').name} says: use the weights and "
-            f"the record of one training, or train the model again ({' '.join(str(error).split())[:500]})"
-        ) from None
+            f"{weights} is of another architecture than {weights.with_suffix('.json').name} says (names or shapes "
+            f"differ, such as {min(odd)}): use the weights and the record of one training, or train the model again"
+        )
+    model.load_state_dict(state)
     return model.eval().requires_grad_(False), architecture
 
 

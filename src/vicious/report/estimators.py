@@ -4,6 +4,7 @@ R needs the inverse of a covariance that is singular or nearly so, and every way
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -41,10 +42,14 @@ class Profile:
 
     def by_seed(self, estimator: str, column: str = "risk") -> dict[float, float]:
         """One of :data:`MEASURED` under an estimator, by seed."""
-        rows = self.rows.loc[self.rows["estimator"] == estimator]
+        rows = self._by_estimator.get(estimator, self.rows.iloc[:0])
         return dict(zip(rows["seed"], rows[column], strict=True))
 
-    @property
+    @cached_property
+    def _by_estimator(self) -> dict[str, pd.DataFrame]:
+        return {str(name): rows for name, rows in self.rows.groupby("estimator", sort=False)}
+
+    @cached_property
     def psnr(self) -> dict[float, float]:
         """PSNR in dB, by seed, of the seeds that succeeded."""
         return dict(zip(self.group.ok["seed"].astype(float), self.group.ok["psnr"].astype(float), strict=True))

@@ -236,7 +236,8 @@ class Table:
 
     def write(self, frame: pd.DataFrame, path: Path) -> None:
         """Write a frame as CSV; raises StorageError where the file cannot be written."""
-        write_csv(frame[list(self.columns)], path)
+        counts = [name for name in self.columns if COLUMNS[name] is _COUNT]  # which floats of eight digits would round
+        write_csv(frame[list(self.columns)].astype(dict.fromkeys(counts, "Int64")), path)
 
 
 def read_table(table: Table, path: Path, what_to_do: str = _WRITE_AGAIN) -> pd.DataFrame:
@@ -276,8 +277,10 @@ def check_table(table: Table, frame: pd.DataFrame, where: str = "", what_to_do: 
     where = where or table.name
     missing = [name for name in table.columns if name not in frame.columns]
     if missing:
-        found = ", ".join(map(str, frame.columns)) or "none"
-        raise DataError(f"{where}: column {', '.join(missing)} is missing; found {found}: {what_to_do}")
+        raise DataError(
+            f"{where}: column {', '.join(missing)} is missing; found {', '.join(map(str, frame)) or 'none'}: "
+            f"{what_to_do}"
+        )
     if frame.empty and not table.empty:
         raise DataError(f"{where}: no rows: {what_to_do}")
     for name in table.columns:
@@ -287,8 +290,9 @@ def check_table(table: Table, frame: pd.DataFrame, where: str = "", what_to_do: 
         only = table.only.get(name)
         odd = sorted(set(there) - set(only)) if only else []
         if odd:
-            held = f"{where}: column {name} holds {', '.join(odd)}"
-            raise DataError(f"{held}; expected {' or '.join(only or ())}: {what_to_do}")
+            raise DataError(
+                f"{where}: column {name} holds {', '.join(odd)}; expected {' or '.join(only or ())}: {what_to_do}"
+            )
     unique(frame, table.key, where)
     for owner, name in table.alike:
         _one_value(frame, owner, name, where)
@@ -317,8 +321,9 @@ def _one_value(frame: pd.DataFrame, owner: str, name: str, where: str) -> None:
     for one, values in frame.groupby(owner, sort=True)[name]:
         found = sorted({str(value) for value in values.dropna()} - {""})
         if len(found) > 1:
-            mixed = f"{owner} {one} mixes results with {name} = {', '.join(found)}"
-            raise MixedResultsError(f"{where}: {mixed}: {_ONE_CONFIGURATION}")
+            raise MixedResultsError(
+                f"{where}: {owner} {one} mixes results with {name} = {', '.join(found)}: {_ONE_CONFIGURATION}"
+            )
 
 
 ESTIMATORS_OF_ONE = Table(

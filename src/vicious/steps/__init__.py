@@ -110,7 +110,7 @@ class Step(BaseModel):
         return found
 
     def record(self) -> Path | None:
-        """Where its record of provenance stands among results; None for what has none."""
+        """Where its record of provenance stands among results, by default beside its first file; None: it has none."""
         return self.writes()[0].with_suffix(".provenance.json")
 
     def lookups(self) -> list[str]:

@@ -411,7 +411,8 @@ def _describe(problem: Any, raw: Mapping[str, Any]) -> str:
     if problem["type"] == "literal_error":
         return f"{key}: {found!r} is not valid{nearest(found, _literal_values(problem['ctx']['expected']))}"
     hint = _number_hint(found) if problem["type"] in ("float_type", "int_type") else ""
-    shown = "" if isinstance(found, dict) or repr(found) in message else f", found {shortened(found)}"
+    named = isinstance(found, dict) or (isinstance(found, str) and repr(found) in message)
+    shown = "" if named else f", found {shortened(found)}"
     return f"{key}: {message}{shown}{hint}"
 
 

@@ -15,8 +15,9 @@ def find_dataset(name: str) -> Dataset:
     """The dataset of a name; raises ConfigError where there is no such file, or it declares another name."""
     found: Dataset = registry.find(__name__, name).DATASET
     if found.name != name:
-        file = f"{__name__.replace('.', '/')}/{name}.py"
-        raise ConfigError(f"{file} declares the name {found.name!r}: make both the same")
+        raise ConfigError(
+            f"{__name__.replace('.', '/')}/{name}.py declares the name {found.name!r}: make both the same"
+        )
     return found
 
 

@@ -74,8 +74,7 @@ def _read(root: Path) -> "RawDataset":
     if absent := next((name for name in names if name not in present), None):
         raise damaged(source, f"the image {absent}, which the lists name, is missing")
     if extra := sorted(present.difference(names)):
-        counts = f"{len(present)} images but {len(names)} entries in the lists"
-        raise damaged(source, f"{counts}; {extra[0]} has no entry")
+        raise damaged(source, f"{len(present)} images but {len(names)} entries in the lists; {extra[0]} has none")
     labels = np.frombuffer(b"".join(rows), np.uint8).reshape(-1, len(ATTRIBUTES))
     chosen = {split: np.flatnonzero(numbers == number) for number, split in enumerate(SPLITS)}
     return RawDataset(

@@ -19,7 +19,7 @@ def failed_verdicts(file: Path) -> list[str]:
     same = ["task", "group", "beta_r", "seed", "reason"]
     counts = failed.assign(group=names(failed)).groupby(same, sort=False).size().reset_index(name="count")
     return [
-        f"{row['task']}, {row['group']} (beta_R {row['beta_r']:g}), seed {row['seed']:g}: {row['count']} verdicts "
+        f"{row['task']}, {row['group']} (beta_R {row['beta_r']:g}), seed {int(row['seed'])}: {row['count']} verdicts "
         f"without a score: {row['reason']}"
         for row in counts.to_dict("records")
     ]
