@@ -24,6 +24,7 @@ class PreparedInfo:
     Attributes:
         channels: 1 or 3.
         classes: number of classes, or of attributes where ``multilabel``.
+        multilabel: labels are 0/1 vectors.
         label_names: names of the classes or attributes; empty where unknown.
         n: number of images per split.
         mean, std: per channel, over all pixels of the train images, in [0, 1].

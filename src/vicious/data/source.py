@@ -25,6 +25,9 @@ def obtain(
     Args:
         source: "official" files are taken as by :func:`~vicious.data.fetch.fetch`; "synthetic" stand-ins are drawn.
         counts: train, validation and test images of a synthetic stand-in.
+
+    Raises:
+        ConfigError, DataError, StorageError: see :func:`~vicious.data.fetch.fetch`; the last of a stand-in, too.
     """
     if source == "official":
         from vicious.data.fetch import fetch

@@ -22,7 +22,7 @@ ORDERS = 64
 
 
 class Hiding(nn.Module):
-    """A target model whose outputs are hidden by ``code``, a name out of :data:`PACKAGE`."""
+    """A ``target``, images -> logits (N, K), whose outputs are hidden by ``code``, a name out of :data:`PACKAGE`."""
 
     def __init__(self, target: nn.Module, code: str, multilabel: bool) -> None:
         super().__init__()

@@ -123,8 +123,8 @@ def same_images(frames: Sequence[tuple[Assessment, pd.DataFrame]]) -> None:
 
 
 def in_order(table: Table, rows: Iterable[Mapping[str, Any]], found: Sequence[Assessment]) -> pd.DataFrame:
-    """A table's rows by task, in the order in which ``found`` first has each, then by the rest of :data:`KEY`; rows
-    that tie stay in order."""
+    """A table's rows by task, in the order in which ``found`` first has each, then by the rest of
+    :data:`~vicious.results.schema.KEY`; rows that tie stay in order."""
     frame, tasks = table.frame(rows), dict.fromkeys(one.record["task"] for one in found)
     place = frame["task"].map({task: index for index, task in enumerate(tasks)})
     keys = ["_place", *table.part_of_key("dataset", "task")]

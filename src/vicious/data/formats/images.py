@@ -13,7 +13,8 @@ from vicious.data.formats.raw import RawSplit
 
 
 def list_images(source: Path, prefix: str, suffix: str) -> set[str]:
-    """Names of the images in a folder, or of those below ``prefix`` in a zip archive, without the prefix."""
+    """Names of the images in a folder, or of those below ``prefix`` in a zip archive, without the prefix; raises
+    DataError where the source is missing or damaged."""
     with reading(source):
         if source.is_dir():
             return {path.name for path in source.iterdir() if path.suffix == suffix}

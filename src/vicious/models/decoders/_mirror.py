@@ -37,7 +37,8 @@ class TransposedBlock(nn.Module):
 
 class AttackModel(nn.Module):
     """Decoder G, (N, inputs) -> images (N, channels, 32, 32) in (0, 1): so many residual ``blocks`` in each of three
-    groups; ``widths`` are the channels of the seed and of the groups."""
+    groups; ``widths`` are the channels of the seed and of the groups, ``inputs`` counts the numbers that
+    :func:`vicious.mitigations.readable` gives."""
 
     def __init__(self, blocks: int, widths: Sequence[int], channels: int, inputs: int) -> None:
         super().__init__()

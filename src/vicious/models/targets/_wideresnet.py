@@ -38,7 +38,8 @@ class PreActivationBlock(nn.Module):
 
 class TargetModel(nn.Module):
     """Classifier F, images (N, channels, 32, 32) in [0, 1] -> logits (N, outputs): so many residual ``blocks`` in each
-    of three groups; ``widths`` are the channels of the stem and of the groups."""
+    of three groups; ``widths`` are the channels of the stem and of the groups. Its buffers ``mean`` and ``std``
+    are the channel statistics of the training images, part of the saved state."""
 
     mean: Tensor
     std: Tensor
