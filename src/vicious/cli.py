@@ -148,9 +148,6 @@ def _explained(error: CycloptsError) -> str:
     return "\n       ".join(lines)
 
 
-# --- commands around the study --------------------------------------------------------------------------------------
-
-
 def check_config(file: File = PARAMS_FILE) -> None:
     """Validate params.yaml."""
     params = _params(file)

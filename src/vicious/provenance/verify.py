@@ -107,9 +107,6 @@ def verify(places: Sequence[Path], params: Params, configuration: Path = PARAMS_
     return Report(len(records), len(current), findings, notes)
 
 
-# --- records --------------------------------------------------------------------------------------------------------
-
-
 def _record_files(place: Path) -> list[Path]:
     if place.is_dir():
         found = records_below(place)
@@ -128,9 +125,6 @@ def _is_file(file: str) -> bool:
         return Path(file).is_file()
     except OSError:  # no file can have this name, or a folder may not be read
         return False
-
-
-# --- files ----------------------------------------------------------------------------------------------------------
 
 
 def hash_files(files: Iterable[str]) -> tuple[dict[str, str], dict[str, str]]:
@@ -218,15 +212,9 @@ def _named(chosen: Sequence[Path], records: Mapping[Path, Record]) -> str:
     return f"{records[chosen[0]].command} ({chosen[0]}{more})"
 
 
-# --- configuration --------------------------------------------------------------------------------------------------
-
-
 def _of_another_configuration(records: Mapping[Path, Record], expected: Expected) -> Iterable[Finding]:
     faults = {path: expected.fault(path, record) for path, record in records.items()}
     yield from (Finding(one[0], ": ".join(filter(None, (str(path), one[1])))) for path, one in faults.items() if one)
-
-
-# --- notes ----------------------------------------------------------------------------------------------------------
 
 
 def _not_built(places: Iterable[Path], records: Mapping[Path, Record], expected: Expected) -> Iterable[str]:

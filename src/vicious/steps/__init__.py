@@ -41,7 +41,7 @@ def prepared_files(folder: Path) -> list[Path]:
 
 
 def model_files(weights: Path) -> list[Path]:
-    """A model's weights, and its record beside."""
+    """A model's weights, or a training's curve, and the record beside."""
     return [weights, weights.with_suffix(".json")]
 
 

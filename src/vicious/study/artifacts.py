@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, create_model
 
-from vicious.steps import Files, Identity, Read, Stage, Step
+from vicious.steps import Files, Identity, Read, Stage, Step, model_files
 from vicious.study import grid
 from vicious.system import registry
 from vicious.system.errors import ConfigError
@@ -51,16 +51,8 @@ INPUTS = {
     "separation": Annotated[Read, Field(description="CSV of separations written by summarize-defense")],
     "flagged": Annotated[Read, Field(description="CSV of what thresholds flag, written by summarize-defense")],
     "verdicts": Annotated[list[Path], Files(), Field(description="provenance written by evaluate-defense")],
-    "assessments": Annotated[
-        list[Path],
-        Files(_measured),
-        Field(description="JSON summaries written by assess-risk; per-image tables and galleries lie beside"),
-    ],
-    "curves": Annotated[
-        list[Path],
-        Files(lambda file: [file, file.with_suffix(".json")]),
-        Field(description="training curves written by train-*; records lie beside"),
-    ],
+    "assessments": Annotated[list[Path], Files(_measured), Field(description="JSON summaries written by assess-risk")],
+    "curves": Annotated[list[Path], Files(model_files), Field(description="training curves written by train-*")],
 }
 """What an artifact may be made from: the types of its settings."""
 SUFFIXES = {"table": (".csv", ".md", ".tex"), "figure": (".pdf", ".png", ".md")}

@@ -168,22 +168,22 @@ class Defense(Strict):
     datasets: SomeDatasets
     outputs: OutputsList = Field(description="what vicious models are trained to give away")
     seeds: Seeds = Field(description="one honest model, and one vicious one of each weight, per seed")
-    beta_r: Betas = Field(
-        min_length=1, description="weights of the reconstruction loss; adaptive servers use the first"
-    )
+    beta_r: Betas = Field(min_length=1, description="weights of the reconstruction loss; adaptive ones use the first")
     variant_seeds: Annotated[list[Seed], Distinct] = Field(
         description="out of seeds: those of honest models of other recipes and of adaptive servers"
     )
     recipes: Annotated[list[Annotated[str, NameIn("vicious.training.recipes")]], Distinct] = Field(
         description="other ways to train honest models, which detectors should not flag"
     )
-    evasion: dict[Annotated[str, NameIn("vicious.training.penalties")], Annotated[list[Positive], Distinct]] = Field(
+    evasion: dict[Annotated[str, NameIn("vicious.training.penalties")], Betas] = Field(
         description="adaptive servers: detector -> weights of a penalty against it in training; none: no such server"
     )
     hidden: Annotated[list[Annotated[str, NameIn("vicious.models.codes")]], Distinct] = Field(
         description="adaptive servers: ways to hide the code in the outputs of a vicious model once it is trained"
     )
-    detectors: Detectors = Field(description="that judge every model; some take seconds a draw")
+    detectors: Detectors = Field(
+        description="that judge every model; those with weights or queries take seconds a draw"
+    )
     user_images: Annotated[list[Annotated[int, Field(ge=10)]], Field(min_length=1), Distinct] = Field(
         description="numbers of the user's own labelled images that a detector gets"
     )
@@ -203,9 +203,7 @@ class Mitigations(Strict):
     """What a user can do to the outputs, against attacks that are trained on outputs treated alike."""
 
     datasets: SomeDatasets
-    seeds: Seeds = Field(
-        description="one honest and one vicious model, and an attack on all kinds of outputs, per seed"
-    )
+    seeds: Seeds = Field(description="one honest and one vicious model per seed, an attack on each kind of outputs")
     beta_r: Beta
     outputs: Sent = Field(
         description="what the user sends back: logits, softmax, probabilities, temperature<T>, top<k>, round<bits>, "
@@ -238,14 +236,14 @@ class DatasetParams(Strict):
     seeds: Seeds = Field(description="one model of each kind per seed")
     beta_r: Betas = Field(min_length=1, description="weights of the reconstruction loss, one vicious model each")
     outputs: OutputsList = Field(description="what the user sends back")
-    autoencoder: Autoencoder = Field(description="outputs for which F and G are also trained for reconstruction alone")
+    autoencoder: Autoencoder = Field(
+        description="outputs for which F and G are also trained with beta_c 0: the upper bound"
+    )
 
 
 def _some(of: type[Strict], *keys: str, **parts: type[Strict]) -> type[Strict]:
     """Some keys of a part of the configuration, none of which need be there, as a dataset may set them for itself."""
-    chosen = {
-        key: Annotated[field.rebuild_annotation(), field] for key, field in of.model_fields.items() if key in keys
-    }
+    chosen = {key: Annotated[field.annotation, field] for key, field in of.model_fields.items() if key in keys}
     fields: dict[str, Any] = {key: (kind, None) for key, kind in {**chosen, **parts}.items()}
     return create_model(f"Some{of.__name__}", __base__=Strict, **fields)
 
