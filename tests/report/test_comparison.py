@@ -258,8 +258,8 @@ def test_tables_of_parts_have_a_column_of_k(made_up: ModuleType, texts: Any, mod
     assert {line[0] for line in body} <= {"", "any", "CelebA", "CIFAR-100", "Tiny ImageNet (synthetic stand-in)"}
     assert r"Dataset & $K$ &" in latex
     for part in (
-        "equally many training images",
-        "not the same ones",
+        "the same number of training images",
+        "not the same images",
         "Covariance and mean image are those of the whole",
     ):
         assert (part in markdown) == (module is class_counts_table)
@@ -363,7 +363,7 @@ def test_caption_warns_of_too_few_images_and_explains_attributes(made_up: Module
     compared = made_up.comparisons(frame)
     plain = str(comparison.text(MAIN, frame, compared, ()))
     assert "least-squares image" in plain
-    assert "images than pixels" not in plain
+    assert "images than there are pixels" not in plain
     assert "least-squares" not in str(comparison.text(MAIN, made_up.summary(("mnist",)), compared, ()))
     # From a file: as text, "900" would exceed "1024".
     frame.assign(covariance_images=[900 if name == "mnist" else 5000 for name in frame["dataset"]]).to_csv(
@@ -372,7 +372,7 @@ def test_caption_warns_of_too_few_images_and_explains_attributes(made_up: Module
     compared.to_csv(tmp_path / "compared.csv", index=False)
     main_table.write(tmp_path / "main.csv", tmp_path / "compared.csv", place(main_table, tmp_path))
     text = (tmp_path / "main_table.md").read_text(encoding="utf-8")
-    assert text.count(" MNIST: no more images than pixels") == 1
+    assert text.count(" MNIST: the covariance comes from no more images than there are pixels") == 1
     assert "Accuracy on CelebA: mean over attributes." in text
 
 

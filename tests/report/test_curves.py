@@ -217,8 +217,8 @@ def test_files_fill_the_page_and_say_what_they_show(
     assert caption.startswith(f"**{place(module, tmp_path).label}.** Accuracy ")
     assert ("Data: synthetic stand-in." in caption) == (module is class_counts_curves)
     for part in (
-        "equally many training images",
-        "not the same ones",
+        "the same number of training images",
+        "not the same images",
         "Covariance and mean image are those of the whole",
     ):
         assert (part in caption) == (module is class_counts_curves)
@@ -237,8 +237,8 @@ def test_caption_says_which_r_it_is(made_up: ModuleType, module: Any, estimator:
 def test_caption_explains_accuracies_and_warns_of_too_few_images(made_up: ModuleType, module: Any) -> None:
     frame = made_up.summary(("celeba",))
     assert "Accuracy on CelebA: mean over attributes." in str(curves.text(module.SUBJECT, frame))
-    assert "images than pixels" not in str(curves.text(module.SUBJECT, frame))
-    assert "CelebA: no more images than pixels" in str(
+    assert "images than there are pixels" not in str(curves.text(module.SUBJECT, frame))
+    assert "CelebA: the covariance comes from no more images than there are pixels" in str(
         curves.text(module.SUBJECT, frame.assign(covariance_images=3000))
     )
 

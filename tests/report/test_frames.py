@@ -223,16 +223,16 @@ def test_settings_explain_accuracies_and_risks_that_are_shown(made_up: ModuleTyp
     frame = made_up.summary(("mnist", "celeba"), failed=(("mnist", "honest", 0),))
     frame.loc[frame["dataset"] == "celeba", "covariance_images"] = 3072
     accuracy = " Accuracy on CelebA: mean over attributes."
-    risk = " CelebA: no more images than pixels stand behind the covariance, so R means little there."
+    risk = " CelebA: the covariance comes from no more images than there are pixels, so R means little."
     both = frames.conditions(frame, accuracy=True, risk=True)
     assert accuracy in both
     assert both.endswith(risk)
     assert frames.conditions(frame, risk=True) == both.replace(accuracy, "")
     assert frames.conditions(frame, accuracy=True) == both.replace(risk, "")
-    assert "images than pixels" not in frames.conditions(frame.assign(covariance_images=3073), risk=True)
+    assert "images than there are pixels" not in frames.conditions(frame.assign(covariance_images=3073), risk=True)
     # As it is in memory, where nothing succeeded.
     failed = frame.loc[frame["status"] == "failed"].astype({"pixels": object, "covariance_images": object})
-    assert "images than pixels" not in frames.conditions(failed.replace({np.nan: None}), risk=True)
+    assert "images than there are pixels" not in frames.conditions(failed.replace({np.nan: None}), risk=True)
 
 
 def test_settings_tell_which_seed_is_shown(made_up: ModuleType) -> None:

@@ -67,7 +67,7 @@ def test_a_server_that_trains_for_what_is_sent_stands_beside_the_other(made_up: 
     )
     words = text.read_text(encoding="utf-8")
     assert words.count("| vicious, trained for it |") == 2
-    assert "expected what the user does" in words
+    assert "the server expected the mitigation" in words
 
 
 def test_choices_are_judged_by_one_models_accuracy_and_the_server_that_reads_more(made_up: ModuleType) -> None:

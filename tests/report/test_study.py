@@ -118,8 +118,10 @@ def test_captions_explain_no_accuracy_and_warn_of_too_few_images(study: Any) -> 
     few = texts(case, lambda summary: summary.assign(covariance_images=1024))
     for name, text in texts(case).items():
         assert "mean over attributes" not in text
-        assert "images than pixels" not in text
-        assert ("CelebA: no more images than pixels" in few[name]) == (name != "shortcuts_table")
+        assert "images than there are pixels" not in text
+        assert ("CelebA: the covariance comes from no more images than there are pixels" in few[name]) == (
+            name != "shortcuts_table"
+        )
 
 
 # Table 5

@@ -12,7 +12,7 @@ from vicious.report.headline import headline
 from vicious.report.text import span
 
 CHOICE = (
-    "Vicious models: those with the smallest beta_R, shown as failed where they failed, whatever a larger one gives."
+    "Vicious models: those with the smallest beta_R; one that failed is shown as failed, no larger beta_R replaces it."
 )
 """A note on :func:`by_task`."""
 

@@ -140,8 +140,8 @@ def text(subject: Subject, summary: pd.DataFrame, comparisons: pd.DataFrame, fai
             if attributes
             else "",
             "PSNR gain: mean difference to the post-hoc attack on honest models of the same seeds and outputs, with "
-            "its 95% interval. A seed that either lacks counts as failed. *: p < 0.05, two-sided. Interval and p are "
-            f"from a paired bootstrap over images with seeds as blocks.{few}",
+            "its 95% interval. A seed that one of the two lacks counts as failed. *: p < 0.05, two-sided. Interval "
+            f"and p are from a paired bootstrap over images with seeds as blocks.{few}",
             *about(summary),
         ),
         failed,

@@ -25,9 +25,9 @@ PERCENT = 100.0
 STAND_IN = " (synthetic stand-in)"
 """What follows the title of data that are not the official ones."""
 CLASS_COUNTS = (
-    "All class counts of a dataset use equally many training images, as many as the smallest count has, but not the "
-    "same ones: how varied they are changes with the number of classes. Covariance and mean image are those of the "
-    "whole dataset."
+    "All class counts of a dataset use the same number of training images: as many as the smallest count has. They are "
+    "not the same images, and with more classes they are more varied. Covariance and mean image are those of the whole "
+    "dataset."
 )
 """What a reader must know to compare models of some of the classes."""
 PUBLISHED = "truncated 1.2e-07"
@@ -316,10 +316,10 @@ def _seeds(found: Sequence[Group], all_seeds: pd.DataFrame | None) -> str:
 
 
 def _few_images(summary: pd.DataFrame) -> str:
-    """A warning of covariances that no more images than pixels stand behind; "" without any."""
+    """A warning of covariances from no more images than there are pixels; "" without any."""
     few = summary["covariance_images"].astype(float) <= summary["pixels"].astype(float)
     names = ", ".join(title(name) for name in dict.fromkeys(summary.loc[few, "dataset"]))
-    return f"{names}: no more images than pixels stand behind the covariance, so R means little there." if names else ""
+    return names and f"{names}: the covariance comes from no more images than there are pixels, so R means little."
 
 
 def _label(groups: Sequence[Group]) -> str:

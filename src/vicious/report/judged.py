@@ -19,7 +19,7 @@ SHOWN = {
 }
 """Detectors that figures tell apart, with their colours: none of honest or vicious models."""
 
-SAMPLES = "Samples of one size share no images, unless together they have more than there are test images."
+SAMPLES = "Samples of one size share no images, unless the test set is too small for that."
 """A sentence for captions."""
 
 

@@ -142,8 +142,8 @@ def servers(found: Sequence[Treated]) -> str:
     if not any(one.aware.planned for one in found):
         return "The vicious server trained for logits."
     return (
-        f"Vicious: the server trained for logits. {NAMES['aware'].capitalize()}: it expected what the user does, and "
-        "trained F and G jointly for these outputs (through rounding by a straight-through gradient; nobody can train "
+        f"Vicious: the server trained for logits. {NAMES['aware'].capitalize()}: the server expected the mitigation, "
+        "and trained F and G jointly for it (through rounding by a straight-through gradient; no server can train "
         "for labels). Little gradient passes top k and rounding: a better optimiser may read more."
     )
 

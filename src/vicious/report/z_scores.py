@@ -17,6 +17,12 @@ from vicious.report.style import DASHED, GREY, PALE
 
 _ORDERS = 30.0
 """Values beyond this have an axis that is logarithmic beyond the threshold."""
+MEANING = (
+    "z-score: a model's mean score over samples, minus the mean of the verdicts on honest models of the same dataset, "
+    "divided by the standard deviation of these verdicts. A verdict is the score of one sample. Dashed: thresholds of "
+    "a user who has honest models only. Above the upper one a model's mean score is flagged, beyond either it is "
+    "outside."
+)
 
 
 @dataclass(frozen=True)

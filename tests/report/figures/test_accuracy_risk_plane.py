@@ -128,5 +128,7 @@ def test_caption_says_which_r_it_is(made_up: ModuleType, estimator: str, publish
 def test_caption_explains_accuracies_and_warns_of_too_few_images(made_up: ModuleType) -> None:
     frame = made_up.summary(("celeba",))
     assert "Accuracy on CelebA: mean over attributes." in str(accuracy_risk_plane.text(frame))
-    assert "images than pixels" not in str(accuracy_risk_plane.text(frame))
-    assert "CelebA: no more images than pixels" in str(accuracy_risk_plane.text(frame.assign(covariance_images=3000)))
+    assert "images than there are pixels" not in str(accuracy_risk_plane.text(frame))
+    assert "CelebA: the covariance comes from no more images than there are pixels" in str(
+        accuracy_risk_plane.text(frame.assign(covariance_images=3000))
+    )

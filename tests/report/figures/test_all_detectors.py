@@ -131,9 +131,9 @@ def test_caption_tells_what_a_dot_is(made_up: ModuleType, servers: ModuleType) -
     for part in (
         "the mean over 4 samples of n = 200 of the user's own images",
         "Other recipes: plain.",
-        "weight of the penalty against it: 0.1, 1.",
+        "Weights of the adaptive penalty against linear decodability: 0.1, 1.",
         "Hidden codes: folded, shuffled.",
-        "Models judged: 3 honest, 1 other honest recipe, 6 vicious, 2 evading linear, 2 hiding.",
+        "Models judged: 3 honest, 1 of other honest recipes, 6 vicious, 2 evading linear, 2 hiding.",
         "Data: official (MNIST); synthetic stand-in (CelebA).",
         "beta_R = 0.3, 1.",
     ):

@@ -53,7 +53,10 @@ def test_each_detector_evaded_has_a_line_of_its_own(made_up: ModuleType, servers
         assert first.get_color() == second.get_color()
     assert "evading distance correlation (△)" in all_words(drawn)
     told = str(evasion_cost.text(summary, scores))
-    assert "its adaptive penalty against linear decodability or distance correlation or both, a line for each." in told
+    assert (
+        "growing weights of the penalty against linear decodability or distance correlation or both, a line for each."
+        in told
+    )
     assert "1 linear evasion 1, 1 distance evasion 1, 1 distance evasion 3, 1 both evasion 1" in told
 
 
@@ -87,7 +90,7 @@ def test_caption_tells_what_stands_where(made_up: ModuleType, servers: ModuleTyp
     told = str(
         evasion_cost.text(servers.summary(made_up, ("celeba",), synthetic=("celeba",)), servers.detection(("celeba",)))
     )
-    assert "Hidden codes (folded, shuffled) stand at the PSNR and R95 of the models whose outputs they hide" in told
+    assert "Hidden codes (folded, shuffled) have the PSNR and R95 of the model whose outputs they hide" in told
     assert "hiding changes neither accuracy nor reconstruction" in told
     assert "Models judged: 3 honest, 3 vicious, 1 linear evasion 0.1, 1 linear evasion 1, 1 folded, 1 shuffled." in told
     assert "synthetic stand-in" in told

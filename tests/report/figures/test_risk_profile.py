@@ -60,7 +60,7 @@ def test_names_what_there_is(study: Any, model: Any) -> None:
 
 def test_says_which_shares_its_axis_cannot_tell_apart(study: Any) -> None:
     told = texts(study(tasks=("mnist",), seeds=1))["risk_profile"]
-    assert "all shares above 99.996% but short of all stand at one place" in told
+    assert "all shares between 99.996% and 100% are drawn at one place" in told
     assert (
         risk_profile.position(0.99995)
         < risk_profile.position(0.99997)

@@ -129,7 +129,7 @@ def test_the_smallest_beta_r_stands_for_a_task_even_where_it_failed(tmp_path: Pa
     text, markdown, _ = _written(frame, tmp_path)
     assert {row["beta_r"] for row in csv.DictReader(io.StringIO(text))} == {"1"}
     assert markdown.count("failed (3 of 3 seeds)") == 6
-    assert "smallest β_R, shown as failed" in markdown
+    assert "smallest β_R; one that failed is shown as failed" in markdown
 
 
 @pytest.mark.parametrize(("bad", "told"), [(3, "failed (3 of 3 seeds)"), (1, "(1/3 failed)")])

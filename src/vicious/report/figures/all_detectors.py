@@ -88,9 +88,7 @@ def text(summary: pd.DataFrame, scores: pd.DataFrame) -> Text:
         f"for each of {len(found.drop_duplicates(list(MODEL)))} models, the mean over {_samples(scores, n)} of n = "
         f"{n:,} of the user's own images. Honest models centre on 0.",
         (
-            "z-score: a model's mean score less the mean of the verdicts on honest models of the same dataset, in "
-            "standard deviations of these verdicts, each of which is one sample. Dashed: the thresholds of a user who "
-            "has honest models only, beyond which a model is flagged as vicious, or as odd.",
+            z_scores.MEANING,
             " ".join(_meanings(found)),
             f"{frames.listed('Models judged', _counts(found))} {z_scores.axis_words(known)}",
             judged.conditions(shown),
@@ -179,9 +177,8 @@ def _samples(scores: pd.DataFrame, n: int) -> str:
 def _meanings(found: pd.DataFrame) -> list[str]:
     kinds = {"Other recipes": sorted(set(found.loc[found["group"] == "other honest recipe", "recipe"]))}
     for name in adaptive.EVADED:
-        weights = found.loc[(found["evades"] == name) & (found["hidden"] == ""), "evasion"]
-        title = f"Evading {judged.words(name)}, by weight of the penalty against it"
-        kinds[title] = [f"{weight:g}" for weight in sorted(set(weights))]
+        weights = sorted(set(found.loc[(found["evades"] == name) & (found["hidden"] == ""), "evasion"]))
+        kinds[f"Weights of the adaptive penalty against {judged.words(name)}"] = [f"{weight:g}" for weight in weights]
     kinds["Hidden codes"] = sorted(set(found.loc[found["group"] == "hiding", "hidden"]))
     return [f"{name}: {', '.join(which)}." for name, which in kinds.items() if which]
 
@@ -189,7 +186,8 @@ def _meanings(found: pd.DataFrame) -> list[str]:
 def _counts(found: pd.DataFrame) -> Iterator[tuple[str, str]]:
     for dataset in _datasets(found):
         here = found.loc[found["dataset"] == dataset].drop_duplicates(list(MODEL))["group"].value_counts()
-        yield dataset, ", ".join(f"{here[group]} {group}" for group in GROUPS if group in here)
+        counts = ", ".join(f"{here[group]} {group}" for group in GROUPS if group in here)
+        yield dataset, counts.replace("other honest recipe", "of other honest recipes")
 
 
 def _unscaled(found: pd.DataFrame) -> Iterator[str]:

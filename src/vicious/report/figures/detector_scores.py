@@ -54,9 +54,8 @@ def text(summary: pd.DataFrame, scores: pd.DataFrame, detector: str = DETECTOR) 
     draws = sorted(set(chosen.groupby([*_LINE, "seed", "n_user"], dropna=False).size()))
     return Text(
         f"Scores of the detector {words(detector)} on honest and vicious models; higher looks more vicious. A dot for "
-        f"each trained model, the mean over {span(draws)} draws of n = "
-        f"{', '.join(f'{number:,}' for number in _numbers(chosen))} of the user's images; thin lines: range over "
-        "draws.",
+        f"each trained model, the mean over {span(draws)} samples of n = "
+        f"{', '.join(f'{number:,}' for number in _numbers(chosen))} of the user's images; lines: range over samples.",
         ("n beside each name: models with a score.", frames.conditions(shown)),
         [f"{failed} of {len(chosen)} scores; models without any are counted in the panels"] if failed else [],
     )

@@ -60,7 +60,7 @@ def text(agreement: pd.DataFrame, summary: pd.DataFrame) -> Text:
     )
     pairs = sorted({int(pairs) for pairs in counts["pairs"]}) or [0]
     return Text(
-        "Which R to trust: share of (test image, pair of attacks) that R orders as a measure of image quality does "
+        "Which R to trust: how often R orders two reconstructions of one test image as a measure of image quality does "
         f"(left to right: {references}), for each estimator of the covariance's inverse, in [0, 1]; 0.5 is chance. "
         f"{_counted(span(pairs), 'pair')} of attacks of each dataset.",
         (

@@ -90,16 +90,14 @@ def text(summary: pd.DataFrame, scores: pd.DataFrame) -> Text:
         "images, against PSNR (dB) and R95 (no unit) of its best attack. Further right is worse for privacy. "
         f"{counts(attacks)}",
         (
-            "z-score: a model's mean score over samples, less the mean of the verdicts on honest models of the same "
-            "dataset, in standard deviations of these verdicts. Dashed: the thresholds of a user who has honest models "
-            "only, beyond which a model is flagged as vicious, or as odd.",
+            z_scores.MEANING,
             "Best attack: the better, by PSNR, of the joint attack and another trained afterwards, over the seeds that "
             "have both. Vertical line: the post-hoc attack on honest models.",
-            "Lines lead from the vicious server that knows nothing (0) by growing weight, above the panels, of its "
-            f"adaptive penalty against {' or '.join(evaded)}{', a line for each' if len(evaded) > 1 else ''}."
+            "Lines start at the vicious server without adaptive penalty (0). Numbers above the panels: growing weights "
+            f"of the penalty against {' or '.join(evaded)}{', a line for each' if len(evaded) > 1 else ''}."
             if evaded
             else "",
-            f"Hidden codes ({', '.join(codes)}) stand at the PSNR and R95 of the models whose outputs they hide: "
+            f"Hidden codes ({', '.join(codes)}) have the PSNR and R95 of the model whose outputs they hide: "
             "hiding changes neither accuracy nor reconstruction."
             if codes
             else "",

@@ -97,7 +97,7 @@ def text(summary: pd.DataFrame) -> Text:
     groups = mitigations.groups(found)
     return Text(
         "Accuracy (%) of the answers as sent against reconstruction by an attack model trained from scratch on outputs "
-        "treated alike, by what the user does to them. Left: PSNR (dB); right: R95 (no unit). Higher is worse for "
+        "after the same mitigation, for each mitigation. Left: PSNR (dB); right: R95 (no unit). Higher is worse for "
         f"privacy. {counts(groups)}",
         (
             "Filled: vicious models. Half filled: vicious ones trained for what is sent. Hollow: honest ones. "
@@ -105,8 +105,8 @@ def text(summary: pd.DataFrame) -> Text:
             "A tie of answers counts as chance. Markers that would cover each other are moved apart sideways, and a "
             "thin line leads back to where they belong. Each panel has its own scale.",
             "Stepped line: the frontier of what a user can choose, against the vicious server that reconstructs more, "
-            "at the accuracy of the server trained for logits: the choices that no other beats in accuracy and "
-            "reconstruction at once. Softmax and probabilities, which a user cannot tell apart, are one choice.",
+            "at the accuracy of the server trained for logits: the choices for which no other has both higher accuracy "
+            "and less reconstruction. Softmax and probabilities, which no user can tell apart, are one choice.",
             mitigations.meanings(found),
             *about(summary, groups),
         ),

@@ -80,8 +80,8 @@ def text(estimators: pd.DataFrame, summary: pd.DataFrame) -> Text:
         "variance, against that share in %. Small panels: R over that of the post-hoc attack on honest models. Curves: "
         f"{frames.spread(groups)}; bands: one standard deviation.",
         (
-            "The axis is logarithmic in the share left out, except that all shares above "
-            f"{100 * (1 - 10**-_LAST):.3f}% but short of all stand at one place.",
+            "The axis is logarithmic in the share left out, except that all shares between "
+            f"{100 * (1 - 10**-_LAST):.3f}% and 100% are drawn at one place.",
             "Small panels: below 1 the post-hoc attack on honest models counts as the riskier one. Curves leave the "
             f"panel beyond {_VIEW[0]:g} and {_VIEW[1]:g}.",
             "Thin black: R of the mean image of the class that the honest model predicts. Vertical lines: R95, and the "

@@ -106,7 +106,7 @@ def text(summary: pd.DataFrame, scores: pd.DataFrame) -> Text:
         f"{span([f'{number:,}' for number in _numbers(found)])} of the user's own images. Numbers: AUROC.",
         (
             "Models are trained in the study's own way, by servers that do not know of detectors. AUROC: of the "
-            "coloured detectors, in the order of the legend. Curves that lie on each other are drawn thinner.",
+            "coloured detectors, in the order of the legend. Curves that coincide are drawn with different widths.",
             f"Thin grey: {', '.join(others)}." if others else "",
             f"{counts} With few models a curve has few steps: read an order, not a rate.",
             conditions(summary.loc[summary["dataset"].isin(datasets)]),

@@ -140,7 +140,7 @@ def text(curves: Sequence[Curve]) -> Text:
         "reconstruction L_R (logarithmic, no unit).",
         (
             "Dots: the epoch whose weights were kept, that with the best validation score. Crosses: the last complete "
-            "epoch of a training that failed later.",
+            "epoch of a failed training.",
             "L_C: honest and vicious target models. L_R: the attacks, of which the post-hoc one is trained on a "
             "trained honest model.",
             f"{frames.listed('Data', ((c.task, frames.source_words(c.source)) for c in curves))} "

@@ -74,7 +74,7 @@ def columns(table: pd.DataFrame) -> list[Column]:
             for name in _printed(table)
         ),
         Column("flagged", "Flagged (%)", text=True),
-        Column("odd", "Flagged as odd (%)", r"\shortstack{Flagged\\as odd (\%)}", text=True),
+        Column("outside", "Outside (%)", text=True),
     ]
 
 
@@ -87,23 +87,23 @@ def lines(table: pd.DataFrame) -> list[Line]:
 def text(table: pd.DataFrame, summary: pd.DataFrame, found: Sequence[Block]) -> Text:
     attacks = [server.attack for block in found for server in block.servers]
     evaded = [words(name) for name in adaptive.evaded(found)]
-    hidden = sorted({server.hidden for block in found for server in block.servers} - {""})
+    hidden = ", ".join(sorted({server.hidden for block in found for server in block.servers} - {""}))
     return Text(
-        "Vicious servers that know of detectors, beside the honest one and the vicious one that does not, all of one "
-        f"weight beta_R. {counts(attacks)} Accuracy and flagged in %, PSNR and gain in dB. AUROC over verdicts at n = "
-        f"{table['n_user'].max():,.0f} user images.",
+        "Vicious servers that know of detectors, beside an honest server and a vicious one that does not know "
+        f"of detectors. {counts(attacks)} Accuracy, flagged and outside in %, PSNR and gain in dB. AUROC over verdicts "
+        f"at n = {table['n_user'].max():,.0f} user images.",
         (
             "PSNR and R95: the post-hoc attack on honest models; on vicious ones the better, by PSNR, of the joint "
-            "attack and another trained afterwards, over the seeds that have both. Gain: PSNR less that of the "
+            "attack and another trained afterwards, over the seeds that have both. Gain: PSNR minus that of the "
             "post-hoc attack on honest models of the same seeds. Larger is worse for privacy.",
             f"Evasion: an adaptive penalty of that weight against {' or '.join(evaded)}." if evaded else "",
-            f"Hidden codes ({', '.join(hidden)}): measures are those of the models hidden." if hidden else "",
+            f"Hidden codes ({hidden}): accuracy, PSNR and R95 of the model whose outputs are hidden." if hidden else "",
             "AUROC over verdicts: 0.5 is guessing. failed: models, honest ones included, without a score. An en dash: "
             "no such detector, too few references, or nothing to compare.",
             f"Flagged: share of verdicts more than {SPREADS:g} standard deviations above the mean of honest ones of "
-            "the dataset, by the one detector beside it that flags the most; no user could know it beforehand. As odd: "
-            "above it or as far below. Honest: each model by the threshold from the others.",
-            f"{ABOUT_SEEDS} {SAMPLES}",
+            "the dataset, by the detector named beside it, which flags the most; no user knows beforehand which one. "
+            "Outside: above this threshold, or as far below the mean. Honest: each by the threshold from the others.",
+            f"All vicious servers of a dataset have the same beta_R. {ABOUT_SEEDS} {SAMPLES}",
             adaptive.conditions(summary, found, accuracy=True),
         ),
         adaptive.failures(found),
@@ -149,7 +149,7 @@ def _line(rows: pd.DataFrame, largest: float, shown: Sequence[str]) -> Line:
         **{name: render.cell_of(first, name) for name in _MEASURES if name != "gain" or first["server"] != HONEST},
         **{name: auroc(at.get(name)) for name in shown},
         "flagged": _flagged(here, "flagged"),
-        "odd": _flagged(here, "outside"),
+        "outside": _flagged(here, "outside"),
     }
 
 

@@ -109,11 +109,11 @@ def text(table: pd.DataFrame, summary: pd.DataFrame) -> Text:
         f"{counts[:, 1].min():g}. Seconds: mean time of one verdict.",
         (
             "AUROC: chance that a verdict on a vicious model lies above one on an honest model, ties half; 0.5 is "
-            "guessing, below it the detector points the other way. A verdict is the score of one sample of user "
+            "guessing, below 0.5 honest models score higher. A verdict is the score of one sample of user "
             f"images. In brackets: the 95% interval over models, where there are at least two of each kind.{order}",
             "TPR: share of verdicts on vicious models above the lowest threshold that flags at most 5% of those on "
             "honest ones.",
-            "combined: log-odds of a logistic regression over those of the others that judged all datasets, fitted on "
+            "combined: log-odds of a logistic regression over the detectors that judged all datasets, fitted on "
             "other datasets only.",
             weights,
             judged.SAMPLES,

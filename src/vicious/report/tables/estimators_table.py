@@ -116,13 +116,13 @@ def text(table: pd.DataFrame, summary: pd.DataFrame) -> Text:
             "Cut-off c d: components with an eigenvalue above c times d times the largest, for d pixels. 1.2e-07 d is "
             "the published definition, 2.2e-16 d what a float64 pseudo-inverse keeps. Ridge: in units of the mean "
             "variance. Share: the fewest leading components that explain that share of it. Rank: components kept.",
-            f"R, vicious: the vicious model with the smallest beta_R, even where that failed.{_printed_outputs(table)}",
-            f"Order: {REVERSED} where R calls the vicious model the safer one although its PSNR is higher, or the "
-            f"other way round; {UNCLEAR} where seeds differ; a single seed decides alone.{found if orders else ''}",
+            f"R, vicious: for the smallest beta_R; if that failed, no other replaces it.{_printed_outputs(table)}",
+            f"Order: {REVERSED} where R and PSNR disagree on which model leaks more; {UNCLEAR} where seeds "
+            f"differ; a single seed decides alone.{found if orders else ''}",
             "Class mean: R of the mean image of the class that the honest model predicts. Float32: R of the post-hoc "
             "attack, computed in float32. Error outside: share of its squared error outside the kept components.",
-            "Agreement: share of (test image, pair of attacks) that R orders as PSNR or SSIM does, ties half; 0.5 is "
-            "chance. Spearman: rank correlation of R and PSNR over test images, mean over attacks.",
+            "Agreement: how often R orders two reconstructions of one test image as PSNR or SSIM does, ties half; 0.5 "
+            "is chance. Spearman: rank correlation of R and PSNR over test images, mean over attacks.",
             f"{ABOUT_RISK} {ABOUT_SEEDS}",
             f"{frames.conditions(summary, risk=True)}{frames.risk_elsewhere(summary)}",
         ),

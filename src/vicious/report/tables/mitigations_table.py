@@ -77,14 +77,14 @@ def text(summary: pd.DataFrame, found: Sequence[Treated]) -> Text:
     groups = mitigations.groups(found)
     return Text(
         "What a user can do to the outputs: accuracy of the answers sent, and what an attack model reads that was "
-        f"trained from scratch on outputs treated alike. {counts(groups)} {UNITS}",
+        f"trained from scratch on outputs after the same mitigation. {counts(groups)} {UNITS}",
         (
             mitigations.servers(found),
             mitigations.meanings(found),
             "Accuracy: a tie counts as chance. Calibration error (Cal.): the expected one, in %, of the probabilities "
             "sent; of logits, that of their softmax.",
-            "Beyond the label: PSNR minus that of the attack on labels alone of the same seeds; of the server that "
-            "trained for it, on the labels of the other vicious one.",
+            "Beyond the label: PSNR minus that of the attack on labels alone, of the same seeds; for the server "
+            "trained for the mitigation, on the labels of the server trained for logits.",
             *about(summary, groups),
         ),
         frames.failures(groups),

@@ -50,8 +50,8 @@ def psnr_of_mean(mse: Array) -> float:
 def changes(images: pd.DataFrame) -> dict[str, float]:
     """What each shortcut adds to the mean over test images, a row each in test order; 0 where rounding is all there is.
 
-    ``ssim``: the mean of batch means, less the mean; ``risk``: the mean without the last images that fill no batch,
-    less the mean, NaN where no batch is full; ``psnr``: of the mean MSE, less the mean PSNR, in dB.
+    ``ssim``: the mean of batch means, minus the mean; ``risk``: the mean without the last images that fill no batch,
+    minus the mean, NaN where no batch is full; ``psnr``: of the mean MSE, minus the mean PSNR, in dB.
     """
     ssim, risk, mse, psnr = (images[name].to_numpy(dtype=float) for name in ("ssim", "risk", "mse", "psnr"))
     found = {
@@ -96,8 +96,8 @@ def columns(table: pd.DataFrame) -> list[Column]:
 def text(summary: pd.DataFrame) -> Text:
     groups = frames.groups(summary)
     return Text(
-        "What three shortcuts would change: the number with the shortcut minus that without, on the same test images "
-        f"in the same order, in batches of {BATCH}. SSIM and R have no unit, PSNR is in dB. {counts(groups)}",
+        "What three shortcuts change: the measure with the shortcut minus the measure without it, on the same test "
+        f"images in the same order, in batches of {BATCH}. SSIM and R have no unit, PSNR is in dB. {counts(groups)}",
         (
             "SSIM as the mean of batch means, and R without the images at the end that fill no batch (published code); "
             "PSNR of the mean MSE in place of the mean PSNR of single images.",

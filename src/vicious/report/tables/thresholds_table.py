@@ -31,6 +31,7 @@ def numbers(summary: pd.DataFrame, flagged: pd.DataFrame) -> pd.DataFrame:
     return judged.with_titles(table, summary, ("dataset", "reference"))[list(_COLUMNS)]
 
 
+_REST = r",\\threshold\\from other\\datasets (\%)}"
 PRINTED = (
     Column("title", "Dataset", text=True),
     Column("detector", "Detector", text=True),
@@ -38,10 +39,8 @@ PRINTED = (
     Column("held", "Honest, held out (%)", r"\shortstack{Honest,\\held out (\%)}", decimals=1),
     Column("recipes", "Honest, other recipes (%)", r"\shortstack{Honest, other\\recipes (\%)}", decimals=1),
     Column("vicious", "Vicious (%)", r"\shortstack{Vicious\\(\%)}", decimals=1),
-    Column("held_other", "Honest, threshold from elsewhere (%)", r"\shortstack{Honest,\\elsewhere (\%)}", decimals=1),
-    Column(
-        "vicious_other", "Vicious, threshold from elsewhere (%)", r"\shortstack{Vicious,\\elsewhere (\%)}", decimals=1
-    ),
+    Column("held_other", "Honest, threshold from other datasets (%)", r"\shortstack{Honest" + _REST, decimals=1),
+    Column("vicious_other", "Vicious, threshold from other datasets (%)", r"\shortstack{Vicious" + _REST, decimals=1),
     Column("references", "Honest references", r"\shortstack{Refer-\\ences}"),
 )
 
@@ -65,8 +64,8 @@ def text(table: pd.DataFrame, summary: pd.DataFrame) -> Text:
             "Threshold and verdicts are from different samples of images. Honest, held out: each model by the "
             "threshold from the others.",
             f"Honest, other recipes: models of the same data trained otherwise.{others}",
-            "From elsewhere: thresholds from the honest models of every other dataset, mean over these. References: "
-            "honest models behind the threshold. An en dash: no such model, or too few references.",
+            "Threshold from other datasets: from the honest models of each, mean over these. References: number of "
+            "honest models from which the threshold is computed. An en dash: no such model, or too few references.",
             judged.SAMPLES,
             judged.conditions(summary),
         ),
