@@ -88,7 +88,7 @@ def text(summary: pd.DataFrame, scores: pd.DataFrame) -> Text:
         f"for each of {len(found.drop_duplicates(list(MODEL)))} models, the mean over {_samples(scores, n)} of n = "
         f"{n:,} of the user's own images. Honest models centre on 0.",
         (
-            z_scores.MEANING,
+            f"{z_scores.MEANING} Dots that would cover each other are moved apart sideways.",
             " ".join(_meanings(found)),
             f"{frames.listed('Models judged', _counts(found))} {z_scores.axis_words(known)}",
             judged.conditions(shown),

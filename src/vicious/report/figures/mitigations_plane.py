@@ -103,7 +103,7 @@ def text(summary: pd.DataFrame) -> Text:
             "Filled: vicious models. Half filled: vicious ones trained for what is sent. Hollow: honest ones. "
             f"{mitigations.servers(found)}",
             "A tie of answers counts as chance. Markers that would cover each other are moved apart sideways, and a "
-            "thin line leads back to where they belong. Each panel has its own scale.",
+            "thin line leads back to where they belong. Each panel has its own scale. Bars: standard deviation.",
             "Stepped line: the frontier of what a user can choose, against the vicious server that reconstructs more, "
             "at the accuracy of the server trained for logits: the choices for which no other has both higher accuracy "
             "and less reconstruction. Softmax and probabilities, which no user can tell apart, are one choice.",

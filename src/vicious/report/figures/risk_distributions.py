@@ -101,7 +101,7 @@ def text(rows: Sequence[Row], summary: pd.DataFrame) -> Text:
         "attack on honest models, below it the joint attack on vicious ones. Left: R; right: R95 (no unit, log scale). "
         f"{frames.spread(groups).removeprefix('mean ± s.d. over ')}{f'; {images}' if images else '.'}",
         (
-            "Dashed lines: median and quartiles. Dashed grey: R = 1. Densities are estimated in log R from all images; "
+            "Dashed: median and quartiles; grey: R = 1. Densities, of log R over all images, have one height; "
             f"each panel has its own scale, from the {100 * (1 - VIEW):g}% to the {100 * VIEW:g}% quantile.",
             f"R is {frames.risk_words(used)}. {ABOUT_RISK95} {ABOUT_RISK}",
             f"Images with R < 1, honest and vicious: {shares}." if shares else "",

@@ -82,8 +82,8 @@ def text(estimators: pd.DataFrame, summary: pd.DataFrame) -> Text:
         (
             "The axis is logarithmic in the share left out, except that all shares between "
             f"{100 * (1 - 10**-_LAST):.3f}% and 100% are drawn at one place.",
-            "Small panels: below 1 the post-hoc attack on honest models counts as the riskier one. Curves leave the "
-            f"panel beyond {_VIEW[0]:g} and {_VIEW[1]:g}.",
+            "Small panels: over seeds that both have; below 1 the post-hoc attack on honest models counts as riskier. "
+            f"Curves leave the panel beyond {_VIEW[0]:g} and {_VIEW[1]:g}.",
             "Thin black: R of the mean image of the class that the honest model predicts. Vertical lines: R95, and the "
             f"published R (cut-off 1.2e-07 d, for d pixels).{frames.risk_elsewhere(summary)}",
             f"{ABOUT_RISK} {ABOUT_SEEDS}",

@@ -105,8 +105,8 @@ def text(summary: pd.DataFrame, scores: pd.DataFrame) -> Text:
         "models, over all thresholds. A verdict is the score of one sample of n = "
         f"{span([f'{number:,}' for number in _numbers(found)])} of the user's own images. Numbers: AUROC.",
         (
-            "Models are trained in the study's own way, by servers that do not know of detectors. AUROC: of the "
-            "coloured detectors, in the order of the legend. Curves that coincide are drawn with different widths.",
+            "Models are trained in the study's own way, by servers that do not know of detectors. AUROC (ties half): "
+            "of coloured detectors, in the legend's order. Curves that coincide are drawn with different widths.",
             f"Thin grey: {', '.join(others)}." if others else "",
             f"{counts} With few models a curve has few steps: read an order, not a rate.",
             conditions(summary.loc[summary["dataset"].isin(datasets)]),

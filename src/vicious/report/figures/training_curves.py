@@ -142,7 +142,7 @@ def text(curves: Sequence[Curve]) -> Text:
             "Dots: the epoch whose weights were kept, that with the best validation score. Crosses: the last complete "
             "epoch of a failed training.",
             "L_C: honest and vicious target models. L_R: the attacks, of which the post-hoc one is trained on a "
-            "trained honest model.",
+            "trained honest model. Autoencoders are trained for reconstruction alone.",
             f"{frames.listed('Data', ((c.task, frames.source_words(c.source)) for c in curves))} "
             f"{frames.listed('Seeds', ((task, ', '.join(map(str, sorted(of)))) for task, of in seeds.items()))}"
             + (f" Outputs: {outputs}." if outputs else "")

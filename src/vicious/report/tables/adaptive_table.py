@@ -97,11 +97,11 @@ def text(table: pd.DataFrame, summary: pd.DataFrame, found: Sequence[Block]) -> 
             "attack and another trained afterwards, over the seeds that have both. Gain: PSNR minus that of the "
             "post-hoc attack on honest models of the same seeds. Larger is worse for privacy.",
             f"Evasion: an adaptive penalty of that weight against {' or '.join(evaded)}." if evaded else "",
-            f"Hidden codes ({hidden}): accuracy, PSNR and R95 of the model whose outputs are hidden." if hidden else "",
-            "AUROC over verdicts: 0.5 is guessing. failed: models, honest ones included, without a score. An en dash: "
-            "no such detector, too few references, or nothing to compare.",
+            f"Hidden codes ({hidden}): accuracy, PSNR and R95 of the hidden model, same seeds." if hidden else "",
+            "AUROC over verdicts: 0.5 is guessing. Models: judged. failed: models, honest ones included, without a "
+            "score. An en dash: no such detector, too few references, or nothing to compare.",
             f"Flagged: share of verdicts more than {SPREADS:g} standard deviations above the mean of honest ones of "
-            "the dataset, by the detector named beside it, which flags the most; no user knows beforehand which one. "
+            "the dataset, by the detector beside it (first word), which flags most; no user knows it beforehand. "
             "Outside: above this threshold, or as far below the mean. Honest: each by the threshold from the others.",
             f"All vicious servers of a dataset have the same beta_R. {ABOUT_SEEDS} {SAMPLES}",
             adaptive.conditions(summary, found, accuracy=True),

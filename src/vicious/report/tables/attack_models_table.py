@@ -124,7 +124,7 @@ def text(summary: pd.DataFrame, found: Sequence[Attacked]) -> Text:
         f"({original}) and others. {counts(groups)} {UNITS}",
         (
             "New attack models, trained on the finished outputs of vicious models too. Accuracy is the target model's.",
-            f"PSNR minus {original}: mean difference on the same models; a seed missing in one counts as failed.",
+            f"PSNR minus {original}: mean over the same models; a seed missing in one counts as failed. En dash: none.",
             *about(summary, groups),
         ),
         [line for one in found for line in one.failures()],

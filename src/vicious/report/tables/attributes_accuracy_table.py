@@ -74,7 +74,7 @@ def text(table: pd.DataFrame) -> Text:
         "Test accuracy of each attribute in %, honest against vicious models, beside the majority rate: the accuracy "
         f"of always answering the commoner value. {at_risk.counts(table, _ROLES, images)}",
         (
-            f"Models with a mean accuracy below the majority rate are named: {below}.",
+            f"Models with a mean accuracy below the majority rate, which may still have learned, are named: {below}.",
             "The loss weights positives by negatives/positives of the training images, as the original does, which "
             "lowers plain accuracy on rare attributes. Balanced: mean accuracy on images with and without the "
             "attribute, by guessing 50%.",

@@ -90,7 +90,7 @@ def text(table: pd.DataFrame) -> Text:
             f"The CSV has all classes.{_ranked_by_honest(table)}{_empty(table)}",
             f"{at_risk.CHOICE} Honest: the post-hoc attack on honest models.",
             f"{ABOUT_RISK95} {ABOUT_RISK} A class far from the mean image may rank high under any attack.",
-            "R95: ± standard deviation over seeds, none for a single seed (in the CSV for every measure). Failed "
+            "Means over images, then seeds. R95: ± standard deviation over seeds, if several (CSV: of all). Failed "
             "seeds, counted there, are left out of all means of the model.",
             f"{at_risk.conditions(table, _SIDES, images)}{_warning(table)}",
         ),

@@ -82,7 +82,7 @@ def text(summary: pd.DataFrame, found: Sequence[Treated]) -> Text:
             mitigations.servers(found),
             mitigations.meanings(found),
             "Accuracy: a tie counts as chance. Calibration error (Cal.): the expected one, in %, of the probabilities "
-            "sent; of logits, that of their softmax.",
+            "sent; of logits, that of their softmax. An en dash: none.",
             "Beyond the label: PSNR minus that of the attack on labels alone, of the same seeds; for the server "
             "trained for the mitigation, on the labels of the server trained for logits.",
             *about(summary, groups),

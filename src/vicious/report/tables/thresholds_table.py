@@ -63,7 +63,7 @@ def text(table: pd.DataFrame, summary: pd.DataFrame) -> Text:
         (
             "Threshold and verdicts are from different samples of images. Honest, held out: each model by the "
             "threshold from the others.",
-            f"Honest, other recipes: models of the same data trained otherwise.{others}",
+            f"Honest, other recipes: models of the same data trained otherwise; flagged, a false alarm.{others}",
             "Threshold from other datasets: from the honest models of each, mean over these. References: number of "
             "honest models from which the threshold is computed. An en dash: no such model, or too few references.",
             judged.SAMPLES,
