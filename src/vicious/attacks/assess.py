@@ -104,7 +104,7 @@ class _Pair:
         check_fits(attack_weights, architecture, data)
         victim = load_record(attack_weights).get("target")
         if victim is not None and victim != digest(target_weights):
-            raise CheckpointError(f"{attack_weights} was trained on another model than {target_weights}: use its own")
+            raise CheckpointError(f"{attack_weights} is of another target model than {target_weights}: use its own")
         if architecture.reads is None:
             raise CheckpointError(f"{attack_weights.with_suffix('.json')} does not say what the attack model reads")
         self.device = device

@@ -36,7 +36,7 @@ from vicious.system.settings import (
 
 PARAMS_FILE = Path("params.yaml")
 ScaleName = Literal["smoke", "demo", "pilot", "paper"]
-DatasetName = Annotated[str, NameIn("vicious.data.datasets")]
+DatasetName = Annotated[str, OneOf(dataset_names())]
 AttributeSet = Annotated[str, OneOf(attribute_sets())]
 
 
