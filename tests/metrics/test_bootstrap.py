@@ -100,3 +100,5 @@ def test_what_cannot_be_resampled_is_refused(bad: Any) -> None:
         paired_bootstrap(bad)
     with pytest.raises(MetricError, match="1,000"):
         paired_bootstrap([np.ones(3)], resamples=10)
+    with pytest.raises(MetricError, match=r"\(n, m\)"):
+        paired_bootstraps([np.ones((3, 2, 1))])

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from vicious import cli
-from vicious.steps import Step, commands, step_class
+from vicious.steps import Files, Step, commands, step_class
 from vicious.study import paths
 from vicious.study.artifacts import artifact_step, known
 from vicious.study.config import load_params
@@ -43,6 +43,18 @@ def test_settings_do_not_change_and_unknown_ones_are_refused(kind: Any) -> None:
     assert kind.model_config["extra"] == "forbid"
 
 
+@pytest.mark.parametrize("kind", KINDS, ids=command)
+def test_every_path_says_which_files_it_stands_for(kind: Any) -> None:
+    """A path without this would be no input of the workflow, and stand in no record."""
+    silent = {
+        name
+        for name, field in kind.model_fields.items()
+        if "Path" in str(field.annotation) and not any(isinstance(one, Files) for one in field.metadata)
+    }
+    own = {"fetch": {"root"}, "assess-risk": {"out"}}  # raw files, which source.json lists; files named by the attack
+    assert silent == ({"out"} if kind.command() in known() else own.get(kind.command(), set()))
+
+
 def test_commands_have_the_names_of_their_files() -> None:
     files = {file.stem for file in (ROOT / "src/vicious/steps").glob("[!_]*.py")}
     assert {kind.replace("-", "_") for kind in commands()} == files
@@ -70,7 +82,7 @@ def test_every_planned_step_is_read_back_from_its_command_line(scale: Any, monke
     monkeypatch.setattr(cli, "run_step", lambda step, provenance=None: found.append((step, provenance)))
     monkeypatch.setattr(cli, "_app", cache(cli._app))
     for one in plan(scale).steps:
-        assert cli.main(shlex.split(one.command)) == 0
+        assert cli.main(shlex.split(one.command_line)) == 0
         assert found.pop() == (one.step, one.step.record())
 
 

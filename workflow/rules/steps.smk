@@ -22,7 +22,7 @@ for name, steps in PLAN.rules.items():
             runtime=grows(name, "runtime"),
             gpu=int(kind.ON_GPU and PARAMS.runtime.device == "cuda"),
         params:
-            command=of_step(name, lambda one: one.command),
+            command=of_step(name, lambda one: one.command_line),
             code=of_step(name, lambda one: code_of(one.step)),
         message:
             message_of(kind, at)

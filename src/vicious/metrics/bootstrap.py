@@ -60,8 +60,8 @@ def paired_bootstraps(
     """
     if not differences or not all(len(values) for values in differences):
         raise MetricError("there are no paired differences to resample")
-    if not all(np.isfinite(values).all() for values in differences):
-        raise MetricError("paired differences must be finite")
+    if not all(values.ndim == 2 and np.isfinite(values).all() for values in differences):
+        raise MetricError("paired differences must be finite, (n, m) for each seed")
     if resamples < 1000:
         raise MetricError(f"a bootstrap needs at least 1,000 resamples, got {resamples}")
     generator = np.random.default_rng(seed)

@@ -137,11 +137,12 @@ def _made_from(
 
 def _altered(record: Record, current: Mapping[str, str]) -> str | None:
     """Which file of these results is not the one that was written or read, or None."""
-    written = [
-        f"{file} was altered or deleted" for file, sha in (record.outputs or {}).items() if current.get(file) != sha
-    ]
-    read = [f"{file} is not what it was made from" for file, sha in record.inputs.items() if current.get(file) != sha]
-    return next(iter([*written, *read]), None)
+    parts = ((record.outputs or {}, "was altered or deleted"), (record.inputs, "is not what it was made from"))
+    for files, reason in parts:
+        for file, sha in files.items():
+            if current.get(file) != sha:
+                return f"{file} {reason}"
+    return None
 
 
 def _delete(path: Path, record: Record | str, places: Sequence[Path]) -> None:

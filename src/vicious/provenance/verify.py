@@ -213,8 +213,9 @@ def _named(chosen: Sequence[Path], records: Mapping[Path, Record]) -> str:
 
 
 def _of_another_configuration(records: Mapping[Path, Record], expected: Expected) -> Iterable[Finding]:
-    faults = {path: expected.fault(path, record) for path, record in records.items()}
-    yield from (Finding(one[0], ": ".join(filter(None, (str(path), one[1])))) for path, one in faults.items() if one)
+    for path, record in records.items():
+        if fault := expected.fault(path, record):
+            yield Finding(fault[0], ": ".join(filter(None, (str(path), fault[1]))))
 
 
 def _not_built(places: Iterable[Path], records: Mapping[Path, Record], expected: Expected) -> Iterable[str]:

@@ -53,7 +53,7 @@ class Planned:
         return Cost() if self.work is None else self.step.cost(self.work)
 
     @property
-    def command(self) -> str:
+    def command_line(self) -> str:
         """Its command line, after the program's name, quoted for a shell."""
         record = self.step.record()
         provenance = [] if record is None else ["--provenance", str(record)]
