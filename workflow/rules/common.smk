@@ -1,6 +1,5 @@
 """The configuration, checked once, and the plan that all rules run."""
 
-import gc
 import os
 import re
 import sys
@@ -27,9 +26,6 @@ from vicious.study.config import check_params, from_command_line
 from vicious.study.plan import Plan, pattern
 from vicious.system.errors import ConfigError, ProvenanceError, StorageError
 from vicious.system.files import check_writable
-
-# a large plan is millions of objects that stay: to look through them for garbage as often as usual takes a sixth more
-gc.set_threshold(100_000, 50, 1000)
 
 try:
     PLAN = Plan(check_params(from_command_line(config)))
