@@ -19,8 +19,4 @@ include: "workflow/rules/targets.smk"
 rule all:
     default_target: True
     input:
-        rules.data.input,
-        rules.models.input,
-        PLAN.writes("assessments"),
-        rules.results.input,
-        PLAN.writes("figures"),
+        files_of("data", "models", "assessments", "summaries", "figures"),

@@ -158,7 +158,7 @@ def test_a_stage_has_its_steps_files(scale: Any) -> None:
     every = [file for one in whole.steps for file in one.outputs]
     assert sorted(file for stage in stages for file in whole.writes(stage)) == sorted(every)
     for stage in ("data", "models", "assessments"):
-        parts = [file for dataset in params(scale).datasets for file in whole.writes(stage, dataset)]
+        parts = [file for dataset in params(scale).datasets for file in whole.writes(stage, dataset=dataset)]
         assert sorted(parts) == sorted(whole.writes(stage))
     figures = [file for name in grid.EXPERIMENTS for file in whole.writes("figures", experiment=name)]
     assert sorted(figures) == sorted(whole.writes("figures"))

@@ -7,22 +7,22 @@ for dataset in PARAMS.datasets:
             name:
                 f"{stage}_{dataset}"
             input:
-                PLAN.writes(stage, dataset),
+                files_of(stage, dataset=dataset),
 
 
 rule data:
     input:
-        PLAN.writes("data"),
+        files_of("data"),
 
 
 rule models:
     input:
-        PLAN.writes("models"),
+        files_of("models"),
 
 
 rule results:
     input:
-        PLAN.writes("summaries"),
+        files_of("summaries"),
 
 
 # Each experiment: its tables and figures, and an error if one of its cells failed.
@@ -32,7 +32,7 @@ for experiment in PLAN.experiments():
         name:
             experiment
         input:
-            PLAN.writes("figures", experiment=experiment),
+            files_of("figures", experiment=experiment),
 
 
 # The number of a table or figure is another name of its target.

@@ -59,7 +59,7 @@ class Planned:
         provenance = [] if record is None else ["--provenance", str(record)]
         return shlex.join([self.step.command(), *self.step.options(), *provenance])
 
-    @property
+    @cached_property
     def outputs(self) -> list[str]:
         """Its files, and its record of provenance if it has one."""
         record = self.step.record()
@@ -116,12 +116,12 @@ class Plan:
         aliases = [one.alias for one in absent if one.alias is not None]
         return [*(name for name in grid.EXPERIMENTS if name not in built), *(one.name for one in absent), *aliases]
 
-    def writes(self, stage: Stage, dataset: str | None = None, experiment: str | None = None) -> list[str]:
-        """The files of a stage's steps: of one dataset or experiment, or of all."""
+    def writes(self, *stages: Stage, dataset: str | None = None, experiment: str | None = None) -> list[str]:
+        """The files of some stages' steps: of one dataset or experiment, or of all."""
         return [
             file
             for one in self.steps
-            if stage == one.step.STAGE and dataset in (None, one.dataset) and experiment in (None, one.experiment)
+            if one.step.STAGE in stages and dataset in (None, one.dataset) and experiment in (None, one.experiment)
             for file in one.outputs
         ]
 
