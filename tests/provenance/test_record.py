@@ -108,22 +108,71 @@ def test_a_record_names_inputs_outputs_code_libraries_and_hardware(tmp_path: Pat
     assert Path(tmp_path / "p.json").read_text().endswith("}\n")
 
 
-def test_code_is_dirty_by_its_source_and_not_by_its_products(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    names = ("src/code.py", "paper_figures/pilot/table.md", "results/pilot/summaries/main.csv", "dvc.lock")
-    files = [tmp_path / name for name in names]
-    for file in files:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text("1")
+def repository(folder: Path, monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    """A Git repository with these files, whose package is where this one's would be."""
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("1")
     for command in ("init -q", "add -A", "-c user.name=a -c user.email=a@b.invalid commit -qm x"):
-        subprocess.run(["git", "-C", tmp_path, *command.split()], check=True)
-    monkeypatch.setattr(record, "_SOURCE", tmp_path / "src")
+        subprocess.run(["git", "-C", folder, *command.split()], check=True)
+    monkeypatch.setattr(record, "_SOURCE", folder / "src" / "vicious")
+
+
+def test_code_is_dirty_by_its_source_and_not_by_its_products(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    products = ("paper_figures/pilot/table.md", "results/pilot/summaries/main.csv", "dvc.lock")
+    repository(tmp_path, monkeypatch, "src/vicious/code.py", *products)
     assert code_version()["dirty"] is False
-    for product in files[1:]:
-        product.write_text("2")
+    for product in products:
+        (tmp_path / product).write_text("2")
     assert code_version()["dirty"] is False
-    files[0].write_text("2")
+    (tmp_path / "src/vicious/code.py").write_text("2")
     assert code_version()["dirty"] is True
     assert len(code_version()["commit"]) == 40
+
+
+def test_a_copy_below_another_repository_has_no_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    repository(tmp_path, monkeypatch, "other.py", "copy/src/vicious/code.py")
+    monkeypatch.setattr(record, "_SOURCE", tmp_path / "copy" / "src" / "vicious")
+    assert code_version() == {"package": record.__version__, "commit": None, "dirty": None}
+    assert f"{tmp_path / 'copy'} is no repository of its own, but lies in that of {tmp_path}" in caplog.text
+
+
+def test_the_environment_names_no_other_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    repository(tmp_path / "other", monkeypatch, "other.py")
+    other = code_version()["commit"]
+    monkeypatch.setenv("GIT_AUTHOR_DATE", "2001-01-01T00:00:00")
+    repository(tmp_path / "own", monkeypatch, "src/vicious/code.py")
+    own = code_version()
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "other" / ".git"))
+    monkeypatch.setenv("GIT_WORK_TREE", str(tmp_path / "own"))
+    monkeypatch.setenv("GIT_INDEX_FILE", str(tmp_path / "nothing"))
+    assert code_version() == own
+    assert own["commit"] != other
+
+
+@pytest.mark.parametrize("what", ["none", "refused", "no git"])
+def test_it_says_why_there_is_no_commit(
+    what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    repository(tmp_path, monkeypatch, "src/vicious/code.py")
+    program = tmp_path / "bin" / "git"
+    program.parent.mkdir()
+    if what == "none":
+        (tmp_path / ".git").rename(tmp_path / "gone")
+        said = "not a git repository"
+    elif what == "refused":  # as Git does where another user owns the folder
+        program.write_text("#!/bin/sh\necho fatal: detected dubious ownership in repository >&2; exit 128\n")
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", str(program.parent), prepend=":")
+        said = "dubious ownership"
+    else:
+        monkeypatch.setenv("PATH", str(program.parent))
+        said = "'git'"
+    assert code_version() == {"package": record.__version__, "commit": None, "dirty": None}
+    assert "no commit is recorded, since Git says" in caplog.text
+    assert said in caplog.text
 
 
 def inputs_of(command: str, **settings: Any) -> set[str]:

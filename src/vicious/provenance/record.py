@@ -1,6 +1,7 @@
 """Where a result comes from: code, libraries, hardware, time, inputs and outputs."""
 
 import importlib.metadata
+import logging
 import os
 import platform
 import subprocess
@@ -16,6 +17,7 @@ from vicious.provenance.records import settings_behind
 from vicious.steps import Step
 from vicious.system.files import digest, write_json
 
+log = logging.getLogger(__name__)
 _SOURCE = Path(__file__).resolve().parents[1]
 _LIBRARIES = (
     "torch",
@@ -56,23 +58,35 @@ def _processor() -> str:
 
 
 def code_version() -> dict[str, Any]:
-    """Package version, Git commit and whether tracked files differ from it; None where there is no Git."""
+    """Package version, Git commit and whether tracked files differ from it.
 
-    def git(*arguments: str) -> str | None:
-        try:
-            return subprocess.run(
-                ["git", "-C", str(_SOURCE), *arguments], capture_output=True, text=True, check=True, timeout=30
-            ).stdout.strip()
-        except (OSError, subprocess.SubprocessError):
-            return None
-
+    The last two are None, with a warning that says why, unless the project itself is a repository: a copy without one
+    may lie below another project's, and must not name that one's commit.
+    """
+    version: dict[str, Any] = {"package": __version__, "commit": None, "dirty": None}
+    root = _SOURCE.parents[1]
     products = [f":(top,exclude){name}" for name in _PRODUCTS]
-    status = git("status", "--porcelain", "--untracked-files=no", "--", ":/", *products)
-    return {
-        "package": __version__,
-        "commit": git("rev-parse", "HEAD"),
-        "dirty": None if status is None else bool(status),
-    }
+    try:
+        top = _git(root, "rev-parse", "--show-toplevel")
+        if not os.path.samefile(top, root):
+            log.warning("no commit is recorded: %s is no repository of its own, but lies in that of %s", root, top)
+            return version
+        status = _git(root, "status", "--porcelain", "--untracked-files=no", "--", ":/", *products)
+        return {**version, "commit": _git(root, "rev-parse", "HEAD"), "dirty": bool(status)}
+    except subprocess.CalledProcessError as error:
+        why = (error.stderr.strip() or "unknown error").splitlines()[0]
+    except (OSError, subprocess.SubprocessError) as error:
+        why = str(error)
+    log.warning("no commit is recorded, since Git says: %s", why)
+    return version
+
+
+def _git(root: Path, *words: str) -> str:
+    """What Git prints in a folder, whatever repository the environment names, as it does in a hook."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    command = ["git", "-C", str(root), *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30, env=environment)
+    return done.stdout.removesuffix("\n")
 
 
 def libraries() -> dict[str, str]:
