@@ -8,12 +8,14 @@ from pathlib import Path
 SRC = str(Path(workflow.basedir) / "src")
 sys.path.insert(0, SRC)
 # jobs find the `vicious` command of this environment, whether it was activated or not, and run the code beside this
-# file, whose hash is in their parameters: in the folder of an experiment of DVC it need not be what is installed
+# file, whose hash is in their parameters: in the folder of an experiment of DVC it need not be what is installed. Python
+# takes no module from the working folder, where a user's own file may have the name of one
 os.environ.update(
     PATH=os.pathsep.join(
         [str(Path(sys.executable).parent), os.getenv("PATH", os.defpath)]
     ),
     PYTHONPATH=os.pathsep.join(filter(None, [SRC, os.getenv("PYTHONPATH")])),
+    PYTHONSAFEPATH="1",
 )
 
 from snakemake.exceptions import WorkflowError

@@ -67,6 +67,6 @@ def _touch() -> None:
         raise ProvenanceError(
             "the results are sound, but Snakemake is not installed: `make env` installs it; then run this again"
         )
-    command = [sys.executable, "-m", "snakemake", "--touch", "--forceall", "--cores", "1", "--quiet", "all"]
+    command = [sys.executable, "-P", "-m", "snakemake", "--touch", "--forceall", "--cores", "1", "--quiet", "all"]
     if subprocess.run(command, check=False).returncode != 0:
         raise ProvenanceError("snakemake could not take the results as made: see its message above")

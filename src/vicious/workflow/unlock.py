@@ -36,7 +36,7 @@ def unlock(folder: Path) -> str:
     if not locked(folder):
         return f"{folder} is not locked: nothing to do"
     result = subprocess.run(
-        [sys.executable, "-m", "snakemake", "--unlock"], cwd=folder, capture_output=True, text=True, check=False
+        [sys.executable, "-P", "-m", "snakemake", "--unlock"], cwd=folder, capture_output=True, text=True, check=False
     )
     if result.returncode:
         raise UnlockError(f"snakemake --unlock failed in {folder}:\n{(result.stdout + result.stderr).strip()}")
