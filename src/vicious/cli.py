@@ -20,7 +20,7 @@ from vicious.system.errors import ViciousError
 from vicious.system.progress import tell
 from vicious.system.registry import file as file_of
 from vicious.system.registry import names
-from vicious.system.runtime import limit_threads
+from vicious.system.runtime import limit_threads, name_user
 
 if TYPE_CHECKING:
     from vicious.steps import Step
@@ -45,6 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     wrong."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s: %(message)s", stream=sys.stderr)
     logging.getLogger("fontTools").setLevel(logging.WARNING)  # matplotlib's PDFs; it reports every table of a font
+    name_user()
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         _app(words[0] if words else "")(words, exit_on_error=False, print_error=False)

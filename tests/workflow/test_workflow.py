@@ -39,6 +39,20 @@ def test_planning_needs_no_data(project: Any, scale: Any) -> None:
     )
 
 
+def test_a_user_without_a_name_may_plan_and_unlock(tmp_path: Path) -> None:
+    """As in a container that runs as the user's number alone."""
+    limits = [f"--{kind}-caps=+dac_read_search" for kind in ("inh", "ambient")]
+    nameless = ["setpriv", "--reuid=54321", "--regid=54321", "--clear-groups", *limits]
+    if shutil.which("setpriv") is None or subprocess.run([*nameless, "true"], check=False).returncode:
+        pytest.skip("to be another user takes root and setpriv")
+    project = copy_project(tmp_path / "a study")
+    subprocess.run(["chmod", "-R", "a+rwX", project], check=True)
+    variables = [f"--unset={name}" for name in ("LOGNAME", "USER", "LNAME", "USERNAME")]
+    for command in (["snakemake", "-n", "--cores", "1", "--config", "scale=smoke"], ["vicious", "unlock"]):
+        result = run(project, *nameless, "env", *variables, f"HOME={project}", *command)
+        assert result.returncode == 0, result.stderr
+
+
 def test_datasets_and_seeds_may_be_chosen_on_the_command_line(project: Any) -> None:
     choice = ["datasets=[mnist,cifar10]", "scales={smoke: {seeds: [3, 4, 5]}}"]
     result = snakemake(project, "-n", "--cores", "1", "--config", "scale=smoke", *choice)

@@ -28,7 +28,9 @@ from vicious.study.config import check_params, from_command_line
 from vicious.study.plan import Plan, pattern
 from vicious.system.errors import ConfigError, ProvenanceError, StorageError
 from vicious.system.files import check_writable
+from vicious.system.runtime import name_user
 
+name_user()
 try:
     PLAN = Plan(check_params(from_command_line(config)))
 except ConfigError as error:

@@ -1,5 +1,6 @@
 """How a job computes: threads, device, determinism. Part of what makes its result."""
 
+import getpass
 import os
 from typing import TYPE_CHECKING
 
@@ -30,3 +31,11 @@ def use_device(name: str, threads: int) -> "torch.device":
     if name == "cuda" and not torch.cuda.is_available():
         raise ConfigError("runtime.device is cuda, but no CUDA GPU is visible here: set it to cpu")
     return torch.device(name)
+
+
+def name_user() -> None:
+    """Give a user whom the system knows by number alone, as in a container, that number as a name: libraries ask."""
+    try:
+        getpass.getuser()
+    except (KeyError, OSError):
+        os.environ["LOGNAME"] = str(os.getuid())
