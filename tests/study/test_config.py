@@ -8,9 +8,10 @@ import pytest
 import yaml
 
 from vicious.data.datasets import dataset_names, find_dataset
-from vicious.study.config import Params, check_params, from_command_line, json_schema, load_params
+from vicious.study.config import Params, check_params, json_schema, load_params
 from vicious.study.grid import Model
 from vicious.system.errors import ConfigError
+from vicious.system.yaml12 import typed
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -94,7 +95,7 @@ def test_overrides_of_a_part_leave_its_other_keys(raw: Any) -> None:
         ("scales.demo.epochs", 0, ["scales.demo.epochs:", "greater than or equal to 1"]),
         ("scales.demo.epochs", "3", ["scales.demo.epochs:", "integer", "without quotes"]),
         ("scales.demo.epochs", True, ["scales.demo.epochs:", "integer"]),
-        ("scales.demo.learning_rate", "1e-3", ["scales.demo.learning_rate:", "1.0e-3"]),
+        ("scales.demo.learning_rate", "1e-3", ["scales.demo.learning_rate:", "without quotes"]),
         ("scales.demo.learning_rate", float("nan"), ["scales.demo.learning_rate:"]),
         ("scales.demo.depth", 11, ["scales.demo.depth:", "6 n + 4"]),
         ("scales.demo.seeds", [0, 0], ["scales.demo.seeds:", "differ"]),
@@ -108,6 +109,8 @@ def test_overrides_of_a_part_leave_its_other_keys(raw: Any) -> None:
         ("scales.paper.overrides", {"mnist": {"widht": 1}}, ["overrides.mnist.widht", "did you mean 'width'"]),
         ("data.checksums", {"cifar-10-python.tar.gz": "abc"}, ["data.checksums.cifar-10-python.tar.gz"]),
         ("data.checksums", {"cifar-10.tar.gz": "md5:" + "0" * 32}, ["did you mean 'cifar-10-python.tar.gz'"]),
+        ("data.checksums", {"cifar-10-python.tar.gz": "0" * 32}, ["must be md5:", f"did you mean 'md5:{'0' * 32}'"]),
+        ("data.checksums", {"cifar-10-python.tar.gz": "A" * 64}, [f"did you mean 'sha256:{'a' * 64}'"]),
         ("risk.cutoff", -1.0, ["risk.cutoff:"]),
         ("scales.demo.autoencoder", ["softmax"], ["scales.demo:", "autoencoder asks for softmax"]),
         ("scales.smoke.mitigations.trained_for", ["label"], ["mitigations.trained_for.0", "no gradient"]),
@@ -151,6 +154,27 @@ def test_a_mistake_is_named_with_its_path_and_the_nearest_valid_name(
         assert word in str(caught.value)
 
 
+def test_the_folder_of_real_data_may_begin_with_home_or_a_variable(raw: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/someone")
+    monkeypatch.setenv("STORE", "/mnt/some data")
+    for given, found in (
+        ("~", "/home/someone"),
+        ("~/data", "/home/someone/data"),
+        ("$HOME/data", "/home/someone/data"),
+        ("${STORE}/x", "/mnt/some data/x"),
+        ("../a~b", "../a~b"),
+    ):
+        assert check_params(changed(raw, "data.root", given)).data.root == found
+
+
+@pytest.mark.parametrize(
+    "root", ["{dataset}", "a/{x}", "}", "${ABSENT_VARIABLE}/x", "$ABSENT_VARIABLE", "~nobody_here/x"]
+)
+def test_a_folder_of_real_data_that_cannot_be_meant_is_refused(raw: Any, root: str) -> None:
+    with pytest.raises(ConfigError, match=r"data\.root: .* cannot be used"):
+        check_params(changed(raw, "data.root", root))
+
+
 def test_all_mistakes_are_told_at_once(raw: Any) -> None:
     with pytest.raises(ConfigError) as caught:
         check_params(changed(changed(raw, "scale", "x"), "risk.cutoff", -1))
@@ -185,7 +209,7 @@ def test_every_field_has_a_description() -> None:
 
 def test_numbers_of_the_command_line_get_their_types_and_words_stay() -> None:
     text = {"scales": {"demo": {"epochs": "2", "seeds": ["0", "1"], "learning_rate": "0.01", "train": "null"}}}
-    found = from_command_line({"scale": "pilot", **text})
+    found = typed({"scale": "pilot", **text})
     assert found == {
         "scale": "pilot",
         "scales": {"demo": {"epochs": 2, "seeds": [0, 1], "learning_rate": 0.01, "train": None}},

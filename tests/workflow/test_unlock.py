@@ -100,7 +100,13 @@ def test_the_processes_that_started_it_do_not_count(tmp_path: Path) -> None:
     assert told.stdout == "\n"
 
 
+def test_a_folder_that_is_no_project_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(UnlockError, match="run this in the project's root folder"):
+        unlock(tmp_path)
+
+
 def test_nothing_locked_is_told(tmp_path: Path) -> None:
+    (tmp_path / "Snakefile").touch()
     assert "not locked" in unlock(tmp_path)
     (tmp_path / LOCKS).mkdir(parents=True)
     assert "not locked" in unlock(tmp_path)
@@ -140,6 +146,7 @@ def test_a_silent_slurm_is_not_taken_for_an_idle_one(tmp_path: Path, squeue: Any
 
 def test_a_slurm_without_a_cluster_has_no_jobs(tmp_path: Path) -> None:
     assert subprocess.run("squeue", check=False).returncode == 1
+    (tmp_path / "Snakefile").touch()
     assert "not locked" in unlock(tmp_path)
 
 

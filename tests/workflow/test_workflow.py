@@ -133,6 +133,21 @@ def test_experiments_tables_and_figures_are_targets(project: Any, target: str) -
 
 
 @pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ("tabel1", "there is no target tabel1; did you mean table1?"),
+        ("modles_mnist", "did you mean models_mnist?"),
+        ("xyzzy", "there is no target xyzzy"),
+    ],
+)
+def test_a_mistyped_target_is_told_with_the_nearest(project: Any, target: str, words: str) -> None:
+    result = snakemake(project, "-n", "--cores", "1", "--config", "scale=smoke", "--", target)
+    assert result.returncode == 1
+    assert words in result.stdout + result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
     ("choice", "words"),
     [
         ("datasets=[minst]", "did you mean 'mnist'"),
@@ -146,6 +161,58 @@ def test_a_typo_is_told_before_any_job(project: Any, choice: str, words: str) ->
     assert result.returncode != 0
     assert words in result.stdout + result.stderr
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        ("scale: demo ", "scale: smoke\nscale: demo ", "line 5: not valid YAML: the key 'scale' stands there twice"),
+        ("root: null ", "root: caf\u00e9 ", "not text in UTF-8"),
+        ("root: null ", "root: 2024-13-01 ", "write it in quotes"),
+        ("batch_images: 24 ", "batch_images: 1:30 ", "scales.smoke.batch_images: should be a valid integer"),
+        ("datasets:  ", "datasets: [mnst]\nrest:", "datasets.0: 'mnst' is not valid; did you mean 'mnist'?"),
+        ("detectors: [linear", "detectors: [absent, linear", "'absent' is not valid"),
+    ],
+)
+def test_a_bad_file_is_an_error_without_traceback_from_every_door(
+    tmp_path: Path, before: str, after: str, words: str
+) -> None:
+    project = copy_project(tmp_path / "project")
+    text = (project / "params.yaml").read_text(encoding="utf-8")
+    assert before in text
+    (project / "params.yaml").write_bytes(text.replace(before, after, 1).encode("latin-1"))
+    for command in (
+        ["snakemake", "-n", "--cores", "1"],
+        *(
+            ["vicious", *one.split()]
+            for one in ("check-config", "budget", "verify results", "discard results", "restore")
+        ),
+    ):
+        result = run(project, *command)
+        assert result.returncode == 1, command
+        assert words in result.stdout + result.stderr, command
+        assert "Traceback" not in result.stderr, command
+
+
+def test_the_file_means_the_same_to_every_reader(tmp_path: Path) -> None:
+    project = copy_project(tmp_path / "project")
+    text = (project / "params.yaml").read_text(encoding="utf-8")
+    for before, after in (
+        ("scale: demo", "scale: smoke"),
+        ("gallery: 4", "gallery: 010"),
+        ("1.2e-7", "1e-06"),
+        ("root: null", 'root: "2024-13-01"'),
+        ("source: synthetic", "source: official"),
+    ):
+        assert before in text
+        text = text.replace(before, after, 1)
+    (project / "params.yaml").write_text(text, encoding="utf-8")
+    params = load_params(project / "params.yaml")
+    assert (params.study.gallery, params.risk.cutoff, params.data.root) == (10, 1e-6, "2024-13-01")
+    planned = snakemake(project, "-n", "-p", "--cores", "1", "--config", "datasets=[mnist]", "--", "main").stdout
+    assert "--gallery-images 10 " in planned
+    assert "--root 2024-13-01" in planned
+    assert "--cutoff 1e-06" in planned
 
 
 def test_lint_has_nothing_but_the_waived_point(project: Any) -> None:

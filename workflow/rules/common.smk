@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+from difflib import get_close_matches
 from pathlib import Path
 
 SRC = str(Path(workflow.basedir) / "src")
@@ -19,20 +20,38 @@ os.environ.update(
 )
 
 from snakemake.exceptions import WorkflowError
+from snakemake.utils import update_config
 
 from vicious.provenance.origin import check_origin
 from vicious.provenance.record import code_of
 from vicious.study import grid, paths
 from vicious.study.artifacts import known
-from vicious.study.config import check_params, from_command_line
+from vicious.study.config import PARAMS_FILE, check_params
 from vicious.study.plan import Plan, pattern
 from vicious.system.errors import ConfigError, ProvenanceError, StorageError
 from vicious.system.files import check_writable
 from vicious.system.runtime import name_user
+from vicious.system.yaml12 import read_yaml, typed
+
+
+def configuration():
+    """What params.yaml, --configfile and --config ask for, each over those before it.
+
+    Not by ``configfile:``, which reads YAML otherwise than DVC does.
+    """
+    # with --directory: that folder's own, if it has one
+    own = PARAMS_FILE if PARAMS_FILE.exists() else Path(workflow.basedir) / PARAMS_FILE
+    given = workflow.config_settings
+    found = {}
+    for file in [*([] if given.replace_workflow_config else [own]), *given.configfiles]:
+        update_config(found, read_yaml(Path(file)))
+    update_config(found, typed(given.config))
+    return found
+
 
 name_user()
 try:
-    PLAN = Plan(check_params(from_command_line(config)))
+    PLAN = Plan(check_params(configuration()))
 except ConfigError as error:
     raise WorkflowError(str(error))
 
@@ -118,3 +137,14 @@ def refuse(name):
         )
 
     return nothing
+
+
+def mistyped(wildcards):
+    """The input of a target that there is not: none, and which one is most like it."""
+    target = wildcards.target
+    close = get_close_matches(target, [rule.name for rule in workflow.rules], n=1)
+    raise WorkflowError(
+        f"there is no target {target}"
+        + (f"; did you mean {close[0]}?" if close else "")
+        + " `snakemake --list-target-rules` lists them"
+    )

@@ -54,3 +54,14 @@ for absent in PLAN.left_out():
             absent
         input:
             refuse(absent),
+
+
+# A mistyped target: no file of the study lies in the root folder itself.
+rule no_such_target:
+    input:
+        mistyped,
+    output:
+        "{target}",
+    wildcard_constraints:
+        target="[^/]+",
+    localrule: True

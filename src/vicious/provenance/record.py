@@ -68,7 +68,7 @@ def code_version() -> dict[str, Any]:
     products = [f":(top,exclude){name}" for name in _PRODUCTS]
     try:
         top = _git(root, "rev-parse", "--show-toplevel")
-        if not os.path.samefile(top, root):
+        if not Path(top).samefile(root):
             log.warning("no commit is recorded: %s is no repository of its own, but lies in that of %s", root, top)
             return version
         status = _git(root, "status", "--porcelain", "--untracked-files=no", "--", ":/", *products)

@@ -5,11 +5,11 @@ out of range is one :class:`ConfigError` that names the key's path and, for name
 """
 
 import json
+import os
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 
-import yaml
 from pydantic import Field, ValidationError, create_model, field_validator, model_validator
 
 from vicious.data.datasets import attribute_sets, dataset_names, find_dataset, official_names
@@ -33,6 +33,7 @@ from vicious.system.settings import (
     problem_words,
     shortened,
 )
+from vicious.system.yaml12 import read_yaml
 
 PARAMS_FILE = Path("params.yaml")
 ScaleName = Literal["smoke", "demo", "pilot", "paper"]
@@ -50,6 +51,19 @@ class DataParams(Strict):
     checksums: dict[str, Checksum] = Field(
         description="file name -> md5:<hex> or sha256:<hex> of a file that is accepted in place of the official one"
     )
+
+    @field_validator("root")
+    @classmethod
+    def _expanded(cls, root: str | None) -> str | None:
+        if root is None:
+            return None
+        found = os.path.expanduser(os.path.expandvars(root))  # noqa: PTH111
+        if found.startswith("~") or any(sign in found for sign in "${}"):
+            raise ValueError(
+                f"{root!r} cannot be used: ~ and variables that are set are replaced; other braces, $ or a user who "
+                "is unknown here cannot be in a path: write the path out, or rename the folder"
+            )
+        return found
 
     @field_validator("checksums")
     @classmethod
@@ -359,37 +373,13 @@ def check_params(raw: Mapping[str, Any]) -> Params:
         ) from None
 
 
-def from_command_line(value: Any) -> Any:
-    """Give numbers, booleans and null in a configuration their types: Snakemake's ``--config`` leaves nested ones as
-    text."""
-    if isinstance(value, Mapping):
-        return {key: from_command_line(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [from_command_line(item) for item in value]
-    if not isinstance(value, str):
-        return value
-    try:
-        plain = yaml.safe_load(value)
-    except yaml.YAMLError:
-        return value
-    return plain if plain is None or isinstance(plain, bool | int | float) else value
-
-
 def load_params(path: Path = PARAMS_FILE) -> Params:
     """Read and validate one YAML file.
 
     Raises:
-        ConfigError: it is missing, is not YAML, or does not validate.
+        ConfigError: it is missing, is not YAML in UTF-8, holds a key twice, or does not validate.
     """
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}; run from the project's root folder") from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not valid YAML: {error}") from None
-    if not isinstance(raw, dict):
-        raise ConfigError(f"{path} must hold keys and values, found {type(raw).__name__}")
-    return check_params(raw)
+    return check_params(read_yaml(path))
 
 
 def json_schema() -> str:
@@ -421,7 +411,7 @@ def _number_hint(found: Any) -> str:
         float(found)
     except ValueError:
         return ""
-    return "; YAML reads this as text: write it as 0.001 or 1.0e-3, without quotes"
+    return "; this is text: write the number without quotes"
 
 
 def _literal_values(expected: str) -> list[str]:

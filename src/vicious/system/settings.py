@@ -1,5 +1,6 @@
 """Typed settings: the base of everything that a user sets, and the types and words that they share."""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
@@ -27,12 +28,21 @@ def _depth(value: int) -> int:
     return value
 
 
+def _checksum(value: str) -> str:
+    if re.fullmatch(_CHECKSUM, value):
+        return value
+    kind = {32: "md5", 64: "sha256"}.get(len(value))
+    guess = f"; did you mean '{kind}:{value.lower()}'?" if kind and re.fullmatch(r"[0-9a-fA-F]+", value) else ""
+    raise ValueError(f"must be md5: and 32 digits, or sha256: and 64 digits, of 0-9 and a-f{guess}")
+
+
 Distinct = AfterValidator(_distinct)
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Checksum = Annotated[str, Field(pattern=r"^(md5:[0-9a-f]{32}|sha256:[0-9a-f]{64})$")]
+_CHECKSUM = r"^(md5:[0-9a-f]{32}|sha256:[0-9a-f]{64})$"
+Checksum = Annotated[str, AfterValidator(_checksum), Field(json_schema_extra={"pattern": _CHECKSUM})]
 Depth = Annotated[int, Field(le=40), AfterValidator(_depth)]
 
 

@@ -24,7 +24,7 @@ def unlock(folder: Path) -> str:
 
     Raises:
         StudyRunningError: Snakemake or a job of the folder is alive.
-        UnlockError: it cannot be told, or Snakemake failed to unlock.
+        UnlockError: it cannot be told, this is no project, or Snakemake failed to unlock.
     """
     alive = [*processes(folder), *slurm_jobs(folder)]
     if alive:
@@ -34,6 +34,8 @@ def unlock(folder: Path) -> str:
             + "\nwait for these, or end them by the command named first; then run the same command again"
         )
     if not locked(folder):
+        if not any((folder / name).exists() for name in ("Snakefile", ".snakemake")):
+            raise UnlockError(f"{folder} has neither Snakefile nor .snakemake: run this in the project's root folder")
         return f"{folder} is not locked: nothing to do"
     result = subprocess.run(
         [sys.executable, "-P", "-m", "snakemake", "--unlock"], cwd=folder, capture_output=True, text=True, check=False

@@ -1,0 +1,114 @@
+"""One meaning of params.yaml: what DVC reads, or one line that says what to do."""
+
+from pathlib import Path
+
+import pytest
+from dvc.utils.serialize import parse_yaml
+
+from vicious.system.errors import ConfigError
+from vicious.system.yaml12 import read_yaml, typed
+
+NUMBERS = [
+    "010",
+    "08",
+    "0o17",
+    "0x1F",
+    "0b11",
+    "1_000",
+    "+1",
+    "-0",
+    "0_1",
+    "1e-6",
+    "1e-06",
+    "1E5",
+    "-1.5e+3",
+    "5.",
+    ".5",
+    "+.5",
+    "1.e5",
+    "1_0.5",
+    ".inf",
+    "-.inf",
+]
+WORDS = [
+    "1:30",
+    "190:20:30",
+    "yes",
+    "No",
+    "on",
+    "OFF",
+    "y",
+    "nUll",
+    "1e",
+    "e5",
+    "_1",
+    "0.1.2",
+    "1-2",
+    "v1",
+    "'010'",
+    "'1e-6'",
+    "'2024-13-01'",
+    "'null'",
+    '"true"',
+]
+OTHERS = ["~", "null", "", "true", "False", "!!int '010'", "!!str 1", "{<<: {x: 1, y: 2}, y: 3}", "[&a {x: 1}, *a]"]
+
+
+@pytest.mark.parametrize("text", [*NUMBERS, *WORDS, *OTHERS])
+def test_a_value_is_read_as_dvc_reads_it(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "params.yaml"
+    file.write_text(f"key: {text}\n", encoding="utf-8")
+    found = read_yaml(file)
+    assert repr(found) == repr(dict(parse_yaml(file.read_text(encoding="utf-8"), "params.yaml")))
+
+
+@pytest.mark.parametrize("text", NUMBERS)
+def test_numbers_of_the_command_line_are_those_of_the_file(tmp_path: Path, text: str) -> None:
+    (tmp_path / "params.yaml").write_text(f"key: {text}\n", encoding="utf-8")
+    assert typed({"key": [text]}) == {"key": [read_yaml(tmp_path / "params.yaml")["key"]]}
+
+
+@pytest.mark.parametrize("text", ["0.000001", "1e-6", "1E-06", ".1e-5", "1_0e-7"])
+def test_what_python_takes_for_a_number_is_one(text: str) -> None:
+    assert typed(text) == float(text)
+
+
+@pytest.mark.parametrize("text", ["1:30", "2024-13-01", "2024-01-02", "yes", "a: b", "["])
+def test_other_text_of_the_command_line_stays_text(text: str) -> None:
+    assert typed(text) == text
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"a: 1\nb:\n  c: 1\n  c: 2\n", "line 4: not valid YAML: the key 'c' stands there twice"),
+        (b"a: 1\n'a': 2\n", "line 2: not valid YAML: the key 'a'"),
+        (b"a: {<<: {x: 1}, <<: {y: 1}}\n", "the key '<<'"),
+        (b"a: 2024-13-01\n", "line 1: not valid YAML: 2024-13-01 is read as a date: write it in quotes"),
+        (b"a: 2024-01-02 03:04:05\n", "write it in quotes"),
+        ("a: \u00e9\n".encode("latin-1"), "not text in UTF-8"),
+        ("a: b\n".encode("utf-16"), "not text in UTF-8"),
+        (b"%YAML 1.1\n---\na: 010\n", "delete %YAML"),
+        (b"a: &a [*a]\n", "a block holds itself"),
+        (b"a: *b\n", "undefined alias 'b'"),
+        (b"a: 1\n---\nb: 1\n", "another document"),
+        (b"a:\n\t- b\n", "line 2: not valid YAML"),
+        (b"a: \0\n", "not valid YAML"),
+        (b"a: !x 1\n", "'!x'"),
+        (b"a: !!int x\n", "'x' is not a number"),
+        (b"a: " + b"9" * 5000 + b"\n", "is not a number"),
+        (b"[" * 3000, "not valid YAML"),
+        (b"", "keys and values"),
+    ],
+)
+def test_a_bad_file_is_one_line(tmp_path: Path, content: bytes, words: str) -> None:
+    (tmp_path / "params.yaml").write_bytes(content)
+    with pytest.raises(ConfigError) as caught:
+        read_yaml(tmp_path / "params.yaml")
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_mark_of_utf_8_at_the_beginning_is_not_text(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_bytes(b"\xef\xbb\xbfa: 1\n")
+    assert read_yaml(tmp_path / "params.yaml") == {"a": 1}
