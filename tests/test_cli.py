@@ -1,6 +1,7 @@
 """The command line as its user meets it."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -253,3 +254,30 @@ def test_a_raw_file_that_changed_after_fetch_is_refused_with_the_cure(
     record.write_text("{}")
     assert cli.main(prepare) == 1
     assert "is damaged" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "backend", ["module://matplotlib_inline.backend_inline", "module://no.such", "tkagg", "nonsense"]
+)
+def test_the_environments_backend_of_matplotlib_does_not_matter(backend: str) -> None:
+    program = "import sys\nfrom vicious import __main__, cli\ncli.main = lambda: __import__('matplotlib') is None\n"
+    found = subprocess.run(
+        [sys.executable, "-c", f"{program}sys.exit(__main__.main())"],
+        env={**os.environ, "MPLBACKEND": backend},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (found.returncode, found.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("command", ["--help", "version", "check-config"])
+@pytest.mark.parametrize(
+    ("output", "code"), [(">/dev/full", 1), (">&-", 0), ("2>&-", 0), ("| true; exit ${PIPESTATUS[0]}", 141)]
+)
+def test_closed_and_full_outputs_are_quiet(command: str, output: str, code: int) -> None:
+    line = f"{sys.executable} -m vicious {command} {output}"
+    found = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)
+    codes = {1, 141} if code == 141 else {code}  # rich, which prints the help, has a code of its own for a pipe
+    assert found.stderr == ""
+    assert found.returncode in codes

@@ -1,6 +1,8 @@
 """The ``vicious`` command, and ``python -m vicious``."""
 
+import errno
 import gc
+import os
 import sys
 
 from vicious.system import interrupt
@@ -10,13 +12,42 @@ COLLECT_AFTER = 100_000
 short."""
 
 
+_UNWRITABLE = {errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF}
+
+
 def main() -> int:
+    """:func:`run` where standard output or error may be closed or full: then nothing more is said there.
+
+    Returns:
+        As :func:`run`; of a command that was right itself 141 where the reader has gone, as ``head`` does, and 1 where
+        what it says cannot be written.
+    """
+    while (handle := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(handle, True)  # stands for a closed stream, so that no file takes its number
+    os.close(handle)
+    code = 0
+    try:
+        code = run()
+        for stream in filter(None, (sys.stdout, sys.stderr)):
+            stream.flush()
+    except OSError as error:
+        if error.filename is not None or error.errno not in _UNWRITABLE:
+            raise
+        silent = os.open(os.devnull, os.O_WRONLY)
+        for number in (1, 2):
+            os.dup2(silent, number)
+        code = code or (141 if error.errno == errno.EPIPE else 1)
+    return code
+
+
+def run() -> int:
     """Run the command line in a process of its own, without the time that Python's memory management takes of it.
 
     Returns:
-        The exit code: 0, 1 for an error that is explained, 130 or 143 when SIGINT or SIGTERM ended it.
+        The exit code: 0, 1 for an error that is explained, 129, 130 or 143 when SIGHUP, SIGINT or SIGTERM ended it.
     """
     gc.set_threshold(COLLECT_AFTER)
+    os.environ["MPLBACKEND"] = "agg"  # a notebook's own is not installed here, and matplotlib would not even load
     try:
         interrupt.listen()
         from vicious import cli  # takes a moment, in which a signal may come

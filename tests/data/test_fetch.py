@@ -1,6 +1,8 @@
 """Official bytes or a clear error: mirrors, resume, time-outs, web pages, hashes, files placed by hand."""
 
 import dataclasses
+import errno
+import fcntl
 import hashlib
 import os
 import socket
@@ -355,3 +357,26 @@ def test_read_only_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server:
         with pytest.raises(StorageError, match="read-only: choose a folder that can be written"):
             download(tmp_path / "other", server.serve("/a", reply(body=CONTENT)))
     assert server.requests == []
+
+
+@pytest.mark.parametrize("code", [errno.EACCES, errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK])
+def test_a_folder_that_cannot_be_locked_is_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], code: int
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with module._alone(tmp_path):
+        pass
+    assert "warning" in capsys.readouterr().err
+
+
+def test_a_second_download_waits_for_the_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with (tmp_path / ".fetch.lock").open("a") as first:
+        fcntl.flock(first, fcntl.LOCK_EX)
+        release = threading.Timer(0.5, fcntl.flock, (first, fcntl.LOCK_UN))
+        release.start()
+        with module._alone(tmp_path):
+            assert not release.is_alive() or release.finished.is_set()
+    assert "waiting for another process" in capsys.readouterr().err

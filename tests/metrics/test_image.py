@@ -113,3 +113,53 @@ def test_decibels_are_the_same_of_tensors_arrays_and_numbers() -> None:
     assert decibels(errors[1]) == pytest.approx(10.0)
     with np.errstate(divide="ignore"):
         assert np.isinf(decibels(errors, floor=0.0)[-1])
+
+
+@pytest.mark.parametrize("level", [0.0, 0.3, 0.9, 0.99, 1.0])
+def test_ssim_of_flat_images_is_at_most_one(level: float) -> None:
+    x = torch.full((4, 3, 32, 32), level)
+    y = (x - torch.tensor([0.0, 1e-7, 1e-5, 1e-4])[:, None, None, None]).clamp(0, 1)
+    assert float(ssim(x, y).max()) <= 1.0
+    assert ssim(x, y).tolist() == pytest.approx(ssim(x.double(), y.double()).tolist(), abs=1e-7)
+
+
+BAD = {
+    "bytes": np.zeros((2, 1, 32, 32), np.uint8),
+    "zero to 255": np.full((2, 1, 32, 32), 128.0),
+    "rows": np.zeros((2, 1024)),
+    "other shape": np.zeros((2, 3, 32, 32)),
+    "none": np.zeros((0, 1, 32, 32)),
+    "not a number": np.full((2, 1, 32, 32), np.nan),
+    "infinite": np.full((2, 1, 32, 32), np.inf),
+    "complex": np.zeros((2, 1, 32, 32), complex),
+}
+
+
+@pytest.mark.parametrize("name", measures.names())
+@pytest.mark.parametrize("kind", BAD)
+@pytest.mark.parametrize("kept", [np.asarray, torch.from_numpy])
+def test_each_measure_refuses_what_it_is_not_defined_for(name: Any, kind: Any, kept: Any) -> None:
+    good, bad = kept(np.full((2, 1, 32, 32), 0.5)), kept(BAD[kind])
+    for given in ((good, bad), (bad, good), (bad, bad)):
+        if given[0] is given[1] and kind == "other shape":
+            continue
+        with pytest.raises(MetricError):
+            measures.function(name)(*given)
+
+
+@pytest.mark.parametrize("name", measures.names())
+def test_arrays_and_tensors_measure_alike(name: Any) -> None:
+    x, y = pair()
+    found = measures.function(name)(x, y)
+    assert found.tolist() == measures.function(name)(torch.from_numpy(x), torch.from_numpy(y)).tolist()
+
+
+def test_images_smaller_than_the_window_have_no_ssim() -> None:
+    with pytest.raises(MetricError, match="11x11"):
+        ssim(torch.rand(1, 1, 10, 32), torch.rand(1, 1, 10, 32))
+
+
+@pytest.mark.parametrize("errors", [-1.0, np.array([0.1, np.nan]), np.array([]), torch.tensor([np.inf])])
+def test_decibels_of_what_is_no_error_are_refused(errors: Any) -> None:
+    with pytest.raises(MetricError, match="mean squared errors"):
+        decibels(errors)

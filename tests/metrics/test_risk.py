@@ -243,3 +243,9 @@ def test_survives_the_disk_and_names_a_damaged_file(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(DataError, match=r"covariance\.safetensors is missing or damaged"):
         load_covariance(path)
+
+
+@pytest.mark.parametrize("bad", [np.zeros((3, 1, 3, 4)), np.zeros((3, 11)), np.zeros(12), np.full((3, 12), np.nan)])
+def test_energies_of_what_are_no_rows_of_finite_differences_are_refused(bad: Any) -> None:
+    with pytest.raises(MetricError, match="differences"):
+        energies(bad, fitted(images()))

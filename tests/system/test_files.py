@@ -184,3 +184,27 @@ def test_json_is_strict_and_sorted(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="JSON"):
         write_json(tmp_path / "b.json", float("nan"))
     assert not Path(tmp_path / "b.json").exists()
+
+
+@pytest.mark.parametrize("call", ["fsync", "chmod"])
+@pytest.mark.parametrize("code", [errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EPERM])
+def test_files_are_written_where_the_file_system_knows_no_fsync_or_modes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, code: int
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(*((os, "fsync") if call == "fsync" else (Path, "chmod")), refuse)
+    write_text(tmp_path / "a.txt", "whole")
+    assert (tmp_path / "a.txt").read_text() == "whole"
+    assert names(tmp_path) == ["a.txt"]
+
+
+def test_a_failing_disk_is_not_taken_for_a_missing_fsync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(StorageError, match="full"):
+        write_text(tmp_path / "a.txt", "lost")
+    assert names(tmp_path) == []

@@ -4,13 +4,13 @@ A file gets its final name only after its hash was checked; until then its bytes
 the next run resumes. A file that somebody placed by hand passes the same check.
 """
 
+import fcntl
 import hashlib
 import os
 import re
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -20,8 +20,8 @@ from urllib.parse import urlsplit
 from vicious import __version__
 from vicious.data.facts import Dataset, OfficialFile
 from vicious.system.errors import ConfigError, DataError, DownloadError
-from vicious.system.files import storage_errors
-from vicious.system.progress import Progress
+from vicious.system.files import best_effort, storage_errors
+from vicious.system.progress import Progress, tell
 
 if TYPE_CHECKING:
     import requests
@@ -207,18 +207,18 @@ def _by_hand(dataset: Dataset, missing: Sequence[_Expected], root: Path, invitat
 @contextmanager
 def _alone(root: Path) -> Iterator[None]:
     """Hold the root's lock, so that two runs never write the same ``.part``; waits for another run to finish."""
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(root / _LOCK)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        print(f"waiting for another process that downloads to {root}", file=sys.stderr, flush=True)
-        lock.acquire()
-    try:
+    root.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        try:
+            lock = stack.enter_context((root / _LOCK).open("a"))
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                tell(f"waiting for another process that downloads to {root}")
+                fcntl.flock(lock, fcntl.LOCK_EX)
+        except OSError as error:
+            tell(f"warning: {root} cannot be locked ({error.strerror}): let no other process download to it meanwhile")
         yield
-    finally:
-        lock.release()
 
 
 def _download_all(dataset: Dataset, missing: Sequence[_Expected], root: Path) -> None:
@@ -374,7 +374,8 @@ class _Downloader:
                 if size is not None and done > size:
                     return True  # no use in filling the disk: the hash will tell that it is another file
             file.flush()
-            os.fsync(file.fileno())
+            with best_effort():
+                os.fsync(file.fileno())
         return done == total if total is not None else done > 0
 
 

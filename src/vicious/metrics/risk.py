@@ -193,7 +193,14 @@ def energies(differences: Array, covariance: Covariance) -> Array:
     """Squared coordinates along the eigenvectors: all that any whitening of this covariance needs of a difference.
 
     Shapes: (n, d) -> (n, d). Precision is that of the arguments.
+
+    Raises:
+        MetricError: another shape, or values that are not finite.
     """
+    if np.ndim(differences) != 2 or np.shape(differences)[1] != covariance.mean.size:
+        raise MetricError(f"differences must be rows (n, {covariance.mean.size}), got shape {np.shape(differences)}")
+    if not np.isfinite(differences).all():
+        raise MetricError("differences of images hold values that are not finite")
     return (differences @ covariance.eigenvectors) ** 2
 
 

@@ -75,16 +75,30 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
             with held_back():
                 handle, temporary = _locked_temporary(target)
             yield temporary
-            with temporary.open("rb+") as file:
+            with temporary.open("rb+") as file, best_effort():
                 os.fsync(file.fileno())
             with held_back():
-                temporary.chmod(0o666 & ~_umask())
+                with best_effort():
+                    temporary.chmod(0o666 & ~_umask())
                 temporary.replace(target)
         finally:
             if handle >= 0:
                 with held_back():
                     temporary.unlink(missing_ok=True)
                     os.close(handle)
+
+
+_UNSUPPORTED = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EPERM, errno.EACCES, errno.ENOTTY, errno.ENOLCK}
+
+
+@contextmanager
+def best_effort() -> Iterator[None]:
+    """A block that may fail where the file system does not know what it asks for: locks, modes, or fsync."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _UNSUPPORTED:
+            raise
 
 
 def check_writable(folder: Path, size: int = 64 * 1024) -> None:

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM alike: work ends where nothing is left half-done, and says how to go on."""
+"""SIGINT, SIGTERM and SIGHUP alike: work ends where nothing is left half-done, and says how to go on."""
 
 import signal
 import sys
@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
 
+ENDING = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
+"""Signals that ask a process to end; the last one comes when its terminal is closed."""
 CLEANING = 10.0
 """Seconds after a signal in which further ones are ignored: they must not break the cleaning up."""
 AGAIN = 0.05
@@ -30,7 +32,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 def exit_code(interruption: KeyboardInterrupt) -> int:
-    """What shells report for a program that a signal ended: 130 for SIGINT, 143 for SIGTERM."""
+    """What shells report for a program that a signal ended: 130 for SIGINT, 143 for SIGTERM, 129 for SIGHUP."""
     return 128 + (interruption.number if isinstance(interruption, Interrupted) else signal.SIGINT)
 
 
@@ -71,17 +73,16 @@ _SIGNALS = _Signals()
 
 
 def listen() -> None:
-    """From now on SIGINT and SIGTERM raise :class:`Interrupted` in the main thread; what is ignored (``nohup``) stays
-    so."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    """From now on signals of :data:`ENDING` raise :class:`Interrupted` in the main thread; ignored ones stay so."""
+    for number in ENDING:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _SIGNALS.receive)
     sys.unraisablehook = _SIGNALS.dropped
 
 
 def ignore() -> None:
-    """From now on SIGINT and SIGTERM change nothing: all is done, and the process ends by itself."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM):
+    """From now on SIGINT, SIGTERM and SIGHUP change nothing: all is done, and the process ends by itself."""
+    for number in (*ENDING, signal.SIGALRM):
         signal.signal(number, signal.SIG_IGN)
 
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from vicious.metrics.measures.ssim import ssim
+from vicious.metrics.measures.ssim import similarity
 
 HUBER_WEIGHT = 5.0
 SSIM_WEIGHT = 1.0
@@ -14,7 +14,7 @@ SELECTION_MSE_WEIGHT = 5.0
 def reconstruction_loss(reconstruction: Tensor, images: Tensor) -> Tensor:
     """L_R = 5 Huber (delta 1, mean over pixels) + (1 - SSIM), a scalar. Shapes: two of (N, C, H, W)."""
     huber = functional.huber_loss(reconstruction, images, delta=1.0)
-    return HUBER_WEIGHT * huber + SSIM_WEIGHT * (1.0 - ssim(reconstruction, images).mean())
+    return HUBER_WEIGHT * huber + SSIM_WEIGHT * (1.0 - similarity(reconstruction, images).mean())
 
 
 def classification_loss(

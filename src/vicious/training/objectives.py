@@ -4,8 +4,8 @@ import torch
 from torch import Generator, Tensor, nn
 
 from vicious.metrics.answers import accuracy
-from vicious.metrics.measures.mse import mse
-from vicious.metrics.measures.ssim import ssim
+from vicious.metrics.measures.mse import squared_error
+from vicious.metrics.measures.ssim import similarity
 from vicious.mitigations import readable, transmit
 from vicious.system.randomness import derive_seed
 from vicious.training.loop import Objective, Row, Schedule, below
@@ -76,7 +76,7 @@ class PostHoc(Objective):
 
     def _quality(self, logits: Tensor, images: Tensor) -> dict[str, Tensor]:
         stolen = self._steal(logits)
-        return {"ssim": ssim(stolen, images), "mse": mse(stolen, images)}
+        return {"ssim": similarity(stolen, images), "mse": squared_error(stolen, images)}
 
 
 class Joint(PostHoc):

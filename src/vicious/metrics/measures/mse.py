@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from vicious.metrics.image import image_tensors
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -11,6 +13,15 @@ UNIT = ""
 LOW, HIGH = 0.0, 1.0
 
 
-def mse(x: Tensor, y: Tensor) -> Tensor:
-    """Mean squared error of each image. Shapes: two of (N, C, H, W) -> (N,)."""
+def mse(x: Any, y: Any) -> Tensor:
+    """Mean squared error of each image. Shapes: two of (N, C, H, W) -> (N,).
+
+    Raises:
+        MetricError: as :func:`~vicious.metrics.image.check_images`.
+    """
+    return squared_error(*image_tensors(x, y))
+
+
+def squared_error(x: Tensor, y: Tensor) -> Tensor:
+    """:func:`mse` without a check, as training needs it."""
     return (x - y).square().flatten(1).mean(1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vicious.metrics.image import decibels
 from vicious.metrics.measures.mse import mse
@@ -14,7 +14,11 @@ UNIT = "dB"
 LOW, HIGH = 0.0, 100.0
 
 
-def psnr(x: Tensor, y: Tensor) -> Tensor:
-    """PSNR of each image. Shapes: two of (N, C, H, W) -> (N,)."""
+def psnr(x: Any, y: Any) -> Tensor:
+    """PSNR of each image. Shapes: two of (N, C, H, W) -> (N,).
+
+    Raises:
+        MetricError: as :func:`~vicious.metrics.image.check_images`.
+    """
     ratio: Tensor = decibels(mse(x, y))
     return ratio

@@ -5,9 +5,10 @@ window lies in the image.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from vicious.metrics.image import DATA_RANGE
+from vicious.metrics.image import DATA_RANGE, image_tensors
+from vicious.system.errors import MetricError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,11 +19,24 @@ WINDOW_SIDE = 11
 WINDOW_SIGMA = 1.5
 
 
-def ssim(x: Tensor, y: Tensor) -> Tensor:
-    """Structural similarity of each image, averaged over channels and positions; differentiable; 1 for equal images.
+def ssim(x: Any, y: Any) -> Tensor:
+    """Structural similarity of each image, averaged over channels and positions, in [-1, 1]; 1 for equal images.
 
-    Shapes: two of (N, C, H, W), H and W at least 11 -> (N,).
+    It is computed in float64, since variances of flat images are differences of nearly equal numbers, and returned in
+    the precision of ``x``. Differentiable. Shapes: two of (N, C, H, W), H and W at least 11 -> (N,).
+
+    Raises:
+        MetricError: as :func:`~vicious.metrics.image.check_images`, or images smaller than the window.
     """
+    x, y = image_tensors(x, y)
+    if min(x.shape[2:]) < WINDOW_SIDE:
+        raise MetricError(f"SSIM needs images of at least {WINDOW_SIDE}x{WINDOW_SIDE} pixels, got {tuple(x.shape)}")
+    values: Tensor = similarity(x.double(), y.double()).clamp(LOW, HIGH).to(x.dtype)
+    return values
+
+
+def similarity(x: Tensor, y: Tensor) -> Tensor:
+    """:func:`ssim` without a check and in the precision of ``x``, as training needs it: rounding may exceed 1."""
     import torch
 
     rows, columns = (_blur_matrix(side, x) for side in x.shape[2:])
@@ -33,8 +47,8 @@ def ssim(x: Tensor, y: Tensor) -> Tensor:
     variances = square_x - mean_x.square() + square_y - mean_y.square()
     numerator = (2 * mean_x * mean_y + c1) * (2 * covariance + c2)
     denominator = (mean_x.square() + mean_y.square() + c1) * (variances + c2)
-    similarity: Tensor = (numerator / denominator).flatten(1).mean(1)
-    return similarity
+    found: Tensor = (numerator / denominator).flatten(1).mean(1)
+    return found
 
 
 def _blur_matrix(side: int, like: Tensor) -> Tensor:
