@@ -3,6 +3,7 @@
 import dataclasses
 import errno
 import fcntl
+import gzip
 import hashlib
 import os
 import socket
@@ -264,6 +265,34 @@ def test_missing_files_are_all_listed_at_once(tmp_path: Path) -> None:
     assert not (tmp_path / "none").exists()
 
 
+@pytest.mark.parametrize("dataset", ["mnist", "fashion_mnist"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "train-images-idx3-ubyte",
+        "train-images.idx3-ubyte",
+        "train-images.idx3-ubyte.gz",
+        "train-images-idx3-ubyte/train-images-idx3-ubyte",
+    ],
+)
+def test_idx_file_beside_in_another_form_is_named_with_the_command_that_mends_it(
+    tmp_path: Path, dataset: str, name: str, mnist: Any
+) -> None:
+    spec = find_dataset(dataset)
+    folder = (tmp_path / "a root" / spec.files[0].path).parent
+    beside = folder / name
+    beside.parent.mkdir(parents=True)
+    data = mnist.parts["train-images-idx3-ubyte.gz"]
+    beside.write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
+    (folder / f"._{Path(name).name}").write_bytes(b"")
+    with pytest.raises(DataError) as error:
+        fetch(spec, tmp_path / "a root", download=False, checksums={})
+    (line,) = (line for line in str(error.value).splitlines() if "lies there" in line)
+    assert str(beside) in line
+    subprocess.run(["bash", "-c", line.partition("read: ")[2][:-1]], check=True)
+    assert gzip.decompress((folder / "train-images-idx3-ubyte.gz").read_bytes()) == data
+
+
 def test_wrong_file_placed_by_hand(tmp_path: Path) -> None:
     (tmp_path / NAME).write_bytes(b"a subset")
     for allowed in (True, False):
@@ -325,6 +354,7 @@ def test_unpacked_celeba(tmp_path: Path) -> None:
         (tmp_path / path).write_bytes(data)
     for number in (1, 2):
         (folder / f"{number}.jpg").write_bytes(b"12345")
+        (folder / f"._{number}.jpg").write_bytes(b"no image")
     with pytest.raises(DataError, match=r"holds 2 images, but celeba/list_eval_partition.txt lists 3: unpack"):
         fetch(celeba, tmp_path, download=True, checksums={})
     (folder / "3.jpg").write_bytes(b"12345")

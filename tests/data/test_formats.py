@@ -1,9 +1,12 @@
 """The official formats are read pixel for pixel, without running or unpacking anything, and damage is named."""
 
 import gzip
+import io
 import pickle
 import shutil
 import struct
+import tarfile
+import zipfile
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -121,6 +124,120 @@ def test_celeba_from_zip_and_from_folder(celeba: Any) -> None:
             found = every(raw.splits[split])
             assert found.shape == (len(chosen), 218, 178, 3)
             np.testing.assert_allclose(found.mean(axis=(1, 2, 3)), [20 * (i + 1) for i in chosen], atol=1)
+
+
+# What systems and editors leave, and subsets that were packed anew
+
+LEFTOVERS = ("._{}", ".{}.swp", ".#{}", "#{}#", "{}~", ".DS_Store", "Thumbs.db", "desktop.ini", "@eaDir/{}/thumb.jpg")
+
+
+def leftovers(name: str) -> list[str]:
+    return [one.format(name) for one in LEFTOVERS] + [f"._{name.partition('.')[0]}{Path(name).suffix}"]
+
+
+def test_leftovers_in_celebas_zip_and_folder_are_no_images(celeba: Any) -> None:
+    folder = celeba.root / "celeba"
+    sound = dict(celeba.parts["images"])
+    celeba.parts["images"] |= dict.fromkeys(leftovers("000001.jpg"), b"no image")
+    celeba.pack()
+    with zipfile.ZipFile(folder / "img_align_celeba.zip", "a") as archive:
+        archive.writestr("__MACOSX/img_align_celeba/._000001.jpg", b"no image")
+    zipped = [every(split) for split in open_raw("celeba", celeba.root).splits.values()]
+    (folder / "img_align_celeba.zip").unlink()
+    for name, data in {**celeba.parts["images"], **sound}.items():
+        path = folder / "img_align_celeba" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    for found, expected in zip(open_raw("celeba", celeba.root).splits.values(), zipped, strict=True):
+        np.testing.assert_array_equal(every(found), expected)
+    assert sum(map(len, zipped)) == len(sound)
+
+
+def test_leftovers_in_tiny_imagenet_are_no_images(tiny: Any) -> None:
+    expected = {name: every(split) for name, split in open_raw("tiny_imagenet", tiny.root).splits.items()}
+    train = "train/._n00000000/images/._n00000000_0.JPEG"
+    for name in [train, *(f"val/images/{one}" for one in leftovers("val_0.JPEG"))]:
+        tiny.parts[f"tiny-imagenet-200/{name}"] = tiny.parts[f"__MACOSX/tiny-imagenet-200/{name}"] = b"no image"
+    tiny.pack()
+    for name, split in open_raw("tiny_imagenet", tiny.root).splits.items():
+        np.testing.assert_array_equal(every(split), expected[name])
+
+
+def test_leftovers_in_cifars_archive_and_beside_idx_files_are_passed_over(cifar10: Any, mnist: Any) -> None:
+    expected = every(open_raw("cifar10", cifar10.root).splits["train"])
+    left = {f"cifar-10-batches-py/{one}": b"" for one in leftovers("data_batch_1")}
+    sound = dict(cifar10.parts)
+    cifar10.parts.clear()
+    cifar10.parts.update(left | {"__MACOSX/cifar-10-batches-py/._data_batch_1": b""} | sound)
+    cifar10.pack()
+    np.testing.assert_array_equal(every(open_raw("cifar10", cifar10.root).splits["train"]), expected)
+    (mnist.root / "MNIST/raw/._train-images-idx3-ubyte.gz").write_bytes(b"")
+    assert len(open_raw("mnist", mnist.root).splits["train"]) == 30
+
+
+@pytest.mark.parametrize("protocol", range(6))
+@pytest.mark.parametrize("keys", [str, str.encode])
+def test_cifar_pickled_anew_with_any_protocol(cifar10: Any, protocol: int, keys: Any) -> None:
+    expected = {name: every(split) for name, split in open_raw("cifar10", cifar10.root).splits.items()}
+    turned = (np.ascontiguousarray, np.asfortranarray, lambda data: data[::-1][::-1])
+    for number, (member, data) in enumerate(cifar10.parts.items()):
+        content = {keys(key.decode()): value for key, value in pickle.loads(data).items()}  # noqa: S301
+        if (pixels := content.get(keys("data"))) is not None:
+            content |= {keys("data"): turned[number % 3](pixels), keys("batch_label"): b"", keys("filenames"): ["a"]}
+        cifar10.parts[member] = pickle.dumps(content, protocol)
+    cifar10.pack()
+    for name, split in open_raw("cifar10", cifar10.root).splits.items():
+        np.testing.assert_array_equal(every(split), expected[name])
+
+
+def test_cifar_with_read_only_and_transposed_arrays_of_protocol_5(cifar10: Any) -> None:
+    pixels = np.arange(4 * 3072, dtype=np.uint32).astype(np.uint8).reshape(4, 3072)
+    fixed = pixels.copy()
+    fixed.flags.writeable = False
+    cube = np.ascontiguousarray(pixels.reshape(4, 3, 1024).transpose(1, 0, 2)).transpose(1, 0, 2)
+    cifar10.parts[BATCH] = pickle.dumps({"data": fixed, "labels": [0] * 4, "cube": cube}, 5)
+    cifar10.pack()
+    found = every(open_raw("cifar10", cifar10.root).splits["train"])[8:12]
+    np.testing.assert_array_equal(found.transpose(0, 3, 1, 2).reshape(4, 3072), pixels)
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz"])
+def test_cifar_archive_packed_in_another_way(cifar10: Any, mode: Any) -> None:
+    expected = every(open_raw("cifar10", cifar10.root).splits["train"])
+    with tarfile.open(cifar10.root / "cifar-10-python.tar.gz", mode) as tar:
+        for name, data in cifar10.parts.items():
+            entry = tarfile.TarInfo(f"./{name}")
+            entry.size = len(data)
+            tar.addfile(entry, io.BytesIO(data))
+    np.testing.assert_array_equal(every(open_raw("cifar10", cifar10.root).splits["train"]), expected)
+
+
+def test_real_cifar_pickled_anew(real_data: Path, tmp_path: Path) -> None:
+    raw = open_raw("cifar100", real_data)
+    with (
+        tarfile.open(real_data / "cifar-100-python.tar.gz") as old,
+        tarfile.open(tmp_path / "cifar-100-python.tar.gz", "w:gz") as new,
+    ):
+        for entry in old:
+            file = old.extractfile(entry)
+            if file is not None and entry.name.endswith(("train", "test", "meta")):
+                data = pickle.dumps(pickle.loads(file.read(), encoding="latin1"), 5)  # noqa: S301
+                entry.size = len(data)
+                new.addfile(entry, io.BytesIO(data))
+    for name, split in open_raw("cifar100", tmp_path).splits.items():
+        np.testing.assert_array_equal(every(split), every(raw.splits[name]))
+        np.testing.assert_array_equal(split.labels, raw.splits[name].labels)
+
+
+@pytest.mark.parametrize(("dataset", "folder"), [("mnist", "MNIST"), ("fashion_mnist", "FashionMNIST")])
+def test_unpacked_idx_bytes_under_a_packed_name_are_read(mnist: Any, dataset: str, folder: str) -> None:
+    raw = mnist.root / folder / "raw"
+    raw.mkdir(parents=True, exist_ok=True)
+    for name, data in mnist.parts.items():
+        (raw / name).write_bytes(data)
+    train = open_raw(dataset, mnist.root).splits["train"]
+    assert every(train).tobytes() == mnist.parts["train-images-idx3-ubyte.gz"][16:]
+    assert train.labels.tobytes() == mnist.parts["train-labels-idx1-ubyte.gz"][8:]
 
 
 # Damage
@@ -273,6 +390,8 @@ class _Call:
         (getattr, (np, "ndarray")),
         (__import__("_codecs").encode, ("{}", "rot13")),
         (np.memmap, ("{}", "uint8", "w+", 0, 4)),
+        (bytes, (2**40,)),
+        (bytearray, (2**40,)),
     ],
 )
 def test_malicious_pickle_is_refused_and_not_run(cifar10: Any, tmp_path: Path, function: Any, arguments: Any) -> None:
@@ -292,6 +411,19 @@ def test_pickle_cannot_ask_for_a_huge_array(cifar10: Any) -> None:
     cifar10.pack()
     with pytest.raises(DataError, match="unusual kind"):
         open_raw("cifar10", cifar10.root)
+
+
+def test_pickle_of_protocol_5_cannot_ask_for_objects_or_more_than_its_bytes(cifar10: Any) -> None:
+    load = np.zeros(1).__reduce_ex__(5)[0]
+    for arguments, message in (
+        ((b"12345678", np.dtype(object), (1,), "C"), "unusual kind"),
+        (("12345678", np.dtype("u1"), (8,), "C"), "unusual kind"),
+        ((b"12345678", np.dtype("u1"), (2**40,), "C"), "not a whole pickle"),
+    ):
+        cifar10.parts[BATCH] = pickle.dumps({b"data": _Call(load, *arguments)}, protocol=5)
+        cifar10.pack()
+        with pytest.raises(DataError, match=message):
+            open_raw("cifar10", cifar10.root)
 
 
 TOP = "tiny-imagenet-200"

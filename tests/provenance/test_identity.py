@@ -155,6 +155,18 @@ def test_what_does_not_change_what_is_computed_does_not_count(source: Any, old: 
     assert of(source, {"work.py": text}, "vicious.work:run") == before
 
 
+@pytest.mark.parametrize("ending", ["\r\n", "\r"])
+def test_line_endings_do_not_count(source: Any, ending: str) -> None:
+    before = of(source, {}, "vicious.work:run")
+    for file in source.rglob("*.py"):
+        file.write_bytes(file.read_bytes().replace(b"\n", ending.encode()))
+    assert of(source, {}, "vicious.work:run") == before
+
+
+def test_git_is_told_to_keep_line_endings_whatever_its_settings() -> None:
+    assert "* text=auto eol=lf" in (REAL.parents[1] / ".gitattributes").read_text(encoding="utf-8").splitlines()
+
+
 @pytest.mark.parametrize(
     ("file", "old", "new"),
     [

@@ -80,6 +80,18 @@ def test_a_profile_is_found_and_joins_the_default_one(name: Any, project: Any) -
     assert not set(profile(name)) & set(profile("default")), "the default profile would override it"
 
 
+@pytest.mark.parametrize(("name", "command"), [("slurm", "sbatch"), ("generic", "qsub")])
+def test_a_missing_submit_command_ends_the_run_before_anything_is_submitted(
+    name: str, command: str, project: Path
+) -> None:
+    if shutil.which(command):
+        pytest.skip(f"{command} is here")
+    result = submit(project, "--profile", f"profiles/{name}")
+    assert result.returncode == 1
+    assert f"the command {command} is not found, so no job can be submitted" in result.stderr
+    assert not (project / "data/prepared").exists()
+
+
 SUBMIT = """#!/usr/bin/env bash
 # Notes what is asked for, and runs the script in the background; the first training is refused once.
 set -euo pipefail

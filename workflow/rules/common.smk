@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import sys
 from difflib import get_close_matches
 from pathlib import Path
@@ -78,6 +79,19 @@ if workflow.is_main_process:
 
 
 onstart:
+    executor = workflow.executor_plugin.name if workflow.executor_plugin else ""
+    if workflow.is_main_process and executor in ("slurm", "cluster-generic"):
+        if executor == "slurm":
+            submit = "sbatch"
+        else:
+            submit = (
+                (workflow.executor_settings.submit_cmd or "").strip().split(" ")[0]
+            )
+        if submit and not shutil.which(submit):
+            raise WorkflowError(
+                f"the command {submit} is not found, so no job can be submitted: run this on a machine that submits to the "
+                "cluster, or without --profile on this machine alone"
+            )
     # Snakemake's default limit of 100 jobs a second makes each look of its scheduler cause another one a second later,
     # as long as jobs wait, so with every job that ends there is one more a second: hundreds of jobs keep a core busy.
     # Another limit stands.

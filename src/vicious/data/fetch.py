@@ -8,9 +8,10 @@ import fcntl
 import hashlib
 import os
 import re
+import shlex
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -19,6 +20,7 @@ from urllib.parse import urlsplit
 
 from vicious import __version__
 from vicious.data.facts import Dataset, OfficialFile
+from vicious.data.formats.leftovers import is_leftover
 from vicious.system.errors import ConfigError, DataError, DownloadError
 from vicious.system.files import best_effort, storage_errors
 from vicious.system.progress import Progress, tell
@@ -35,6 +37,7 @@ TIMEOUTS = (10.0, 60.0)
 
 _PIECE = 1 << 16
 _LOCK = ".fetch.lock"
+_GZIP = b"\x1f\x8b"
 _WEB_PAGE = "a web page (of a quota, a virus scan or a login, perhaps) instead of the file"
 
 
@@ -143,7 +146,7 @@ def _verify(expected: _Expected) -> VerifiedFile:
     """Check one file that is there; raises a DataError that says what was found, and how to go on."""
     file, path = expected.file, expected.path
     if expected.is_unpacked():
-        size = sum(one.stat().st_size for one in (expected.root / file.unpacked).iterdir() if one.suffix == ".jpg")
+        size = sum(one.stat().st_size for one in _images(expected.root / file.unpacked))
         return VerifiedFile(file.unpacked, size, "", "", False, "unpacked folder, not hashed")
     md5, sha256, size, head = hashlib.md5(usedforsecurity=False), hashlib.sha256(), 0, b""
     try:
@@ -185,7 +188,7 @@ def _check_unpacked(root: Path, file: OfficialFile) -> None:
     folder = root / file.unpacked
     with (root / file.listing).open("rb") as lines:
         listed = sum(1 for line in lines if line.strip())
-    found = sum(path.suffix == ".jpg" for path in folder.iterdir())
+    found = sum(1 for _ in _images(folder))
     if found != listed:
         raise DataError(
             f"{folder} holds {found} images, but {file.listing} lists {listed}: unpack {file.name} "
@@ -193,12 +196,36 @@ def _check_unpacked(root: Path, file: OfficialFile) -> None:
         )
 
 
+def _images(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.iterdir() if path.suffix == ".jpg" and not is_leftover(path.name))
+
+
 def _by_hand(dataset: Dataset, missing: Sequence[_Expected], root: Path, invitation: str) -> str:
     lines = [f"{invitation} (see {dataset.homepage}), below {root}:"]
     lines += [f"  {one.file.path}  ({one})" for one in missing]
     folders = [one.file.unpacked for one in missing if one.file.unpacked]
     lines += [f"  (the unpacked folder {folder} may stand in for the zip)" for folder in folders]
+    lines += [hint for one in missing if (hint := _in_another_form(one.path))]
     return "\n".join([*lines, "then run the same command again."])
+
+
+def _in_another_form(path: Path) -> str:
+    """A line on a file that lies beside ``path`` under nearly its name: unpacked, or with other dots; "" for none."""
+    wanted = _letters(path.name)
+    with suppress(OSError):
+        near = [one for one in path.parent.iterdir() if _letters(one.name) == wanted and not is_leftover(one.name)]
+        inside = [two for one in near if one.is_dir() for two in one.iterdir() if _letters(two.name) == wanted]
+        for found in sorted(one for one in [*near, *inside] if one.is_file()):
+            with found.open("rb") as file:
+                packed = file.read(2) == _GZIP
+            old, new = shlex.quote(str(found)), shlex.quote(str(path))
+            how = f"mv {old} {new}" if packed or path.suffix != ".gz" else f"gzip -nc {old} > {new}"
+            return f"  ({found} lies there; bring it into the form that is read: {how})"
+    return ""
+
+
+def _letters(name: str) -> str:
+    return re.sub("[-._ ]", "", name.lower().removesuffix(".gz"))
 
 
 # Downloading

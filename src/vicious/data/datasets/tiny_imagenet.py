@@ -38,13 +38,14 @@ def _read(root: Path) -> "RawDataset":
     import numpy as np
 
     from vicious.data.formats.images import image_split
+    from vicious.data.formats.leftovers import is_leftover
     from vicious.data.formats.raw import RawDataset
 
     archive, classes = root / DATASET.files[0].path, DATASET.classes
     with reading(archive), zipfile.ZipFile(archive) as file:
         wnids = _lines(file, archive, _WNIDS)
         annotations = _lines(file, archive, _ANNOTATIONS)
-        members = file.namelist()
+        members = [name for name in file.namelist() if not is_leftover(name)]
         # Only names of classes, for figures: a copy without them is still good
         words = _lines(file, archive, _WORDS) if _WORDS in members else []
     numbers = {wnid: number for number, wnid in enumerate(wnids)}

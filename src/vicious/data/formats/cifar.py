@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -94,10 +94,13 @@ def _load(archive: Path, member: str) -> dict[str, Any]:
 
 
 def _read_member(archive: Path, member: str) -> bytes:
-    """One member's bytes, found by its exact name; nothing is unpacked to disk, links are not followed."""
-    with reading(archive, member), tarfile.open(archive, "r:gz") as tar:
+    """One member's bytes, found by its exact name; nothing is unpacked to disk, links are not followed.
+
+    A subset may be packed anew in other ways: not compressed, or with names that start with ``./``.
+    """
+    with reading(archive, member), tarfile.open(archive, _mode(archive)) as tar:
         for entry in tar:  # stops at the member, so a later batch does not cost a scan of the whole archive
-            if entry.name == member and entry.isreg():
+            if entry.name.removeprefix("./") == member and entry.isreg():
                 file = tar.extractfile(entry)
                 assert file is not None
                 data = file.read()
@@ -105,6 +108,11 @@ def _read_member(archive: Path, member: str) -> bytes:
                     raise EOFError(f"{len(data)} of {entry.size} bytes")
                 return data
     raise damaged(archive, f"the member {member} is missing")
+
+
+def _mode(archive: Path) -> Literal["r:", "r:gz"]:
+    with archive.open("rb") as file:
+        return "r:" if file.read(262).endswith(b"ustar") else "r:gz"
 
 
 def _text(value: object) -> str:
@@ -128,6 +136,10 @@ class _ArraysOnly(pickle.Unpickler):
             return getattr(np, name)
         if module in ("numpy.core.multiarray", "numpy._core.multiarray") and name == "_reconstruct":
             return _reconstruct
+        if module in ("numpy.core.numeric", "numpy._core.numeric") and name == "_frombuffer":
+            return _from_bytes
+        if module in ("__builtin__", "builtins") and name == "bytes":
+            return _no_bytes
         raise DataError(f"the pickle asks for {module}.{name}, which is refused: only plain arrays are read")
 
 
@@ -139,3 +151,19 @@ def _reconstruct(kind: object, shape: object, typecode: object) -> np.ndarray:
     if kind is not np.ndarray or shape != (0,):
         raise DataError("the pickle asks for an array of an unusual kind, which is refused")
     return np.ndarray((0,), np.int8)
+
+
+def _from_bytes(data: object, kind: object, shape: Any, order: Any, axes: Any = None) -> np.ndarray:
+    """An array as pickle protocol 5 holds it: of no objects, as large as the bytes that are there."""
+    if not isinstance(data, (bytes, bytearray)) or not isinstance(kind, np.dtype) or kind.hasobject:
+        raise DataError("the pickle asks for an array of an unusual kind, which is refused")
+    if axes is None:
+        return np.frombuffer(data, kind).reshape(shape, order=order)
+    return np.frombuffer(data, kind).reshape(shape).transpose(axes)
+
+
+def _no_bytes(*arguments: object) -> bytes:
+    """What Python 3 writes for an empty byte string below pickle protocol 3."""
+    if arguments:
+        raise DataError("the pickle asks for bytes of a size that it chooses, which is refused")
+    return b""

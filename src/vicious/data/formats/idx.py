@@ -1,10 +1,11 @@
-"""IDX files packed with gzip: images and labels of train and test, the format of MNIST."""
+"""IDX files, as a rule packed with gzip: images and labels of train and test, the format of MNIST."""
 
 import gzip
 import math
 import struct
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from vicious.data.formats.damage import damaged, reading
 from vicious.data.formats.raw import RawDataset, RawSplit, check_labels
 
 _LABELS_MAGIC, _IMAGES_MAGIC = 2049, 2051
+_UNSIGNED_BYTES = b"\0\0\x08"
+"""How an IDX file of such values begins."""
 _PIECE = 1 << 20
 
 
@@ -33,15 +36,22 @@ def _open_split(images: Path, labels: Path, classes: int) -> RawSplit:
     shape = _checked_shape(images, _IMAGES_MAGIC, 3)
     if shape[0] != count:
         raise damaged(labels, f"it has {count} labels, but {images.name} has {shape[0]} images")
-    with reading(labels), gzip.open(labels) as file:
+    with reading(labels), _opened(labels) as file:
         values = np.frombuffer(file.read()[8:], np.uint8)
     check_labels(values, classes, labels)
     return RawSplit(values, lambda indices: _read_images(images, shape, indices))
 
 
+def _opened(path: Path) -> BinaryIO:
+    """The unpacked bytes of a file, which may lie there unpacked although its name ends in ``.gz``."""
+    with path.open("rb") as file:
+        packed = file.read(3) != _UNSIGNED_BYTES
+    return cast("BinaryIO", gzip.open(path)) if packed else path.open("rb")
+
+
 def _checked_shape(path: Path, magic: int, dimensions: int) -> tuple[int, ...]:
     """The shape in the header, after checking that exactly so many bytes follow; memory stays at one piece."""
-    with reading(path), gzip.open(path) as file:
+    with reading(path), _opened(path) as file:
         header = file.read(4 + 4 * dimensions)
         if len(header) < 4 + 4 * dimensions:
             raise damaged(path, "it is too short for an IDX file")
@@ -60,7 +70,7 @@ def _checked_shape(path: Path, magic: int, dimensions: int) -> tuple[int, ...]:
 
 def _read_images(path: Path, shape: tuple[int, ...], indices: np.ndarray) -> Iterator[np.ndarray]:
     _, height, width = shape
-    with reading(path), gzip.open(path) as file:
+    with reading(path), _opened(path) as file:
         for index in indices:
             file.seek(16 + int(index) * height * width)
             yield np.frombuffer(file.read(height * width), np.uint8).reshape(height, width, 1)

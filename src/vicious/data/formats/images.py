@@ -9,18 +9,20 @@ from pathlib import Path
 import numpy as np
 
 from vicious.data.formats.damage import damaged, reading
+from vicious.data.formats.leftovers import is_leftover
 from vicious.data.formats.raw import RawSplit
 
 
 def list_images(source: Path, prefix: str, suffix: str) -> set[str]:
     """Names of the images in a folder, or of those below ``prefix`` in a zip archive, without the prefix; raises
-    DataError where the source is missing or damaged."""
+    DataError where the source is missing or damaged. Leftovers of systems and editors are passed over."""
     with reading(source):
         if source.is_dir():
-            return {path.name for path in source.iterdir() if path.suffix == suffix}
+            return {path.name for path in source.iterdir() if path.suffix == suffix and not is_leftover(path.name)}
         with zipfile.ZipFile(source) as file:
             names = file.namelist()
-    return {name.removeprefix(prefix) for name in names if name.startswith(prefix) and name.endswith(suffix)}
+    images = (name.removeprefix(prefix) for name in names if name.startswith(prefix) and name.endswith(suffix))
+    return {name for name in images if not is_leftover(name)}
 
 
 def image_split(source: Path, names: Sequence[str], labels: np.ndarray, prefix: str = "") -> RawSplit:
