@@ -196,6 +196,31 @@ def test_dead_hosts_and_bad_addresses(tmp_path: Path) -> None:
     assert leftovers(tmp_path) == []
 
 
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"])
+@pytest.mark.parametrize("value", ["http://me:secret@127.0.0.1:9", "socks5://127.0.0.1:9"])
+def test_a_proxy_that_fails_is_named_by_its_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    for other in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(other, raising=False)
+    monkeypatch.setenv(name, value)
+    with pytest.raises(DownloadError, match=rf"{name}={value.partition('//')[0]}//") as error:
+        download(tmp_path, "https://nowhere.invalid/x")
+    assert "secret" not in str(error.value)
+    assert "not an http(s) address" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+def test_certificates_that_are_not_there_are_named_by_their_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    for other in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(other, raising=False)
+    monkeypatch.setenv(name, str(tmp_path / "none.pem"))
+    with pytest.raises(DownloadError, match=rf"{name}=.*none.pem"):
+        download(tmp_path, "https://127.0.0.1:9/x")
+
+
 def test_what_can_be_had_is_kept_when_one_file_fails(tmp_path: Path, server: Any, reply: Any) -> None:
     contents = {"celeba/img_align_celeba.zip": b"zip", "celeba/list_attr_celeba.txt": b"list"}
     mirrors = {

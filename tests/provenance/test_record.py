@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from vicious import __version__
 from vicious.provenance import record
 from vicious.provenance.identity import reached
 from vicious.provenance.record import code_of, code_version, write_provenance
@@ -135,7 +136,7 @@ def test_a_copy_below_another_repository_has_no_commit(
 ) -> None:
     repository(tmp_path, monkeypatch, "other.py", "copy/src/vicious/code.py")
     monkeypatch.setattr(record, "_SOURCE", tmp_path / "copy" / "src" / "vicious")
-    assert code_version() == {"package": record.__version__, "commit": None, "dirty": None}
+    assert code_version() == {"package": __version__, "commit": None, "dirty": None}
     assert f"{tmp_path / 'copy'} is no repository of its own, but lies in that of {tmp_path}" in caplog.text
 
 
@@ -170,7 +171,7 @@ def test_it_says_why_there_is_no_commit(
     else:
         monkeypatch.setenv("PATH", str(program.parent))
         said = "'git'"
-    assert code_version() == {"package": record.__version__, "commit": None, "dirty": None}
+    assert code_version() == {"package": __version__, "commit": None, "dirty": None}
     assert "no commit is recorded, since Git says" in caplog.text
     assert said in caplog.text
 

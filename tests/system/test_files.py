@@ -194,7 +194,7 @@ def test_files_are_written_where_the_file_system_knows_no_fsync_or_modes(
     def refuse(*_: Any, **__: Any) -> None:
         raise OSError(code, os.strerror(code))
 
-    monkeypatch.setattr(*((os, "fsync") if call == "fsync" else (Path, "chmod")), refuse)
+    monkeypatch.setattr(os if call == "fsync" else Path, call, refuse)
     write_text(tmp_path / "a.txt", "whole")
     assert (tmp_path / "a.txt").read_text() == "whole"
     assert names(tmp_path) == ["a.txt"]

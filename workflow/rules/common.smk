@@ -16,7 +16,9 @@ os.environ.update(
     PATH=os.pathsep.join(
         [str(Path(sys.executable).parent), os.getenv("PATH", os.defpath)]
     ),
-    PYTHONPATH=os.pathsep.join(filter(None, [SRC, os.getenv("PYTHONPATH")])),
+    PYTHONPATH=os.pathsep.join(
+        [SRC, *filter(None, os.getenv("PYTHONPATH", "").split(os.pathsep))]
+    ),
     PYTHONSAFEPATH="1",
 )
 

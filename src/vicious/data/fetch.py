@@ -333,11 +333,18 @@ class _Downloader:
         except (exceptions.InvalidURL, exceptions.MissingSchema) as error:
             raise _Refused(f"not an address ({error})") from error
         except exceptions.InvalidSchema as error:
+            if "SOCKS" in str(error):
+                raise _Refused(f"{error}: install PySocks, or change the proxy{_settings(url)}") from error
             raise _Refused(f"not an http(s) address ({error})") from error
         except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
             raise _Interrupted("timed out") from error
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            raise _Interrupted(_cause(error)) from error
+            about = isinstance(error, (exceptions.ProxyError, exceptions.SSLError, exceptions.InvalidProxyURL))
+            raise _Interrupted(f"{_cause(error)}{_settings(url) if about else ''}") from error
+        except OSError as error:  # requests' own for a bundle of certificates that is not there
+            if not str(error).startswith("Could not find a suitable TLS CA"):
+                raise
+            raise _Refused(f"{error}{_settings(url)}") from error
         if not complete:
             raise _Interrupted("the connection closed before the end")
         self.part.replace(str(output_file))
@@ -404,6 +411,14 @@ class _Downloader:
             with best_effort():
                 os.fsync(file.fileno())
         return done == total if total is not None else done > 0
+
+
+def _settings(url: str) -> str:
+    """The environment's variables that decide on the proxy and the certificates of an address, without passwords."""
+    names = ("all_proxy", f"{urlsplit(url).scheme}_proxy", "requests_ca_bundle", "curl_ca_bundle")
+    found = [name for name in os.environ if name.lower() in names]
+    told = [f"{name}={re.sub('//[^/@]*@', '//***@', os.environ[name])}" for name in sorted(found)]
+    return f" (set in the environment: {', '.join(told)})" if told else ""
 
 
 def _cause(error: BaseException) -> str:
