@@ -41,7 +41,7 @@ def test_planning_needs_no_data(project: Any, scale: Any) -> None:
 
 def test_a_user_without_a_name_may_plan_and_unlock(tmp_path: Path) -> None:
     """As in a container that runs as the user's number alone."""
-    limits = [f"--{kind}-caps=+dac_read_search" for kind in ("inh", "ambient")]
+    limits = ("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search")
     nameless = ["setpriv", "--reuid=54321", "--regid=54321", "--clear-groups", *limits]
     if shutil.which("setpriv") is None or subprocess.run([*nameless, "true"], check=False).returncode:
         pytest.skip("to be another user takes root and setpriv")
@@ -167,7 +167,7 @@ def test_a_typo_is_told_before_any_job(project: Any, choice: str, words: str) ->
     ("before", "after", "words"),
     [
         ("scale: demo ", "scale: smoke\nscale: demo ", "line 5: not valid YAML: the key 'scale' stands there twice"),
-        ("root: null ", "root: caf\u00e9 ", "not text in UTF-8"),
+        ("root: null ", "root: \u00e9t\u00e9 ", "not text in UTF-8"),
         ("root: null ", "root: 2024-13-01 ", "write it in quotes"),
         ("batch_images: 24 ", "batch_images: 1:30 ", "scales.smoke.batch_images: should be a valid integer"),
         ("datasets:  ", "datasets: [mnst]\nrest:", "datasets.0: 'mnst' is not valid; did you mean 'mnist'?"),
