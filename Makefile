@@ -12,14 +12,19 @@ help:  ## list the targets
 
 env: .venv/.complete  ## create the locked environment in .venv
 
+# An environment works only where it was made, and holds that place: of a folder moved or copied it is made again.
+ifneq ($(shell cat .venv/.complete 2>/dev/null),$(shell cd .venv 2>/dev/null && pwd -P))
+.PHONY: .venv/.complete
+endif
+
 .venv/.complete: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 env"; exit 1; }
 	@echo "Creating the environment in .venv (several GB to download, a few minutes) ..."
-	$(PYTHON) -m venv .venv
+	$(PYTHON) -m venv --clear .venv
 	python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
-	@touch .venv/.complete
+	@(cd .venv && pwd -P) > .venv/.complete
 
 demo: .venv/.complete  ## build the main comparison on synthetic stand-ins of six datasets, minutes on 2 cores
 	snakemake --cores $(CORES) --config scale=demo -- main

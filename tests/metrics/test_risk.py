@@ -249,3 +249,8 @@ def test_survives_the_disk_and_names_a_damaged_file(tmp_path: Path) -> None:
 def test_energies_of_what_are_no_rows_of_finite_differences_are_refused(bad: Any) -> None:
     with pytest.raises(MetricError, match="differences"):
         energies(bad, fitted(images()))
+
+
+def test_the_risk_of_pixels_from_0_to_255_is_refused() -> None:
+    with pytest.raises(MetricError, match="divide 8-bit pixels by 255"):
+        energies(255 * images() - fitted(images()).mean, fitted(images()))

@@ -26,6 +26,8 @@ RISK_CAP = 1e3
 """Largest risk of one image: a perfect reconstruction would be infinite; it is capped here and counted."""
 
 _NEGATIVE_TOLERANCE = 1e-8
+_LARGEST_DIFFERENCE = 2.0
+"""Guesses by least squares leave [0, 1] a little; pixels from 0 to 255 are far beyond."""
 
 
 @dataclass(frozen=True)
@@ -195,12 +197,15 @@ def energies(differences: Array, covariance: Covariance) -> Array:
     Shapes: (n, d) -> (n, d). Precision is that of the arguments.
 
     Raises:
-        MetricError: another shape, or values that are not finite.
+        MetricError: another shape, values that are not finite, or too large for differences of pixels in [0, 1].
     """
     if np.ndim(differences) != 2 or np.shape(differences)[1] != covariance.mean.size:
         raise MetricError(f"differences must be rows (n, {covariance.mean.size}), got shape {np.shape(differences)}")
-    if not np.isfinite(differences).all():
-        raise MetricError("differences of images hold values that are not finite")
+    largest = np.abs(differences).max(initial=0.0)
+    if not largest <= _LARGEST_DIFFERENCE:
+        raise MetricError(
+            f"differences of pixels in [0, 1] are finite and at most 1, found {largest:.6g}: divide 8-bit pixels by 255"
+        )
     return (differences @ covariance.eigenvectors) ** 2
 
 
