@@ -19,14 +19,12 @@ PARTS = ("Snakefile", "params.yaml", "workflow", "src", "profiles", "dvc.yaml", 
 
 
 def copy_project(target: Path) -> Path:
-    """The project's code in a folder of its own, beside a user's files that are named like modules of Python."""
+    """The project's code in a folder of its own."""
     target.mkdir(parents=True, exist_ok=True)
     ignore = shutil.ignore_patterns("__pycache__")
     for name in PARTS:
         source = ROOT / name
         shutil.copytree(source, target / name, ignore=ignore) if source.is_dir() else shutil.copy(source, target / name)
-    for name in ("statistics", "random", "vicious"):
-        (target / f"{name}.py").write_text("raise SystemExit('a module of the working folder was imported')\n")
     return target
 
 

@@ -39,6 +39,27 @@ def test_planning_needs_no_data(project: Any, scale: Any) -> None:
     )
 
 
+@pytest.mark.slow
+def test_a_users_file_named_like_a_module_is_not_imported(tmp_path: Path) -> None:
+    project = copy_project(tmp_path / "a study")
+    set_params(project, scale="smoke", datasets=["mnist"])
+    for name in ("statistics", "random", "vicious"):
+        (project / f"{name}.py").write_text("raise SystemExit('a module of the working folder was imported')\n")
+    locks = project / ".snakemake" / "locks"
+    for command in (
+        ["dvc", "init", "--no-scm", "--quiet"],
+        ["dvc", "repro", "data@mnist"],
+        ["vicious", "restore"],
+        ["vicious", "unlock"],
+    ):
+        if "unlock" in command:
+            locks.mkdir(parents=True, exist_ok=True)
+            (locks / "0.input.lock").touch()
+        result = run(project, BIN / command[0], *command[1:])
+        assert result.returncode == 0, f"{command}: {result.stdout}{result.stderr}"
+    assert not any(locks.glob("*"))
+
+
 def test_a_user_without_a_name_may_plan_and_unlock(tmp_path: Path) -> None:
     """As in a container that runs as the user's number alone."""
     limits = ("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search")
