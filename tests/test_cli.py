@@ -1,5 +1,6 @@
 """The command line as its user meets it."""
 
+import errno
 import json
 import os
 import re
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from vicious import cli
+from vicious import __main__, cli
 from vicious.steps import commands
 from vicious.study.artifacts import known
 
@@ -281,3 +282,14 @@ def test_closed_and_full_outputs_are_quiet(command: str, output: str, code: int)
     codes = {1, 141} if code == 141 else {code}  # rich, which prints the help, has a code of its own for a pipe
     assert found.stderr == ""
     assert found.returncode in codes
+
+
+def test_an_error_of_another_file_is_not_taken_for_one_of_the_outputs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def unreadable() -> int:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(__main__, "run", unreadable)
+    with pytest.raises(OSError, match="Input/output error"):
+        __main__.main()

@@ -12,9 +12,6 @@ COLLECT_AFTER = 100_000
 short."""
 
 
-_UNWRITABLE = {errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF}
-
-
 def main() -> int:
     """:func:`run` where standard output or error may be closed or full: then nothing more is said there.
 
@@ -25,19 +22,31 @@ def main() -> int:
     while (handle := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(handle, True)  # stands for a closed stream, so that no file takes its number
     os.close(handle)
-    code = 0
+    code, reason = 0, None
     try:
         code = run()
-        for stream in filter(None, (sys.stdout, sys.stderr)):
-            stream.flush()
-    except OSError as error:
-        if error.filename is not None or error.errno not in _UNWRITABLE:
+        reason = _lost()
+    except OSError:
+        reason = _lost("\n")
+        if reason is None:  # the error is another file's
             raise
+    if reason is not None:
         silent = os.open(os.devnull, os.O_WRONLY)
         for number in (1, 2):
             os.dup2(silent, number)
-        code = code or (141 if error.errno == errno.EPIPE else 1)
+        code = code or (141 if reason == errno.EPIPE else 1)
     return code
+
+
+def _lost(more: str = "") -> int | None:
+    """The error's number where what was said, and ``more``, cannot be written; None where it can."""
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        try:
+            stream.write(more)
+            stream.flush()
+        except OSError as error:
+            return error.errno
+    return None
 
 
 def run() -> int:

@@ -48,14 +48,14 @@ def test_a_users_file_named_like_a_module_is_not_imported(tmp_path: Path) -> Non
     locks = project / ".snakemake" / "locks"
     for command in (
         ["dvc", "init", "--no-scm", "--quiet"],
-        ["dvc", "repro", "data@mnist"],
+        ["env", "--unset=PYTHONPATH", BIN / "dvc", "repro", "data@mnist"],
         ["vicious", "restore"],
         ["vicious", "unlock"],
     ):
         if "unlock" in command:
             locks.mkdir(parents=True, exist_ok=True)
             (locks / "0.input.lock").touch()
-        result = run(project, BIN / command[0], *command[1:])
+        result = run(project, *command)
         assert result.returncode == 0, f"{command}: {result.stdout}{result.stderr}"
     assert not any(locks.glob("*"))
 

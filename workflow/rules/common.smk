@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import sys
 from difflib import get_close_matches
@@ -80,20 +81,25 @@ if workflow.is_main_process:
         raise WorkflowError(str(error))
 
 
+def check_submits():
+    """Refuse to begin where the command that submits jobs to a cluster is missing: its executor waits without end."""
+    executor = getattr(workflow.executor_plugin, "name", None)
+    command = {
+        "slurm": "sbatch",
+        "cluster-generic": getattr(workflow.executor_settings, "submit_cmd", None),
+    }.get(executor)
+    # variables may be set before it
+    words = [word for word in shlex.split(command or "") if "=" not in word]
+    if words and shutil.which(words[0]) is None:
+        raise WorkflowError(
+            f"the command {words[0]} is not found, so no job can be submitted: run this on a machine that submits to "
+            "the cluster, or without --profile on this machine alone"
+        )
+
+
 onstart:
-    executor = workflow.executor_plugin.name if workflow.executor_plugin else ""
-    if workflow.is_main_process and executor in ("slurm", "cluster-generic"):
-        if executor == "slurm":
-            submit = "sbatch"
-        else:
-            submit = (
-                (workflow.executor_settings.submit_cmd or "").strip().split(" ")[0]
-            )
-        if submit and not shutil.which(submit):
-            raise WorkflowError(
-                f"the command {submit} is not found, so no job can be submitted: run this on a machine that submits to the "
-                "cluster, or without --profile on this machine alone"
-            )
+    if workflow.is_main_process:
+        check_submits()
     # Snakemake's default limit of 100 jobs a second makes each look of its scheduler cause another one a second later,
     # as long as jobs wait, so with every job that ends there is one more a second: hundreds of jobs keep a core busy.
     # Another limit stands.
@@ -157,10 +163,10 @@ def refuse(name):
 
 def mistyped(wildcards):
     """The input of a target that there is not: none, and which one is most like it."""
-    target = wildcards.target
-    close = get_close_matches(target, [rule.name for rule in workflow.rules], n=1)
+    close = get_close_matches(
+        wildcards.target, [rule.name for rule in workflow.rules], n=1
+    )
+    guess = f" did you mean {close[0]}?" if close else ""
     raise WorkflowError(
-        f"there is no target {target}"
-        + (f"; did you mean {close[0]}?" if close else "")
-        + " `snakemake --list-target-rules` lists them"
+        f"there is no target {wildcards.target};{guess} `snakemake --list-target-rules` lists them"
     )
