@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -277,7 +278,7 @@ def test_the_environments_backend_of_matplotlib_does_not_matter(backend: str) ->
     ("output", "code"), [(">/dev/full", 1), (">&-", 0), ("2>&-", 0), ("| true; exit ${PIPESTATUS[0]}", 141)]
 )
 def test_closed_and_full_outputs_are_quiet(command: str, output: str, code: int) -> None:
-    line = f"{sys.executable} -m vicious {command} {output}"
+    line = f"{shlex.quote(sys.executable)} -m vicious {command} {output}"
     found = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)
     codes = {1, 141} if code == 141 else {code}  # rich, which prints the help, has a code of its own for a pipe
     assert found.stderr == ""

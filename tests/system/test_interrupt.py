@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM to real processes of the command line: what they leave, say and return; and signals that are held
+"""SIGINT, SIGTERM and SIGHUP to real processes of the command line: what they leave, say and return; and signals that are held
 back."""
 
 import json
@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,26 @@ ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
 WORDS = "interrupted: run the same command again to go on"
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
+
+
+@pytest.fixture(autouse=True)
+def heard() -> Iterator[None]:
+    """The signals have their usual meaning in processes started here, also where ``nohup`` runs the tests."""
+    before = {number: signal.getsignal(number) for number in CODES}
+    for number, handler in before.items():
+        if handler is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("number", CODES)
+def test_a_signal_that_is_ignored_stays_so(number: int) -> None:
+    """As SIGHUP is below ``nohup``."""
+    lines = ("import os, signal", "from vicious.system import interrupt", f"signal.signal({number}, signal.SIG_IGN)")
+    program = "\n".join([*lines, "interrupt.listen()", f"os.kill(os.getpid(), {number})"])
+    assert subprocess.run([sys.executable, "-c", program], env=ENVIRONMENT, check=False).returncode == 0
 
 
 @pytest.fixture
