@@ -1,5 +1,5 @@
-"""SIGINT, SIGTERM and SIGHUP to real processes of the command line: what they leave, say and return; and signals that are held
-back."""
+"""SIGINT, SIGTERM and SIGHUP to real processes of the command line: what they leave, say and return; and signals that
+are held back."""
 
 import json
 import os
