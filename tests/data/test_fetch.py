@@ -427,11 +427,23 @@ def test_a_folder_that_cannot_be_locked_is_a_warning(
     assert "warning" in capsys.readouterr().err
 
 
-def test_a_second_download_waits_for_the_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with (tmp_path / ".fetch.lock").open("a") as first:
+def test_a_second_download_waits_for_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with (tmp_path / ".fetch.lock").open("a") as first, (tmp_path / ".fetch.lock").open("a") as third:
         fcntl.flock(first, fcntl.LOCK_EX)
-        release = threading.Timer(0.5, fcntl.flock, (first, fcntl.LOCK_UN))
-        release.start()
+        released, told = threading.Event(), []
+
+        def release() -> None:
+            released.set()
+            fcntl.flock(first, fcntl.LOCK_UN)
+
+        def tell(words: str) -> None:
+            told.append(words)
+            threading.Timer(0.2, release).start()
+
+        monkeypatch.setattr(module, "tell", tell)
         with module._alone(tmp_path):
-            assert not release.is_alive() or release.finished.is_set()
-    assert "waiting for another process" in capsys.readouterr().err
+            assert released.is_set()
+            with pytest.raises(BlockingIOError):
+                fcntl.flock(third, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(third, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    assert told == [f"waiting for another process that downloads to {tmp_path}"]
