@@ -1,13 +1,17 @@
 """Accuracy and calibration of what was sent, against scikit-learn and by hand."""
 
+from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from sklearn.metrics import accuracy_score
+from torch import Tensor
 
 from vicious.metrics.answers import BINS, accuracy, answer_accuracy, calibration_error
+from vicious.system.errors import MetricError
 
 GENERATOR = np.random.default_rng(0)
 
@@ -56,3 +60,31 @@ def test_accuracy_of_classes_and_attributes() -> None:
     logits = torch.tensor([[2.0, -1.0], [-1.0, 0.0]])
     assert accuracy(logits, torch.tensor([0, 0])).tolist() == [1.0, 0.0]
     assert accuracy(logits, torch.tensor([[1, 1], [0, 1]])).tolist() == [0.5, 1.0]
+
+
+RIGHT = torch.tensor([0, 1, 2, 1])
+BAD_ANSWERS: dict[str, tuple[Tensor, Tensor, str]] = {
+    "whole numbers": (torch.ones(4, 3, dtype=torch.int64), RIGHT, "floating point"),
+    "no classes": (torch.rand(4), RIGHT, "shape"),
+    "not a number": (torch.full((4, 3), torch.nan), RIGHT, "found minimum nan"),
+    "fewer labels": (torch.rand(4, 3), RIGHT[:3], r"labels must have the shape \(n = 4\), got \(3,\)"),
+    "a class too many": (torch.rand(4, 3), RIGHT + 1, r"labels must lie in \[0, 2\]"),
+    "other attributes": (torch.rand(4, 3), torch.ones(4, 2, dtype=torch.int64), r"\(n = 4, K = 3\)"),
+    "attributes from 0 to 2": (torch.rand(4, 3), torch.full((4, 3), 2), r"labels must lie in \[0, 1\]"),
+    "labels of floats": (torch.rand(4, 3), RIGHT.float(), "whole numbers"),
+    "no images": (torch.rand(0, 3), RIGHT[:0], "no .* given"),
+}
+
+
+@pytest.mark.parametrize("measure", [accuracy, answer_accuracy, calibration_error])
+@pytest.mark.parametrize("kind", BAD_ANSWERS)
+def test_what_are_no_answers_is_refused(measure: Callable[[Tensor, Tensor], Any], kind: str) -> None:
+    given, labels, message = BAD_ANSWERS[kind]
+    with pytest.raises(MetricError, match=message):
+        measure(given, labels)
+
+
+@pytest.mark.parametrize("measure", [answer_accuracy, calibration_error])
+def test_logits_are_no_probabilities(measure: Callable[[Tensor, Tensor], Any]) -> None:
+    with pytest.raises(MetricError, match=r"probabilities must lie in \[0, 1\], found .* maximum 4"):
+        measure(torch.full((4, 3), 4.0), RIGHT)

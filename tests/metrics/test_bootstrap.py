@@ -102,3 +102,9 @@ def test_what_cannot_be_resampled_is_refused(bad: Any) -> None:
         paired_bootstrap([np.ones(3)], resamples=10)
     with pytest.raises(MetricError, match=r"\(n, m\)"):
         paired_bootstraps([np.ones((3, 2, 1))])
+
+
+@pytest.mark.parametrize("bad", [np.empty(0), np.array([1.0, np.nan]), np.ones((3, 1)), np.float64(1.0)])
+def test_an_interval_of_what_are_no_values_is_refused(bad: Any) -> None:
+    with pytest.raises(MetricError, match="values"):
+        interval(bad)

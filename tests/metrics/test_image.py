@@ -10,7 +10,8 @@ import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from vicious.metrics import measures
-from vicious.metrics.image import check_images, decibels
+from vicious.metrics.checks import check_images
+from vicious.metrics.image import decibels
 from vicious.metrics.measures.psnr import psnr
 from vicious.metrics.measures.ssim import ssim
 from vicious.system.errors import MetricError

@@ -17,6 +17,7 @@ from vicious.metrics.risk import (
     factorise,
     fit_covariance,
     label_images,
+    ledoit_wolf_shrinkage,
     load_covariance,
     no_whitening,
     risk_of_energies,
@@ -48,9 +49,8 @@ def images(n: int = 400, d: int = 12, seed: int = 0, constant: int = 0) -> np.nd
 
 def fitted(x: Any, outputs: int = 3) -> Covariance:
     labels = np.arange(len(x)) % outputs
-    return fit_covariance(
-        x.mean(0), np.cov(x, rowvar=False), len(x), [(x[:150], labels[:150]), (x[150:], labels[150:])], outputs
-    )
+    halves = list(zip(np.array_split(x, 2), np.array_split(labels, 2), strict=True))
+    return fit_covariance(x.mean(0), np.cov(x, rowvar=False), len(x), halves, outputs)
 
 
 def test_equals_the_definition_where_the_covariance_is_regular() -> None:
@@ -162,7 +162,7 @@ def test_rank_and_share_are_reported() -> None:
 def test_the_whole_variance_is_every_direction_however_small() -> None:
     x = images(400, 20).reshape(400, -1).astype(np.float64)
     scales = np.logspace(0, -6, 20)
-    covariance = fitted((x - x.mean(0)) * scales + 0.5)
+    covariance = fitted((x - x.mean(0)) * scales / 2 + 0.5)
     assert whiten_share(covariance, 1.0).rank == 20
     assert whiten_share(covariance, 0.999).rank < 10
 
@@ -254,3 +254,77 @@ def test_energies_of_what_are_no_rows_of_finite_differences_are_refused(bad: Any
 def test_the_risk_of_pixels_from_0_to_255_is_refused() -> None:
     with pytest.raises(MetricError, match="divide 8-bit pixels by 255"):
         energies(255 * images() - fitted(images()).mean, fitted(images()))
+
+
+GOOD = images()
+BAD_ENERGIES = {
+    "images": np.zeros((400, 1, 3, 4)),
+    "fewer rows": np.zeros((399, 12)),
+    "fewer columns": np.zeros((400, 11)),
+    "negative": np.full((400, 12), -1.0),
+    "not a number": np.full((400, 12), np.nan),
+    "whole numbers": np.zeros((400, 12), int),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_ENERGIES)
+def test_the_risk_of_what_are_no_energies_is_refused(kind: str) -> None:
+    covariance = fitted(GOOD)
+    good, bad, whitening = energies(GOOD - covariance.mean, covariance), BAD_ENERGIES[kind], whiten(covariance)
+    for guess, error in ((good, bad), (bad, good)):
+        with pytest.raises(MetricError, match="energies"):
+            risk_of_energies(guess, error, whitening)
+
+
+LABELS = np.arange(400) % 3
+BAD_FITS: dict[str, tuple[dict[str, Any], str]] = {
+    "pixels from 0 to 255": ({"rows": 255 * GOOD}, "pixels must lie in"),
+    "bytes": ({"rows": (255 * GOOD).astype(np.uint8)}, "floating point"),
+    "images": ({"rows": GOOD.reshape(400, 1, 3, 4)}, "images must have the shape"),
+    "another mean": ({"mean": np.zeros(11)}, r"the mean must have the shape \(d = 12\)"),
+    "a mean from 0 to 255": ({"mean": np.full(12, 128.0)}, "pixels of the mean"),
+    "a rectangle": ({"covariance": np.zeros((12, 11))}, "square"),
+    "too few labels": ({"labels": LABELS[:399]}, "images must have the shape"),
+    "a class too many": ({"labels": LABELS + 1}, r"labels must lie in \[0, 2\], found minimum 1 and maximum 3"),
+    "a negative class": ({"labels": LABELS - 1}, "labels must lie in"),
+    "labels of floats": ({"labels": LABELS / 2}, "whole numbers"),
+    "attributes from 0 to 2": ({"labels": np.stack([LABELS] * 3, 1)}, r"labels must lie in \[0, 1\]"),
+    "another number of attributes": ({"labels": np.zeros((400, 4), int)}, r"labels must have the shape \(n, K = 3\)"),
+    "another number of images": ({"images": 500}, "the batches hold 400 images, not 500"),
+    "one image": ({"images": 1}, "at least two images, got 1"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_FITS)
+def test_a_covariance_of_what_are_no_images_is_refused(kind: str) -> None:
+    changed, message = BAD_FITS[kind]
+    mean, covariance = GOOD.mean(0), np.cov(GOOD, rowvar=False)
+    given = {"mean": mean, "covariance": covariance, "images": 400, "rows": GOOD, "labels": LABELS} | changed
+    batches = [(given.pop("rows"), given.pop("labels"))]
+    with pytest.raises(MetricError, match=message):
+        fit_covariance(**given, batches=batches, outputs=3)
+
+
+@pytest.mark.parametrize("used", [[], [3], [-1]])
+def test_images_of_labels_that_there_are_not_are_refused(used: list[int]) -> None:
+    with pytest.raises(MetricError, match="some of 3 classes or attributes"):
+        label_images(fitted(GOOD), used, multilabel=False)
+
+
+def test_shrinkage_of_what_are_no_moments_is_refused() -> None:
+    good = np.array([2.0, 1.0])
+    for values, fourth, n in (
+        (-good, 1.0, 9),
+        (good, np.nan, 9),
+        (good, -1.0, 9),
+        (good, 1.0, 1),
+        (good[None], 1.0, 9),
+    ):
+        with pytest.raises(MetricError):
+            ledoit_wolf_shrinkage(values, fourth, n)
+
+
+@pytest.mark.parametrize("cutoff", [np.nan, np.inf, -1e-9])
+def test_a_cutoff_that_is_no_number_is_refused(cutoff: float) -> None:
+    with pytest.raises(MetricError, match="cut-off"):
+        whiten(fitted(GOOD), "truncated", cutoff)

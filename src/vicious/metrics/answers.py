@@ -3,11 +3,23 @@
 import torch
 from torch import Tensor
 
+from vicious.metrics.checks import check_axes, check_labels, check_values
+
 BINS = 15
 
 
 def accuracy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Correct (0 or 1) for each image; for attributes the share of right ones. (N, K), (N,) or (N, K) -> (N,)."""
+    """Correct (0 or 1) for each image; for attributes the share of right ones. (N, K), (N,) or (N, K) -> (N,).
+
+    Raises:
+        MetricError: shapes that do not fit, logits that are not finite, or labels that are none of these outputs.
+    """
+    _check(logits, labels, "logits")
+    return correct(logits, labels)
+
+
+def correct(logits: Tensor, labels: Tensor) -> Tensor:
+    """:func:`accuracy` without a check, as training needs it."""
     if labels.ndim == 1:
         return (logits.argmax(1) == labels).float()
     return ((logits >= 0) == (labels > 0)).float().mean(1)
@@ -18,7 +30,11 @@ def answer_accuracy(probabilities: Tensor, labels: Tensor) -> Tensor:
 
     Classes: 1 over the number of classes that share the largest probability where the right one is among them, else 0:
     what was sent may hold ties, which the server can only break at random. Attributes: the share of right ones.
+
+    Raises:
+        MetricError: shapes that do not fit, values outside [0, 1], or labels that are none of these outputs.
     """
+    _check(probabilities, labels, "probabilities", 0.0, 1.0)
     if labels.ndim > 1:
         return ((probabilities >= 0.5) == (labels > 0)).float().mean(1)
     best = probabilities == probabilities.amax(1, keepdim=True)
@@ -33,7 +49,11 @@ def calibration_error(probabilities: Tensor, labels: Tensor) -> float:
     likely value. The detector of that name has few images, and so bins of equally many decisions.
 
     Shapes: probabilities (N, K) in [0, 1], labels (N,) or (N, K).
+
+    Raises:
+        MetricError: as :func:`answer_accuracy`.
     """
+    _check(probabilities, labels, "probabilities", 0.0, 1.0)
     if labels.ndim > 1:
         sure = torch.maximum(probabilities, 1 - probabilities).flatten().double()
         right = ((probabilities >= 0.5) == (labels > 0)).flatten().double()
@@ -43,3 +63,9 @@ def calibration_error(probabilities: Tensor, labels: Tensor) -> float:
     index = (sure * BINS).ceil().clamp(1, BINS).long() - 1
     gaps = torch.zeros(BINS, dtype=torch.float64).index_add_(0, index, right - sure)
     return float(gaps.abs().sum() / len(sure))
+
+
+def _check(values: Tensor, labels: Tensor, what: str, *ends: float) -> None:
+    check_axes(values, what, N=None, K=None)
+    check_values(values, what, *ends)
+    check_labels(labels, *values.shape)

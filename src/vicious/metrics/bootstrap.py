@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vicious.metrics.checks import check_axes, check_values
 from vicious.system.errors import MetricError
 
 RESAMPLES = 1000
@@ -21,9 +22,15 @@ Comparison = tuple[float, float, float, float]
 
 
 def interval(values: NDArray[Any]) -> tuple[float, float]:
-    """95% percentile bootstrap interval of the mean of ``values`` (n,), over images; always the same."""
-    generator = np.random.default_rng(0)
+    """95% percentile bootstrap interval of the mean of ``values`` (n,), over images; always the same.
+
+    Raises:
+        MetricError: no values, another shape, or values that are not finite.
+    """
     values = np.asarray(values, dtype=np.float64)
+    check_axes(values, "values", n=None)
+    check_values(values, "values")
+    generator = np.random.default_rng(0)
     means = [values[generator.integers(len(values), size=len(values))].mean() for _ in range(RESAMPLES)]
     low, high = np.quantile(means, _ENDS)
     return float(low), float(high)

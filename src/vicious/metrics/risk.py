@@ -15,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from vicious.metrics.checks import DATA_RANGE, check_axes, check_labels, check_values
 from vicious.system.errors import DataError, MetricError
 from vicious.system.files import write_bytes
 
@@ -91,7 +92,14 @@ def ledoit_wolf_shrinkage(eigenvalues: Array, fourth_moment: float, images: int)
         eigenvalues: (d,), of the covariance that divides by n - 1.
         fourth_moment: mean over images of ``||x - mu||^4``.
         images: n.
+
+    Raises:
+        MetricError: fewer than two images, or values that are negative or not finite.
     """
+    check_axes(eigenvalues, "eigenvalues", d=None)
+    check_values(eigenvalues, "eigenvalues", 0.0)
+    check_values(np.float64(fourth_moment), "fourth moments", 0.0)
+    _check_number(images)
     d = eigenvalues.size
     biased = eigenvalues * (images - 1) / images
     square, mean = float((biased**2).sum()), float(biased.mean())
@@ -140,8 +148,8 @@ def whiten(covariance: Covariance, estimator: Estimator = "truncated", cutoff: f
         MetricError: the images do not vary at all, or the setting is out of range.
     """
     values = _varying(covariance)
-    if cutoff < 0:
-        raise MetricError(f"the cut-off must not be negative, got {cutoff}")
+    if not 0 <= cutoff < np.inf:
+        raise MetricError(f"the cut-off must be finite and not negative, got {cutoff}")
     mean = values.mean()
     if estimator == "truncated":
         kept = values > max(cutoff * values.size, 1e-15) * values[0]
@@ -199,8 +207,7 @@ def energies(differences: Array, covariance: Covariance) -> Array:
     Raises:
         MetricError: another shape, values that are not finite, or too large for differences of pixels in [0, 1].
     """
-    if np.ndim(differences) != 2 or np.shape(differences)[1] != covariance.mean.size:
-        raise MetricError(f"differences must be rows (n, {covariance.mean.size}), got shape {np.shape(differences)}")
+    check_axes(differences, "differences", n=None, d=covariance.mean.size)
     largest = np.abs(differences).max(initial=0.0)
     if not largest <= _LARGEST_DIFFERENCE:
         raise MetricError(
@@ -215,7 +222,13 @@ def risk_of_energies(guess: Array, error: Array, whitening: Whitening) -> Array:
     A perfect reconstruction gets :data:`RISK_CAP`, or 1 if the image is the mean itself: then guessing is as good.
 
     Shapes: (n, d), (n, d) -> (n,). Range [0, RISK_CAP].
+
+    Raises:
+        MetricError: shapes that do not fit, or values that are negative or not finite: they are no energies.
     """
+    for energy in (guess, error):
+        check_axes(energy, "energies", n=len(guess), d=whitening.weights.size)
+        check_values(energy, "energies", 0.0)
     distance, left = np.sqrt(guess @ whitening.weights), np.sqrt(error @ whitening.weights)
     ratio = np.where(distance > 0, np.full_like(distance, RISK_CAP), np.ones_like(distance))
     np.divide(distance, left, out=ratio, where=left > 0)
@@ -224,7 +237,12 @@ def risk_of_energies(guess: Array, error: Array, whitening: Whitening) -> Array:
 
 def label_design(labels: NDArray[np.integer], outputs: int) -> Array:
     """Features of labels for the label-only baseline: one-hot classes (n,) -> (n, outputs), or attributes with a
-    constant, (n, K) in {0, 1} -> (n, 1 + K)."""
+    constant, (n, K) in {0, 1} -> (n, 1 + K).
+
+    Raises:
+        MetricError: labels that are none of these outputs.
+    """
+    check_labels(labels, None, outputs)
     if labels.ndim == 1:
         return np.asarray(np.eye(outputs)[labels])
     return np.hstack([np.ones((len(labels), 1)), labels.astype(np.float64)])
@@ -240,15 +258,27 @@ def fit_covariance(
         images: their number n.
         batches: the images (m, d) in [0, 1] with their labels, once more.
         outputs: number of classes or attributes.
+
+    Raises:
+        MetricError: no covariance, shapes that do not fit, pixels outside [0, 1], labels that are none of the outputs,
+            fewer than two images, or another number of them than ``images``.
     """
+    _check_number(images)
+    check_axes(mean, "the mean", d=len(covariance))
+    check_values(mean, "pixels of the mean", 0.0, DATA_RANGE)
     values, vectors = factorise(covariance)
     values32, vectors32 = np.linalg.eigh(covariance.astype(np.float32))
-    fourth, gram, cross = 0.0, np.zeros(()), np.zeros(())
+    seen, fourth, gram, cross = 0, 0.0, np.zeros(()), np.zeros(())
     for rows, labels in batches:
+        check_axes(rows, "images", m=len(labels), d=mean.size)
+        check_values(rows, "pixels", 0.0, DATA_RANGE)
+        seen += len(rows)
         fourth += float((((rows - mean) ** 2).sum(1) ** 2).sum())
         design = label_design(labels, outputs)
         gram = gram + design.T @ design
         cross = cross + design.T @ (rows - mean)
+    if seen != images:
+        raise MetricError(f"the batches hold {seen} images, not {images}")
     return Covariance(
         mean=mean,
         eigenvalues=values,
@@ -273,7 +303,13 @@ def label_images(covariance: Covariance, used: Sequence[int] | None, multilabel:
 
     Returns:
         (K, d) for classes, (1 + K, d) for attributes.
+
+    Raises:
+        MetricError: ``used`` names none or one that there is not.
     """
+    known = len(covariance.label_gram) - multilabel
+    if used is not None and not (len(used) and all(0 <= one < known for one in used)):
+        raise MetricError(f"the task must use some of {known} classes or attributes, got {list(used)}")
     rows = np.arange(len(covariance.label_gram)) if used is None else np.asarray(used) + multilabel
     if multilabel and used is not None:
         rows = np.concatenate([[0], rows])
@@ -281,6 +317,11 @@ def label_images(covariance: Covariance, used: Sequence[int] | None, multilabel:
     images = np.linalg.pinv(gram, rcond=1e-10, hermitian=True) @ cross
     images[: 1 if multilabel else None] += covariance.mean
     return images
+
+
+def _check_number(images: int) -> None:
+    if images < 2:
+        raise MetricError(f"a covariance needs at least two images, got {images}")
 
 
 _ARRAYS = ("mean", "eigenvalues", "eigenvectors", "label_gram", "label_cross", "eigenvalues32", "eigenvectors32")

@@ -3,7 +3,7 @@
 import torch
 from torch import Generator, Tensor, nn
 
-from vicious.metrics.answers import accuracy
+from vicious.metrics.answers import correct
 from vicious.metrics.measures.mse import squared_error
 from vicious.metrics.measures.ssim import similarity
 from vicious.mitigations import readable, transmit
@@ -30,7 +30,7 @@ class Honest(Objective):
         return classification_loss(self._target(images), labels, self._weight, self._smoothing), {}
 
     def validate(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        return {"accuracy": accuracy(self._target(images), labels)}
+        return {"accuracy": correct(self._target(images), labels)}
 
 
 class PostHoc(Objective):
@@ -121,7 +121,7 @@ class Joint(PostHoc):
 
     def validate(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
         logits = self._target(images)
-        return self._quality(logits, images) | ({"accuracy": accuracy(logits, labels)} if self._beta_c > 0 else {})
+        return self._quality(logits, images) | ({"accuracy": correct(logits, labels)} if self._beta_c > 0 else {})
 
     def begin(self, epoch: int) -> None:
         super().begin(epoch)

@@ -17,7 +17,7 @@ def mse(x: Any, y: Any) -> Tensor:
     """Mean squared error of each image. Shapes: two of (N, C, H, W) -> (N,).
 
     Raises:
-        MetricError: as :func:`~vicious.metrics.image.check_images`.
+        MetricError: as :func:`~vicious.metrics.checks.check_images`.
     """
     return squared_error(*image_tensors(x, y))
 

@@ -18,7 +18,7 @@ def psnr(x: Any, y: Any) -> Tensor:
     """PSNR of each image. Shapes: two of (N, C, H, W) -> (N,).
 
     Raises:
-        MetricError: as :func:`~vicious.metrics.image.check_images`.
+        MetricError: as :func:`~vicious.metrics.checks.check_images`.
     """
     ratio: Tensor = decibels(mse(x, y))
     return ratio

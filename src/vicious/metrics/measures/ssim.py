@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from vicious.metrics.image import DATA_RANGE, image_tensors
+from vicious.metrics.checks import DATA_RANGE
+from vicious.metrics.image import image_tensors
 from vicious.system.errors import MetricError
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def ssim(x: Any, y: Any) -> Tensor:
     the precision of ``x``. Differentiable. Shapes: two of (N, C, H, W), H and W at least 11 -> (N,).
 
     Raises:
-        MetricError: as :func:`~vicious.metrics.image.check_images`, or images smaller than the window.
+        MetricError: as :func:`~vicious.metrics.checks.check_images`, or images smaller than the window.
     """
     x, y = image_tensors(x, y)
     if min(x.shape[2:]) < WINDOW_SIDE:
