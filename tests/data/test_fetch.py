@@ -6,12 +6,16 @@ import fcntl
 import gzip
 import hashlib
 import os
+import re
+import shutil
 import socket
+import ssl
 import stat
 import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -196,18 +200,49 @@ def test_dead_hosts_and_bad_addresses(tmp_path: Path) -> None:
     assert leftovers(tmp_path) == []
 
 
-@pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"])
-@pytest.mark.parametrize("value", ["http://me:secret@127.0.0.1:9", "socks5://127.0.0.1:9"])
+@pytest.fixture
+def unset(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """An environment without proxies and certificates."""
+    for name in list(os.environ):
+        if name.lower().endswith(("_proxy", "_ca_bundle", "sslkeylogfile")):
+            monkeypatch.delenv(name)
+    return monkeypatch
+
+
+SOUND_PROXIES = ["http://me:secret@127.0.0.1:9", "127.0.0.1:9", "socks5://127.0.0.1:9", "https://127.0.0.1:9"]
+BAD_PROXIES = ["http://127.0.0.1:abc", "http://me:secret@", "ftp://127.0.0.1:9", "://", "http://[::1", "http://:9"]
+
+
+@pytest.mark.parametrize(("name", "scheme"), [("HTTPS_PROXY", "https"), ("http_proxy", "http"), ("ALL_PROXY", "http")])
+@pytest.mark.parametrize("value", [*SOUND_PROXIES, *BAD_PROXIES])
 def test_a_proxy_that_fails_is_named_by_its_variable(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+    tmp_path: Path, unset: pytest.MonkeyPatch, name: str, scheme: str, value: str
 ) -> None:
-    for other in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"):
-        monkeypatch.delenv(other, raising=False)
-    monkeypatch.setenv(name, value)
-    with pytest.raises(DownloadError, match=rf"{name}={value.partition('//')[0]}//") as error:
-        download(tmp_path, "https://nowhere.invalid/x")
-    assert "secret" not in str(error.value)
-    assert "not an http(s) address" not in str(error.value)
+    unset.setenv(name, value)
+    with pytest.raises(DownloadError, match=rf"environment: {name}={re.escape(value.partition('me:')[0])}") as error:
+        download(tmp_path, f"{scheme}://nowhere.invalid/x")
+    message = str(error.value)
+    assert "secret" not in message
+    assert "not an http(s) address" not in message
+    assert "not an address" not in message
+    assert ("no address such as http://host:port" in message) == (value in BAD_PROXIES)
+
+
+def test_a_proxy_that_is_not_used_is_not_blamed(tmp_path: Path, unset: pytest.MonkeyPatch, server: Any) -> None:
+    unset.setenv("http_proxy", "://")
+    unset.setenv("NO_PROXY", "127.0.0.1")
+    with pytest.raises(DownloadError, match="404 Not Found") as error:
+        download(tmp_path, f"{server.address}/none")
+    assert "http_proxy" not in str(error.value)
+
+
+def test_a_proxy_that_wants_a_password_is_named(
+    tmp_path: Path, unset: pytest.MonkeyPatch, server: Any, reply: Any
+) -> None:
+    server.serve("http://nowhere.invalid/x", reply(407))
+    unset.setenv("http_proxy", server.address)
+    with pytest.raises(DownloadError, match=rf"407 .*http_proxy={server.address}"):
+        download(tmp_path, "http://nowhere.invalid/x")
 
 
 @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
@@ -219,6 +254,33 @@ def test_certificates_that_are_not_there_are_named_by_their_variable(
     monkeypatch.setenv(name, str(tmp_path / "none.pem"))
     with pytest.raises(DownloadError, match=rf"{name}=.*none.pem"):
         download(tmp_path, "https://127.0.0.1:9/x")
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
+def test_a_networks_own_certificates_have_a_variable(tmp_path: Path, unset: pytest.MonkeyPatch) -> None:
+    key, certificate, subject = tmp_path / "key.pem", tmp_path / "certificate.pem", "/CN=127.0.0.1"
+    made = f"openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj {subject} -addext subjectAltName=IP:127.0.0.1"
+    subprocess.run([*made.split(), "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    content = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(CONTENT) + CONTENT
+
+    def answer(listening: socket.socket) -> None:
+        while listening.fileno() >= 0:
+            with suppress(OSError), context.wrap_socket(listening.accept()[0], server_side=True) as talk:
+                talk.recv(4096)
+                talk.sendall(content)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=answer, args=[listening], daemon=True).start()
+        url = f"https://127.0.0.1:{listening.getsockname()[1]}/x"
+        with pytest.raises(DownloadError, match="REQUESTS_CA_BUNDLE names their file"):
+            download(tmp_path / "data", url)
+        unset.setenv("REQUESTS_CA_BUNDLE", str(key))
+        with pytest.raises(DownloadError, match=rf"environment: REQUESTS_CA_BUNDLE={key}"):
+            download(tmp_path / "data", url)
+        unset.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+        download(tmp_path / "data", url)
 
 
 def test_what_can_be_had_is_kept_when_one_file_fails(tmp_path: Path, server: Any, reply: Any) -> None:

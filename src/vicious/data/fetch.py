@@ -328,19 +328,23 @@ class _Downloader:
         import urllib3
         from requests import exceptions
 
+        _check_proxy(url)
         try:
             complete = self._request(url)
         except (exceptions.InvalidURL, exceptions.MissingSchema) as error:
             raise _Refused(f"not an address ({error})") from error
         except exceptions.InvalidSchema as error:
             if "SOCKS" in str(error):
-                raise _Refused(f"{error}: install PySocks, or change the proxy{_settings(url)}") from error
+                raise _Refused(
+                    f"{str(error).rstrip('.')}: install PySocks, or change the proxy{_settings(url)}"
+                ) from error
             raise _Refused(f"not an http(s) address ({error})") from error
         except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
             raise _Interrupted("timed out") from error
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             about = isinstance(error, (exceptions.ProxyError, exceptions.SSLError, exceptions.InvalidProxyURL))
-            raise _Interrupted(f"{_cause(error)}{_settings(url) if about else ''}") from error
+            hint = _OWN_CERTIFICATES if "CERTIFICATE_VERIFY_FAILED" in str(error) else ""
+            raise _Interrupted(f"{_cause(error)}{hint}{_settings(url) if about else ''}") from error
         except OSError as error:  # requests' own for a bundle of certificates that is not there
             if not str(error).startswith("Could not find a suitable TLS CA"):
                 raise
@@ -367,7 +371,7 @@ class _Downloader:
             if status in (408, 425, 429) or status >= 500:
                 raise _Interrupted(answer)
             if status not in (200, 206):
-                raise _Refused(answer)
+                raise _Refused(answer + (_settings(url) if status == 407 else ""))
             self.resumed = status == 206
             if self.resumed and not span.startswith(f"bytes {start}-"):
                 raise _Refused("answers with another range than the one asked for")
@@ -413,11 +417,38 @@ class _Downloader:
         return done == total if total is not None else done > 0
 
 
+_PROXIES = (None, "http", "https", "socks4", "socks4a", "socks5", "socks5h")
+_CERTIFICATES = ("requests_ca_bundle", "curl_ca_bundle", "sslkeylogfile")
+_PASSWORD = r"(?<=//).*@|^(?!\w+://|/).*@"
+_OWN_CERTIFICATES = "; where a network has certificates of its own, REQUESTS_CA_BUNDLE names their file"
+
+
+def _check_proxy(url: str) -> None:
+    """Raise :class:`_Refused` where the environment's proxy for an address is no address itself.
+
+    Libraries below tell of it as if the mirror's address were wrong, or end in an error of their own.
+    """
+    from requests.utils import get_environ_proxies, select_proxy
+    from urllib3.exceptions import LocationParseError
+    from urllib3.util import parse_url
+
+    proxy = select_proxy(url, get_environ_proxies(url))
+    if not proxy:
+        return
+    try:
+        parsed = parse_url(proxy)
+        sound = parsed.scheme in _PROXIES and bool(parsed.host)
+    except LocationParseError:
+        sound = False
+    if not sound:
+        raise _Refused(f"the proxy is no address such as http://host:port{_settings(url)}")
+
+
 def _settings(url: str) -> str:
     """The environment's variables that decide on the proxy and the certificates of an address, without passwords."""
-    names = ("all_proxy", f"{urlsplit(url).scheme}_proxy", "requests_ca_bundle", "curl_ca_bundle")
+    names = ("all_proxy", f"{urlsplit(url).scheme}_proxy", *_CERTIFICATES)
     found = [name for name in os.environ if name.lower() in names]
-    told = [f"{name}={re.sub('//[^/@]*@', '//***@', os.environ[name])}" for name in sorted(found)]
+    told = [f"{name}={re.sub(_PASSWORD, '***@', os.environ[name])}" for name in sorted(found)]
     return f" (set in the environment: {', '.join(told)})" if told else ""
 
 
