@@ -273,16 +273,58 @@ def test_the_environments_backend_of_matplotlib_does_not_matter(backend: str) ->
     assert (found.returncode, found.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("command", ["--help", "version", "check-config"])
-@pytest.mark.parametrize(
-    ("output", "code"), [(">/dev/full", 1), (">&-", 0), ("2>&-", 0), ("| true; exit ${PIPESTATUS[0]}", 141)]
-)
-def test_closed_and_full_outputs_are_quiet(command: str, output: str, code: int) -> None:
-    line = f"{shlex.quote(sys.executable)} -m vicious {command} {output}"
-    found = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)
+CLOSED_OR_FULL = {  # the outputs of a command in bash: its exit code where it says something, and where it does not
+    "": (0, 0),
+    ">/dev/full": (1, 0),
+    "2>/dev/full": (0, 0),
+    ">/dev/full 2>&1": (1, 0),
+    ">&-": (0, 0),
+    "2>&-": (0, 0),
+    "<&- >&- 2>&-": (0, 0),
+    "| true; exit ${PIPESTATUS[0]}": (141, 0),
+}
+
+
+def in_bash(arguments: str, outputs: str, unbuffered: str = "") -> subprocess.CompletedProcess[str]:
+    line = f"{shlex.quote(sys.executable)} -m vicious {arguments} {outputs}"
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    return subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False, env=environment)
+
+
+@pytest.mark.parametrize("outputs", CLOSED_OR_FULL)
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("command", ["--help", "check-config", "budget --scale smoke"])
+def test_closed_and_full_outputs_are_quiet(command: str, unbuffered: str, outputs: str) -> None:
+    code, _ = CLOSED_OR_FULL[outputs]
+    found = in_bash(command, outputs, unbuffered)
     codes = {1, 141} if code == 141 else {code}  # rich, which prints the help, has a code of its own for a pipe
     assert found.stderr == ""
     assert found.returncode in codes
+
+
+@pytest.mark.parametrize("outputs", CLOSED_OR_FULL)
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_work_is_done_whatever_its_outputs_are(tmp_path: Path, unbuffered: str, outputs: str) -> None:
+    _, code = CLOSED_OR_FULL[outputs]
+    root, record, provenance = (shlex.quote(str(tmp_path / name)) for name in ("raw", "mnist.json", "record.json"))
+    found = in_bash(
+        f"fetch --dataset mnist --source synthetic --root {root} --out {record} --counts 12 4 6 "
+        f"--provenance {provenance}",
+        outputs,
+        unbuffered,
+    )
+    assert found.returncode == code
+    assert "Error" not in found.stderr
+    assert (tmp_path / "mnist.json").exists()
+    assert (tmp_path / "record.json").exists()
+
+
+@pytest.mark.parametrize("outputs", [*CLOSED_OR_FULL, "2>&1 | true; exit ${PIPESTATUS[0]}"])
+@pytest.mark.parametrize("command", ["verify no-such-folder", "check-config no-such-file.yaml"])
+def test_an_error_keeps_its_exit_code_whatever_the_outputs_are(command: str, outputs: str) -> None:
+    found = in_bash(command, outputs)
+    assert found.returncode == (141 if outputs.startswith("2>&1 |") else 1)
+    assert "Traceback" not in found.stdout + found.stderr
 
 
 def test_an_error_of_another_file_is_not_taken_for_one_of_the_outputs(

@@ -4,8 +4,10 @@ import errno
 import gc
 import os
 import sys
+from typing import TextIO
 
 from vicious.system import interrupt
+from vicious.system.progress import silence, tell
 
 COLLECT_AFTER = 100_000
 """New objects before Python looks for unused ones: importing PyTorch makes a million that stay, and jobs are many and
@@ -17,36 +19,36 @@ def main() -> int:
 
     Returns:
         As :func:`run`; of a command that was right itself 141 where the reader has gone, as ``head`` does, and 1 where
-        what it says cannot be written.
+        what it says on standard output cannot be written. What standard error cannot take changes nothing.
     """
     while (handle := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(handle, True)  # stands for a closed stream, so that no file takes its number
     os.close(handle)
-    code, reason = 0, None
+    for name, number in (("stdout", 1), ("stderr", 2)):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "w"))
     try:
         code = run()
-        reason = _lost()
+        output, error = _refusal(sys.stdout), _refusal(sys.stderr)
     except OSError:
-        reason = _lost("\n")
-        if reason is None:  # the error is another file's
+        code, error = 0, 0
+        output = _refusal(sys.stdout, "\n") or _refusal(sys.stderr, "\n")
+        if not output:  # it is another file's
             raise
-    if reason is not None:
-        silent = os.open(os.devnull, os.O_WRONLY)
-        for number in (1, 2):
-            os.dup2(silent, number)
-        code = code or (141 if reason == errno.EPIPE else 1)
-    return code
+    if output or error:
+        silence()
+    return code or {0: 0, errno.EPIPE: 141}.get(output, 1)
 
 
-def _lost(more: str = "") -> int | None:
-    """The error's number where what was said, and ``more``, cannot be written; None where it can."""
-    for stream in filter(None, (sys.stdout, sys.stderr)):
-        try:
+def _refusal(stream: TextIO, more: str = "") -> int:
+    """The error's number where what was said to a stream, and ``more``, cannot be written; 0 where it can."""
+    try:
+        if more:  # even of nothing a full device says that it cannot take it
             stream.write(more)
-            stream.flush()
-        except OSError as error:
-            return error.errno
-    return None
+        stream.flush()
+    except OSError as error:
+        return error.errno or errno.EIO
+    return 0
 
 
 def run() -> int:
@@ -64,8 +66,6 @@ def run() -> int:
         code = cli.main()
     except KeyboardInterrupt as interruption:
         interrupt.ignore()
-        from vicious.system.progress import tell
-
         tell("interrupted: run the same command again to go on")
         code = interrupt.exit_code(interruption)
     interrupt.ignore()

@@ -1,26 +1,44 @@
 """Progress of long work: a bar with rate and time left on a terminal, a plain line now and then in a log."""
 
+import os
 import sys
 import time
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Any, Self
 
-from tqdm import tqdm
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 _SECONDS_BETWEEN_LINES = 10.0
 
 
 def tell(line: str) -> None:
     """Print a line to standard error; where that cannot be written, a log on a full disk say, from then on to standard
-    output.
+    output; where neither can, nowhere.
 
     So no work ends for the want of a log, and Snakemake's user reads what went wrong.
+
+    Raises:
+        BrokenPipeError: whoever read both has gone.
     """
     try:
         print(line, file=sys.stderr, flush=True)
     except OSError:
         sys.stderr = sys.stdout
-        print(line, flush=True)
+        try:
+            print(line, flush=True)
+        except BrokenPipeError:
+            raise
+        except OSError:
+            silence()
+
+
+def silence() -> None:
+    """From now on standard output and error take everything and keep nothing."""
+    silent = os.open(os.devnull, os.O_WRONLY)
+    for number in (1, 2):
+        os.dup2(silent, number)
+    os.close(silent)
 
 
 class Progress:
@@ -39,11 +57,12 @@ class Progress:
         self.total, self.label, self.unit = total, label, unit
         self.done = 0
         self._start = self._last = time.monotonic()
-        self._bar = (
-            tqdm(total=total, desc=label, unit=unit, unit_scale=True, dynamic_ncols=True)
-            if sys.stderr.isatty()
-            else None
-        )
+        self._bar = self._on_terminal() if sys.stderr.isatty() else None
+
+    def _on_terminal(self) -> "tqdm[Any]":
+        from tqdm import tqdm
+
+        return tqdm(total=self.total, desc=self.label, unit=self.unit, unit_scale=True, dynamic_ncols=True)
 
     def advance(self, amount: int, note: str = "") -> None:
         """Count ``amount`` more pieces as done; ``note`` (a loss, say) is shown beside the rate."""
