@@ -419,6 +419,22 @@ def test_same_file_name_in_two_datasets_needs_the_path(tmp_path: Path, mnist: An
     ] == paths
 
 
+@pytest.mark.parametrize("form", [bytes, gzip.compress])
+def test_the_checksums_that_are_offered_lead_to_images(mnist: Any, form: Any) -> None:
+    """Whoever follows the messages ends with data that is read, whether the files are packed or not."""
+    spec, checksums = find_dataset("mnist"), dict[str, str]()
+    for file in spec.files:
+        (mnist.root / file.path).write_bytes(form(mnist.parts[file.name]))
+    for _ in spec.files:
+        with pytest.raises(DataError) as error:
+            fetch(spec, mnist.root, download=False, checksums=checksums)
+        offered = re.search(r'data\.checksums\.(\S+) to "(md5:\w+)"', str(error.value))
+        assert offered
+        checksums[offered[1]] = offered[2]
+    fetch(spec, mnist.root, download=False, checksums=checksums)
+    assert [len(split.labels) for split in spec.read(mnist.root).splits.values()] == [30, 12]
+
+
 @pytest.mark.parametrize("value", ["", "md5:", "md5:xyz", "sha256:" + "0" * 32, "sha1:" + "0" * 40, "0" * 40])
 def test_checksum_that_is_none(tmp_path: Path, value: str) -> None:
     with pytest.raises(ConfigError, match=f"data.checksums.{NAME} is .*expected md5: and 32"):

@@ -8,6 +8,7 @@ import struct
 import tarfile
 import zipfile
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -188,6 +189,29 @@ def test_cifar_pickled_anew_with_any_protocol(cifar10: Any, protocol: int, keys:
     cifar10.pack()
     for name, split in open_raw("cifar10", cifar10.root).splits.items():
         np.testing.assert_array_equal(every(split), expected[name])
+
+
+@pytest.mark.parametrize("protocol", range(6))
+@pytest.mark.parametrize("kind", [np.int64, np.int32, np.uint8, np.dtype(">i8")])
+def test_cifar_with_labels_that_numpy_held(cifar10: Any, protocol: int, kind: Any) -> None:
+    expected = open_raw("cifar10", cifar10.root).splits["train"].labels
+    turned: tuple[Callable[[Any], Any], ...] = (list, np.asarray)
+    for number, (member, data) in enumerate(cifar10.parts.items()):
+        content = pickle.loads(data)  # noqa: S301
+        if (labels := content.get(b"labels")) is not None:
+            content[b"labels"] = turned[number % 2](np.asarray(labels, kind))
+        cifar10.parts[member] = pickle.dumps(content, protocol)
+    cifar10.pack()
+    np.testing.assert_array_equal(open_raw("cifar10", cifar10.root).splits["train"].labels, expected)
+
+
+@pytest.mark.parametrize("arguments", [(np.dtype(object), b"12345678"), (np.dtype("V8"), b"12345678"), ("i8", b"1")])
+def test_pickle_cannot_ask_for_a_number_of_another_kind(cifar10: Any, arguments: Any) -> None:
+    scalar = np.int64(1).__reduce__()[0]
+    cifar10.parts[BATCH] = pickle.dumps({b"labels": [_Call(scalar, *arguments)]}, protocol=2)
+    cifar10.pack()
+    with pytest.raises(DataError, match="number of an unusual kind"):
+        open_raw("cifar10", cifar10.root)
 
 
 def test_cifar_with_read_only_and_transposed_arrays_of_protocol_5(cifar10: Any) -> None:

@@ -67,6 +67,8 @@ def _load_batch(archive: Path, layout: Layout, batch: str) -> tuple[np.ndarray, 
     images, labels = content.get("data"), content.get(layout.labels)
     if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.shape[1:] != (_PIXELS,):
         raise damaged(archive, f"{member} has no array `data` of N x {_PIXELS} bytes")
+    if isinstance(labels, np.ndarray):  # of a subset that was packed anew
+        labels = labels.tolist()
     if not isinstance(labels, list) or not all(isinstance(label, int) for label in labels):
         raise damaged(archive, f"{member} has no list `{layout.labels}` of whole numbers")
     if len(labels) != len(images):
@@ -134,8 +136,8 @@ class _ArraysOnly(pickle.Unpickler):
             return _latin1
         if module == "numpy" and name in ("ndarray", "dtype"):
             return getattr(np, name)
-        if module in ("numpy.core.multiarray", "numpy._core.multiarray") and name == "_reconstruct":
-            return _reconstruct
+        if module in ("numpy.core.multiarray", "numpy._core.multiarray") and name in ("_reconstruct", "scalar"):
+            return _reconstruct if name == "_reconstruct" else _number
         if module in ("numpy.core.numeric", "numpy._core.numeric") and name == "_frombuffer":
             return _from_bytes
         if module in ("__builtin__", "builtins") and name == "bytes":
@@ -160,6 +162,13 @@ def _from_bytes(data: object, kind: object, shape: Any, order: Any, axes: Any = 
     if axes is None:
         return np.frombuffer(data, kind).reshape(shape, order=order)
     return np.frombuffer(data, kind).reshape(shape).transpose(axes)
+
+
+def _number(kind: object, data: object) -> Any:
+    """One number that was taken out of an array, as Python's own."""
+    if not isinstance(kind, np.dtype) or kind.kind not in "iuf" or not isinstance(data, bytes):
+        raise DataError("the pickle asks for a number of an unusual kind, which is refused")
+    return np.frombuffer(data, kind, count=1)[0].item()
 
 
 def _no_bytes(*arguments: object) -> bytes:
