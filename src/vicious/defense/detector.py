@@ -153,7 +153,7 @@ class Detector:
 
 def find_detector(name: str) -> Detector:
     """The detector of a name out of :data:`PACKAGE`."""
-    found: Detector = find(PACKAGE, name).DETECTOR
+    found: Detector = find(PACKAGE, name, "DETECTOR").DETECTOR
     return found
 
 

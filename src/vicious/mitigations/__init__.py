@@ -64,7 +64,7 @@ class Outputs:
     @property
     def mitigation(self) -> Mitigation:
         """What the file of this kind holds."""
-        found: Mitigation = find(__name__, self.kind).MITIGATION
+        found: Mitigation = find(__name__, self.kind, "MITIGATION").MITIGATION
         return found
 
     @property

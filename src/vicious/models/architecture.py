@@ -51,7 +51,7 @@ class Model:
 
     def build(self, channels: int, length: int) -> nn.Module:
         """The network with fresh weights."""
-        network: nn.Module = find(PACKAGES[self.kind], self.name).build(self.settings, channels, length)
+        network: nn.Module = find(PACKAGES[self.kind], self.name, "build").build(self.settings, channels, length)
         return network
 
     def size(self, channels: int, length: int) -> Size:
@@ -65,7 +65,7 @@ class Model:
 
 @cache
 def _size(one: Model, channels: int, length: int) -> Size:
-    return sum(find(PACKAGES[one.kind], one.name).layers(one.settings, channels, length), Size())
+    return sum(find(PACKAGES[one.kind], one.name, "layers").layers(one.settings, channels, length), Size())
 
 
 def parse_model(kind: Kind, name: str, settings: Mapping[str, str], scale: Mapping[str, str]) -> Model:
@@ -74,7 +74,7 @@ def parse_model(kind: Kind, name: str, settings: Mapping[str, str], scale: Mappi
     Args:
         scale: values of the scale, such as depth and width, for settings of these names that ``settings`` lacks.
     """
-    known = find(PACKAGES[kind], name).Settings.model_fields
+    known = find(PACKAGES[kind], name, "Settings").Settings.model_fields
     of_scale = {key: value for key, value in scale.items() if key in known}
     return model(kind, name, {key: _value(text) for key, text in {**of_scale, **settings}.items()})
 
@@ -92,7 +92,7 @@ def model(kind: Kind, name: str, settings: Mapping[str, Any]) -> Model:
     Raises:
         ConfigError: no file has that name, or its settings are others.
     """
-    own = find(PACKAGES[kind], name).Settings
+    own = find(PACKAGES[kind], name, "Settings").Settings
     try:
         return Model(kind, name, own.model_validate(settings))
     except ValidationError as error:

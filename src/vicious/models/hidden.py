@@ -60,5 +60,5 @@ def _mapped(logits: Tensor, code: str, multilabel: bool, inverse: bool) -> Tenso
 
 def _map_gaps(gaps: Tensor, chosen: Tensor, orders: int, code: str, inverse: bool) -> Tensor:
     generator = np.random.default_rng(derive_seed(0, "hidden code", code, orders, gaps.shape[1]))
-    mapped: Tensor = find(PACKAGE, code).mapped(gaps, chosen, orders, generator, inverse)
+    mapped: Tensor = find(PACKAGE, code, "mapped").mapped(gaps, chosen, orders, generator, inverse)
     return mapped

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from vicious.mitigations import parse_outputs
 from vicious.steps._needs import LIGHT, Cost, Need, Work
+from vicious.system.errors import ConfigError
 from vicious.system.registry import find, names
 from vicious.system.settings import Count
 
@@ -175,15 +176,17 @@ def step_class(command: str) -> type[Step]:
     """The class of a command's step.
 
     Raises:
-        ConfigError: there is none of this name.
+        ConfigError: there is none of this name, or its file holds no such class or several.
     """
     module = find("vicious.steps", command.replace("-", "_"))
-    (found,) = (
+    found = [
         one
         for one in vars(module).values()
         if isinstance(one, type) and issubclass(one, Step) and one.__module__ == module.__name__
-    )
-    return found
+    ]
+    if len(found) != 1:
+        raise ConfigError(f"{module.__name__.replace('.', '/')}.py must define one step, and defines {len(found)}")
+    return found[0]
 
 
 def commands() -> tuple[str, ...]:

@@ -159,7 +159,7 @@ class ArtifactStep(Step):
         return (f"{self.ARTIFACT.module}:write", f"{Destination.__module__}:{Destination.__name__}")
 
     def run(self, identity: Identity) -> None:
-        write = registry.find(self.ARTIFACT.package, self.ARTIFACT.name).write
+        write = registry.find(self.ARTIFACT.package, self.ARTIFACT.name, "write").write
         out = Destination(self.out, self.ARTIFACT.name, self.label or self.ARTIFACT.label)
         write(**{name: getattr(self, name) for name in self.ARTIFACT.inputs}, out=out)
 

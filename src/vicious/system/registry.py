@@ -44,15 +44,19 @@ def _places(package: str) -> list[Path]:
     return list(map(Path, found))
 
 
-def find(package: str, name: str) -> ModuleType:
-    """Import the file of a name.
+def find(package: str, name: str, *needed: str) -> ModuleType:
+    """Import the file of a name, which must define the names that are ``needed``.
 
     Raises:
-        ConfigError: there is no such file; names the nearest one.
+        ConfigError: there is no such file, and which one is nearest; or it lacks one of these names.
     """
+    folder = package.replace(".", "/")
     if name not in names(package):
-        raise ConfigError(f"{package.replace('.', '/')} has no {name}.py{nearest(name, names(package))}")
-    return importlib.import_module(f"{package}.{name}")
+        raise ConfigError(f"{folder} has no {name}.py{nearest(name, names(package))}")
+    found = importlib.import_module(f"{package}.{name}")
+    if missing := [one for one in needed if not hasattr(found, one)]:
+        raise ConfigError(f"{folder}/{name}.py defines no {' and no '.join(missing)}, as each file there must")
+    return found
 
 
 def nearest(name: object, valid: Iterable[str]) -> str:

@@ -34,7 +34,7 @@ class Penalty(Protocol):
 
 def new_penalty(evades: str) -> Penalty:
     """A penalty against the detector ``evades``, a name out of :data:`PACKAGE`: made anew for each epoch."""
-    made: Penalty = find(PACKAGE, evades).PENALTY()
+    made: Penalty = find(PACKAGE, evades, "PENALTY").PENALTY()
     return made
 
 

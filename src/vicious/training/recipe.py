@@ -62,5 +62,5 @@ STANDARD = Recipe()
 
 def find_recipe(name: str | None) -> Recipe:
     """The recipe of a name out of :data:`PACKAGE`; None is the study's own."""
-    recipe: Recipe = STANDARD if name is None else find(PACKAGE, name).RECIPE
+    recipe: Recipe = STANDARD if name is None else find(PACKAGE, name, "RECIPE").RECIPE
     return recipe

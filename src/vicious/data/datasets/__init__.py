@@ -13,11 +13,10 @@ from vicious.system.errors import ConfigError
 @cache
 def find_dataset(name: str) -> Dataset:
     """The dataset of a name; raises ConfigError where there is no such file, or it declares another name."""
-    found: Dataset = registry.find(__name__, name).DATASET
-    if found.name != name:
-        raise ConfigError(
-            f"{__name__.replace('.', '/')}/{name}.py declares the name {found.name!r}: make both the same"
-        )
+    found: Dataset = registry.find(__name__, name, "DATASET").DATASET
+    declared = getattr(found, "name", None)
+    if declared != name:
+        raise ConfigError(f"{__name__.replace('.', '/')}/{name}.py declares the name {declared!r}: make both the same")
     return found
 
 

@@ -19,7 +19,7 @@ def names() -> tuple[str, ...]:
 
 def facts(name: str) -> ModuleType:
     """The file of a measure, for its ``UNIT``, ``LOW`` and ``HIGH``."""
-    return registry.find(__name__, name)
+    return registry.find(__name__, name, name, "UNIT", "LOW", "HIGH")
 
 
 def function(name: str) -> Callable[[Any, Any], Any]:
