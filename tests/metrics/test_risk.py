@@ -1,5 +1,6 @@
 """The reconstruction risk, against plain numpy and scikit-learn."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -328,3 +329,54 @@ def test_shrinkage_of_what_are_no_moments_is_refused() -> None:
 def test_a_cutoff_that_is_no_number_is_refused(cutoff: float) -> None:
     with pytest.raises(MetricError, match="cut-off"):
         whiten(fitted(GOOD), "truncated", cutoff)
+
+
+@pytest.mark.parametrize("cutoff", [1 / 12, 0.5, 1e3])
+def test_a_cutoff_that_keeps_nothing_is_refused(cutoff: float) -> None:
+    with pytest.raises(MetricError, match="keeps no eigenvalue: it must be below 1/12"):
+        whiten(fitted(GOOD), "truncated", cutoff)
+    assert whiten(fitted(GOOD), "truncated", 1 / 12 - 1e-3).rank >= 1
+
+
+def with_value(name: str, index: Any, value: float) -> Callable[[Covariance], Covariance]:
+    def changed(covariance: Covariance) -> Covariance:
+        array = getattr(covariance, name).copy()
+        array[index] = value
+        return replace(covariance, **{name: array})
+
+    return changed
+
+
+DAMAGED: dict[str, Callable[[Covariance], Covariance]] = {
+    "a NaN among the eigenvectors": with_value("eigenvectors", (3, 4), np.nan),
+    "an infinite eigenvector": with_value("eigenvectors32", (3, 4), np.inf),
+    "another number": with_value("eigenvectors", (3, 4), 0.9),
+    "a negative eigenvalue": with_value("eigenvalues", -1, -1e-3),
+    "a NaN among the eigenvalues": with_value("eigenvalues32", 0, np.nan),
+    "eigenvalues that ascend": lambda one: replace(one, eigenvalues=one.eigenvalues[::-1].copy()),
+    "fewer eigenvalues": lambda one: replace(one, eigenvalues=one.eigenvalues[:11]),
+    "fewer eigenvectors": lambda one: replace(one, eigenvectors=one.eigenvectors[:, :11]),
+    "integers": lambda one: replace(one, eigenvalues=one.eigenvalues.astype(int)),
+    "single precision": lambda one: replace(one, eigenvectors=one.eigenvectors.astype(np.float32)),
+    "complex eigenvectors": lambda one: replace(one, eigenvectors=one.eigenvectors.astype(np.complex64)),
+    "a mean from 0 to 255": lambda one: replace(one, mean=255 * one.mean),
+    "a mean of other images": lambda one: replace(one, mean=one.mean[:11]),
+    "a NaN among the labels": with_value("label_cross", (0, 0), np.nan),
+    "labels of another number": lambda one: replace(one, label_cross=one.label_cross[:2]),
+    "labels without an axis": lambda one: replace(one, label_gram=one.label_gram[0]),
+    "no images": lambda one: replace(one, images=0),
+    "a shrinkage above 1": lambda one: replace(one, shrinkage=1.5),
+    "no number as shrinkage": lambda one: replace(one, shrinkage=np.nan),
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGED)
+def test_a_covariance_that_is_none_is_refused(tmp_path: Path, kind: str) -> None:
+    """A single NaN gave R = 1 of every image: as if nothing were to be read."""
+    path = tmp_path / "covariance.safetensors"
+    sound = fitted(GOOD)
+    save_covariance(sound, path)
+    load_covariance(path)
+    save_covariance(DAMAGED[kind](sound), path)
+    with pytest.raises(DataError, match=r"covariance\.safetensors is missing or damaged .*`vicious fit-covariance`"):
+        load_covariance(path)

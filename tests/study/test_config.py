@@ -112,6 +112,8 @@ def test_overrides_of_a_part_leave_its_other_keys(raw: Any) -> None:
         ("data.checksums", {"cifar-10-python.tar.gz": "0" * 32}, ["must be md5:", f"did you mean 'md5:{'0' * 32}'"]),
         ("data.checksums", {"cifar-10-python.tar.gz": "A" * 64}, [f"did you mean 'sha256:{'a' * 64}'"]),
         ("risk.cutoff", -1.0, ["risk.cutoff:"]),
+        ("risk.cutoff", 0.01, ["risk.cutoff 0.01 keeps no eigenvalue of mnist: it must be below 1/1024"]),
+        ("risk.cutoff", 5e-4, ["risk.cutoff 0.0005 keeps no eigenvalue of cifar10: it must be below 1/3072"]),
         ("scales.demo.autoencoder", ["softmax"], ["scales.demo:", "autoencoder asks for softmax"]),
         ("scales.smoke.mitigations.trained_for", ["label"], ["mitigations.trained_for.0", "no gradient"]),
         (

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from vicious.data.splits import SIDE
+
 if TYPE_CHECKING:  # facts are read at the start of every command, which must not wait for numpy
     from vicious.data.formats.raw import RawDataset
     from vicious.data.synthetic.plan import Plan
@@ -73,6 +75,11 @@ class Dataset:
     draw: Callable[["Plan"], list[Path]]
     class_names: tuple[str, ...] = ()
     attribute_sets: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+
+    @property
+    def pixels(self) -> int:
+        """Numbers in one prepared image."""
+        return self.channels * SIDE * SIDE
 
 
 def hosted(folder: str, hosts: tuple[str, ...], table: dict[str, tuple[int, str]]) -> tuple[OfficialFile, ...]:

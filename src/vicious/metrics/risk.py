@@ -145,7 +145,7 @@ def whiten(covariance: Covariance, estimator: Estimator = "truncated", cutoff: f
         cutoff: relative cut-off or ridge, not negative.
 
     Raises:
-        MetricError: the images do not vary at all, or the setting is out of range.
+        MetricError: the images do not vary at all, or the setting is out of range or so large that nothing is kept.
     """
     values = _varying(covariance)
     if not 0 <= cutoff < np.inf:
@@ -153,6 +153,8 @@ def whiten(covariance: Covariance, estimator: Estimator = "truncated", cutoff: f
     mean = values.mean()
     if estimator == "truncated":
         kept = values > max(cutoff * values.size, 1e-15) * values[0]
+        if not kept.any():
+            raise MetricError(f"a cut-off of {cutoff:g} keeps no eigenvalue: it must be below 1/{values.size}")
         return _whitening(covariance, f"truncated {cutoff:g}", "truncated", cutoff, kept, values)
     if estimator == "ridge":
         spread = values + cutoff * mean
@@ -324,6 +326,35 @@ def _check_number(images: int) -> None:
         raise MetricError(f"a covariance needs at least two images, got {images}")
 
 
+def _check_factorised(one: Covariance) -> None:
+    """Raise a MetricError unless shapes, kinds and values are those of a factorised covariance of images in [0, 1]."""
+    d, p = one.mean.size, len(np.atleast_1d(one.label_gram))
+    check_axes(one.mean, "the mean", d=None)
+    check_values(one.mean, "pixels of the mean", 0.0, DATA_RANGE)
+    check_axes(one.label_gram, "label_gram", p=p, features=p)
+    check_axes(one.label_cross, "label_cross", p=p, d=d)
+    for values, vectors, kind in (
+        (one.eigenvalues, one.eigenvectors, np.float64),
+        (one.eigenvalues32, one.eigenvectors32, np.float32),
+    ):
+        check_axes(values, "eigenvalues", d=d)
+        check_axes(vectors, "eigenvectors", d=d, columns=d)
+        if values.dtype != kind or vectors.dtype != kind:
+            raise MetricError(f"the factorisation must be in {np.dtype(kind)}, found {values.dtype}, {vectors.dtype}")
+        check_values(values, "eigenvalues", 0.0)
+        check_values(vectors, "eigenvectors", -2.0, 2.0)
+        if (np.diff(values) > 0).any():
+            raise MetricError("the eigenvalues do not descend")
+        probe: Any = np.random.default_rng(0).normal(size=(4, d)).astype(kind)
+        if not np.allclose((probe @ vectors) @ vectors.T, probe, rtol=0, atol=_ORTHONORMAL[kind]):
+            raise MetricError("the eigenvectors are not orthonormal")
+    for values, name in ((one.label_gram, "label_gram"), (one.label_cross, "label_cross")):
+        check_values(values, name)
+    if one.images < 2 or not 0 <= one.shrinkage <= 1:
+        raise MetricError(f"it tells of {one.images} images and a shrinkage of {one.shrinkage:g}")
+
+
+_ORTHONORMAL = {np.float64: 1e-6, np.float32: 1e-2}
 _ARRAYS = ("mean", "eigenvalues", "eigenvectors", "label_gram", "label_cross", "eigenvalues32", "eigenvectors32")
 
 
@@ -337,13 +368,19 @@ def save_covariance(covariance: Covariance, path: Path) -> None:
 
 
 def load_covariance(path: Path) -> Covariance:
-    """Read a covariance; raises DataError where the file is missing or damaged."""
+    """Read a covariance.
+
+    Raises:
+        DataError: the file is missing or damaged, or what it holds is no factorised covariance.
+    """
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
     try:
         arrays = load_file(path)
         whole = {name: arrays[name] for name in _ARRAYS}
-        return Covariance(images=int(arrays["images"][0]), shrinkage=float(arrays["shrinkage"][0]), **whole)
-    except (OSError, SafetensorError, KeyError) as error:
+        found = Covariance(images=int(arrays["images"][0]), shrinkage=float(arrays["shrinkage"][0]), **whole)
+        _check_factorised(found)
+        return found
+    except (OSError, SafetensorError, KeyError, IndexError, ValueError, OverflowError, MetricError) as error:
         raise DataError(f"{path} is missing or damaged ({error}): run `vicious fit-covariance` again") from None

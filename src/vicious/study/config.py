@@ -347,6 +347,16 @@ class Params(Strict):
     runtime: RuntimeParams
     scales: Scales
 
+    @model_validator(mode="after")
+    def _something_is_kept(self) -> Self:
+        for name in self.datasets if self.risk.estimator == "truncated" else ():
+            pixels = find_dataset(name).pixels
+            if self.risk.cutoff * pixels >= 1:
+                raise ValueError(
+                    f"risk.cutoff {self.risk.cutoff:g} keeps no eigenvalue of {name}: it must be below 1/{pixels}"
+                )
+        return self
+
     @property
     def study(self) -> ScaleParams:
         """The chosen scale's block."""

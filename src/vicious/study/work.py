@@ -1,7 +1,6 @@
 """What a step works on: numbers of images, sizes of models, from the configuration."""
 
 from vicious.data.datasets import find_dataset
-from vicious.data.splits import SIDE
 from vicious.data.tasks import Task
 from vicious.models.architecture import ORIGINAL, Model, model
 from vicious.steps._needs import Work
@@ -25,7 +24,7 @@ def work(params: Params, task: Task, recipe: str | None = None, attack: Model | 
     target = how.target(model("target", ORIGINAL["target"], {"depth": own.depth, "width": own.width}))
     original = model("attack", ORIGINAL["attack"], target.settings.model_dump())  # it follows the recipe too
     return Work(
-        raw=float(sum(every.values()) * spec.channels * SIDE**2 if drawn else sum(one.size or 0 for one in spec.files)),
+        raw=float(sum(every.values()) * spec.pixels if drawn else sum(one.size or 0 for one in spec.files)),
         images=sum(every.values() if drawn else spec.sizes),
         **n,
         channels=spec.channels,
