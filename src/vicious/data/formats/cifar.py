@@ -1,16 +1,15 @@
 """Pickled batches in a gzipped tar archive, the format of CIFAR, read without running what a pickle may carry."""
 
-import pickle
 import tarfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from vicious.data.formats.damage import damaged, reading
+from vicious.data.formats.pickled import Array, load_pickle
 from vicious.data.formats.raw import RawDataset, RawSplit, check_labels
 from vicious.system.errors import DataError
 
@@ -39,7 +38,7 @@ def open_cifar(archive: Path, layout: Layout) -> RawDataset:
             label is out of range, or labels and images differ in number.
     """
     names = _load(archive, f"{layout.folder}/{layout.meta}").get(layout.names)
-    if not isinstance(names, list) or len(names) != layout.classes:
+    if not isinstance(names, list) or len(names) != layout.classes or not all(map(_is_text, names)):
         raise damaged(archive, f"{layout.folder}/{layout.meta} does not hold {layout.classes} class names")
     splits = {"train": _open_split(archive, layout, layout.train), "test": _open_split(archive, layout, layout.test)}
     return RawDataset(splits, tuple(map(_text, names)))
@@ -64,7 +63,7 @@ def _load_batch(archive: Path, layout: Layout, batch: str) -> tuple[np.ndarray, 
     """Images (N, 3072) uint8, channels first, and labels (N,) int64 of one batch."""
     member = f"{layout.folder}/{batch}"
     content = _load(archive, member)
-    images, labels = content.get("data"), content.get(layout.labels)
+    images, labels = (_plain(archive, member, content.get(key)) for key in ("data", layout.labels))
     if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.shape[1:] != (_PIXELS,):
         raise damaged(archive, f"{member} has no array `data` of N x {_PIXELS} bytes")
     if isinstance(labels, np.ndarray):  # of a subset that was packed anew
@@ -81,14 +80,21 @@ def _load_batch(archive: Path, layout: Layout, batch: str) -> tuple[np.ndarray, 
     return images, values
 
 
+def _plain(archive: Path, member: str, value: object) -> object:
+    """An array in place of what a pickle says of it; other values as they are."""
+    try:
+        return value.numpy() if isinstance(value, Array) else value
+    except DataError as error:
+        raise damaged(archive, f"{member}: {error}") from error
+
+
 def _load(archive: Path, member: str) -> dict[str, Any]:
     data = _read_member(archive, member)
     try:
-        # Python 2 wrote the official files: "bytes" leaves its strings as they are, without a copy as text
-        content = _ArraysOnly(BytesIO(data), encoding="bytes").load()
+        content = load_pickle(data)
     except DataError as error:
         raise damaged(archive, f"{member}: {error}") from error
-    except Exception as error:  # unpickling broken bytes may raise nearly anything
+    except ValueError as error:
         raise damaged(archive, f"{member} is not a whole pickle ({error})") from error
     if not isinstance(content, dict):
         raise damaged(archive, f"{member} does not hold a dictionary")
@@ -117,62 +123,9 @@ def _mode(archive: Path) -> Literal["r:", "r:gz"]:
         return "r:" if file.read(262).endswith(b"ustar") else "r:gz"
 
 
+def _is_text(value: object) -> bool:
+    return isinstance(value, str | bytes)
+
+
 def _text(value: object) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-
-
-def _latin1(text: str, encoding: str = "latin1") -> bytes:
-    """What Python 3 writes for bytes below pickle protocol 3; no other codec is ever needed."""
-    if encoding not in ("latin1", "latin-1"):
-        raise DataError(f"the pickle asks for the codec {encoding}, which is refused")
-    return text.encode("latin1")
-
-
-class _ArraysOnly(pickle.Unpickler):
-    """Loads numpy arrays and built-in containers; refuses every other name, so that no code of the file runs."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) == ("_codecs", "encode"):
-            return _latin1
-        if module == "numpy" and name in ("ndarray", "dtype"):
-            return getattr(np, name)
-        if module in ("numpy.core.multiarray", "numpy._core.multiarray") and name in ("_reconstruct", "scalar"):
-            return _reconstruct if name == "_reconstruct" else _number
-        if module in ("numpy.core.numeric", "numpy._core.numeric") and name == "_frombuffer":
-            return _from_bytes
-        if module in ("__builtin__", "builtins") and name == "bytes":
-            return _no_bytes
-        raise DataError(f"the pickle asks for {module}.{name}, which is refused: only plain arrays are read")
-
-
-def _reconstruct(kind: object, shape: object, typecode: object) -> np.ndarray:
-    """numpy's own empty array, which the pickle's state then fills.
-
-    Never of a size or kind that the pickle chooses: subclasses and huge shapes have no business in these files.
-    """
-    if kind is not np.ndarray or shape != (0,):
-        raise DataError("the pickle asks for an array of an unusual kind, which is refused")
-    return np.ndarray((0,), np.int8)
-
-
-def _from_bytes(data: object, kind: object, shape: Any, order: Any, axes: Any = None) -> np.ndarray:
-    """An array as pickle protocol 5 holds it: of no objects, as large as the bytes that are there."""
-    if not isinstance(data, (bytes, bytearray)) or not isinstance(kind, np.dtype) or kind.hasobject:
-        raise DataError("the pickle asks for an array of an unusual kind, which is refused")
-    if axes is None:
-        return np.frombuffer(data, kind).reshape(shape, order=order)
-    return np.frombuffer(data, kind).reshape(shape).transpose(axes)
-
-
-def _number(kind: object, data: object) -> Any:
-    """One number that was taken out of an array, as Python's own."""
-    if not isinstance(kind, np.dtype) or kind.kind not in "iuf" or not isinstance(data, bytes):
-        raise DataError("the pickle asks for a number of an unusual kind, which is refused")
-    return np.frombuffer(data, kind, count=1)[0].item()
-
-
-def _no_bytes(*arguments: object) -> bytes:
-    """What Python 3 writes for an empty byte string below pickle protocol 3."""
-    if arguments:
-        raise DataError("the pickle asks for bytes of a size that it chooses, which is refused")
-    return b""
