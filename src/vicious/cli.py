@@ -189,11 +189,12 @@ def budget(
 
 
 def verify(places: Places, /, *, file: File = PARAMS_FILE) -> None:
-    """Report what of some results is missing, altered or of another configuration.
+    """Report what of some results is missing or altered, and note what is of another configuration.
 
     Reads the records of results, tables or figures and of all that they were made from, hashes every file again, and
-    reports what is missing, altered, made from something that is no longer there, or of another configuration. Run it
-    from the project's root folder. Exits with 1 where it finds something.
+    reports what is missing, altered, or made from something that is no longer there. Exits with 1 where it finds
+    something. Sound results that were built in part, or by another configuration, are notes, with the command that
+    builds the rest. Run it from the project's root folder.
     """
     from vicious.provenance.verify import verify
 

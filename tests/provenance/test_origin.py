@@ -81,6 +81,13 @@ def test_other_settings_are_refused_where_snakemake_cannot_see_them(project: Pat
     check_origin(smoke)
 
 
+def test_a_summary_built_in_part_is_refused(project: Path, smoke: Params) -> None:
+    wider = smoke.model_copy(update={"datasets": ["mnist", "celeba"]})
+    with pytest.raises(ProvenanceError, match=r"main.provenance.json: built in part: of the \d+ results"):
+        check_origin(wider)
+    assert [one.record for one in discard([Path("results/smoke/summaries")], wider)] == [SUMMARY]
+
+
 def test_results_that_are_not_asked_for_do_not_matter(project: Path, smoke: Params) -> None:
     change(learning_rate=0.5)
     RECORD.parent.rename(RECORD.parent.with_name("seed7"))

@@ -1,6 +1,8 @@
 """Verifying results: a record against the files, record against record, and both against params.yaml."""
 
+import base64
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -12,12 +14,13 @@ import pytest
 from records_by_hand import note, note_step, put
 
 from vicious import cli
+from vicious.provenance.origin import INCOMPLETE
 from vicious.provenance.record import write_provenance
-from vicious.provenance.verify import KINDS, Report, verify
+from vicious.provenance.verify import KINDS, Finding, Report, verify
 from vicious.steps import Step
 from vicious.study import grid, paths
 from vicious.study.artifacts import known
-from vicious.study.config import Params, load_params
+from vicious.study.config import Params, check_params, load_params
 from vicious.study.plan import Plan
 from vicious.system.errors import ProvenanceError
 from vicious.system.files import read_json, write_json
@@ -68,7 +71,18 @@ def chain(project: Path, planned: Any) -> None:
 
 def found(report: Report) -> list[tuple[str, str]]:
     """Kind and file of each finding."""
-    return [(finding.kind, finding.what.split(",")[0].split(" is not")[0].split(":")[0]) for finding in report.findings]
+    return named(report.findings)
+
+
+def noted(report: Report) -> list[tuple[str, str]]:
+    """Kind and file of each sound result that is not as the configuration asks; there is no damage."""
+    assert report.findings == []
+    report.raise_if_unsound()
+    return named(report.noted)
+
+
+def named(findings: list[Finding]) -> list[tuple[str, str]]:
+    return [(finding.kind, finding.what.split(",")[0].split(" is not")[0].split(":")[0]) for finding in findings]
 
 
 PLACES = [Path("results/smoke"), Path("paper_figures/smoke")]
@@ -171,7 +185,7 @@ def test_names_that_no_file_can_have_are_missing(chain: None, params: Params, na
 
 def test_a_finding_is_one_line_of_plain_characters(chain: None, params: Params) -> None:
     reads_too(RECORDS[2], "a\nmissing: é\x1b[31m")
-    first, _, last = str(verify(PLACES, params)).splitlines()
+    first, *_, last = str(verify(PLACES, params)).splitlines()
     assert first.startswith("missing: a\\nmissing: é\\x1b[31m, read by")
     assert last == "3 records, 3 files verified"
 
@@ -278,30 +292,38 @@ def test_a_training_as_params_ask_is_sound(project: Path, params: Params, planne
     assert verify(PLACES[:1], params).findings == []
 
 
+OF_CONFIGURATION, OF_PLACE = "another configuration", "another step"
+
+
 @pytest.mark.parametrize(
-    ("name", "value"),
+    ("name", "value", "kind"),
     [
-        *(
-            ("epochs", 8),
-            ("depth", 16),
-            ("width", 2),
-            ("batch_images", 5),
-            ("learning_rate", 0.1),
-            ("outputs", "softmax"),
-        ),
-        *(("beta_r", 2.0), ("beta_c", 0.5), ("evasion", 1.0), ("seed", 3), ("threads", 2), ("classes", 10)),
-        *(("attack_model", "upsampling"), ("attack_settings", ["width=8"]), ("device", "cuda")),
+        *(("epochs", 8, OF_CONFIGURATION), ("depth", 16, OF_CONFIGURATION), ("width", 2, OF_CONFIGURATION)),
+        *(("batch_images", 5, OF_CONFIGURATION), ("learning_rate", 0.1, OF_CONFIGURATION)),
+        *(("beta_c", 0.5, OF_CONFIGURATION), ("threads", 2, OF_CONFIGURATION), ("device", "cuda", OF_CONFIGURATION)),
+        *(("attack_settings", ["width=8"], OF_CONFIGURATION), ("attack_model", "upsampling", OF_PLACE)),
+        *(("outputs", "softmax", OF_PLACE), ("beta_r", 2.0, OF_PLACE), ("evasion", 1.0, OF_PLACE)),
+        *(("seed", 3, OF_PLACE), ("classes", 10, OF_PLACE)),
     ],
 )
-def test_a_setting_that_params_do_not_ask_for_is_reported(
-    project: Path, params: Params, planned: Any, name: Any, value: Any
+def test_a_setting_that_params_do_not_ask_for_is_damage_only_where_no_configuration_asks_for_it_in_this_place(
+    project: Path, params: Params, planned: Any, name: Any, value: Any, kind: str
 ) -> None:
     trained(planned, **{name: value})
     report = verify(PLACES[:1], params, Path("mine.yaml"))
-    (finding,) = report.findings
-    assert finding.kind == "another configuration"
+    (finding,) = [*report.findings, *report.noted]
     due = planned(TRAINING).settings()[name]
-    assert finding.what == f"{TRAINING}: {name} {value}, mine.yaml asks for {due}"
+    assert str(finding) == f"{kind}: {TRAINING}: {name} {value}, mine.yaml asks for {due}"
+    assert bool(report.findings) == (kind == OF_PLACE)
+
+
+def test_results_of_other_settings_that_are_of_another_step_too_are_damage(
+    project: Path, params: Params, planned: Any
+) -> None:
+    trained(planned, epochs=8, seed=3)
+    (finding,) = verify(PLACES[:1], params).findings
+    assert str(finding).startswith(f"another step: {TRAINING}: epochs 8, params.yaml asks for 1; ")
+    assert "seed 3, params.yaml asks for 0" in str(finding)
 
 
 def test_the_detector_that_a_server_evades_is_compared(project: Path, params: Params, planned: Any) -> None:
@@ -313,18 +335,17 @@ def test_the_detector_that_a_server_evades_is_compared(project: Path, params: Pa
 def test_a_record_of_another_command_is_reported(project: Path, params: Params, planned: Any) -> None:
     note(TRAINING, "train-honest", settings=planned(TRAINING).settings())
     (finding,) = verify(PLACES[:1], params).findings
-    assert finding.kind == "another configuration"
-    assert finding.what == f"{TRAINING}: made by train-honest, params.yaml asks for train-vicious"
+    assert str(finding) == f"another step: {TRAINING}: made by train-honest, params.yaml asks for train-vicious"
 
 
 @pytest.mark.parametrize(
     "folder", ["mnist/vicious-logits-beta1/seed7", "mnist/vicious-logits-beta9/seed0", "cifar11/honest/seed0"]
 )
-def test_a_model_that_params_do_not_ask_for_is_reported(
-    project: Path, params: Params, planned: Any, folder: str
-) -> None:
+def test_a_model_that_params_do_not_ask_for_is_noted(project: Path, params: Params, planned: Any, folder: str) -> None:
     record = trained(planned, path=f"results/smoke/models/{folder}/train_vicious.provenance.json")
-    assert found(verify(PLACES[:1], params)) == [("not in this configuration", record)]
+    report = verify(PLACES[:1], params)
+    assert noted(report) == [("not in this configuration", record)]
+    assert f"note: not in this configuration: {record}\n" in str(report)
 
 
 def test_the_scale_is_that_of_the_path_and_other_places_are_not_judged(
@@ -360,7 +381,10 @@ def test_other_steps_are_compared_too(project: Path, params: Params, planned: An
     note_step(planned(record))
     assert verify([Path(record)], params).findings == []
     note_step(planned(record), settings=change)
-    assert found(verify([Path(record)], params)) == [("another configuration", record)]
+    report = verify([Path(record)], params)
+    kind = OF_PLACE if change.keys() & {"outputs", "target", "recipe", "hide", "data"} else OF_CONFIGURATION
+    assert named([*report.findings, *report.noted]) == [(kind, record)]
+    assert bool(report.findings) == (kind == OF_PLACE)
 
 
 @pytest.mark.parametrize("change", [{"root": "/mnt/datasets"}, {"download": True}])
@@ -398,11 +422,11 @@ def test_settings_of_any_kind_give_no_traceback(project: Path, params: Params) -
         for record in records:
             step = Plan(params).by_record[record].step
             note(record, step.command(), settings=dict.fromkeys(step.settings(), junk))
-        assert {kind for kind, _ in found(verify(PLACES, params))} == {"another configuration"}
+        assert {kind for kind, _ in found(verify(PLACES, params))} == {"another step"}
     reads_too(record, "")
     reads_too(record, "a\0b")
     reads_too(record, "results")
-    assert {kind for kind, _ in found(verify(PLACES, params))} == {"missing", "another configuration"}
+    assert {kind for kind, _ in found(verify(PLACES, params))} == {"missing", "another step"}
 
 
 @pytest.mark.parametrize("command", ["", "step", "_training", "train_honest", "table1"])
@@ -410,7 +434,7 @@ def test_a_record_of_a_command_that_there_is_not_gives_no_traceback(
     project: Path, params: Params, command: str
 ) -> None:
     note(TRAINING, command)
-    assert found(verify(PLACES[:1], params)) == [("another configuration", TRAINING)]
+    assert found(verify(PLACES[:1], params)) == [("another step", TRAINING)]
 
 
 def test_a_record_of_a_detector_that_there_is_not_gives_no_traceback(
@@ -419,7 +443,7 @@ def test_a_record_of_a_detector_that_there_is_not_gives_no_traceback(
     note(DETECTION, "evaluate-defense", settings={})
     content = read_json(DETECTION)
     write_json(DETECTION, content | {"settings": planned(DETECTION).settings() | {"detectors": ["of_old"]}})
-    assert found(verify(PLACES[:1], params)) == [("another configuration", DETECTION)]
+    assert noted(verify(PLACES[:1], params)) == [("another configuration", DETECTION)]
 
 
 @pytest.mark.parametrize(
@@ -432,7 +456,7 @@ def test_a_record_of_a_detector_that_there_is_not_gives_no_traceback(
         ("detection", "scores"),
     ],
 )
-def test_a_summary_of_fewer_or_more_cells_is_reported(
+def test_a_summary_of_fewer_or_more_cells_is_noted(
     project: Path, params: Params, planned: Any, name: str, key: str
 ) -> None:
     record = f"results/smoke/summaries/{name}.provenance.json"
@@ -441,26 +465,39 @@ def test_a_summary_of_fewer_or_more_cells_is_reported(
     note_step(step, settings={key: due[::-1]})
     assert verify(PLACES[:1], params).findings == []
     note_step(step, settings={key: due[1:]})
-    (finding,) = verify(PLACES[:1], params).findings
-    assert finding.kind == "another configuration"
-    assert finding.what == f"{record}: of the {len(due)} {key} that params.yaml asks for it lacks 1 such as {due[0]}"
-    note_step(step, settings={key: [*due, "x.json"]})
-    assert str(verify(PLACES[:1], params).findings[0]).endswith("asks for it has 1 such as x.json")
+    report = verify(PLACES[:1], params)
+    assert noted(report) == [("built in part", record)]
+    words = f"of the {len(due)} {key} that params.yaml asks for it lacks 1 such as {due[0]}"
+    assert f"note: built in part: {record}: {words}\n" in str(report)
+    note_step(step, settings={key: [*due, "results/smoke/x.json"]})
+    report = verify(PLACES[:1], params)
+    assert noted(report) == [("another configuration", record)]
+    assert report.noted[0].what.endswith("asks for it has 1 such as results/smoke/x.json")
+
+
+def test_a_summary_of_another_scale_is_damage(project: Path, params: Params, planned: Any) -> None:
+    step = planned(RECORDS[1])
+    results = [name.replace("smoke", "demo") for name in step.settings()["results"]]
+    note_step(step, settings={"results": results})
+    assert found(verify(PLACES[:1], params)) == [("another step", RECORDS[1])]
 
 
 @pytest.mark.parametrize(
     ("name", "key"),
     [(one.name, key) for one in known().values() for key in one.inputs if key in ("assessments", "curves", "verdicts")],
 )
-def test_a_table_or_figure_of_fewer_cells_is_reported(
+def test_a_table_or_figure_of_fewer_cells_is_noted(
     project: Path, params: Params, planned: Any, monkeypatch: pytest.MonkeyPatch, name: Any, key: Any
 ) -> None:
     step = planned(f"paper_figures/smoke/{name}.json")
     due = step.settings()[key]
     note_step(step)
-    assert verify(PLACES[1:], params).findings == []
-    note_step(step, settings={key: due[1:]})
-    assert "it lacks 1 such as" in str(verify(PLACES[1:], params))
+    assert noted(verify(PLACES[1:], params)) == []
+    fewer = {"parts": step.settings()["parts"][1:]} if "parts" in step.settings() else {}
+    note_step(step, settings={key: due[1:], **fewer})
+    report = verify(PLACES[1:], params)
+    assert noted(report) == [("built in part", f"paper_figures/smoke/{name}.json")]
+    assert "it lacks 1 such as" in str(report)
 
 
 @pytest.mark.parametrize(("dataset", "table"), [("celeba", "class_risk_table"), ("mnist", "attributes_accuracy_table")])
@@ -472,13 +509,13 @@ def test_a_table_that_has_nothing_to_show_is_not_expected(params: Params, datase
     assert "paper_figures/smoke/shortcuts_table.json" not in left
 
 
-def test_an_experiment_that_params_leave_out_is_reported(project: Path, params: Params, planned: Any) -> None:
+def test_an_experiment_that_params_leave_out_is_noted(project: Path, params: Params, planned: Any) -> None:
     records = ["paper_figures/smoke/tradeoff_table.json", "results/smoke/summaries/tradeoff.provenance.json"]
     for record in records:
         note_step(planned(record))
     assert verify(PLACES, params).findings == []
     fewer = params.model_copy(update={"datasets": ["celeba"]})
-    assert found(verify(PLACES, fewer)) == [("not in this configuration", record) for record in records]
+    assert noted(verify(PLACES, fewer)) == [("not in this configuration", record) for record in records]
 
 
 @pytest.mark.parametrize(
@@ -502,7 +539,45 @@ def test_a_setting_that_is_not_recorded_is_reported(project: Path, params: Param
     assert verify(PLACES[:1], params).findings == [], "records of old lack what had no other value"
     del settings["epochs"]
     note(TRAINING, "train-vicious", settings=settings)
-    assert "epochs not recorded, params.yaml asks for 1" in str(verify(PLACES[:1], params))
+    (finding,) = verify(PLACES[:1], params).findings
+    assert str(finding) == f"another step: {TRAINING}: epochs not recorded, params.yaml asks for 1"
+
+
+OTHER = {
+    "datasets": ["mnist", "cifar100"],
+    "data": {"split_seed": 9},
+    "risk": {"estimator": "ridge", "cutoff": 0.5},
+    "runtime": {"threads": 2, "device": "cuda"},
+    "scales": {
+        "smoke": {
+            **{"train": 90, "validation": 30, "test": 30, "depth": 16, "width": 2, "epochs": 2, "epoch_images": 48},
+            **{"batch_images": 12, "learning_rate": 0.1, "seeds": [0, 1], "beta_c": 0.5, "beta_r": [1.0, 2.0]},
+            **{"outputs": ["logits", "softmax"], "gallery": 2},
+            "class_counts": {"counts": {"cifar100": [20, 50]}, "epochs": 2},
+            "attack_models": {"models": {"upsampling": {"features": 8}}},
+            "defense": {"detectors": ["entropy"], "user_images": [12], "draws": 3},
+            "mitigations": {"outputs": ["logits", "top1", "noise0.1", "label"]},
+        }
+    },
+}
+"""Values of everything that a configuration may set, other than those of the smoke study."""
+
+
+def changed(settings: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Settings with some changed, as `--config` does."""
+    parts = {key: changed(settings[key], new) if isinstance(new, dict) else new for key, new in changes.items()}
+    return {**settings, **parts}
+
+
+def test_what_another_configuration_builds_is_no_damage(project: Path, params: Params) -> None:
+    """Every step of it, from data to figures."""
+    for one in Plan(check_params(changed(params.model_dump(exclude_unset=True), OTHER))).by_record.values():
+        note_step(one.step)
+    report = verify([Path(folder) for folder in paths.built("smoke")], params)
+    kinds = {kind for kind, _ in noted(report)}
+    assert kinds == {"built in part", "another configuration", "not in this configuration"}
+    (command,) = [line for line in report.notes if "snakemake" in line]
+    assert command.endswith("builds the rest and makes anew what is of another configuration")
 
 
 # --- notes ----------------------------------------------------------------------------------------------------------
@@ -546,10 +621,140 @@ def test_versions_of_libraries_are_a_note(project: Path, params: Params) -> None
 def test_what_is_expected_and_not_built_is_a_note(project: Path, params: Params, planned: Any) -> None:
     trained(planned)
     due = [name for name in Plan(params).by_record if name.startswith("results/smoke/")]
-    notes = verify(PLACES[:1], params, Path("mine.yaml")).notes
+    notes = verify(PLACES[:1], params).notes
     least = min(name for name in due if name != TRAINING)
-    assert notes == [f"{len(due) - 1} of {len(due)} results that mine.yaml asks for are not built, such as {least}"]
+    assert notes == [
+        f"{len(due) - 1} of {len(due)} results that params.yaml asks for are not built, such as {least}",
+        "scale smoke: `snakemake --cores all --config scale=smoke` builds the rest",
+    ]
     assert verify([Path(TRAINING)], params).notes == []
+
+
+def test_each_scale_has_its_own_command(project: Path, params: Params, planned: Any) -> None:
+    trained(planned)
+    trained(planned, path=TRAINING.replace("smoke", "demo"))
+    notes = verify([Path("results")], params).notes
+    commands = [line for line in notes if "snakemake" in line]
+    assert [line.split(":")[0] for line in commands] == ["scale demo", "scale smoke"]
+    assert [f"scale={scale}`" in line for scale, line in zip(("demo", "smoke"), commands, strict=True)] == [True, True]
+
+
+def test_the_command_that_builds_the_rest_names_the_file_in_a_shells_words(
+    project: Path, params: Params, planned: Any
+) -> None:
+    trained(planned)
+    last = verify(PLACES[:1], params, Path("my own.yaml")).notes[-1]
+    assert shlex.split(last.split("`")[1]) == [
+        *("snakemake", "--cores", "all", "--replace-workflow-config", "--configfile", "my own.yaml"),
+        *("--config", "scale=smoke"),
+    ]
+
+
+def test_a_table_made_of_a_summary_in_part_is_sound_and_comes_with_the_command(
+    chain: None, params: Params, planned: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    note_step(planned(RECORDS[1]), [ASSESSMENT], [SUMMARY], {"results": [ASSESSMENT]})
+    assert cli.main(["verify", RECORDS[2]]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith(f"note: built in part: {RECORDS[1]}: of the 18 results that params.yaml asks for it ")
+    assert lines[1:] == [
+        "note: scale smoke: `snakemake --cores all --config scale=smoke` builds the rest",
+        "3 records, 3 files verified",
+    ]
+
+
+def test_damage_beside_a_summary_in_part_is_told_apart(
+    chain: None, params: Params, planned: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    note_step(planned(RECORDS[1]), [ASSESSMENT], [SUMMARY], {"results": [ASSESSMENT]})
+    put(ASSESSMENT, "{ }")
+    assert cli.main(["verify", *map(str, PLACES)]) == 1
+    told = capsys.readouterr()
+    assert [line.split(":")[0] for line in told.out.splitlines()[:2]] == ["altered", "note"]
+    assert "not sound (1 altered): delete" in told.err
+
+
+def test_results_of_other_settings_are_noted_and_said_to_be_made_anew(
+    project: Path, params: Params, planned: Any
+) -> None:
+    record = trained(planned, epochs=5)
+    report = verify([Path(record)], params)
+    assert noted(report) == [("another configuration", record)]
+    assert report.notes == [
+        "scale smoke: `snakemake --cores all --config scale=smoke` makes anew what is of another configuration"
+    ]
+
+
+def test_what_a_killed_job_left_is_noted_as_unfinished(chain: None, params: Params) -> None:
+    weights = put(f"{MODEL}/target.safetensors", "weights")
+    assert found(verify(PLACES, params)) == [("without a record", weights)]
+    put(INCOMPLETE / base64.urlsafe_b64encode(weights.encode()).decode(), "")
+    report = verify(PLACES, params)
+    assert noted(report) == [("unfinished", weights)]
+    assert "builds the rest" in report.notes[1]
+
+
+# --- links and leftovers ----------------------------------------------------------------------------------------------
+
+
+def counted(report: Report) -> tuple[int, int, Any, Any]:
+    return report.records, report.files, report.findings, report.notes
+
+
+@pytest.mark.parametrize("linked", ["results/smoke", "results", "."])
+def test_through_a_link_each_record_counts_once_and_is_judged_alike(
+    chain: None, params: Params, planned: Any, tmp_path: Path, linked: str
+) -> None:
+    """The study's folder, all results, or the project itself: a link leads there, as its user names it."""
+    note_step(planned(RECORDS[1]), [ASSESSMENT], [SUMMARY], {"results": [ASSESSMENT]})
+    put("results/smoke/summaries/damaged.provenance.json", "{")
+    put("results/smoke/models/by hand.txt", "1")
+    due = verify(PLACES[:1], params)
+    assert (due.records, len(due.findings), len(due.noted)) == (2, 2, 1)
+    link = tmp_path / "a link"
+    link.symlink_to(Path(linked).absolute())
+    place = link / Path("results/smoke").relative_to(linked)
+    for places in ([place], [place, *PLACES[:1]], [*PLACES[:1], place]):
+        assert str(verify(places, params)) == str(due)
+    through = verify([place / "summaries/main.provenance.json"], params)
+    assert str(through) == str(verify([Path(RECORDS[1])], params))
+
+
+@pytest.mark.parametrize("name", ["results", "results/smoke", "results/smoke/assessments/mnist"])
+def test_a_folder_that_lies_elsewhere_behind_a_link_is_verified_as_if_it_lay_here(
+    chain: None, params: Params, tmp_path: Path, name: str
+) -> None:
+    """As on a larger disk."""
+    due = [str(verify([Path(place)], params)) for place in ("results", "results/smoke", ASSESSED)]
+    shutil.move(name, tmp_path / "elsewhere")
+    Path(name).symlink_to(tmp_path / "elsewhere")
+    assert [str(verify([Path(place)], params)) for place in ("results", "results/smoke", ASSESSED)] == due
+    assert verify([Path("results"), tmp_path / "elsewhere"], params).records == 2
+
+
+def test_a_linked_folder_is_looked_into_once(chain: None, params: Params, project: Path) -> None:
+    due = str(verify(PLACES, params))
+    Path("results/smoke/again").symlink_to("summaries")
+    Path("results/smoke/summaries/around").symlink_to(project)
+    assert str(verify(PLACES, params)) == due
+    assert verify([Path()], params).records == 3
+
+
+def test_a_model_behind_a_linked_folder_is_built(project: Path, params: Params, planned: Any, tmp_path: Path) -> None:
+    trained(planned)
+    due = str(verify([Path("results/smoke/models")], params))
+    shutil.move("results/smoke/models/mnist", tmp_path / "mnist")
+    Path("results/smoke/models/mnist").symlink_to(tmp_path / "mnist")
+    assert str(verify([Path("results/smoke/models")], params)) == due
+
+
+def test_leftovers_of_other_systems_are_no_records(chain: None, params: Params) -> None:
+    due = str(verify(PLACES, params))
+    for record in RECORDS:
+        path = Path(record)
+        path.with_name(f"._{path.name}").write_bytes(b"\0\5\x16\7")
+    assert str(verify(PLACES, params)) == due
+    assert str(verify([Path(RECORDS[2])], params)).endswith("3 records, 3 files verified")
 
 
 # --- settings behind a result -----------------------------------------------------------------------------------------
@@ -641,7 +846,8 @@ def test_commands_record_what_they_wrote_and_it_is_verified(
     assert cli.main(["verify", "results", "--file", "mine.yaml"]) == 1
     printed = capsys.readouterr()
     lines = printed.out.splitlines()
-    assert [line.split(":")[0] for line in lines[:4]] == ["missing", "altered", *["another configuration"] * 2]
+    assert [line.split(":")[0] for line in lines[:2]] == ["missing", "altered"]
+    assert [line.startswith("note: another configuration: ") for line in lines[2:5]] == [True, True, False]
     assert "run `snakemake` again" in printed.err
     assert "Traceback" not in printed.err
 

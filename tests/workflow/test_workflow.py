@@ -322,8 +322,9 @@ def test_the_built_study_is_what_its_provenance_says_and_an_altered_byte_is_told
         shutil.copytree(built / part, copy / part)
     verify = (sys.executable, "-m", "vicious", "verify", "results/smoke", "paper_figures/smoke")
     wider = run(copy, *verify)
-    assert wider.returncode == 1
-    assert {line.split(":")[0] for line in wider.stdout.splitlines()[:-1]} == {"another configuration", "note"}
+    assert wider.returncode == 0, "it was built in part, which is no damage"
+    assert {line.split(":")[0] for line in wider.stdout.splitlines()[:-1]} == {"note"}
+    assert "note: built in part: results/smoke/summaries/main.provenance.json" in wider.stdout
     narrow_params(copy)
     sound = run(copy, *verify)
     assert sound.returncode == 0, sound.stdout + sound.stderr

@@ -16,7 +16,19 @@ from vicious.system.errors import ConfigError
 NOT_ASKED = "not in this configuration"
 """The kind of finding of results that a configuration does not ask for."""
 OTHER_SETTINGS = "another configuration"
-"""The kind of finding of results that were made with other settings."""
+"""The kind of finding of results that another configuration asks for in this place."""
+IN_PART = "built in part"
+"""The kind of finding of summaries, tables and figures of some of the cells that a configuration asks for."""
+OTHER_STEP = "another step"
+"""The kind of finding of results that no configuration asks for in this place."""
+_WORST_FIRST = (OTHER_STEP, OTHER_SETTINGS, IN_PART)
+_SHOWN_BY_PLACE = frozenset(
+    {
+        *("attack_model", "attributes", "beta_r", "classes", "dataset", "evades", "evasion", "hide", "label"),
+        *("outputs", "recipe", "seed"),
+    }
+)
+"""Settings that are the same in every configuration, since a result's path tells them."""
 
 
 class Expected:
@@ -51,31 +63,45 @@ class Expected:
         if planned is None:
             return NOT_ASKED, ""
         if record.command != planned.step.command():
-            return OTHER_SETTINGS, f"made by {record.command}, {self.configuration} asks for {planned.step.command()}"
+            return OTHER_STEP, f"made by {record.command}, {self.configuration} asks for {planned.step.command()}"
         compared = [name for name in type(planned.step).model_fields if name not in planned.step.PLACES]
-        words = "; ".join(filter(None, (self._difference(name, record, planned.step) for name in compared)))
-        return (OTHER_SETTINGS, words) if words else None
+        found = [one for name in compared if (one := self._difference(name, record, planned.step)) is not None]
+        if not found:
+            return None
+        kinds, words = zip(*found, strict=True)
+        return min(kinds, key=_WORST_FIRST.index), "; ".join(words)
 
-    def _difference(self, name: str, record: Record, step: Step) -> str | None:
-        """How a setting differs from the one that is asked for; None where it does not."""
+    def _difference(self, name: str, record: Record, step: Step) -> tuple[str, str] | None:
+        """How a setting differs from the one that is asked for: a kind of finding, and words; None where it does
+        not."""
         due = step.settings()[name]
         if name not in record.settings:
-            return f"{name} not recorded, {self.configuration} asks for {due}" if due else None
+            return (OTHER_STEP, f"{name} not recorded, {self.configuration} asks for {due}") if due else None
         found, value = record.settings[name], getattr(step, name)
+        if _gathers(name, value) and isinstance(found, list):
+            return self._other_cells(name, {plain_name(str(file)) for file in found}, set(due))
         if isinstance(value, Path) and isinstance(found, str):
             found = plain_name(found)
-        if not _are_paths(value) or not isinstance(found, list):
-            return None if found == due else f"{name} {found}, {self.configuration} asks for {due}"
-        files = {plain_name(str(file)) for file in found}
-        parts = (("lacks", set(due) - files), ("has", files - set(due)))
+        if found == due:
+            return None
+        fixed = name in _SHOWN_BY_PLACE or isinstance(value, Path) or _gathers(name, value)
+        words = f"{name} {found}, {self.configuration} asks for {due}"
+        return OTHER_STEP if fixed else OTHER_SETTINGS, words
+
+    def _other_cells(self, name: str, found: set[str], due: set[str]) -> tuple[str, str] | None:
+        """How what a step gathered differs from the cells that are asked for."""
+        parts = (("lacks", due - found), ("has", found - due))
         words = [f"{verb} {len(which)} such as {min(which)}" for verb, which in parts if which]
-        return (
-            f"of the {len(due)} {name} that {self.configuration} asks for it {' and '.join(words)}" if words else None
-        )
+        if not words:
+            return None
+        other_scale = not {*map(scale_of, found)} <= {*map(scale_of, due)}
+        kind = OTHER_STEP if other_scale else OTHER_SETTINGS if found - due else IN_PART
+        return kind, f"of the {len(due)} {name} that {self.configuration} asks for it {' and '.join(words)}"
 
 
-def _are_paths(value: object) -> bool:
-    return isinstance(value, list) and bool(value) and isinstance(value[0], Path)
+def _gathers(name: str, value: object) -> bool:
+    """Whether a setting lists what a step has of each cell: files, or the parts of a figure."""
+    return isinstance(value, list) and bool(value) and (isinstance(value[0], Path) or name == "parts")
 
 
 def step_behind(record: Record) -> Step | None:

@@ -29,13 +29,17 @@ _SHOWN = 5
 def made_here(file: Path) -> bool:
     """Whether Snakemake's record is that of this very file, by its time; or whether it will make the file again
     anyway."""
-    name = _name(file)
-    if (INCOMPLETE / name).exists():
+    if unfinished(file):
         return True
     try:
-        return bool(abs(read_json(MADE / name)["endtime"] - file.stat().st_mtime) < 1e-3)
+        return bool(abs(read_json(MADE / _name(file))["endtime"] - file.stat().st_mtime) < 1e-3)
     except (OSError, ValueError, KeyError, TypeError):
         return False
+
+
+def unfinished(file: Path) -> bool:
+    """Whether a job of Snakemake's that makes a file runs, or was killed."""
+    return (INCOMPLETE / _name(file)).exists()
 
 
 def _name(file: Path) -> Path:

@@ -61,15 +61,26 @@ def records_below(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*.json") if is_record(path)]
 
 
+def real_name(file: str | Path) -> str:
+    """A file's name in its real folder, for folders that are links; the file itself may be one into a cache."""
+    return f"{os.path.realpath(Path(file).parent)}/{Path(file).name}"
+
+
 def read_records(files: Iterable[Path]) -> dict[Path, Record | str]:
-    """Some records, and those beside their inputs that wrote these, and so on; the reason where one cannot be read."""
+    """Some records, and those beside their inputs that wrote these, and so on; the reason where one cannot be read.
+
+    Each comes once, by the name that was met first, however many links lead to its folder.
+    """
     read, beside = cache(read_record), cache(_beside)
     found: dict[Path, Record | str] = {}
+    met: set[str] = set()
     waiting = list(files)
     while waiting:
         path = Path(plain_name(str(waiting.pop())))
-        if path in found:
+        real = real_name(path)
+        if real in met:
             continue
+        met.add(real)
         record = found[path] = read(path)
         if isinstance(record, Record):
             waiting += _writers(record.inputs.keys(), read, beside)
@@ -116,13 +127,15 @@ def _writers(
 
 def _beside(folder: Path) -> list[Path]:
     try:
-        return list(folder.glob(f"*{ENDING}"))
+        return [path for path in folder.glob(f"*{ENDING}") if is_record(path)]
     except OSError:
         return []  # its files are reported as missing
 
 
 def is_record(path: Path) -> bool:
-    return path.name.endswith(ENDING) or (path.suffix == ".json" and path.stem in known())
+    """Whether a file has the name of a record; hidden ones are leftovers, such as ``._x`` of macOS."""
+    named = path.name.endswith(ENDING) or (path.suffix == ".json" and path.stem in known())
+    return named and not path.name.startswith(".")
 
 
 def read_record(path: Path) -> Record | str:

@@ -42,7 +42,8 @@ def restore(params: Params, configuration: Path = PARAMS_FILE) -> Report:
     report = verify(places, params, configuration)
     expected = Expected(params, configuration)
     other = sorted(path for place in places for path in records_below(place) if _of_other_code(path, expected))
-    findings = [one for one in report.findings if one.kind != NOT_ASKED]  # which Snakemake does not look at
+    # what is not asked for Snakemake does not look at
+    findings = [*report.findings, *(one for one in report.noted if one.kind != NOT_ASKED)]
     if findings or other:
         lines = [*map(str, findings), *(f"made by other code: {path}" for path in other)]
         folder = " ".join(map(str, places))

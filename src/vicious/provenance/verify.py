@@ -1,35 +1,46 @@
 """Whether results are what their provenance says.
 
-Every file that a record names is hashed again; what one command read must be what another wrote; a step's settings must
-be those that params.yaml asks for, and a summary, table or figure must be of all the cells that it asks for. A record
-that wrote what another read is followed, so that one table leads back to the prepared data.
+Every file that a record names is hashed again; what one command read must be what another wrote. A record that wrote
+what another read is followed, so that one table leads back to the prepared data.
+
+Settings and cells are compared with those that params.yaml asks for. Others are no damage: ``--config`` asked for them,
+or not all was built yet. They are noted.
 """
 
 import os
+import shlex
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+from typing import get_args
 
-from vicious.provenance.expected import NOT_ASKED, OTHER_SETTINGS, Expected, scale_of, step_behind
-from vicious.provenance.origin import of_other_code
-from vicious.provenance.records import ENDING, Record, is_record, plain_name, read_record, read_records, records_below
+from vicious.provenance.expected import (
+    IN_PART,
+    NOT_ASKED,
+    OTHER_SETTINGS,
+    OTHER_STEP,
+    Expected,
+    scale_of,
+    step_behind,
+)
+from vicious.provenance.origin import of_other_code, unfinished
+from vicious.provenance.records import ENDING, Record, is_record, plain_name, read_record, read_records, real_name
 from vicious.study import paths
-from vicious.study.config import PARAMS_FILE, Params
+from vicious.study.config import PARAMS_FILE, Params, ScaleName
 from vicious.system.errors import ProvenanceError
 from vicious.system.files import digest
 from vicious.system.progress import Progress
 
-KINDS = (
-    *("missing", "altered", "altered since", "without a record", "unreadable"),
-    *(OTHER_SETTINGS, NOT_ASKED),
-)
-"""Kinds of findings, in the order in which they are listed; docs/experiments.md says what they mean."""
+DAMAGE = ("missing", "altered", "altered since", "without a record", "unreadable", OTHER_STEP)
+"""Kinds of findings that make results unsound, in the order in which they are listed."""
+KINDS = (*DAMAGE, "unfinished", IN_PART, OTHER_SETTINGS, NOT_ASKED)
+"""All kinds of findings, those that are only noted last; docs/experiments.md says what they mean."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is not as it should be.
+    """One thing that is not as it should be, or not as params.yaml asks for.
 
     Attributes:
         kind: out of :data:`KINDS`.
@@ -51,17 +62,19 @@ class Report:
     Attributes:
         records: number of records read.
         files: number of files hashed.
-        findings: grouped by kind, sorted.
-        notes: what is worth knowing and no fault.
+        findings: damage, grouped by kind, sorted.
+        noted: sound results that are not what the configuration asks for, likewise.
+        notes: what else is worth knowing and no fault.
     """
 
     records: int
     files: int
     findings: list[Finding]
+    noted: list[Finding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
-        notes = [f"note: {note}" for note in self.notes]
+        notes = [f"note: {note}" for note in (*self.noted, *self.notes)]
         return "\n".join([*map(str, self.findings), *notes, f"{self.records} records, {self.files} files verified"])
 
     def raise_if_unsound(self) -> None:
@@ -75,7 +88,7 @@ class Report:
             words = ", ".join(f"{counts[kind]} {kind}" for kind in KINDS if counts[kind])
             raise ProvenanceError(
                 f"these results are not sound ({words}): delete what is altered, unreadable, without a record or of "
-                "another configuration, then run `snakemake` again; or name by --file the configuration they are of"
+                "another step, then run `snakemake` again"
             )
 
 
@@ -90,26 +103,66 @@ def verify(places: Sequence[Path], params: Params, configuration: Path = PARAMS_
     Raises:
         ProvenanceError: there is no record.
     """
+    places = [_by_own_name(place) for place in places]
     read = read_records([file for place in places for file in _record_files(place)])
     records = {path: found for path, found in read.items() if isinstance(found, Record)}
     damaged = {str(path): found for path, found in read.items() if isinstance(found, str)}
     named = {file for record in records.values() for file in (*record.inputs, *(record.outputs or {}))}
     current, refused = hash_files(named)
     expected = Expected(params, configuration)
+    faults = {path: expected.fault(path, record) for path, record in records.items()}
     findings = [
         *(Finding("unreadable", f"{file}: {reason}") for file, reason in {**damaged, **refused}.items()),
         *_changed(records, current, refused),
         *_without_record(places, read, records),
-        *_of_another_configuration(records, expected),
+        *(Finding(fault[0], ": ".join(filter(None, (str(path), fault[1])))) for path, fault in faults.items() if fault),
     ]
     findings.sort(key=lambda finding: (KINDS.index(finding.kind), finding.what))
-    notes = [*_not_built(places, records, expected), *_notes(list(records.values()))]
-    return Report(len(records), len(current), findings, notes)
+    damage = [one for one in findings if one.kind in DAMAGE]
+    noted = [one for one in findings if one.kind not in DAMAGE]
+    notes = [*_to_build(places, faults, expected), *_notes(list(records.values()))]
+    return Report(len(records), len(current), damage, noted, notes)
+
+
+def _by_own_name(place: Path) -> Path:
+    """A place by its name in the study, as records give it; as it is where it lies elsewhere.
+
+    The place, the study's folders and the project itself may be reached through links.
+    """
+    name = Path(plain_name(str(place)))
+    built = [Path(folder) for scale in get_args(ScaleName) for folder in paths.built(scale)]
+    if any(name.is_relative_to(folder) or folder.is_relative_to(name) for folder in built):
+        return name
+    real = _real_place(place)
+    above = {_real_place(folder): folder for one in built for folder in (*one.parents, one)}
+    inside = [folder for folder in above if real.is_relative_to(folder)]
+    nearest = max(inside, key=lambda folder: len(folder.parts), default=None)
+    return place if nearest is None else above[nearest] / real.relative_to(nearest)
+
+
+def _real_place(place: Path) -> Path:
+    return Path(os.path.realpath(place) if place.is_dir() else real_name(place))
+
+
+def _below(folder: Path) -> Iterable[Path]:
+    """What lies in a folder and its folders, apart from hidden ones. Links are followed; each real folder comes once,
+    by its own name if it has one here."""
+    real, met = _real_place(folder), set()
+    for at, folders, files in os.walk(folder, followlinks=True):
+        here = Path(at)
+        target = _real_place(here)
+        around = target.is_relative_to(real) or real.is_relative_to(target)
+        if target in met or (around and here.is_symlink() and here != folder):
+            folders.clear()
+            continue
+        met.add(target)
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (here / name for name in (*folders, *files))
 
 
 def _record_files(place: Path) -> list[Path]:
     if place.is_dir():
-        found = records_below(place)
+        found = [path for path in _below(place) if is_record(path)]
         if not found:
             raise ProvenanceError(f"no record of provenance lies below {place}: build it first, or check the path")
         return found
@@ -164,27 +217,22 @@ def _changed(records: Mapping[Path, Record], current: Mapping[str, str], refused
 def _without_record(
     places: Iterable[Path], read: Mapping[Path, Record | str], records: Mapping[Path, Record]
 ) -> Iterable[Finding]:
-    """Files that no record accounts for: a record is gone, or they were put there by hand.
+    """Files that no record accounts for: their job was killed, a record is gone, or they were put there by hand.
 
     Looked for among what was read, below the study's folders, and beside records; not beside those that cannot tell
     what was written, being of old or damaged.
     """
     silent = {path.parent for path, one in read.items() if isinstance(one, str) or one.outputs is None}
     beside = {path.parent for path in read} - silent
-    below = {path for place in places if place.is_dir() for path in place.rglob("*") if path.is_file()}
+    below = {path for place in places if place.is_dir() for path in _below(place) if path.is_file()}
     found = {plain_name(str(path)) for path in below if path.parent in beside or _of_study(plain_name(str(path)))}
     readers = _readers(records)
     found |= {file for file in readers if _of_study(file) and _is_file(file)}
-    accounted = {_real(file) for file in (*_written(records), *map(str, read))}
+    accounted = {real_name(file) for file in (*_written(records), *map(str, read))}
     for file in sorted(found):
-        if Path(file).parent not in silent and not Path(file).name.startswith(".") and _real(file) not in accounted:
+        if Path(file).parent not in silent and not Path(file).name.startswith(".") and real_name(file) not in accounted:
             by = f", read by {_named([path for path, _ in readers[file]], records)}" if file in readers else ""
-            yield Finding("without a record", f"{file}{by}")
-
-
-def _real(file: str) -> str:
-    """A file's name in its real folder, for folders that are links; the file itself may be one into a cache."""
-    return str(PurePosixPath(os.path.realpath(PurePosixPath(file).parent)) / PurePosixPath(file).name)
+            yield Finding("unfinished" if unfinished(Path(file)) else "without a record", f"{file}{by}")
 
 
 def _of_study(file: str) -> bool:
@@ -212,22 +260,36 @@ def _named(chosen: Sequence[Path], records: Mapping[Path, Record]) -> str:
     return f"{records[chosen[0]].command} ({chosen[0]}{more})"
 
 
-def _of_another_configuration(records: Mapping[Path, Record], expected: Expected) -> Iterable[Finding]:
-    for path, record in records.items():
-        if fault := expected.fault(path, record):
-            yield Finding(fault[0], ": ".join(filter(None, (str(path), fault[1]))))
+def _to_build(
+    places: Collection[Path], faults: Mapping[Path, tuple[str, str] | None], expected: Expected
+) -> Iterable[str]:
+    """What is asked for below the places and has no record, at the scales that have any; and the command that builds
+    this and what was built otherwise.
 
-
-def _not_built(places: Iterable[Path], records: Mapping[Path, Record], expected: Expected) -> Iterable[str]:
-    """What is asked for below the places and has no record, at the scales that have any."""
-    folders = [plain_name(str(place)) for place in places]
-    scales = {scale for scale in (scale_of(str(path)) for path in records) if scale is not None}
-    for scale in sorted(scales):
-        due = [path for path in expected.plan(scale).by_record if any(map(Path(path).is_relative_to, folders))]
-        left = [path for path in due if Path(path) not in records]
+    Args:
+        faults: what is the matter with each record there is, if anything (:meth:`Expected.fault`).
+    """
+    there = {real_name(path) for path in faults}
+    kinds: dict[ScaleName, set[str]] = defaultdict(set)
+    for path, fault in faults.items():
+        if (scale := scale_of(str(path))) is not None:
+            kinds[scale] |= {fault[0]} if fault else set()
+    for scale in sorted(kinds):
+        due = [path for path in expected.plan(scale).by_record if any(map(Path(path).is_relative_to, places))]
+        left = [path for path in due if real_name(path) not in there]
         if left:
             asked = f"results that {expected.configuration} asks for"
             yield f"{len(left)} of {len(due)} {asked} are not built, such as {min(left)}"
+        does = ["builds the rest"] if left or IN_PART in kinds[scale] else []
+        does += ["makes anew what is of another configuration"] if OTHER_SETTINGS in kinds[scale] else []
+        if does:
+            yield f"scale {scale}: `{_command(scale, expected.configuration)}` {' and '.join(does)}"
+
+
+def _command(scale: str, configuration: Path) -> str:
+    """The command that builds all that a configuration asks for at a scale."""
+    file = [] if configuration == PARAMS_FILE else ["--replace-workflow-config", "--configfile", str(configuration)]
+    return shlex.join(["snakemake", "--cores", "all", *file, "--config", f"scale={scale}"])
 
 
 def _notes(records: Sequence[Record]) -> list[str]:
