@@ -12,7 +12,7 @@ STRIKING = (0, 1, 2, 0x7F, 0x80, 0xFF)
 def mutants(sound: bytes, number: int, seed: int = 0) -> Iterator[bytes]:
     """Yield ``number`` times :data:`TIMES` variants: bits, bytes and numbers changed, pieces cut, doubled or moved."""
     for which in range(number * TIMES):
-        chance = random.Random(f"{seed} {which}")  # noqa: S311
+        chance = random.Random(f"{seed} {which}")
         data = bytearray(sound)
         for _ in range(chance.choice((1, 1, 1, 2, 3, 8))):
             _mutate(data, chance)

@@ -188,6 +188,39 @@ def test_check_config_names_the_typo(tmp_path: Path) -> None:
     assert "did you mean 'scale'" in result.stderr
 
 
+def budgeted(capsys: pytest.CaptureFixture[str], *options: str) -> list[list[str]]:
+    """The rows of the budget's table, without its head."""
+    assert cli.main(["budget", str(ROOT / "params.yaml"), *options]) == 0
+    table = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
+    return [line.strip("| ").split(" | ") for line in table[2:]]
+
+
+def test_the_budget_takes_some_datasets_and_another_configuration(capsys: pytest.CaptureFixture[str]) -> None:
+    whole = {row[0]: row for row in budgeted(capsys, "--scale", "pilot")}
+    some = budgeted(capsys, "--scale", "pilot", "--dataset", "mnist", "--dataset", "celeba")
+    assert [row[0] for row in some] == ["MNIST", "CelebA", "total"]
+    assert some[:2] == [whole["MNIST"], whole["CelebA"]]
+    assert budgeted(capsys, "--config", "scale=pilot", "datasets=[mnist,celeba]") == some
+    longer = budgeted(capsys, "--scale", "pilot", "--dataset", "mnist", "--config", "scales={pilot: {epochs: 80}}")
+    assert float(longer[0][5]) == pytest.approx(10 * float(whole["MNIST"][5]), rel=0.01), "8 epochs in the file"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--dataset", "mnits"], "there is no dataset 'mnits'; did you mean 'mnist'?"),
+        (["--experiment", "mainn"], "there is no experiment 'mainn'; did you mean 'main'?"),
+        (["--config", "scale"], "--config: must be KEY=VALUE, found 'scale'"),
+        (["--config", "scale=papr"], "scale: 'papr' is not valid; did you mean 'paper'?"),
+    ],
+)
+def test_what_there_is_no_budget_of_is_explained(capsys: pytest.CaptureFixture[str], options: Any, said: str) -> None:
+    assert cli.main(["budget", str(ROOT / "params.yaml"), *options]) == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert said in printed.err
+
+
 def test_check_config_says_what_it_checked(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["check-config", str(ROOT / "params.yaml")]) == 0
     assert capsys.readouterr().out.endswith("params.yaml: valid; scale demo, 6 datasets\n")

@@ -175,17 +175,30 @@ def budget(
     *,
     scale: Scale = None,
     experiment: Annotated[list[str] | None, Parameter(help="repeatable; default: all", negative=())] = None,
+    dataset: Annotated[list[str] | None, Parameter(help="repeatable; default: the file's", negative=())] = None,
+    config: Annotated[
+        list[str] | None,
+        Parameter(help="KEY=VALUE ..., as snakemake takes them", consume_multiple=True, negative=()),
+    ] = None,
     cpu_gflops: Annotated[float | None, Parameter(help="sustained rate of one core (default: as measured)")] = None,
     gpu_tflops: Annotated[float | None, Parameter(help="sustained rate of your GPU")] = None,
     gpu: Annotated[str | None, Parameter(help="its name, for the heading")] = None,
-    measured: Annotated[Path | None, Parameter(help="results folder to compare the estimate with")] = None,
+    measured: Annotated[Path | None, Parameter(help="folder of results to compare the estimate with")] = None,
 ) -> None:
     """What a scale costs: jobs, FLOPs, hours, disk, memory."""
-    from vicious.workflow.budget import report
+    from vicious.provenance.measured import compared, measured_jobs
+    from vicious.study.plan import Plan
+    from vicious.workflow.budget import chosen, report, with_datasets, with_rates
 
-    params = _params(file)
+    params = with_datasets(_params(file, config or ()), dataset)
     params = params if scale is None else params.model_copy(update={"scale": scale})
-    print(report(params, experiment, cpu_gflops, gpu_tflops, gpu, measured))
+    experiments, (on_cpu, on_gpu) = chosen(experiment), with_rates(cpu_gflops, gpu_tflops, gpu)
+    words = [report(params, experiments, on_cpu, on_gpu)]
+    if measured is not None:
+        device = on_gpu if params.runtime.device == "cuda" else on_cpu
+        jobs = measured_jobs(Plan(params, experiments), measured, device.seconds)
+        words.append(compared(jobs, measured, device.name))
+    print("\n".join(words))
 
 
 def verify(places: Places, /, *, file: File = PARAMS_FILE) -> None:
@@ -239,7 +252,7 @@ def unlock() -> None:
     print(unlock(Path.cwd()))
 
 
-def _params(file: Path) -> "Params":
+def _params(file: Path, changes: Sequence[str] = ()) -> "Params":
     from vicious.study.config import load_params
 
-    return load_params(file)
+    return load_params(file, changes)

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,11 @@ PARAMS = load_params(Path(__file__).resolve().parents[2] / "params.yaml")
 DETECTORS = names("vicious.defense.detectors")
 SCALES, DEVICES = ("smoke", "demo", "pilot", "paper"), ("cpu", "cuda")
 MEASURED: dict[str, Callable[[int], float]] = {
-    "cpu": lambda _width: budget.CPU.rate,
-    "cuda": lambda width: budget.GPU.rate if width >= 5 else 1.7e12,
+    "cpu": lambda _width: budget.CPU.rate.flops,
+    "cuda": lambda width: min(budget.GPU.rate.flops, 1.7e12 * width**2),
 }
-"""FLOPs a second: on a GPU narrow models wait for their kernels to start."""
+"""FLOPs a second: on a GPU narrow models wait for their kernels to start, and twice as wide ones as long, with four
+times the FLOPs."""
 
 
 def chosen(scale: Any, device: Any) -> Params:
@@ -55,6 +57,13 @@ def test_a_training_gets_what_the_budget_says_and_not_absurdly_more(scale: Any, 
         beside = needs.CUDA * needs.MARGIN if device == "cuda" else 0
         assert memory <= need.mem_mb * 1e6 <= 3 * memory + beside, job
         assert minutes(job) + needs.START <= need.runtime <= 12 * minutes(job) + needs.START + 5, job
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_a_training_on_a_gpu_gets_three_times_what_the_budget_says(scale: Any) -> None:
+    for job in works(scale, "cuda"):
+        seconds = budget.GPU.seconds(needs.training_cost(job)) - budget.GPU.overhead
+        assert needs.training(job).runtime == needs.START + ceil(3 * seconds / 60), job
 
 
 @pytest.mark.parametrize("scale", SCALES)

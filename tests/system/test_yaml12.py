@@ -1,12 +1,16 @@
 """One meaning of params.yaml: what DVC reads, or one line that says what to do."""
 
+import copy
 from pathlib import Path
+from typing import Any
 
 import pytest
 from dvc.utils.serialize import parse_yaml
+from snakemake.cli import parse_config
+from snakemake.utils import update_config
 
 from vicious.system.errors import ConfigError
-from vicious.system.yaml12 import read_yaml, typed
+from vicious.system.yaml12 import overridden, read_yaml, typed
 
 NUMBERS = [
     "010",
@@ -112,3 +116,34 @@ def test_a_bad_file_is_one_line(tmp_path: Path, content: bytes, words: str) -> N
 def test_a_mark_of_utf_8_at_the_beginning_is_not_text(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_bytes(b"\xef\xbb\xbfa: 1\n")
     assert read_yaml(tmp_path / "params.yaml") == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    "pairs",
+    [
+        [],
+        ["scale=pilot", "datasets=[mnist,celeba]"],
+        ["runtime={device: cuda}"],
+        ["runtime={device: cuda}", "runtime={threads: 2}", "scale=demo"],
+        ["scales={demo: {epochs: 3, tradeoff: {beta_r: [0.1, 1e-3]}}}"],
+        ["scale={a: 1}", "datasets="],
+        ["data={root: null}", "data={root: /a folder/b=c}"],
+        ["scale=True", "datasets=007"],
+        ["scale=[a", "datasets=a: b: c"],
+        ['scale="x y"', "datasets='12'"],
+    ],
+)
+def test_changes_are_those_of_snakemakes_config(pairs: Any) -> None:
+    file = {"scale": "smoke", "datasets": ["mnist"], "runtime": {"device": "cpu", "threads": 1}}
+    file |= {"data": {"root": "x", "split_seed": 0}, "scales": {"demo": {"epochs": 1, "tradeoff": {"outputs": []}}}}
+    expected = copy.deepcopy(file)
+    update_config(expected, typed(parse_config(pairs)))
+    before = copy.deepcopy(file)
+    assert overridden(file, pairs) == expected
+    assert file == before
+
+
+@pytest.mark.parametrize("text", ["scale", "=pilot", ""])
+def test_a_change_that_is_no_pair_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match=f"--config: must be KEY=VALUE, found {text!r}"):
+        overridden({}, [text])

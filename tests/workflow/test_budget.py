@@ -3,20 +3,19 @@
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from models_by_hand import F, G
 
 from vicious.data.tasks import Task
 from vicious.models.size import Size
-from vicious.steps._needs import Work, training_cost
+from vicious.steps._needs import Cost, Rate, Work, training_cost
 from vicious.study import grid
 from vicious.study.config import Overrides, Params, load_params
 from vicious.study.grid import EXPERIMENTS
 from vicious.study.plan import Plan
 from vicious.study.work import images, task_images
-from vicious.system.errors import ConfigError, DataError
+from vicious.system.errors import ConfigError
 from vicious.workflow import budget
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,7 +27,7 @@ def scale(name: str) -> Params:
 
 def test_training_flops_count_each_pass() -> None:
     class Sized(Work):
-        sizes = Size(flops=10, parameters=3), Size(flops=1, parameters=2)
+        sizes = Size(flops=10, parameters=3, layers=7), Size(flops=1, parameters=2, layers=5)
 
     counts = {"images": 115, "train": 1000, "validation": 10, "test": 5, "epoch_images": 100, "batch_images": 4}
     job = Sized(raw=0, channels=1, outputs=1, target=F, attack=G, epochs=3, device="cpu", **counts)
@@ -37,6 +36,36 @@ def test_training_flops_count_each_pass() -> None:
     assert training_cost(job, attack=False, copies=1).flops == 3 * (100 * 10 * 3 + 10 * 10)
     costs = training_cost(job), training_cost(job, target=False), training_cost(job, attack=False)
     assert [cost.disk for cost in costs] == [40_020, 40_008, 40_012]
+    assert [cost.launches for cost in costs] == [3 * 25 * 12 * 3, 3 * 25 * (12 + 2 * 5), 3 * 25 * 7 * 3]
+
+
+def test_a_job_takes_its_flops_or_its_launches_whichever_are_longer() -> None:
+    device = budget.Device("a GPU", Rate(flops=10.0, launch=2.0), overhead=1.0, parallel=1)
+    assert device.seconds(Cost(flops=100.0, launches=3.0)) == 10 + 1
+    assert device.seconds(Cost(flops=100.0, launches=7.0)) == 14 + 1
+
+
+@pytest.mark.parametrize(("dataset", "rate"), [("mnist", 1.7e12), ("cifar10", 31e12)])
+def test_a_joint_training_reaches_the_rate_that_was_measured_at_its_width(dataset: str, rate: float) -> None:
+    steps = Plan(scale("paper"), ["main"]).steps
+    job = next(one.cost for one in steps if one.dataset == dataset and one.step.command() == "train-vicious")
+    assert budget.GPU.seconds(job) - budget.GPU.overhead == pytest.approx(job.flops / rate, rel=0.02)
+
+
+def test_narrow_models_take_no_less_than_their_launches_whatever_the_rate() -> None:
+    _, slow = budget.with_rates(None, 31.0, None)
+    _, fast = budget.with_rates(None, 310.0, "a faster GPU")
+    costs = budget.budget(scale("paper"))
+    assert costs["mnist"].hours(slow) == pytest.approx(224 * 40_000 * 0.045 / 3600, rel=0.2)  # 31 to 63 ms a step
+    assert costs["mnist"].hours(fast) == pytest.approx(costs["mnist"].hours(slow), rel=0.03)
+    assert costs["celeba"].hours(fast) < costs["celeba"].hours(slow)
+
+
+def test_some_datasets_cost_what_they_cost_among_all() -> None:
+    params = scale("demo")
+    some = budget.budget(budget.with_datasets(params, ["celeba", "mnist", "celeba"]))
+    assert some == {name: cost for name, cost in budget.budget(params).items() if name in ("mnist", "celeba")}
+    assert budget.with_datasets(params, None) == params
 
 
 def test_the_table_shows_the_flops_of_a_vicious_training_and_not_of_a_dearer_honest_one() -> None:
@@ -69,36 +98,6 @@ def test_class_counts_use_the_images_of_the_smallest_count() -> None:
     assert n["train"] == 45_000
     assert task_images(params, Task("cifar100", classes=100), n)["train"] == 4_500
     assert task_images(params, Task("cifar100"), n) == n
-
-
-def test_measured_hours_add_up_the_provenance_of_the_scales_cells(tmp_path: Path) -> None:
-    for name, seconds in (
-        ("models/mnist/honest/seed0/train_honest", 1800),
-        ("assessments/mnist/honest/seed0/risk-posthoc-logits", 5400),
-        ("models/mnist/honest/seed7/train_honest", 7),  # a seed that the scale no longer has
-        ("summaries/main", 7),
-    ):
-        path = tmp_path / f"{name}.provenance.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f'{{"seconds": {seconds}}}')
-    assert budget.measured(scale("demo"), tmp_path) == (2, 2.0)
-
-
-@pytest.mark.parametrize("content", [None, "{", "{}", "[]", '{"seconds": null}'])
-def test_measured_hours_need_results_that_can_be_read(tmp_path: Path, content: Any) -> None:
-    if content is not None:
-        path = tmp_path / "models/mnist/honest/seed0/train_honest.provenance.json"
-        path.parent.mkdir(parents=True)
-        path.write_text(content)
-    with pytest.raises(DataError, match="holds no results of scale demo" if content is None else "cannot read"):
-        budget.measured(scale("demo"), tmp_path)
-
-
-def test_without_data_the_budget_has_three_jobs_less_for_each_dataset() -> None:
-    whole, part = (budget.total(budget.budget(scale("demo"), data=data).values()) for data in (True, False))
-    assert part.jobs == whole.jobs - 3 * 6
-    assert part.trainings == whole.trainings
-    assert part.flops < whole.flops
 
 
 @pytest.mark.parametrize("name", ["smoke", "demo", "pilot", "paper"])

@@ -62,10 +62,15 @@ class Expected:
         planned = self.step(path)
         if planned is None:
             return NOT_ASKED, ""
-        if record.command != planned.step.command():
-            return OTHER_STEP, f"made by {record.command}, {self.configuration} asks for {planned.step.command()}"
-        compared = [name for name in type(planned.step).model_fields if name not in planned.step.PLACES]
-        found = [one for name in compared if (one := self._difference(name, record, planned.step)) is not None]
+        return self.difference(planned.step, record)
+
+    def difference(self, step: Step, record: Record) -> tuple[str, str] | None:
+        """In what results differ from those of the step that is asked for: a kind of finding, and words; None where
+        they do not."""
+        if record.command != step.command():
+            return OTHER_STEP, f"made by {record.command}, {self.configuration} asks for {step.command()}"
+        compared = [name for name in type(step).model_fields if name not in step.PLACES]
+        found = [one for name in compared if (one := self._difference(name, record, step)) is not None]
         if not found:
             return None
         kinds, words = zip(*found, strict=True)

@@ -43,6 +43,7 @@ class Record(BaseModel):
         code: that ran.
         libraries: that it used -> version.
         finished: when, UTC.
+        seconds: by the clock; None where it is not recorded.
     """
 
     model_config = ConfigDict(strict=True, frozen=True)
@@ -54,6 +55,7 @@ class Record(BaseModel):
     code: Code
     libraries: dict[str, str] = {}
     finished: str
+    seconds: float | None = None
 
 
 def records_below(folder: Path) -> list[Path]:

@@ -26,14 +26,33 @@ SLOWER = 3.0
 """How much slower than the measured ones a machine may be."""
 START = 15
 """Minutes of every job: a busy file system, imports, reading, writing."""
-CPU_RATE = 31e9
-"""FLOPs a second of one core of an AMD EPYC in these models."""
-GPU_RATE = 31e12
-"""FLOPs a second of an NVIDIA H100 in wide models."""
-LAUNCH = 2.5e-3
-"""Seconds a step of training waits for a GPU for each layer: what narrow models take there."""
 IMAGE = 4e-3
 """Seconds to unpack, decode and shrink an image of a dataset."""
+
+
+@dataclass(frozen=True)
+class Rate:
+    """How fast something computes.
+
+    Attributes:
+        flops: a second, sustained, where models are wide enough.
+        launch: seconds to start what a layer computes for a batch; narrow models wait for it.
+    """
+
+    flops: float
+    launch: float = 0.0
+
+    def seconds(self, flops: float, launches: float = 0.0) -> float:
+        """Of some work. A GPU computes while further layers are started, so the longer of both counts, not their
+        sum."""
+        return max(flops / self.flops, launches * self.launch)
+
+
+CPU_RATE = Rate(31e9)
+"""Of one core of an AMD EPYC in these models."""
+GPU_RATE = Rate(31e12, launch=3.7e-4)
+"""Of an NVIDIA H100: 31 TFLOP/s in joint trainings of depth 28, width 5 and batches of 125; with width 1 (MNIST) 1.7
+TFLOP/s, which is 63 ms for the 171 launches of a step."""
 
 
 @dataclass(frozen=True)
@@ -59,11 +78,15 @@ class Cost:
 
     Attributes:
         flops: floating-point operations, two for each multiplication with its addition.
+        launches: passes of a batch through a layer, of trainings; a backward pass counts as two forward passes.
+        seconds: of what is beside the models, on any machine.
         disk: bytes that it leaves.
         memory: bytes that it holds beside its process.
     """
 
     flops: float = 0.0
+    launches: float = 0.0
+    seconds: float = 0.0
     disk: float = 0.0
     memory: float = 0.0
 
@@ -112,15 +135,14 @@ class Work:
 
 def training(job: Work) -> Need:
     """Of any training: as of a joint one, the dearest."""
-    rows = 2 * job.epoch_images * 3 + job.validation  # a backward pass costs two forward passes
-    waits = job.epochs * ceil(job.epoch_images / job.batch_images) * job.sizes[0].layers
-    return _need(_training_bytes(job), _seconds(job.epochs * rows * job.forward, job.device, waits), job.device)
+    joint = training_cost(job)
+    return _need(_training_bytes(job), _rate(job.device).seconds(joint.flops, joint.launches), job.device)
 
 
 def assessment(job: Work) -> Need:
     """Of the assessment of one attack on one model."""
     projections = job.test * 10 * _pixels(job.channels) ** 2
-    seconds = _seconds(job.test * job.forward, job.device) + _seconds(projections, "cpu")
+    seconds = _rate(job.device).seconds(job.test * job.forward) + CPU_RATE.seconds(projections)
     return _need(_training_bytes(job) + _covariance_bytes(job.channels), seconds, job.device)
 
 
@@ -133,14 +155,11 @@ def detection(job: Work, detectors: Iterable[str], user_images: Sequence[int], d
         user_images: how many a user has, each number in turn.
         draws: samples of each number.
     """
-    from vicious.defense.detector import find_detector  # detectors need numpy, which other steps need not wait for
-    from vicious.defense.stated_loss import AT_ONCE
+    from vicious.defense.stated_loss import AT_ONCE  # detectors need numpy, which other steps need not wait for
 
-    judges, most, target = [find_detector(name) for name in detectors], max(user_images), job.sizes[0]
-    held = _weights_bytes(job) + AT_ONCE * 2 * target.activations + most * 80 * _pixels(job.channels)
-    queries = draws * sum(judge.passes(n) for judge in judges for n in user_images)
-    seconds = draws * len(user_images) * sum(judge.seconds for judge in judges)
-    return _need(held, seconds + _seconds((job.test + queries) * target.flops, job.device), job.device)
+    held = _weights_bytes(job) + AT_ONCE * 2 * job.sizes[0].activations + max(user_images) * 80 * _pixels(job.channels)
+    cost = detection_cost(job, detectors, user_images, draws)
+    return _need(held, cost.seconds + _rate(job.device).seconds(cost.flops), job.device)
 
 
 def preparation(job: Work) -> Need:
@@ -151,7 +170,8 @@ def preparation(job: Work) -> Need:
 def factorisation(job: Work) -> Need:
     """Of the covariance of the train and validation images: the product, and two eigendecompositions."""
     d = _pixels(job.channels)
-    return _need(_covariance_bytes(job.channels), _seconds(2 * (job.train + job.validation) * d**2 + 18 * d**3, "cpu"))
+    flops = 2 * (job.train + job.validation) * d**2 + 18 * d**3
+    return _need(_covariance_bytes(job.channels), CPU_RATE.seconds(flops))
 
 
 def training_cost(job: Work, *, target: bool = True, attack: bool = True, copies: int = COPIES) -> Cost:
@@ -166,24 +186,34 @@ def training_cost(job: Work, *, target: bool = True, attack: bool = True, copies
         copies: rows of a batch for each image.
     """
     own, other = job.sizes
-    forward = own.flops + attack * other.flops
-    trained = target * own.flops + attack * other.flops
-    flops = job.epochs * (copies * job.epoch_images * (forward + 2 * trained) + job.validation * forward)
-    weights = FLOAT * (target * own.parameters + attack * other.parameters)
+    forward = own + other if attack else own
+    trained = sum([*([own] if target else []), *([other] if attack else [])], Size())
+    rows, batches = copies * job.epoch_images, ceil(job.epoch_images / job.batch_images)
     activations = 2 * (own.activations + other.activations) * COPIES * job.batch_images
-    return Cost(float(flops), weights + CSV_AND_JSON, _weights_bytes(job) + activations)
+    return Cost(
+        flops=float(job.epochs * (rows * (forward.flops + 2 * trained.flops) + job.validation * forward.flops)),
+        launches=float(job.epochs * batches * (forward.layers + 2 * trained.layers)),
+        disk=FLOAT * trained.parameters + CSV_AND_JSON,
+        memory=_weights_bytes(job) + activations,
+    )
 
 
 def assessment_cost(job: Work, columns: int) -> Cost:
     """Of an assessment: both models forward, and five projections onto the eigenvectors; so many columns for each
     image."""
     flops = job.test * (job.forward + 5 * 2.0 * _pixels(job.channels) ** 2)
-    return Cost(flops, job.test * (FLOAT * columns + 100) + CSV_AND_JSON)
+    return Cost(flops, disk=job.test * (FLOAT * columns + 100) + CSV_AND_JSON)
 
 
-def detection_cost(job: Work) -> Cost:
-    """Of the judgement of a model: what it answers on the test images."""
-    return Cost(float(job.test * job.sizes[0].flops))
+def detection_cost(job: Work, detectors: Iterable[str], user_images: Sequence[int], draws: int) -> Cost:
+    """Of the judgement of one model: what it answers on the test images and to the detectors, and their own time. The
+    arguments are those of :func:`detection`."""
+    from vicious.defense.detector import find_detector
+
+    judges = [find_detector(name) for name in detectors]
+    queries = draws * sum(judge.passes(n) for judge in judges for n in user_images)
+    seconds = draws * sum(user_images) / 1000 * sum(judge.seconds for judge in judges)
+    return Cost(float((job.test + queries) * job.sizes[0].flops), seconds=seconds)
 
 
 def factorisation_cost(job: Work) -> Cost:
@@ -191,7 +221,7 @@ def factorisation_cost(job: Work) -> Cost:
     Computations", section 8.3)."""
     d = _pixels(job.channels)
     flops = 2.0 * (job.train + job.validation) * d**2 + 2 * 9.0 * d**3
-    return Cost(flops, 3.0 * FLOAT * d**2, _covariance_bytes(job.channels))
+    return Cost(flops, disk=3.0 * FLOAT * d**2, memory=_covariance_bytes(job.channels))
 
 
 def preparation_cost(job: Work) -> Cost:
@@ -205,8 +235,8 @@ def _need(held: float, seconds: float, device: str = "cpu") -> Need:
     return Need(ceil(MARGIN * (process + held) / 1e8) * 100, START + ceil(SLOWER * seconds / 60))
 
 
-def _seconds(flops: float, device: str, waits: float = 0) -> float:
-    return flops / GPU_RATE + LAUNCH * waits if device == "cuda" else flops / CPU_RATE
+def _rate(device: str) -> Rate:
+    return GPU_RATE if device == "cuda" else CPU_RATE
 
 
 def _training_bytes(job: Work) -> float:

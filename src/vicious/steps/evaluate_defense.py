@@ -41,7 +41,7 @@ class EvaluateDefense(Step):
         return detection(work, self.detectors, self.user_images, self.draws)
 
     def cost(self, work: Work) -> Cost:
-        return detection_cost(work)
+        return detection_cost(work, self.detectors, self.user_images, self.draws)
 
     def run(self, identity: Identity) -> Mapping[str, Any]:
         from vicious.defense.evaluation.evaluate import evaluate_defense

@@ -33,7 +33,7 @@ from vicious.system.settings import (
     problem_words,
     shortened,
 )
-from vicious.system.yaml12 import read_yaml
+from vicious.system.yaml12 import overridden, read_yaml
 
 PARAMS_FILE = Path("params.yaml")
 ScaleName = Literal["smoke", "demo", "pilot", "paper"]
@@ -383,13 +383,16 @@ def check_params(raw: Mapping[str, Any]) -> Params:
         ) from None
 
 
-def load_params(path: Path = PARAMS_FILE) -> Params:
+def load_params(path: Path = PARAMS_FILE, changes: Iterable[str] = ()) -> Params:
     """Read and validate one YAML file.
+
+    Args:
+        changes: ``KEY=VALUE``, as Snakemake's ``--config`` takes them; they win over the file.
 
     Raises:
         ConfigError: it is missing, is not YAML in UTF-8, holds a key twice, or does not validate.
     """
-    return check_params(read_yaml(path))
+    return check_params(overridden(read_yaml(path), changes))
 
 
 def json_schema() -> str:

@@ -1,7 +1,7 @@
 """YAML as DVC reads it, which is YAML 1.2, by the one reader that Snakemake's rules and ``vicious`` share."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +88,36 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(raw, dict):
         raise ConfigError(f"{path} must hold keys and values, found {type(raw).__name__}")
     return raw
+
+
+def overridden(config: Mapping[str, Any], pairs: Iterable[str]) -> dict[str, Any]:
+    """A configuration with the changes of some ``KEY=VALUE`` texts, as Snakemake makes those of its ``--config``.
+
+    A value is YAML. Where it holds keys, those that it leaves out stay.
+
+    Raises:
+        ConfigError: a text is no such pair.
+    """
+    found = dict(config)
+    for text in pairs:
+        key, equals, value = text.partition("=")
+        if not (key and equals):
+            raise ConfigError(f"--config: must be KEY=VALUE, found {text!r}")
+        try:
+            change = yaml.load(value, Loader=yaml.BaseLoader)  # noqa: S506
+        except yaml.YAMLError:
+            change = value  # a text, which no key takes
+        found = _merged(found, {key: typed(change)})
+    return found
+
+
+def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Values by key, those of ``above`` over those of ``below``, and so for the keys of a value."""
+    found = dict(below)
+    for key, value in above.items():
+        old = found.get(key)
+        found[key] = _merged(old if isinstance(old, Mapping) else {}, value) if isinstance(value, Mapping) else value
+    return found
 
 
 def typed(value: Any) -> Any:

@@ -1,21 +1,20 @@
 """What a study costs before it runs: jobs, parameters, FLOPs, hours, disk and memory, from params.yaml alone.
 
-Each step of the plan states its own cost. Hours are FLOPs over a device's sustained rate, plus a fixed time for each
-job.
+Each step of the plan states its own cost. A job takes its FLOPs over a device's sustained rate, or what it takes to
+start them where this is longer, plus a fixed time.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 
-from vicious.data.datasets import find_dataset
-from vicious.steps._needs import CPU_RATE, GPU_RATE
+from vicious.data.datasets import dataset_names, find_dataset
+from vicious.steps._needs import CPU_RATE, GPU_RATE, Rate
+from vicious.steps._needs import Cost as JobCost
 from vicious.steps.train_vicious import TrainVicious
 from vicious.study import grid
 from vicious.study.config import Params
 from vicious.study.plan import Plan, Planned
-from vicious.system.errors import ConfigError, DataError
-from vicious.system.files import read_json
+from vicious.system.errors import ConfigError
 from vicious.system.registry import nearest
 
 BASE_MEMORY = 0.6e9
@@ -28,15 +27,19 @@ class Device:
 
     Attributes:
         name: for the heading.
-        rate: FLOPs a second of one job in these models, sustained.
+        rate: of one job in these models.
         overhead: seconds a job takes beside its FLOPs: start, imports, reading, writing.
         parallel: jobs at a time.
     """
 
     name: str
-    rate: float
+    rate: Rate
     overhead: float
     parallel: int
+
+    def seconds(self, job: JobCost) -> float:
+        """What one job takes."""
+        return self.rate.seconds(job.flops, job.launches) + job.seconds + self.overhead
 
 
 CPU = Device("2 CPU cores (measured: AMD EPYC, one job a core)", CPU_RATE, 6.0, 2)
@@ -48,36 +51,45 @@ class Cost:
     """What the jobs of one dataset, or of the whole study, need.
 
     Attributes:
-        jobs: number of jobs: fetch, prepare, covariance, trainings, assessments, detections.
+        each: the cost of each job: fetch, prepare, covariance, trainings, assessments, detections.
         trainings: how many of them train a model.
         target_parameters, attack_parameters: of the largest F and G.
         vicious_flops: of the largest vicious training; 0 without one.
-        flops: of all jobs.
-        disk: bytes of raw and prepared data and of results.
-        memory: bytes of the largest job.
     """
 
-    jobs: int
+    each: tuple[JobCost, ...]
     trainings: int
     target_parameters: int
     attack_parameters: int
     vicious_flops: float
-    flops: float
-    disk: float
-    memory: float
+
+    @property
+    def jobs(self) -> int:
+        """Number of jobs."""
+        return len(self.each)
+
+    @property
+    def flops(self) -> float:
+        """Of all jobs."""
+        return sum(job.flops for job in self.each)
+
+    @property
+    def disk(self) -> float:
+        """Bytes of raw and prepared data and of results."""
+        return sum(job.disk for job in self.each)
+
+    @property
+    def memory(self) -> float:
+        """Bytes of the largest job."""
+        return BASE_MEMORY + max(job.memory for job in self.each)
 
     def hours(self, device: Device) -> float:
         """Wall-clock hours on a device."""
-        return (self.flops / device.rate + self.jobs * device.overhead) / device.parallel / 3600
+        return sum(map(device.seconds, self.each)) / device.parallel / 3600
 
 
-def budget(
-    params: Params, *, experiments: Sequence[grid.Experiment] = grid.EXPERIMENTS, data: bool = True
-) -> dict[str, Cost]:
+def budget(params: Params, *, experiments: Sequence[grid.Experiment] = grid.EXPERIMENTS) -> dict[str, Cost]:
     """The cost of each dataset of some experiments of the chosen scale, in the study's order.
-
-    Args:
-        data: whether fetching and preparing data and factorising covariances count.
 
     Raises:
         ConfigError: the scale has none of these experiments.
@@ -86,9 +98,8 @@ def budget(
     used = {one.dataset for one in steps if one.step.STAGE == "models"}
     if not used:
         raise ConfigError(f"scale {params.scale} has no {' or '.join(experiments)}: see scales.{params.scale}")
-    chosen = [one for one in steps if data or one.step.STAGE != "data"]
     return {
-        dataset: _dataset([one for one in chosen if one.dataset == dataset])
+        dataset: _dataset([one for one in steps if one.dataset == dataset])
         for dataset in params.datasets
         if dataset in used
     }
@@ -96,56 +107,28 @@ def budget(
 
 def _dataset(steps: Sequence[Planned]) -> Cost:
     """The cost of a dataset's steps."""
-    costs = [one.cost for one in steps]
     models = [one for one in steps if one.step.STAGE == "models"]
     usual = [one.work for one in models if one.work is not None and getattr(one.step, "recipe", None) is None]
     vicious = [one.cost.flops for one in steps if isinstance(one.step, TrainVicious) and one.step.beta_c > 0]
     return Cost(
-        jobs=len(steps),
+        each=tuple(one.cost for one in steps),
         trainings=len(models),
         target_parameters=max(work.sizes[0].parameters for work in usual),
         attack_parameters=max(work.sizes[1].parameters for work in usual),
         vicious_flops=max(vicious, default=0.0),
-        flops=sum(cost.flops for cost in costs),
-        disk=sum(cost.disk for cost in costs),
-        memory=BASE_MEMORY + max(cost.memory for cost in costs),
     )
 
 
 def total(costs: Iterable[Cost]) -> Cost:
-    """All datasets together: sums, and the largest parameters, vicious training and memory."""
-    every = [asdict(one) for one in costs]
-    added = ("jobs", "trainings", "flops", "disk")
-    return Cost(**{key: (sum if key in added else max)(one[key] for one in every) for key in every[0]})
-
-
-def measured(
-    params: Params, results: Path, experiments: Sequence[grid.Experiment] = grid.EXPERIMENTS
-) -> tuple[int, float]:
-    """How many trainings, assessments and detections of some experiments were run, and how many hours they took.
-
-    The hours are those of one job after the other, as the provenance beside the results says.
-
-    Raises:
-        DataError: there is none, or a record cannot be read.
-    """
-    found = {(one.task, one.model, one.seed) for one in grid.trainings(params, experiments)}
-    found |= {(one.task, one.model, one.seed) for one in grid.judged(params) if "defense" in experiments}
-    files = [
-        file
-        for task, model, seed in sorted(found, key=str)
-        for kind in ("models", "assessments")
-        for file in sorted((results / kind / task.folder / str(model) / f"seed{seed}").glob("*.provenance.json"))
-    ]
-    if not files:
-        raise DataError(
-            f"{results} holds no results of scale {params.scale}: give the folder results/<scale> of that scale"
-        )
-    try:
-        seconds = [float(read_json(file)["seconds"]) for file in files]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"cannot read the provenance of {results} ({error}): run `snakemake` again") from error
-    return len(files), sum(seconds) / 3600
+    """All datasets together: all their jobs, the largest parameters and the largest vicious training."""
+    every = list(costs)
+    return Cost(
+        each=tuple(job for one in every for job in one.each),
+        trainings=sum(one.trainings for one in every),
+        target_parameters=max(one.target_parameters for one in every),
+        attack_parameters=max(one.attack_parameters for one in every),
+        vicious_flops=max(one.vicious_flops for one in every),
+    )
 
 
 def table(costs: dict[str, Cost], cpu: Device = CPU, gpu: Device = GPU) -> str:
@@ -164,47 +147,61 @@ def table(costs: dict[str, Cost], cpu: Device = CPU, gpu: Device = GPU) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
-def report(
-    params: Params,
-    experiments: Sequence[str] | None = None,
-    cpu_gflops: float | None = None,
-    gpu_tflops: float | None = None,
-    gpu_name: str | None = None,
-    results: Path | None = None,
-) -> str:
-    """The budget in words and a table.
+def report(params: Params, experiments: Sequence[grid.Experiment], cpu: Device, gpu: Device) -> str:
+    """The budget of some experiments in words and a table.
 
-    Args:
-        experiments: those that count; None for all.
-        cpu_gflops, gpu_tflops, gpu_name: a user's own rates, and the GPU's name.
-        results: folder of a build to compare the estimate with.
+    Raises:
+        ConfigError: the scale has none of these experiments.
     """
-    unknown = [name for name in experiments or () if name not in grid.EXPERIMENTS]
-    if unknown:
-        raise ConfigError(f"there is no experiment {unknown[0]!r}{nearest(unknown[0], grid.EXPERIMENTS)}")
-    chosen = tuple(name for name in grid.EXPERIMENTS if experiments is None or name in experiments)
-    cpu, gpu = with_rates(cpu_gflops, gpu_tflops, gpu_name)
-    costs = budget(params, experiments=chosen)
     seeds = sorted({len(params.cell(dataset).seeds) for dataset in params.datasets})
-    words = [
-        f"Budget of {', '.join(chosen)} at scale {params.scale}, {' or '.join(map(str, seeds))} seeds, before "
-        "summaries, tables and figures.",
-        f"CPU: {cpu.name}, {cpu.rate / 1e9:.0f} GFLOP/s a job. GPU: {gpu.name}, {gpu.rate / 1e12:.1f} TFLOP/s.\n",
-        table(costs, cpu, gpu),
-    ]
-    if results is not None:
-        jobs, found = measured(params, results, chosen)
-        expected = total(budget(params, experiments=chosen, data=False).values())
-        estimated = cpu.parallel * expected.hours(cpu)
-        words.append(
-            f"\nTrainings, assessments and detections, one after the other: {found:.2f} hours measured for {jobs} "
-            f"jobs in {results}, {estimated:.2f} estimated for {expected.jobs} (ratio {estimated / found:.2f})."
-        )
-    return "\n".join(words)
+    return "\n".join(
+        [
+            f"Budget of {', '.join(experiments)} at scale {params.scale}, {' or '.join(map(str, seeds))} seeds, before "
+            "summaries, tables and figures.",
+            f"CPU: {cpu.name}, {cpu.rate.flops / 1e9:.0f} GFLOP/s a job. GPU: {gpu.name}, "
+            f"{gpu.rate.flops / 1e12:.1f} TFLOP/s, or {gpu.rate.launch * 1e3:.2f} ms for each layer that a batch "
+            "passes, where that takes longer.\n",
+            table(budget(params, experiments=experiments), cpu, gpu),
+        ]
+    )
+
+
+def chosen(experiments: Sequence[str] | None) -> tuple[grid.Experiment, ...]:
+    """Some experiments in the study's order; None: all.
+
+    Raises:
+        ConfigError: there is none of this name.
+    """
+    _check_names("experiment", experiments or (), grid.EXPERIMENTS)
+    return tuple(name for name in grid.EXPERIMENTS if experiments is None or name in experiments)
+
+
+def with_datasets(params: Params, datasets: Sequence[str] | None) -> Params:
+    """A configuration of some datasets; None: of its own.
+
+    Raises:
+        ConfigError: there is none of this name.
+    """
+    _check_names("dataset", datasets or (), dataset_names())
+    return params if datasets is None else params.model_copy(update={"datasets": list(dict.fromkeys(datasets))})
+
+
+def _check_names(kind: str, names: Iterable[str], valid: Collection[str]) -> None:
+    """Refuse a name that there is not.
+
+    Raises:
+        ConfigError: names the nearest one.
+    """
+    for name in names:
+        if name not in valid:
+            raise ConfigError(f"there is no {kind} {name!r}{nearest(name, valid)}")
 
 
 def with_rates(cpu_gflops: float | None, gpu_tflops: float | None, gpu_name: str | None) -> tuple[Device, Device]:
     """The two devices, with a user's own rates in place of the defaults."""
-    cpu = CPU if cpu_gflops is None else replace(CPU, name="2 CPU cores", rate=cpu_gflops * 1e9)
-    gpu = GPU if gpu_tflops is None else replace(GPU, name=gpu_name or "1 GPU", rate=gpu_tflops * 1e12)
+    cpu, gpu = CPU, GPU
+    if cpu_gflops is not None:
+        cpu = replace(CPU, name="2 CPU cores", rate=replace(CPU_RATE, flops=cpu_gflops * 1e9))
+    if gpu_tflops is not None:
+        gpu = replace(GPU, name=gpu_name or "1 GPU", rate=replace(GPU_RATE, flops=gpu_tflops * 1e12))
     return cpu, gpu
