@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from vicious.system.files import digest
+
 
 def write_prepared(
     folder: Path,
@@ -43,7 +45,17 @@ def write_prepared(
         "source": "synthetic",
         "split_seed": 0,
         "files": [],
+        "arrays": {path.name: digest(path) for path in sorted(folder.glob("*.npy"))},
         "fingerprint": f"test-{seed}",
     }
     (folder / "dataset.json").write_text(json.dumps(info), encoding="utf-8")
+    return folder
+
+
+def tell_again(folder: Path) -> Path:
+    """Have dataset.json tell of the arrays as they are now, after a test changed them."""
+    file = folder / "dataset.json"
+    info = json.loads(file.read_text(encoding="utf-8"))
+    info["arrays"] = {path.name: digest(path) for path in sorted(folder.glob("*.npy"))}
+    file.write_text(json.dumps(info), encoding="utf-8")
     return folder

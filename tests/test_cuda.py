@@ -107,7 +107,7 @@ def test_an_assessment_finds_what_the_cpu_finds(
     target = tmp_path / "target.safetensors"
     jobs.train_honest(prepared, target, F, SCHEDULE, cuda, "")
     jobs.train_attack(prepared.folder, target, tmp_path / "posthoc.safetensors", G, outputs, SCHEDULE, cuda, "")
-    save_covariance(fit(prepared), tmp_path / "covariance.safetensors")
+    save_covariance(fit(prepared), tmp_path / "covariance.safetensors", prepared.info.fingerprint)
     found = []
     for device in (cuda, torch.device("cpu")):
         out = tmp_path / device.type

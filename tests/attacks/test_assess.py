@@ -24,7 +24,7 @@ from vicious.models.checkpoint import load_model
 from vicious.results.assessments import read_assessments
 from vicious.results.schema import COLUMNS, ESTIMATORS_OF_ONE, SUMMARY
 from vicious.results.summaries import write_summary
-from vicious.system.errors import CheckpointError, MixedResultsError
+from vicious.system.errors import CheckpointError, DataError, MixedResultsError
 from vicious.system.files import read_json
 from vicious.training.jobs import train_attack, train_honest, train_vicious
 from vicious.training.loop import Schedule
@@ -46,7 +46,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
         train_vicious(prepared, vicious, place / "v/joint.safetensors", F, G, "logits", 1.0, 1.0, schedule, CPU, "")
         train_honest(prepared, honest, F, schedule, CPU, "")
         train_attack(prepared.folder, honest, place / "h/posthoc.safetensors", G, "logits", schedule, CPU, "")
-    save_covariance(fit(prepared), place / "covariance.safetensors")
+    save_covariance(fit(prepared), place / "covariance.safetensors", prepared.info.fingerprint)
     return place
 
 
@@ -137,7 +137,7 @@ def test_attributes_are_judged_one_by_one(
         prepared_attributes.folder, tmp_path / "h/target.safetensors", tmp_path / "h/posthoc.safetensors", G,
         "logits", Schedule(1, 16, 0.002, 0), CPU, "",
     )  # fmt: skip
-    save_covariance(of_attributes, tmp_path / "covariance.safetensors")
+    save_covariance(of_attributes, tmp_path / "covariance.safetensors", prepared_attributes.info.fingerprint)
     summary, _ = assess(tmp_path, prepared_attributes, "h", "posthoc")
     assert len(summary["attributes"]) == 4
     assert np.mean([row["accuracy"] for row in summary["attributes"]]) == pytest.approx(summary["accuracy"])
@@ -170,6 +170,72 @@ def test_a_failed_training_is_a_failed_row_and_not_an_image(study: Any, prepared
     rows = pd.read_csv(study / "summary.csv").set_index("role")
     assert rows.loc["honest", "status"] == "failed"
     assert rows.loc["honest", ["n", "psnr", "risk", "accuracy"]].isna().all()
+
+
+@pytest.fixture(scope="module")
+def others(tmp_path_factory: pytest.TempPathFactory, models: Any) -> Path:
+    """The models of another seed, and what belongs to other data of the same shape."""
+    place = tmp_path_factory.mktemp("others")
+    prepared = load_prepared(write_prepared(tmp_path_factory.mktemp("data") / "prepared"))
+    other = load_prepared(write_prepared(tmp_path_factory.mktemp("data") / "other", seed=1))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        train_vicious(
+            prepared, place / "v/target.safetensors", place / "v/joint.safetensors", F, G, "logits", 1.0, 1.0,
+            Schedule(1, 16, 0.002, 1), CPU, "",
+        )  # fmt: skip
+    save_covariance(fit(other), place / "covariance.safetensors", other.info.fingerprint)
+    return place
+
+
+MIXED = {
+    "the covariance of other data": ("covariance.safetensors", "covariance.safetensors", "of other data"),
+    "the joint attack of another seed": ("v/joint.*", "v", "another target model"),
+    "the target model of another seed": ("v/target.*", "v", "another target model"),
+    "the weights of another seed": ("v/target.safetensors", "v", "not of one training"),
+    "the record of another seed": ("v/target.json", "v", "not of one training"),
+    "the attack's weights of another seed": ("v/joint.safetensors", "v", "not of one training"),
+    "the attack's record of another seed": ("v/joint.json", "v", "not of one training"),
+}
+
+
+@pytest.mark.parametrize("kind", MIXED)
+def test_files_of_two_trainings_or_datasets_are_not_taken_together(
+    study: Any, others: Path, prepared: PreparedDataset, kind: str
+) -> None:
+    pattern, place, message = MIXED[kind]
+    for file in others.glob(pattern):
+        shutil.copy(file, study / place)
+    with pytest.raises((CheckpointError, DataError), match=message):
+        assess(study, prepared)
+
+
+def test_an_honest_model_is_not_read_by_a_joint_attack(study: Any, prepared: PreparedDataset) -> None:
+    for name in ("joint.safetensors", "joint.json"):
+        shutil.copy(study / "v" / name, study / "h" / name)
+    with pytest.raises(CheckpointError, match="another target model"):
+        assess(study, prepared, "h", "joint")
+
+
+@pytest.mark.parametrize("key", ["role", "beta_r", "schedule", "failure"])
+def test_an_altered_record_is_noticed(study: Any, prepared: PreparedDataset, key: str) -> None:
+    record = read_json(study / "v/target.json")
+    (study / "v/target.json").write_text(json.dumps({**record, key: {"seed": 7} if key == "schedule" else "other"}))
+    with pytest.raises(CheckpointError, match=r"target.safetensors and target.json are not of one training"):
+        assess(study, prepared)
+
+
+def test_a_crash_between_record_and_weights_is_noticed(
+    study: Any, others: Path, prepared: PreparedDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a full disk leaves them: the new record beside the weights that were there before."""
+    from vicious.models import checkpoint
+
+    monkeypatch.setattr(checkpoint, "write_bytes", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        train_honest(prepared, study / "h/target.safetensors", F, Schedule(1, 16, 0.002, 5), CPU, "")
+    with pytest.raises(CheckpointError, match="not of one training"):
+        assess(study, prepared, "h", "posthoc")
 
 
 def test_batches_do_not_matter(study: Any, prepared: PreparedDataset, monkeypatch: pytest.MonkeyPatch) -> None:

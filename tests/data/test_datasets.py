@@ -115,7 +115,7 @@ def test_an_unknown_name_is_refused_with_the_nearest() -> None:
 
 
 def test_a_file_that_declares_another_name_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "find", lambda package, name: sys.modules[f"{package}.mnist"])
+    monkeypatch.setattr(registry, "find", lambda package, name, *_: sys.modules[f"{package}.mnist"])
     with pytest.raises(ConfigError, match=r"copied\.py declares the name 'mnist'"):
         package.find_dataset.__wrapped__("copied")
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from prepared_by_hand import tell_again
 
 from vicious.data.datasets import find_dataset
 from vicious.data.datasets.celeba import ATTRIBUTE_SETS
@@ -206,7 +207,7 @@ def test_moments_do_not_cancel(cifar10: Any, tmp_path: Path) -> None:
     validation = np.load(tmp_path / "validation_images.npy")
     validation[:, 0, 0, 0] = validation[0, 0, 0, 0]
     np.save(tmp_path / "validation_images.npy", validation)
-    assert abs(moments(load_prepared(tmp_path))[1][0]).max() < 1e-30
+    assert abs(moments(load_prepared(tell_again(tmp_path)))[1][0]).max() < 1e-30
 
 
 def test_memory_stays_flat(real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -329,8 +330,10 @@ def test_damaged_arrays_are_named(cifar10: Any, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"train_images\.npy is missing"):
         data.images("train")
     np.save(tmp_path / "test_labels.npy", np.array([0, 1, 2, 10]))
-    with pytest.raises(DataError, match=r"test_labels\.npy has labels outside 0 to 9"):
+    with pytest.raises(DataError, match=r"test_labels\.npy holds other images or labels than dataset\.json"):
         data.labels("test")
+    with pytest.raises(DataError, match=r"test_labels\.npy has labels outside 0 to 9"):
+        load_prepared(tell_again(tmp_path)).labels("test")
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"n": 3}'])

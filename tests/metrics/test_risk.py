@@ -236,14 +236,14 @@ def test_images_without_variance_and_odd_settings_are_refused() -> None:
 def test_survives_the_disk_and_names_a_damaged_file(tmp_path: Path) -> None:
     covariance = fitted(images())
     path = tmp_path / "covariance.safetensors"
-    save_covariance(covariance, path)
-    again = load_covariance(path)
+    save_covariance(covariance, path, "data")
+    again = load_covariance(path, "data")
     for name in ("mean", "eigenvalues", "eigenvectors", "label_gram", "label_cross", "eigenvectors32"):
         assert np.array_equal(getattr(again, name), getattr(covariance, name))
     assert (again.images, again.shrinkage) == (400, covariance.shrinkage)
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(DataError, match=r"covariance\.safetensors is missing or damaged"):
-        load_covariance(path)
+        load_covariance(path, "data")
 
 
 @pytest.mark.parametrize("bad", [np.zeros((3, 1, 3, 4)), np.zeros((3, 11)), np.zeros(12), np.full((3, 12), np.nan)])
@@ -375,8 +375,8 @@ def test_a_covariance_that_is_none_is_refused(tmp_path: Path, kind: str) -> None
     """A single NaN gave R = 1 of every image: as if nothing were to be read."""
     path = tmp_path / "covariance.safetensors"
     sound = fitted(GOOD)
-    save_covariance(sound, path)
-    load_covariance(path)
-    save_covariance(DAMAGED[kind](sound), path)
+    save_covariance(sound, path, "data")
+    load_covariance(path, "data")
+    save_covariance(DAMAGED[kind](sound), path, "data")
     with pytest.raises(DataError, match=r"covariance\.safetensors is missing or damaged .*`vicious fit-covariance`"):
-        load_covariance(path)
+        load_covariance(path, "data")

@@ -166,7 +166,7 @@ def test_a_full_disk_stops_weights_tables_and_arrays(tiny_disk: Any) -> None:
     single = zeros.astype(np.float32), eye.astype(np.float32)
     covariance = Covariance(zeros, zeros, eye, 5, 0.0, np.zeros((1, 1)), np.zeros((1, 200)), *single)
     with pytest.raises(StorageError, match="disk is full"):
-        save_covariance(covariance, tiny_disk / "covariance.safetensors")
+        save_covariance(covariance, tiny_disk / "covariance.safetensors", "data")
     assert not any(path.suffix == ".safetensors" or path.name.startswith(".") for path in tiny_disk.iterdir())
 
 

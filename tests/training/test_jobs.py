@@ -11,6 +11,9 @@ import numpy as np
 import pytest
 import torch
 from models_by_hand import F, G
+from prepared_by_hand import tell_again
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from vicious.data.batches import batches
 from vicious.data.prepared import PreparedDataset, load_prepared
@@ -68,7 +71,10 @@ def test_an_epoch_takes_as_many_images_as_asked_for_others_each_time(
     assert len(set(np.concatenate(seen))) > 20
     assert json.loads((tmp_path / "a" / "target.json").read_text())["schedule"]["epoch_images"] == 20
     whole = vicious(prepared, tmp_path / "b", Schedule(3, 16, 0.002, 0, epoch_images=1000))
-    assert whole[:3] == vicious(prepared, tmp_path / "c")[:3]
+    assert whole[2] == vicious(prepared, tmp_path / "c")[2]
+    for name in ("target", "joint"):
+        one, other = (load_file(tmp_path / folder / f"{name}.safetensors") for folder in ("b", "c"))
+        assert all(torch.equal(value, other[key]) for key, value in one.items())
     assert all(set(order) == set(range(48)) for order in seen[3:])
     assert all(np.array_equal(few, all_[:20]) for few, all_ in zip(seen[:3], seen[3:6], strict=True))
 
@@ -135,6 +141,71 @@ def test_a_damaged_resume_state_costs_time_and_not_the_result(
     assert state.read_bytes() != whole
     assert vicious(prepared, tmp_path / "again") == expected
     assert "is damaged" in caplog.text
+
+
+@pytest.fixture
+def interrupted(prepared: PreparedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The resume states of two trainings, of the seeds 0 and 1, that were interrupted."""
+    monkeypatch.setattr(jobs, "save_model", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    states: list[Path] = []
+    for seed in (0, 1):
+        with pytest.raises(KeyboardInterrupt):
+            vicious(prepared, tmp_path / f"{seed}", Schedule(3, 16, 0.002, seed))
+        states += [state for state in jobs.RESUME_FOLDER.iterdir() if state not in states]
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    return states
+
+
+def test_a_training_does_not_go_on_where_another_stopped(
+    prepared: PreparedDataset, tmp_path: Path, interrupted: list[Path]
+) -> None:
+    first, second = interrupted
+    before = first.read_bytes()
+    shutil.copy(second, first)
+    with pytest.raises(CheckpointError, match=r"no resume state of this training \(it is of another training\): put"):
+        vicious(prepared, tmp_path / "0", Schedule(3, 16, 0.002, 0))
+    assert first.read_bytes() == second.read_bytes(), "what may be of use is not deleted"
+    first.write_bytes(before)
+    found = vicious(prepared, tmp_path / "0", Schedule(3, 16, 0.002, 0))
+    assert found == vicious(prepared, tmp_path / "whole", Schedule(3, 16, 0.002, 0))
+
+
+FORGED: dict[str, Callable[[dict[str, Any], dict[str, Any]], object]] = {
+    "no job": lambda facts, _: facts.pop("job"),
+    "no curve": lambda facts, _: facts.pop("curve"),
+    "a curve of words": lambda facts, _: facts.update(curve=[{"loss": "low"}]),
+    "a curve that is none": lambda facts, _: facts.update(curve=[3]),
+    "more epochs than there are": lambda facts, _: facts.update(curve=facts["curve"] * 2),
+    "images of no number": lambda facts, _: facts.update(images="all"),
+    "fewer images than none": lambda facts, _: facts.update(images=-1),
+    "sums that are none": lambda facts, _: facts.update(sums=[1]),
+    "no augmentation": lambda _, tensors: tensors.pop("place/augmentation"),
+    "a weight less": lambda _, tensors: tensors.pop(next(key for key in tensors if key.startswith("now/"))),
+    "a moment less": lambda _, tensors: tensors.pop(next(key for key in tensors if key.startswith("adam/"))),
+    "weights of another type": lambda _, tensors: tensors.update(
+        {key: value.half() for key, value in tensors.items() if key.startswith("best/")}
+    ),
+    "weights of another shape": lambda _, tensors: tensors.update(
+        {key: torch.zeros(1) for key in tensors if key.startswith("now/")}
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", FORGED)
+def test_a_forged_resume_state_is_an_error(
+    prepared: PreparedDataset, tmp_path: Path, interrupted: list[Path], kind: str
+) -> None:
+    """With the checksum right: whoever made it knew the format."""
+    with safe_open(interrupted[0], framework="pt") as file:
+        facts = {key: json.loads(value) for key, value in file.metadata().items() if key != "sha256"}
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
+    FORGED[kind](facts, tensors)
+    texts = {key: json.dumps(value) for key, value in facts.items()}
+    save_file(tensors, interrupted[0], metadata={**texts, "sha256": loop._digest(tensors, texts)})
+    with pytest.raises(CheckpointError, match="is no resume state of this training"):
+        vicious(prepared, tmp_path / "0", Schedule(3, 16, 0.002, 0))
+    assert not (tmp_path / "0").exists()
 
 
 def test_honest_then_posthoc(prepared: PreparedDataset, tmp_path: Path) -> None:
@@ -210,19 +281,20 @@ def test_an_attack_on_a_failed_target_model_fails_too(prepared: PreparedDataset,
 
 
 def test_an_autoencoder_ignores_the_labels(prepared: PreparedDataset, tmp_path: Path) -> None:
-    def train(folder: Path) -> bytes:
+    def train(folder: Path) -> dict[str, torch.Tensor]:
         jobs.train_vicious(
             load_prepared(folder), tmp_path / folder.name / "target.safetensors",
             tmp_path / folder.name / "joint.safetensors", F, G, "logits", 0.0, 1.0, SCHEDULE, CPU, "",
         )  # fmt: skip
-        return (tmp_path / folder.name / "joint.safetensors").read_bytes()
+        return load_file(tmp_path / folder.name / "joint.safetensors")
 
     other = tmp_path / "other"
     shutil.copytree(prepared.folder, other)
     labels = np.load(other / "train_labels.npy")
     np.save(other / "train_labels.npy", labels[::-1].copy())
+    tell_again(other)
     shutil.copytree(prepared.folder, tmp_path / "same")
-    assert train(other) == train(tmp_path / "same")
+    torch.testing.assert_close(train(other), train(tmp_path / "same"), rtol=0, atol=0)
     record = json.loads((tmp_path / "same/target.json").read_text())
     assert (record["role"], record["beta_c"]) == ("autoencoder", 0.0)
 

@@ -32,11 +32,11 @@ from vicious.metrics.risk import (
     whiten_share,
 )
 from vicious.mitigations import parse_outputs, probabilities_of, readable, transmit
-from vicious.models.checkpoint import check_fits, failure, load_model, load_record, load_task
+from vicious.models.checkpoint import check_attacks, check_fits, failure, load_model, load_record, load_task
 from vicious.models.evaded import evasion_of
 from vicious.results.schema import BASELINE, ESTIMATORS_OF_ONE, INTERVALS, PER_IMAGE
 from vicious.system.errors import CheckpointError
-from vicious.system.files import atomic_path, digest, write_json
+from vicious.system.files import atomic_path, write_json
 from vicious.system.randomness import derive_seed
 
 
@@ -70,13 +70,14 @@ def assess_risk(
     """
     data = load_task(folder, target_weights)
     reason = failure(attack_weights) or failure(target_weights)
+    check_attacks(attack_weights, target_weights)
     facts = _facts(data, target_weights, attack_weights)
     if reason is not None:
         frame, profile, shown = _nothing(data)
         record = {**facts, "status": "failed", "reason": reason}
     else:
         pair = _Pair(data, target_weights, attack_weights, device)
-        covariance = load_covariance(covariance_file)
+        covariance = load_covariance(covariance_file, data.info.fingerprint)
         headline = {"risk": whiten(covariance, estimator, cutoff), "risk95": whiten_share(covariance, 0.95)}
         measured = _Measured(data, covariance, headline, pair)
         frame, profile = measured.frame(), measured.profile()
@@ -102,9 +103,6 @@ class _Pair:
         attack, architecture = load_model(attack_weights, "attack")
         check_fits(target_weights, target_architecture, data)
         check_fits(attack_weights, architecture, data)
-        victim = load_record(attack_weights).get("target")
-        if victim is not None and victim != digest(target_weights):
-            raise CheckpointError(f"{attack_weights} is of another target model than {target_weights}: use its own")
         if architecture.reads is None:
             raise CheckpointError(f"{attack_weights.with_suffix('.json')} does not say what the attack model reads")
         self.device = device

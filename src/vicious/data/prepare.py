@@ -67,15 +67,17 @@ def prepare(
     with storage_errors(out):
         # Without it nobody takes a mixture of old and new arrays for a prepared dataset.
         (out / INFO_NAME).unlink(missing_ok=True)
-    pixels = np.zeros((dataset.channels, 256), dtype=np.int64)
+    pixels, arrays = np.zeros((dataset.channels, 256), dtype=np.int64), {}
     for split, (part, indices) in chosen.items():
         chunks = _chunks(dataset, part, indices, split)
         if split == "train":
             chunks = _counted(chunks, pixels)
         shape = (len(indices), dataset.channels, SIDE, SIDE)
-        _write_array(out / images_name(split), shape, np.dtype(np.uint8), chunks, fingerprint)
         labels = part.labels[indices].astype(np.uint8 if dataset.multilabel else np.int64)
-        _write_array(out / labels_name(split), labels.shape, labels.dtype, [labels], fingerprint)
+        name = images_name(split)
+        arrays[name] = _write_array(out / name, shape, np.dtype(np.uint8), chunks, fingerprint)
+        name = labels_name(split)
+        arrays[name] = _write_array(out / name, labels.shape, labels.dtype, [labels], fingerprint)
     statistics = [_mean_and_std(histogram) for histogram in pixels]
     write_json(
         out / INFO_NAME,
@@ -91,6 +93,7 @@ def prepare(
             "std": [std for _, std in statistics],
             "synthetic": source == "synthetic",
             "files": [dict(file) for file in files],
+            "arrays": arrays,
             "fingerprint": fingerprint.hexdigest(),
         },
     )
@@ -148,18 +151,21 @@ def resize(image: np.ndarray) -> np.ndarray:
 
 def _write_array(
     path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], chunks: Iterable[np.ndarray], fingerprint: Any
-) -> None:
-    """Write chunks as one .npy file, atomically, and feed ``fingerprint`` with the file's very bytes.
+) -> str:
+    """Write chunks as one .npy file, atomically, feed ``fingerprint`` with the file's very bytes, and return their
+    SHA-256.
 
     Plain writes, not a memory map: on a full disk a map ends the process with a bus error, a write raises.
     """
-    header = BytesIO()
+    header, own = BytesIO(), hashlib.sha256()
     facts = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(header, facts)
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         for piece in chain([header.getvalue()], (chunk.tobytes() for chunk in chunks)):
             fingerprint.update(piece)
+            own.update(piece)
             file.write(piece)
+    return own.hexdigest()
 
 
 def _counted(chunks: Iterable[np.ndarray], pixels: np.ndarray) -> Iterator[np.ndarray]:

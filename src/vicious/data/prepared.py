@@ -1,6 +1,7 @@
 """Reading what ``prepare`` wrote: memory-mapped uint8 arrays and the facts about them. It needs numpy alone."""
 
 from dataclasses import dataclass, field, fields, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from vicious.data.datasets import find_dataset
 from vicious.data.splits import SIDE, SPLITS, Split
 from vicious.data.tasks import Task
 from vicious.system.errors import DataError
-from vicious.system.files import read_json
+from vicious.system.files import digest, read_json
 from vicious.system.randomness import derive_seed
 
 INFO_NAME = "dataset.json"
@@ -31,6 +32,7 @@ class PreparedInfo:
         synthetic, source: whether the images are drawn stand-ins; "official" or "synthetic".
         split_seed: seed of the split and of the subsets.
         files: the verified files that the images came from.
+        arrays: SHA-256 of each array's file, by its name.
         fingerprint: SHA-256 over the arrays and the settings.
     """
 
@@ -47,6 +49,7 @@ class PreparedInfo:
     source: str
     split_seed: int
     files: tuple[dict[str, Any], ...]
+    arrays: dict[str, str]
     fingerprint: str
 
 
@@ -167,7 +170,15 @@ class PreparedDataset:
         if not isinstance(array, np.ndarray) or array.dtype != dtype or array.shape != shape:
             found = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else "no plain array"
             raise DataError(f"{path} holds {found}, dataset.json says {dtype} {shape}: {_AGAIN}")
+        if _sha256(path, path.stat().st_mtime_ns) != self.info.arrays.get(name):
+            raise DataError(f"{path} holds other images or labels than {INFO_NAME} beside it tells of: {_AGAIN}")
         return array
+
+
+@cache
+def _sha256(path: Path, _changed: int) -> str:
+    """SHA-256 of a file, taken once in a process as long as the file is not changed."""
+    return digest(path)
 
 
 def load_prepared(folder: Path) -> PreparedDataset:

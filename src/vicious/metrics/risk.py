@@ -358,29 +358,32 @@ _ORTHONORMAL = {np.float64: 1e-6, np.float32: 1e-2}
 _ARRAYS = ("mean", "eigenvalues", "eigenvectors", "label_gram", "label_cross", "eigenvalues32", "eigenvectors32")
 
 
-def save_covariance(covariance: Covariance, path: Path) -> None:
-    """Write a covariance as safetensors."""
+def save_covariance(covariance: Covariance, path: Path, fingerprint: str) -> None:
+    """Write the covariance of the prepared dataset with this fingerprint, as safetensors."""
     from safetensors.numpy import save
 
     arrays = {name: np.ascontiguousarray(getattr(covariance, name)) for name in _ARRAYS}
     arrays |= {"images": np.array([covariance.images]), "shrinkage": np.array([covariance.shrinkage])}
-    write_bytes(path, save(arrays))
+    write_bytes(path, save(arrays, metadata={"data": fingerprint}))
 
 
-def load_covariance(path: Path) -> Covariance:
-    """Read a covariance.
+def load_covariance(path: Path, fingerprint: str) -> Covariance:
+    """Read the covariance of the prepared dataset with this fingerprint.
 
     Raises:
-        DataError: the file is missing or damaged, or what it holds is no factorised covariance.
+        DataError: the file is missing or damaged, is of another dataset, or what it holds is no factorised covariance.
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
+    from safetensors import SafetensorError, safe_open
 
     try:
-        arrays = load_file(path)
+        with safe_open(path, framework="numpy") as file:
+            of = (file.metadata() or {}).get("data")
+            arrays = {name: file.get_tensor(name) for name in (*_ARRAYS, "images", "shrinkage")}
         whole = {name: arrays[name] for name in _ARRAYS}
         found = Covariance(images=int(arrays["images"][0]), shrinkage=float(arrays["shrinkage"][0]), **whole)
         _check_factorised(found)
-        return found
     except (OSError, SafetensorError, KeyError, IndexError, ValueError, OverflowError, MetricError) as error:
         raise DataError(f"{path} is missing or damaged ({error}): run `vicious fit-covariance` again") from None
+    if of != fingerprint:
+        raise DataError(f"{path} is of other data than the models: use that of their dataset, or fit it again")
+    return found

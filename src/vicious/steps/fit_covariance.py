@@ -40,4 +40,4 @@ class FitCovariance(Step):
                 covariance.images,
                 covariance.mean.size,
             )
-        save_covariance(covariance, self.out)
+        save_covariance(covariance, self.out, data.info.fingerprint)

@@ -190,9 +190,11 @@ def _run(
         _write_failure(record, products, curve, outcome.failure)
     else:
         selected = curve[-1] if objective.last else min(curve, key=lambda row: row["selection"])
+        record |= {"selected_epoch": int(selected["epoch"])}
         for name, (out, architecture) in products.items():
             objective.modules[name].load_state_dict(outcome.weights[name])
-            save_model(objective.modules[name], out, architecture, {**record, "selected_epoch": int(selected["epoch"])})
+            saved = save_model(objective.modules[name], out, architecture, record)
+            record = {"target": saved, **record}  # of the attack model beside
         _write_curve(products, curve)
     state.unlink(missing_ok=True)
 
@@ -210,7 +212,8 @@ def _write_failure(
     """Leave a training that failed as a result of its own, so that the study goes on and shows it."""
     log.error("training failed: %s", reason)
     for out, architecture in products.values():
-        save_failure(out, architecture, record, reason)
+        saved = save_failure(out, architecture, record, reason)
+        record = {"target": saved, **record}
     _write_curve(products, curve)
 
 

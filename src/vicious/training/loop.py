@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from torch import Generator, Tensor, nn
 
 from vicious.data.batches import EVALUATION_BATCH, batches
 from vicious.data.prepared import PreparedDataset
-from vicious.system.errors import TrainingError
+from vicious.system.errors import CheckpointError, TrainingError
 from vicious.system.files import write_bytes
 from vicious.system.interrupt import Interrupted, check, held_back
 from vicious.system.progress import Progress
@@ -246,11 +247,16 @@ class _Run:
             tensors |= {f"best/{name}/{key}": value for key, value in self.best.get(name, {}).items()}
             tensors |= {f"adam/{name}/{key}": value for key, value in self.optimisers[name].state().items()}
         contiguous = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
-        place = {"curve": self.curve, "images": self.place.images, "sums": self.place.sums}
+        place = {"job": path.stem, "curve": self.curve, "images": self.place.images, "sums": self.place.sums}
         facts = {key: json.dumps(value) for key, value in place.items()}
         write_bytes(path, save(contiguous, metadata={**facts, "sha256": _digest(contiguous, facts)}))
 
     def restore(self, path: Path) -> None:
+        """Go on where a file leaves off, if it is there.
+
+        Raises:
+            CheckpointError: it is sound and of another training, or does not hold what this one saves.
+        """
         if not path.is_file():
             return
         try:
@@ -263,10 +269,39 @@ class _Run:
             log.warning("%s is damaged: training begins anew", path)
             path.unlink()  # a damaged resume state costs time, never the result
             return
-        facts = {key: json.loads(text) for key, text in texts.items()}
-        self.curve = facts["curve"]
-        carried = below(tensors, "place/carried/")
-        self.place = _Place(facts["images"], facts["sums"], tensors["place/augmentation"], carried)
+        try:
+            facts = {key: json.loads(text) for key, text in texts.items()}
+            if facts["job"] != path.stem:
+                raise ValueError("it is of another training")
+            self._take(facts, tensors)
+        except (ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+            told = " ".join(str(error).split())
+            raise CheckpointError(
+                f"{path} is no resume state of this training ({told}): put back the right file under this name, or "
+                "delete it to begin anew"
+            ) from None
+
+    def _take(self, facts: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+        """Take over a state; raises one of several errors where it is none of this training."""
+        curve, images, sums = facts["curve"], facts["images"], facts["sums"]
+        rows = [*curve, sums]
+        if not all(type(value) in (int, float) and math.isfinite(value) for row in rows for value in row.values()):
+            raise ValueError("its curve holds something else than numbers")
+        if len(curve) > self.schedule.epochs or type(images) is not int or images < 0:
+            raise ValueError("it is further than this training goes")
+        for name, module in self.modules.items():
+            own = {
+                f"{kind}/{name}/{key}": value for key, value in module.state_dict().items() for kind in ("now", "best")
+            }
+            own |= {f"adam/{name}/{key}": value for key, value in self.optimisers[name].state().items()}
+            for key, value in own.items():
+                given = tensors.get(key)
+                if given is None and key.startswith("best/") and not curve:
+                    continue
+                if given is None or (given.shape, given.dtype) != (value.shape, value.dtype):
+                    raise ValueError(f"{key} is missing, or of another shape or type")
+        self.curve = curve
+        self.place = _Place(images, sums, tensors["place/augmentation"], below(tensors, "place/carried/"))
         for name, module in self.modules.items():
             module.load_state_dict(below(tensors, f"now/{name}/"))
             self.best[name] = below(tensors, f"best/{name}/")
