@@ -15,6 +15,8 @@ ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 PAPER = pytest.param("paper", marks=pytest.mark.slow)
 """The scale with most jobs by far: a plan of it takes half a minute on a slow machine."""
+SMOKE = ("scale=smoke", "datasets=[mnist,cifar100,celeba]")
+"""A dataset of each kind: grey, with class counts, with attributes."""
 PARTS = ("Snakefile", "params.yaml", "workflow", "src", "profiles", "dvc.yaml", ".gitignore", ".dvcignore")
 
 
@@ -82,6 +84,23 @@ def counts(result: subprocess.CompletedProcess[str]) -> dict[str, int]:
             break
     listed = (line.split() for line in iter(lambda: next(lines, ""), ""))
     return {name: int(count) for name, count in listed}
+
+
+def smoke_study(factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The smoke study of a few datasets, built once, and what Snakemake told."""
+
+    def build(folder: Path) -> str:
+        result = snakemake(copy_project(folder), "--cores", "2", "--verbose", "--config", *SMOKE)
+        assert result.returncode == 0, result.stderr[-3000:]
+        return result.stdout + result.stderr
+
+    return once(factory, "a study built", build)
+
+
+def narrow_params(folder: Path) -> None:
+    """Write into params.yaml what that study was given by --config."""
+    choice = dict(item.split("=", 1) for item in SMOKE)
+    set_params(folder, **{key: yaml.safe_load(value) for key, value in choice.items()})
 
 
 def study_files(folder: Path) -> list[Path]:

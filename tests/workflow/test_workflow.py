@@ -12,7 +12,21 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from project import BIN, PAPER, ROOT, copy_project, counts, environment, once, run, set_params, snakemake, study_files
+from project import (
+    BIN,
+    PAPER,
+    ROOT,
+    SMOKE,
+    copy_project,
+    counts,
+    environment,
+    narrow_params,
+    run,
+    set_params,
+    smoke_study,
+    snakemake,
+    study_files,
+)
 from waiting import wait_for
 
 from vicious.provenance.record import code_of
@@ -243,37 +257,16 @@ def test_lint_has_nothing_but_the_waived_point(project: Any) -> None:
     assert [point for point in points if "Specify a conda environment or container" not in point] == []
 
 
-SMOKE = ("scale=smoke", "datasets=[mnist,cifar100,celeba]")
-"""A dataset of each kind: grey, with class counts, with attributes."""
-
-
 @pytest.fixture(scope="session")
 def building(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """The smoke study of a few datasets, built once, whichever of several test processes comes first, and what
-    Snakemake told."""
-
-    def build(folder: Path) -> str:
-        result = snakemake(copy_project(folder), "--cores", "2", "--verbose", "--config", *SMOKE)
-        assert result.returncode == 0, result.stderr[-3000:]
-        return result.stdout + result.stderr
-
-    return once(tmp_path_factory, "a study built", build)
+    """The smoke study, and what Snakemake told."""
+    return smoke_study(tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
 def built(building: Any) -> Any:
     """The folder of that study."""
     return building[0]
-
-
-def narrow_params(project: Any) -> None:
-    """Write into params.yaml what the built study was given by --config."""
-    import yaml
-
-    params = yaml.safe_load((project / "params.yaml").read_text(encoding="utf-8"))
-    choice = dict(item.split("=", 1) for item in SMOKE)
-    params |= {key: yaml.safe_load(value) for key, value in choice.items()}
-    (project / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
 
 
 @pytest.mark.slow
