@@ -1,7 +1,7 @@
 # `make` lists the targets. The environment lives in .venv and is made when first needed.
 PYTHON ?= python3
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
-KILLS ?= 50
+KILLS ?= 200
 SHELL := /bin/bash
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 .DEFAULT_GOAL := help
@@ -40,7 +40,7 @@ test: .venv/.complete  ## run every test; QUICK=1 leaves out those that build a 
 coverage: .venv/.complete  ## run the quick tests, and show which lines they reach
 	pytest -n $(CORES) -m "not slow" --cov=vicious --cov-report=term:skip-covered
 
-chaos: .venv/.complete  ## kill a small study KILLS times; it must end as an undisturbed one (an hour)
+chaos: .venv/.complete  ## kill a small study KILLS times; it must end as an undisturbed one (hours)
 	python tests/workflow/chaos.py --kills $(KILLS)
 
 check: .venv/.complete  ## check formatting, lint, types and spelling

@@ -1,9 +1,9 @@
-"""Kill a running study again and again, each time give the same command once more, and look at what comes of it.
+"""End a running study again and again, each time give the same command once more, and look at what comes of it.
 
-    python tests/workflow/chaos.py --kills 50
+    python tests/workflow/chaos.py --kills 200
 
-Every study must end with the bytes of an undisturbed one, leave nothing behind, and compute nothing again that was
-complete.
+Every study must end with the bytes of an undisturbed one, leave nothing behind, compute nothing again that was
+complete, and be sound by its records. It has every kind of job, a download from a server of this machine included.
 """
 
 import argparse
@@ -13,29 +13,46 @@ import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import psutil
-from project import BIN, copy_project, environment
+from project import BIN, ROOT, copy_project, environment, set_params
 
-STUDY = "{epochs: 6, defense: {datasets: []}, mitigations: {datasets: []}, tradeoff: {beta_r: []}, autoencoder: []}"
-CHOICE = ("scale=smoke", "datasets=[mnist]", f"scales={{smoke: {STUDY}}}")
+from vicious.data.datasets import find_dataset
+from vicious.system.files import digest
+
+EPOCHS = 6
+"""Enough for a training to be ended within."""
 KINDS = ("snakemake", "job", "all")
-"""What is killed: Snakemake alone, so that its jobs are orphans; a job, that is its shell and its program; all at
+"""What is ended: Snakemake alone, so that its jobs are orphans; a job, that is its shell and its program; all at
 once."""
+SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+OFFICIAL = "mnist"
+"""The dataset that is downloaded: drawn images in the official files, from a server that is slow enough."""
+SLOW = 0.05
+"""Seconds between two pieces of a download."""
+VOLATILE = ("seconds", "finished", "measured", "hardware")
+"""What differs between the records of two sound builds."""
 AT_WORK = 0.75
 """Share of kills whose moment counts from the first job, and not from Snakemake's own start."""
 LONGEST = 0.6
 """From a start, of Snakemake or of its first job, to the latest kill: in the time that an undisturbed study takes."""
 PATIENCE = 8.0
 """What anything may take, an orphan to end, a study to go on: as above; two minutes at least."""
+PLACES = ("data/prepared/smoke", "results/smoke", "paper_figures/smoke")
+"""Where records of provenance lie."""
+NOT_ALL = ("are not built", "builds the rest")
+"""Notes where only some of a study's targets were asked for."""
 SAVED = "with a training's state saved"
 """Kills after which a training has something to go on from: one at least has to be."""
 NO_CLUSTER = Path(__file__).resolve().parents[1] / "no_cluster"
@@ -49,9 +66,18 @@ class ChaosError(AssertionError):
 class Study:
     """The commands that a user gives in one folder."""
 
-    def __init__(self, folder: Path, targets: tuple[str, ...]) -> None:
+    def __init__(self, folder: Path, targets: tuple[str, ...], server: "Server | None" = None) -> None:
+        """
+        Args:
+            folder: to work in.
+            targets: what is built.
+            server: whence the dataset's files come; None: they are drawn.
+        """
         self.folder, self.log = copy_project(folder), folder / "snakemake.txt"
-        self.command = [str(BIN / "snakemake"), "--cores", "2", "--config", *CHOICE, "--", *targets]
+        set_params(folder, scale="smoke", datasets=[OFFICIAL], scales__smoke__epochs=EPOCHS)
+        if server is not None:
+            server.serve(folder)
+        self.command = [str(BIN / "snakemake"), "--cores", "2", "--", *targets]
         self.environment = environment(folder)
         self.environment["PATH"] = os.pathsep.join([str(NO_CLUSTER), self.environment["PATH"]])
         self.patience = 120.0
@@ -82,21 +108,14 @@ class Study:
                 raise ChaosError(f"vicious unlock: {result.stdout}{result.stderr}")
             time.sleep(0.3)
 
-    def files(self) -> dict[str, Path]:
-        """What must be the same each time, by its path: all but provenance and logs."""
-        found = [path for part in ("data", "results", "paper_figures") for path in (self.folder / part).rglob("*")]
-        records = ("provenance.json", ".lock")
-        return {
-            path.relative_to(self.folder).as_posix(): path
-            for path in sorted(found)
-            if path.is_file()
-            and not path.name.endswith(records)
-            and not (path.suffix == ".json" and "paper_figures" in path.parts)
-        }
-
     def hashes(self) -> dict[str, str]:
-        """SHA-256 of these."""
-        return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in self.files().items()}
+        """What must be the same each time, by its path: the SHA-256 of a file; of a record that of what lasts in it."""
+        found = [path for part in ("data", "results", "paper_figures") for path in (self.folder / part).rglob("*")]
+        return {
+            path.relative_to(self.folder).as_posix(): hashlib.sha256(lasting(path)).hexdigest()
+            for path in sorted(found)
+            if path.is_file() and path.suffix != ".lock"
+        }
 
     def recorded(self) -> dict[str, str]:
         """Outputs that Snakemake recorded, and that are not marked incomplete, with the log of their job."""
@@ -120,6 +139,70 @@ class Study:
         kinds = [f".snakemake/{kind}/**/*" for kind in ("locks", "incomplete")]
         found = {path for pattern in (*kinds, "**/*.part*", ".cache/resume/*") for path in self.folder.glob(pattern)}
         return sorted(str(path.relative_to(self.folder)) for path in found if path.is_file())
+
+
+class Server(ThreadingHTTPServer):
+    """Drawn images in the official files of :data:`OFFICIAL`, on the loopback interface, delivered slowly."""
+
+    daemon_threads = True
+
+    def __init__(self, folder: Path) -> None:
+        """
+        Args:
+            folder: to draw the files into.
+        """
+        super().__init__(("127.0.0.1", 0), _Slowly)
+        drawn = ["--source", "synthetic", "--root", str(folder), "--out", str(folder / "source.json")]
+        command = [sys.executable, "-m", "vicious", "fetch", "--dataset", OFFICIAL, *drawn]
+        subprocess.run(
+            [*command, "--counts", "96", "32", "32"], check=True, env=environment(ROOT), stderr=subprocess.DEVNULL
+        )
+        self.files = {path.name: path for path in folder.rglob("*.gz")}
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def serve(self, project: Path) -> None:
+        """Have a project download its official files from here, and accept them."""
+        spec = find_dataset(OFFICIAL)
+        sums = {one.path: f"md5:{digest(self.files[one.name], 'md5')}" for one in spec.files}
+        set_params(project, scales__smoke__source="official", data__checksums=sums)
+        facts = project / "src/vicious/data/datasets" / f"{OFFICIAL}.py"
+        text = facts.read_text(encoding="utf-8")
+        for host in {one.removesuffix(file.name) for file in spec.files for one in file.mirrors}:
+            text = text.replace(host, f"http://127.0.0.1:{self.server_port}/")
+        facts.write_text(text, encoding="utf-8")
+
+
+class _Slowly(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        assert isinstance(self.server, Server)
+        whole = self.server.files[self.path.rpartition("/")[2]].read_bytes()
+        start = int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").rstrip("-"))
+        self.send_response(206 if start else 200)
+        if start:
+            self.send_header("Content-Range", f"bytes {start}-{len(whole) - 1}/{len(whole)}")
+        self.send_header("Content-Length", str(len(whole) - start))
+        self.end_headers()
+        with suppress(OSError):  # the client was ended
+            for at in range(start, len(whole), 4096):
+                self.wfile.write(whole[at : at + 4096])
+                time.sleep(SLOW)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def lasting(path: Path) -> bytes:
+    """A file's bytes; of a record of provenance without what differs between two sound builds."""
+    content = path.read_bytes()
+    if not (path.name.endswith("provenance.json") or (path.suffix == ".json" and "paper_figures" in path.parts)):
+        return content
+    try:
+        record = json.loads(content)
+        inputs = {name: "" if name.endswith("provenance.json") else value for name, value in record["inputs"].items()}
+        kept = {key: value for key, value in record.items() if key not in VOLATILE} | {"inputs": inputs}
+        return json.dumps(kept, sort_keys=True).encode()
+    except (ValueError, KeyError, AttributeError):
+        return content  # no record, which an undisturbed study has not
 
 
 def complete(study: Study, jobs: dict[str, set[str]]) -> Iterator[str]:
@@ -155,18 +238,31 @@ def halted(shell: psutil.Process) -> list[psutil.Process]:
     return []
 
 
-def kill(snakemake: psutil.Process, chance: random.Random) -> str:
-    """Kill part of a running study at once; what was killed."""
+def kill(snakemake: psutil.Process, chance: random.Random) -> list[str]:
+    """Send a signal to part of a running study at once; what was ended, by which signal, and which commands ran."""
     shells = snakemake.children()
-    kind = chance.choice(KINDS if shells else KINDS[:1])
+    kind, number = chance.choice(KINDS if shells else KINDS[:1]), chance.choice(SIGNALS)
     victims = [] if kind == "job" else [snakemake]
     if kind != "snakemake":
         for shell in [chance.choice(shells)] if kind == "job" else shells:
             victims += halted(shell)
+    ran = {command(victim) for victim in victims} - {""}
     for victim in victims:
         with suppress(psutil.NoSuchProcess):
-            victim.kill()
-    return kind
+            victim.send_signal(number)
+    for victim in victims:
+        with suppress(psutil.NoSuchProcess):
+            victim.resume()
+    return [kind, number.name, *sorted(ran)]
+
+
+def command(process: psutil.Process) -> str:
+    """The project's command that a process runs; "" for none."""
+    with suppress(psutil.Error):
+        words = process.cmdline()
+        if process.name().startswith("python") and "vicious" in words[:-1]:
+            return str(words[words.index("vicious") + 1])
+    return ""
 
 
 def disturbed(
@@ -189,7 +285,7 @@ def disturbed(
                 process.kill()
                 raise ChaosError(f"it does not end:\n{study.told()}") from None
             with suppress(psutil.NoSuchProcess):  # it ended in this very moment
-                happened[kill(psutil.Process(process.pid), chance)] += 1
+                happened.update(kill(psutil.Process(process.pid), chance))
             happened[SAVED] += any((study.folder / ".cache/resume").glob("[!.]*"))
             process.wait(study.patience)
         for name, before in finished.items():
@@ -212,6 +308,10 @@ def check(study: Study, expected: dict[str, str]) -> None:
         raise ChaosError(f"not as in an undisturbed study: {different}")
     if left := study.left():
         raise ChaosError(f"left behind: {left}")
+    verified = study.vicious("verify", *(str(place) for place in PLACES if (study.folder / place).exists()))
+    notes = [line for line in verified.stdout.splitlines() if line.startswith("note:")]
+    if verified.returncode or [line for line in notes if not any(words in line for words in NOT_ALL)]:
+        raise ChaosError(f"vicious verify: {verified.stdout}{verified.stderr}")
     process = study.start()
     if process.wait(study.patience) or "Nothing to be done" not in study.told():
         raise ChaosError(f"the same command does not find all done:\n{study.told()}")
@@ -222,7 +322,7 @@ def chaos(
     kills: int,
     seed: int,
     targets: tuple[str, ...] = ("all",),
-    limit: float = 3600.0,
+    limit: float = 6 * 3600.0,
 ) -> Counter[str]:
     """Studies one after the other, until so many kills have happened, one of them in a training; how many of each kind
     there were.
@@ -238,7 +338,8 @@ def chaos(
         ChaosError: a study did not end as it should; its folder is left.
     """
     chance, deadline = random.Random(seed), time.monotonic() + limit
-    calm = Study(folder / "undisturbed", targets)
+    server = Server(folder / "official files")
+    calm = Study(folder / "undisturbed", targets, server)
     start = time.monotonic()
     if calm.start().wait():
         raise ChaosError(f"the undisturbed study failed:\n{calm.told()}")
@@ -252,21 +353,22 @@ def chaos(
     check(calm, expected)
     while (left := kills - sum(total[kind] for kind in KINDS)) > 0 or not total[SAVED]:
         total["studies"] += 1
-        study = Study(folder / f"study {total['studies']}", targets)
+        study = Study(folder / f"study {total['studies']}", targets, server)
         study.patience = calm.patience
         total += disturbed(study, jobs, chance, max(left, 1), LONGEST * measured, deadline)
         check(study, expected)
         shutil.rmtree(study.folder)
         print(", ".join(f"{what}: {count}" for what, count in total.items()), flush=True)
+    server.shutdown()
     return total
 
 
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="default: another each time")
-    parser.add_argument("--limit", type=float, default=3600.0, help="seconds after which it is given up")
+    parser.add_argument("--limit", type=float, default=6 * 3600.0, help="seconds after which it is given up")
     arguments = parser.parse_args()
     print(f"{arguments.kills} kills, --seed {arguments.seed}", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="chaos "))

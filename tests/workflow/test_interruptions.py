@@ -5,14 +5,14 @@ import os
 import random
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
-from chaos import SAVED, Study, chaos, halted
+from chaos import SAVED, ChaosError, Study, chaos, check, halted
 from waiting import wait_for
 
 from vicious.workflow.unlock import LOCKS
@@ -36,6 +36,28 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Any:
     study = Study(tmp_path_factory.mktemp("undisturbed") / "a study", (HONEST,))
     assert study.start().wait() == 0, study.told()
     return study.folder, study.hashes()
+
+
+RECORD = "results/smoke/models/mnist/honest/seed0/train_honest.provenance.json"
+DAMAGE: dict[str, Callable[[Path], object]] = {
+    "deleted": Path.unlink,
+    "halved": lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
+    "emptied": lambda path: path.write_bytes(b""),
+    "of nothing": lambda path: path.write_text("{}"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", DAMAGE)
+@pytest.mark.parametrize("record", [RECORD, "data/prepared/smoke/mnist/prepare.provenance.json"])
+def test_a_damaged_record_is_what_chaos_looks_for(undisturbed: Any, tmp_path: Path, kind: str, record: str) -> None:
+    study = Study.__new__(Study)
+    study.folder = tmp_path / "a study"
+    shutil.copytree(undisturbed[0], study.folder)
+    assert study.hashes() == undisturbed[1]
+    DAMAGE[kind](study.folder / record)
+    with pytest.raises(ChaosError, match=record):
+        check(study, undisturbed[1])
 
 
 @pytest.fixture
