@@ -2,10 +2,11 @@
 PYTHON ?= python3
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 KILLS ?= 200
+FUZZ_TIMES ?= 50
 SHELL := /bin/bash
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 .DEFAULT_GOAL := help
-.PHONY: help env demo test coverage chaos check format lock schema clean
+.PHONY: help env demo test coverage fuzz chaos check format lock schema clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -39,6 +40,9 @@ test: .venv/.complete  ## run every test; QUICK=1 leaves out those that build a 
 
 coverage: .venv/.complete  ## run the quick tests, and show which lines they reach
 	pytest -n $(CORES) -m "not slow" --cov=vicious --cov-report=term:skip-covered
+
+fuzz: .venv/.complete  ## try FUZZ_TIMES as many damaged variants of sound files (an hour)
+	FUZZ_TIMES=$(FUZZ_TIMES) pytest -n $(CORES) -m fuzz
 
 chaos: .venv/.complete  ## kill a small study KILLS times; it must end as an undisturbed one (hours)
 	python tests/workflow/chaos.py --kills $(KILLS)

@@ -177,6 +177,7 @@ class Reply:
         ranges: whether ranges are honoured.
         cut: number of bytes after which the connection is closed, though more were promised.
         stall: seconds of silence before the body.
+        length: whether the number of bytes is promised.
     """
 
     status: int = 200
@@ -185,6 +186,7 @@ class Reply:
     ranges: bool = True
     cut: int | None = None
     stall: float = 0.0
+    length: bool = True
 
 
 @pytest.fixture
@@ -226,7 +228,8 @@ def server() -> Iterator[Server]:
             elif status == 416:
                 self.send_header("Content-Range", f"bytes */{len(body)}")
                 start = len(body)
-            self.send_header("Content-Length", str(len(body) - start))
+            if reply.length:
+                self.send_header("Content-Length", str(len(body) - start))
             self.end_headers()
             time.sleep(reply.stall)
             with suppress(OSError):  # the client may have given up

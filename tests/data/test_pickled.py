@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from fuzzing import mutants
 
-from vicious.data.formats.pickled import Array, load_pickle
+from vicious.data.formats.pickled import MOST_OPCODES, Array, load_pickle
 from vicious.system.errors import DataError
 
 
@@ -140,6 +140,7 @@ REFUSED = {
     + b".",
     "a nested tuple as key": b"})" + b"\x85" * DEEP + b"K\x01s.",
     "a list as key": b"}]K\x01s.",
+    "more lists than any official file has values": b"]" * (MOST_OPCODES + 1) + b".",
 }
 BROKEN = {
     "nothing": b"",
@@ -205,6 +206,7 @@ def test_memory_and_time_follow_the_size_of_the_file(data: bytes) -> None:
     assert time.monotonic() - start < 60
 
 
+@pytest.mark.fuzz
 def test_mutants_end_in_a_value_or_an_explained_error() -> None:
     batch = {
         "batch_label": b"training batch 1 of 5",

@@ -31,7 +31,7 @@ from project import BIN, ROOT, copy_project, environment, set_params
 from vicious.data.datasets import find_dataset
 from vicious.system.files import digest
 
-EPOCHS = 6
+EPOCHS = 12
 """Enough for a training to be ended within."""
 KINDS = ("snakemake", "job", "all")
 """What is ended: Snakemake alone, so that its jobs are orphans; a job, that is its shell and its program; all at
@@ -45,7 +45,7 @@ VOLATILE = ("seconds", "finished", "measured", "hardware")
 """What differs between the records of two sound builds."""
 AT_WORK = 0.75
 """Share of kills whose moment counts from the first job, and not from Snakemake's own start."""
-LONGEST = 0.6
+LONGEST = 0.8
 """From a start, of Snakemake or of its first job, to the latest kill: in the time that an undisturbed study takes."""
 PATIENCE = 8.0
 """What anything may take, an orphan to end, a study to go on: as above; two minutes at least."""

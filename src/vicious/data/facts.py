@@ -15,6 +15,10 @@ if TYPE_CHECKING:  # facts are read at the start of every command, which must no
     from vicious.data.synthetic.plan import Plan
 
 
+ROOM = 64 << 20
+"""Bytes by which a file may be larger than the official one: unpacked, packed anew, or a subset."""
+
+
 @dataclass(frozen=True)
 class OfficialFile:
     """One file of an official distribution.
@@ -39,6 +43,11 @@ class OfficialFile:
         """The file's name without its folder."""
         return self.path.rsplit("/", 1)[-1]
 
+    @property
+    def most(self) -> int:
+        """The most bytes that are read of any file in its place, as it lies there and unpacked."""
+        return self.size + ROOM
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -47,6 +56,7 @@ class Dataset:
     Attributes:
         name: key used in params.yaml, paths and commands; the name of its file.
         title, order: name, and place among all datasets, in tables and figures.
+        height, width: of an official image, in pixels.
         channels: 1 (grey) or 3 (RGB).
         classes: number of classes; of binary attributes where ``multilabel``.
         multilabel: labels are 0/1 vectors over attributes instead of one class.
@@ -54,6 +64,7 @@ class Dataset:
         licence: terms, in a line.
         mean, std: channel statistics of the 32x32 train images in [0, 1], to check a loader.
         read: opens the official files below a data root; raises DataError where one is missing or damaged.
+        read_unpacked: the same with the unpacked folder in place of its archive; None where none may stand in.
         draw: writes the synthetic stand-in in the official formats, and returns the files in the order of ``files``.
         class_names: for readers, where the files hold none.
         attribute_sets: sets of attributes that a model may be trained for, by name, as ascending columns of the labels.
@@ -62,6 +73,8 @@ class Dataset:
     name: str
     title: str
     order: int
+    height: int
+    width: int
     channels: int
     classes: int
     multilabel: bool
@@ -73,6 +86,7 @@ class Dataset:
     std: tuple[float, ...]
     read: Callable[[Path], "RawDataset"]
     draw: Callable[["Plan"], list[Path]]
+    read_unpacked: Callable[[Path], "RawDataset"] | None = None
     class_names: tuple[str, ...] = ()
     attribute_sets: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 

@@ -21,8 +21,9 @@ from urllib.parse import urlsplit
 from vicious import __version__
 from vicious.data.facts import Dataset, OfficialFile
 from vicious.data.formats.leftovers import is_leftover
+from vicious.data.unpacked import measure, unpacked_images
 from vicious.system.errors import ConfigError, DataError, DownloadError
-from vicious.system.files import best_effort, storage_errors
+from vicious.system.files import best_effort, check_regular, open_regular, storage_errors
 from vicious.system.progress import Progress, tell
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ class VerifiedFile:
     Attributes:
         path: where it lies below the data root.
         size: bytes.
-        md5, sha256: hexadecimal hashes of its bytes; empty for an unpacked folder.
+        md5, sha256: hexadecimal hashes of its bytes. An unpacked folder has no MD5; its SHA-256 is that of
+            :func:`~vicious.data.unpacked.measure`.
         official: whether these are the official distribution's bytes, as far as size and MD5 tell.
         how: what was checked, in words.
     """
@@ -78,6 +80,11 @@ class _Expected:
     @property
     def path(self) -> Path:
         return self.root / self.file.path
+
+    @property
+    def most(self) -> int:
+        """The most bytes that the file may have."""
+        return self.file.most if self.size is None else self.size
 
     def is_there(self) -> bool:
         return os.path.lexists(self.path) or self.is_unpacked()
@@ -146,11 +153,14 @@ def _verify(expected: _Expected) -> VerifiedFile:
     """Check one file that is there; raises a DataError that says what was found, and how to go on."""
     file, path = expected.file, expected.path
     if expected.is_unpacked():
-        size = sum(one.stat().st_size for one in _images(expected.root / file.unpacked))
-        return VerifiedFile(file.unpacked, size, "", "", False, "unpacked folder, not hashed")
+        return _verify_unpacked(expected)
     md5, sha256, size, head = hashlib.md5(usedforsecurity=False), hashlib.sha256(), 0, b""
     try:
-        with path.open("rb") as content:
+        with open_regular(path) as content:
+            if (found := os.fstat(content.fileno()).st_size) > file.most:
+                raise DataError(
+                    f"{path} is not the expected file: expected {expected}; it has {found} bytes. Replace it"
+                )
             while piece := content.read(1 << 20):
                 head = head or piece[:512]
                 size += len(piece)
@@ -164,6 +174,16 @@ def _verify(expected: _Expected) -> VerifiedFile:
     official = (size, hashes["md5"]) == (file.size, file.md5)
     how = f"{expected.algorithm} named in the config" if expected.size is None else "official size and md5"
     return VerifiedFile(file.path, size, **hashes, official=official, how=how)
+
+
+def _verify_unpacked(expected: _Expected) -> VerifiedFile:
+    folder = expected.root / expected.file.unpacked
+    try:
+        size, sha256 = measure(folder)
+    except OSError as error:
+        raise DataError(f"{folder} cannot be read ({error}): put the images themselves there, readable") from error
+    how = "unpacked folder: number of images; the hash is of what was found"
+    return VerifiedFile(expected.file.unpacked, size, "", sha256, False, how)
 
 
 def _mismatch(expected: _Expected, size: int, md5: str, head: bytes) -> str:
@@ -184,20 +204,17 @@ def _is_web_page(head: bytes) -> bool:
 
 
 def _check_unpacked(root: Path, file: OfficialFile) -> None:
-    """An unpacked folder cannot be hashed, but it must hold as many images as the official list has lines."""
+    """No official hash of an unpacked folder is known, but it must hold as many images as the official list has
+    lines."""
     folder = root / file.unpacked
-    with (root / file.listing).open("rb") as lines:
+    with open_regular(root / file.listing) as lines:
         listed = sum(1 for line in lines if line.strip())
-    found = sum(1 for _ in _images(folder))
+    found = len(unpacked_images(folder))
     if found != listed:
         raise DataError(
             f"{folder} holds {found} images, but {file.listing} lists {listed}: unpack {file.name} "
             f"there again, or put the zip itself at {root / file.path}"
         )
-
-
-def _images(folder: Path) -> Iterator[Path]:
-    return (path for path in folder.iterdir() if path.suffix == ".jpg" and not is_leftover(path.name))
 
 
 def _by_hand(dataset: Dataset, missing: Sequence[_Expected], root: Path, invitation: str) -> str:
@@ -237,6 +254,7 @@ def _alone(root: Path) -> Iterator[None]:
     root.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         try:
+            _size(root / _LOCK)
             lock = stack.enter_context((root / _LOCK).open("a"))
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -311,7 +329,8 @@ def _try_mirror(expected: _Expected, url: str, dead: dict[str, str]) -> str:
 
 
 def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
+    """Bytes of a file to write to, 0 where it is not there; raises DataError where it is no regular file."""
+    return check_regular(path).st_size if path.exists() else 0
 
 
 class _Downloader:
@@ -397,9 +416,9 @@ class _Downloader:
             raise web_page
         length = response.headers.get("Content-Length", "")
         total = start + int(length) if length.isdigit() else None
-        size = self.expected.size
-        if size is not None and total not in (None, size):
-            raise _Refused(f"offers {total} bytes, the file has {size}")
+        size, most = self.expected.size, self.expected.most
+        if total is not None and (total > most or size not in (None, total)):
+            raise _Refused(f"offers {total} bytes, the file has {f'at most {most}' if size is None else size}")
         done, label = start, f"{self.expected.file.name} from {urlsplit(response.url).netloc}"
         with (
             Progress(total - start if total else None, label, "B") as progress,
@@ -409,7 +428,7 @@ class _Downloader:
                 file.write(piece)
                 done += len(piece)
                 progress.advance(len(piece))
-                if size is not None and done > size:
+                if done > most:
                     return True  # no use in filling the disk: the hash will tell that it is another file
             file.flush()
             with best_effort():

@@ -10,7 +10,7 @@ Hamming, box, Lanczos and nearest the best gives, of MNIST, .2960 (bilinear .289
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from io import BytesIO
 from itertools import chain
 from pathlib import Path
@@ -54,13 +54,13 @@ def prepare(
         source: whether the files are the official data or drawn stand-ins; recorded.
         train, validation, test: largest number of images, or None for all.
         split_seed: seed of all permutations, not negative.
-        files: the verified files; recorded.
+        files: the verified files; recorded. Where a folder is among them, it is read in place of its archive.
 
     Raises:
         DataError: a file is missing or damaged, or a split would be empty.
         StorageError: the disk is full or may not be written.
     """
-    raw = dataset.read(root)
+    raw = _reader(dataset, files)(root)
     chosen = choose_images(dataset, raw, {"train": train, "validation": validation, "test": test}, split_seed)
     settings = {"name": dataset.name, "source": source, "split_seed": split_seed}
     fingerprint = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
@@ -97,6 +97,14 @@ def prepare(
             "fingerprint": fingerprint.hexdigest(),
         },
     )
+
+
+def _reader(dataset: Dataset, files: Sequence[Mapping[str, Any]]) -> Callable[[Path], RawDataset]:
+    """The reader of what was verified: an archive that appeared since then beside its unpacked folder is none."""
+    unpacked = {file.unpacked for file in dataset.files if file.unpacked}
+    if dataset.read_unpacked and any(file.get("path") in unpacked for file in files):
+        return dataset.read_unpacked
+    return dataset.read
 
 
 def choose_images(

@@ -11,7 +11,7 @@ from vicious.data.datasets import find_dataset
 from vicious.data.splits import SIDE, SPLITS, Split
 from vicious.data.tasks import Task
 from vicious.system.errors import DataError
-from vicious.system.files import digest, read_json
+from vicious.system.files import check_regular, digest, read_json
 from vicious.system.randomness import derive_seed
 
 INFO_NAME = "dataset.json"
@@ -162,6 +162,7 @@ class PreparedDataset:
         shape = ((self.whole or self.info).n[split], *of_one)
         path = self.folder / name
         try:
+            check_regular(path)
             array = np.load(path, mmap_mode="r", allow_pickle=False)
         except FileNotFoundError as error:
             raise DataError(f"{path} is missing: {_AGAIN}") from error

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from vicious.data.facts import Dataset
+from vicious.data.unpacked import measure
 from vicious.system.errors import DataError
-from vicious.system.files import digest, read_json, write_json
+from vicious.system.files import check_regular, digest, read_json, write_json
 
 
 def obtain(
@@ -41,19 +42,30 @@ def obtain(
 
 
 def read_source(record: Path) -> dict[str, Any]:
-    """Read a record; raises DataError where it is damaged, or a file it names is missing or was altered since."""
+    """Read a record; raises DataError where it is damaged, or a file it names is missing or was altered since.
+
+    An unpacked folder is a file in this sense.
+    """
     try:
         content: dict[str, Any] = read_json(record)
         files = [(Path(content["root"]) / file["path"], file["size"], file["sha256"]) for file in content["files"]]
-    except (ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{record} is damaged ({error!r}): delete it and run `snakemake` again") from None
     for path, size, sha256 in files:
         if not path.exists():
             raise DataError(f"{path} is missing since it was fetched: {_AGAIN}")
-        # an unpacked folder has no hash
-        if sha256 and (path.stat().st_size != size or digest(path) != sha256):
-            raise DataError(f"{path} was altered since it was fetched: delete it, then {_AGAIN}")
+        try:
+            same = measure(path) == (size, sha256) if path.is_dir() else _is_file(path, size, sha256)
+        except OSError as error:
+            raise DataError(f"{path} cannot be read ({error}): mend that, or {_AGAIN}") from error
+        if not same:
+            remedy = "unpack it again" if path.is_dir() else "delete it"
+            raise DataError(f"{path} was altered since it was fetched: {remedy}, then {_AGAIN}")
     return content
+
+
+def _is_file(path: Path, size: int, sha256: str) -> bool:
+    return check_regular(path).st_size == size and digest(path) == sha256
 
 
 _AGAIN = "run `snakemake --cores 1 --forcerun fetch` with your other options to fetch it again"

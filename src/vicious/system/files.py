@@ -1,4 +1,4 @@
-"""Writing files so that a final name never holds half a file."""
+"""Writing files so that a final name never holds half a file; reading none but regular files."""
 
 import errno
 import fcntl
@@ -7,13 +7,15 @@ import hashlib
 import json
 import os
 import re
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vicious.system.errors import StorageError
+from vicious.system.errors import DataError, StorageError
 from vicious.system.interrupt import held_back
 
 if TYPE_CHECKING:
@@ -158,12 +160,55 @@ def write_csv(frame: "pd.DataFrame", path: str | os.PathLike[str]) -> None:
         frame.to_csv(temporary, index=False, float_format="%.8g", lineterminator="\n")
 
 
+_SPECIAL = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def check_regular(path: str | os.PathLike[str]) -> os.stat_result:
+    """The facts of a regular file, or of the one that a link leads to.
+
+    Raises:
+        DataError: it is something else, which could be read for ever.
+        OSError: it is missing, or cannot be looked at.
+    """
+    return _regular(Path(path).stat(), path)
+
+
+def _regular(facts: os.stat_result, path: str | os.PathLike[str]) -> os.stat_result:
+    if not stat.S_ISREG(facts.st_mode):
+        kind = _SPECIAL.get(stat.S_IFMT(facts.st_mode), "something special")
+        raise DataError(f"{os.fspath(path)} cannot be read: it is {kind}. Put the file itself there")
+    return facts
+
+
+def open_regular(path: str | os.PathLike[str]) -> BufferedReader:
+    """Open a file to read its bytes; raises as :func:`check_regular`, and never waits for another process."""
+    check_regular(path)
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        _regular(os.fstat(handle), path)  # another may have taken its name
+    except BaseException:
+        os.close(handle)
+        raise
+    return os.fdopen(handle, "rb")
+
+
 def read_json(path: str | os.PathLike[str]) -> Any:
-    """Read one JSON file."""
-    return json.loads(Path(path).read_text(encoding="utf-8"))
+    """Read one JSON file; raises as :func:`open_regular`, and ValueError where it is none."""
+    with open_regular(path) as file:
+        text = file.read().decode("utf-8")
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
 
 
 def digest(path: str | os.PathLike[str], algorithm: str = "sha256") -> str:
-    """Hexadecimal hash of a file's bytes, read in pieces."""
-    with open(path, "rb") as file:
+    """Hexadecimal hash of a file's bytes, read in pieces; raises as :func:`open_regular`."""
+    with open_regular(path) as file:
         return hashlib.file_digest(file, algorithm).hexdigest()

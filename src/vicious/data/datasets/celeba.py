@@ -3,14 +3,14 @@
 Sizes and MD5 sums are those that torchvision's loader checks. The official split has a validation part of its own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vicious.data.facts import Dataset, OfficialFile
 from vicious.data.formats.damage import damaged, reading
 from vicious.data.splits import SPLITS, Split
-from vicious.system.files import write_text
+from vicious.system.files import open_regular, write_text
 
 if TYPE_CHECKING:
     from vicious.data.formats.raw import RawDataset
@@ -50,10 +50,21 @@ ATTRIBUTE_SETS: dict[str, tuple[int, ...]] = {
 _IMAGES = "img_align_celeba"
 _ATTRIBUTES, _PARTITION = "celeba/list_attr_celeba.txt", "celeba/list_eval_partition.txt"
 _VALUES = {"-1": 0, "1": 1}
+_LONGEST_LINE = 1000
 
 
 def _read(root: Path) -> "RawDataset":
-    """Open the faces: the zip archive or, where that is absent, the unpacked folder.
+    """Open the faces in the zip archive; raises as :func:`_open`."""
+    return _open(root, root / DATASET.files[0].path)
+
+
+def _read_unpacked(root: Path) -> "RawDataset":
+    """Open the faces in the unpacked folder; raises as :func:`_open`."""
+    return _open(root, root / DATASET.files[0].unpacked)
+
+
+def _open(root: Path, source: Path) -> "RawDataset":
+    """Open the lists, and the faces in a zip archive or a folder.
 
     Raises:
         DataError: a list or the images are missing or damaged, the attributes are not CelebA's, the two lists do
@@ -64,13 +75,12 @@ def _read(root: Path) -> "RawDataset":
     from vicious.data.formats.images import image_split, list_images
     from vicious.data.formats.raw import RawDataset
 
-    archive, attributes, partition = (root / file.path for file in DATASET.files)
+    _, attributes, partition = (root / file.path for file in DATASET.files)
     names, rows = _read_attributes(attributes)
     numbers = np.array(_read_partition(partition, names, attributes))
-    unpacked, prefix = archive.with_suffix(""), f"{_IMAGES}/"
-    source = archive if archive.exists() or not unpacked.is_dir() else unpacked
+    prefix = f"{_IMAGES}/"
     # Membership in this listing is also what keeps a name such as ../x from being opened.
-    present = list_images(source, prefix, ".jpg")
+    present = list_images(source, prefix)
     if absent := next((name for name in names if name not in present), None):
         raise damaged(source, f"the image {absent}, which the lists name, is missing")
     if extra := sorted(present.difference(names)):
@@ -79,7 +89,7 @@ def _read(root: Path) -> "RawDataset":
     chosen = {split: np.flatnonzero(numbers == number) for number, split in enumerate(SPLITS)}
     return RawDataset(
         {
-            split: image_split(source, [names[index] for index in indices], labels[indices], prefix)
+            split: image_split(DATASET, source, [names[index] for index in indices], labels[indices], prefix)
             for split, indices in chosen.items()
         },
         ATTRIBUTES,
@@ -88,12 +98,13 @@ def _read(root: Path) -> "RawDataset":
 
 def _read_attributes(path: Path) -> tuple[list[str], list[bytes]]:
     """Names of the images in order, and the attributes of each as 40 bytes, zeros and ones."""
-    with reading(path), path.open(encoding="utf-8", errors="replace") as file:
-        count, header = file.readline().strip(), tuple(file.readline().split())
+    with reading(path):
+        lines = _lines(path)
+        count, header = next(lines, "").strip(), tuple(next(lines, "").split())
         if header != ATTRIBUTES:
             raise damaged(path, "its second line does not name CelebA's 40 attributes in their order")
         names, rows = [], []
-        for name, *values in (line.split() for line in file if line.strip()):
+        for name, *values in (line.split() for line in lines if line.strip()):
             if len(values) != len(ATTRIBUTES) or not set(values) <= _VALUES.keys():
                 raise damaged(path, f"the entry of {name} is not {len(ATTRIBUTES)} values of -1 or 1")
             names.append(name)
@@ -107,8 +118,8 @@ def _read_attributes(path: Path) -> tuple[list[str], list[bytes]]:
 
 def _read_partition(path: Path, names: Sequence[str], attributes: Path) -> list[int]:
     """Split numbers: 0 train, 1 validation, 2 test, in the order of ``names``."""
-    with reading(path), path.open(encoding="utf-8", errors="replace") as file:
-        rows = [line.split() for line in file if line.strip()]
+    with reading(path):
+        rows = [line.split() for line in _lines(path) if line.strip()]
     for row in rows:
         if len(row) != 2 or row[1] not in ("0", "1", "2"):
             raise damaged(path, f"the entry of {row[0]} is not a name and 0, 1 or 2")
@@ -118,6 +129,21 @@ def _read_partition(path: Path, names: Sequence[str], attributes: Path) -> list[
     if absent := next((name for name in names if name not in table), None):
         raise damaged(path, f"{absent}, an image of {attributes.name}, is not in it")
     return [table[name] for name in names]
+
+
+def _lines(path: Path) -> Iterator[str]:
+    """The lines of a list, of which the official ones have one for each image, and two more."""
+    most = sum(DATASET.sizes) + 2
+    with open_regular(path) as file:
+        for _ in range(most):
+            line = file.readline(_LONGEST_LINE)
+            if not line:
+                return
+            if len(line) == _LONGEST_LINE:
+                raise damaged(path, f"it has a line of {_LONGEST_LINE} bytes or more")
+            yield line.decode("utf-8", "replace")
+        if file.read(1):
+            raise damaged(path, f"it has more than {most} lines")
 
 
 def _draw(plan: "Plan") -> list[Path]:
@@ -153,6 +179,8 @@ DATASET = Dataset(
     name="celeba",
     title="CelebA",
     order=60,
+    height=218,
+    width=178,
     channels=3,
     classes=40,
     multilabel=True,
@@ -176,6 +204,7 @@ DATASET = Dataset(
     mean=(0.5063, 0.4258, 0.3832),
     std=(0.2969, 0.2768, 0.2767),
     read=_read,
+    read_unpacked=_read_unpacked,
     draw=_draw,
     attribute_sets=ATTRIBUTE_SETS,
 )

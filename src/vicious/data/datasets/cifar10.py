@@ -16,8 +16,8 @@ def _read(root: Path) -> "RawDataset":
     from vicious.data.formats.cifar import Layout, open_cifar
 
     train = tuple(f"data_batch_{number}" for number in range(1, _BATCHES + 1))
-    layout = Layout(_FOLDER, train, ("test_batch",), "batches.meta", "labels", "label_names", DATASET.classes)
-    return open_cifar(root / DATASET.files[0].path, layout)
+    layout = Layout(_FOLDER, train, ("test_batch",), "batches.meta", "labels", "label_names")
+    return open_cifar(DATASET, root, layout)
 
 
 def _draw(plan: "Plan") -> list[Path]:
@@ -47,6 +47,8 @@ DATASET = Dataset(
     name="cifar10",
     title="CIFAR-10",
     order=30,
+    height=32,
+    width=32,
     channels=3,
     classes=10,
     multilabel=False,

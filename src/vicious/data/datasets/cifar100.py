@@ -15,8 +15,8 @@ _FOLDER = "cifar-100-python"
 def _read(root: Path) -> "RawDataset":
     from vicious.data.formats.cifar import Layout, open_cifar
 
-    layout = Layout(_FOLDER, ("train",), ("test",), "meta", "fine_labels", "fine_label_names", DATASET.classes)
-    return open_cifar(root / DATASET.files[0].path, layout)
+    layout = Layout(_FOLDER, ("train",), ("test",), "meta", "fine_labels", "fine_label_names")
+    return open_cifar(DATASET, root, layout)
 
 
 def _draw(plan: "Plan") -> list[Path]:
@@ -41,6 +41,8 @@ DATASET = Dataset(
     name="cifar100",
     title="CIFAR-100",
     order=40,
+    height=32,
+    width=32,
     channels=3,
     classes=100,
     multilabel=False,

@@ -4,16 +4,17 @@ The official val set, which has labels, serves as test. Size and MD5 sum are tho
 """
 
 import re
-import zipfile
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vicious.data.facts import Dataset, hosted
-from vicious.data.formats.damage import damaged, reading
+from vicious.data.formats.damage import damaged
 
 if TYPE_CHECKING:
+    import zipfile
+
     import numpy as np
 
     from vicious.data.formats.raw import RawDataset
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
 
 _ROOT, _SIDE = "tiny-imagenet-200", 64
 _WNIDS, _WORDS, _ANNOTATIONS = (f"{_ROOT}/{name}" for name in ("wnids.txt", "words.txt", "val/val_annotations.txt"))
-_TRAIN = re.compile(rf"{_ROOT}/train/([^/]+)/images/\1_(\d+)\.JPEG")
+_TRAIN = re.compile(rf"{_ROOT}/train/([^/]+)/images/\1_(\d{{1,9}})\.JPEG")
 _VAL = re.compile(rf"{_ROOT}/val/images/[^/]+\.JPEG")
+_MOST_OF_A_LIST = 8 << 20  # bytes; the longest, words.txt, has 2.7 MB
 _BOX = f"0\t0\t{_SIDE - 1}\t{_SIDE - 1}"
 
 
@@ -37,12 +39,12 @@ def _read(root: Path) -> "RawDataset":
     """
     import numpy as np
 
-    from vicious.data.formats.images import image_split
+    from vicious.data.formats.images import image_split, open_zip
     from vicious.data.formats.leftovers import is_leftover
     from vicious.data.formats.raw import RawDataset
 
     archive, classes = root / DATASET.files[0].path, DATASET.classes
-    with reading(archive), zipfile.ZipFile(archive) as file:
+    with open_zip(archive) as file:
         wnids = _lines(file, archive, _WNIDS)
         annotations = _lines(file, archive, _ANNOTATIONS)
         members = [name for name in file.namelist() if not is_leftover(name)]
@@ -57,15 +59,19 @@ def _read(root: Path) -> "RawDataset":
     }
     names = dict(line.partition("\t")[::2] for line in words)
     splits = {
-        split: image_split(archive, [name for name, _ in listed], np.array([label for _, label in listed], np.int64))
+        split: image_split(
+            DATASET, archive, [name for name, _ in listed], np.array([label for _, label in listed], np.int64)
+        )
         for split, listed in images.items()
     }
     return RawDataset(splits, tuple(names.get(wnid, wnid).split(",")[0] for wnid in wnids))
 
 
-def _lines(file: zipfile.ZipFile, archive: Path, member: str) -> list[str]:
+def _lines(file: "zipfile.ZipFile", archive: Path, member: str) -> list[str]:
+    from vicious.data.formats.images import read_member
+
     try:
-        data = file.read(member)
+        data = read_member(file, member, _MOST_OF_A_LIST)
     except KeyError as error:
         raise damaged(archive, f"the member {member} is missing") from error
     return [line for line in data.decode("utf-8", "replace").splitlines() if line.strip()]
@@ -142,6 +148,8 @@ DATASET = Dataset(
     name="tiny_imagenet",
     title="Tiny ImageNet",
     order=50,
+    height=_SIDE,
+    width=_SIDE,
     channels=3,
     classes=200,
     multilabel=False,

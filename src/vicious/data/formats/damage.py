@@ -1,6 +1,6 @@
 """How damage to a file of an official distribution is reported."""
 
-import tarfile
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -25,6 +25,6 @@ def reading(path: Path, member: str = "") -> Iterator[None]:
         raise DataError(f"{path} is missing: fetch the dataset first, or put the file there") from error
     except (EOFError, zlib.error) as error:
         raise damaged(path, f"{what}: the file is cut off or altered ({error})") from error
-    except (OSError, tarfile.TarError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
-        # zipfile raises the last two for unknown compression and for encrypted members
+    except (OSError, ValueError, LookupError, struct.error, zipfile.BadZipFile, RuntimeError) as error:
+        # zipfile raises the last one for unknown compression and for encrypted members
         raise damaged(path, f"{what} ({error})") from error

@@ -3,7 +3,8 @@
 import gzip
 import math
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -12,6 +13,7 @@ import numpy as np
 from vicious.data.facts import Dataset
 from vicious.data.formats.damage import damaged, reading
 from vicious.data.formats.raw import RawDataset, RawSplit, check_labels
+from vicious.system.files import open_regular
 
 _LABELS_MAGIC, _IMAGES_MAGIC = 2049, 2051
 _UNSIGNED_BYTES = b"\0\0\x08"
@@ -23,49 +25,67 @@ def open_idx(dataset: Dataset, root: Path) -> RawDataset:
     """Open the four IDX files of ``dataset``: images and labels of train, then of test.
 
     Raises:
-        DataError: a file is missing, cut off or altered, its header is not IDX or promises another length, a label
-            is not in [0, classes), or there are not as many labels as images.
+        DataError: a file is missing, cut off or altered, its header is not IDX or promises another length, more images
+            than the official file has or images of another size, a label is not in [0, classes), or there are not as
+            many labels as images.
     """
     images, labels, test_images, test_labels = (root / file.path for file in dataset.files)
-    train, test = _open_split(images, labels, dataset.classes), _open_split(test_images, test_labels, dataset.classes)
-    return RawDataset({"train": train, "test": test})
+    train, validation, test = dataset.sizes
+    return RawDataset(
+        {
+            "train": _open_split(dataset, images, labels, train + validation),
+            "test": _open_split(dataset, test_images, test_labels, test),
+        }
+    )
 
 
-def _open_split(images: Path, labels: Path, classes: int) -> RawSplit:
-    (count,) = _checked_shape(labels, _LABELS_MAGIC, 1)
-    shape = _checked_shape(images, _IMAGES_MAGIC, 3)
+def _open_split(dataset: Dataset, images: Path, labels: Path, most: int) -> RawSplit:
+    """A split of at most so many images."""
+    (count,) = _checked_shape(labels, _LABELS_MAGIC, most)
+    shape = _checked_shape(images, _IMAGES_MAGIC, most, dataset.height, dataset.width)
     if shape[0] != count:
         raise damaged(labels, f"it has {count} labels, but {images.name} has {shape[0]} images")
     with reading(labels), _opened(labels) as file:
-        values = np.frombuffer(file.read()[8:], np.uint8)
-    check_labels(values, classes, labels)
+        values = np.frombuffer(file.read(8 + count)[8:], np.uint8)
+    check_labels(values, dataset.classes, labels)
     return RawSplit(values, lambda indices: _read_images(images, shape, indices))
 
 
-def _opened(path: Path) -> BinaryIO:
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
     """The unpacked bytes of a file, which may lie there unpacked although its name ends in ``.gz``."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         packed = file.read(3) != _UNSIGNED_BYTES
-    return cast("BinaryIO", gzip.open(path)) if packed else path.open("rb")
+        file.seek(0)
+        yield cast("BinaryIO", gzip.GzipFile(fileobj=file)) if packed else file
 
 
-def _checked_shape(path: Path, magic: int, dimensions: int) -> tuple[int, ...]:
-    """The shape in the header, after checking that exactly so many bytes follow; memory stays at one piece."""
+def _checked_shape(path: Path, magic: int, most: int, *of_one: int) -> tuple[int, ...]:
+    """The shape in the header: at most so many, and the sides of one image. Nothing is read beyond the bytes that the
+    header promises; memory stays at one piece."""
+    dimensions = 1 + len(of_one)
     with reading(path), _opened(path) as file:
         header = file.read(4 + 4 * dimensions)
         if len(header) < 4 + 4 * dimensions:
             raise damaged(path, "it is too short for an IDX file")
-        found, *shape = struct.unpack(f">{1 + dimensions}I", header)
+        found, count, *sides = struct.unpack(f">{1 + dimensions}I", header)
         if found != magic:
             raise damaged(path, f"it starts with {found}, an IDX file of this kind with {magic}")
-        expected, payload = math.prod(shape), 0
+        if count > most:
+            raise damaged(path, f"its header promises {count} images, the official file has {most}")
+        if sides != [*of_one]:
+            raise damaged(path, f"its images have {_times(sides)} pixels, expected {_times(of_one)}")
+        expected, payload = math.prod((count, *sides)), 0
         while payload <= expected and (piece := file.read(_PIECE)):
             payload += len(piece)
     if payload != expected:
-        promise = " x ".join(map(str, shape))
         amount = f"more than {expected}" if payload > expected else str(payload)
-        raise damaged(path, f"its header promises {promise} = {expected} bytes, but {amount} follow")
-    return tuple(shape)
+        raise damaged(path, f"its header promises {_times([count, *sides])} = {expected} bytes, but {amount} follow")
+    return (count, *sides)
+
+
+def _times(sides: Sequence[int]) -> str:
+    return " x ".join(map(str, sides))
 
 
 def _read_images(path: Path, shape: tuple[int, ...], indices: np.ndarray) -> Iterator[np.ndarray]:
