@@ -17,7 +17,8 @@ from cyclopts import App, CycloptsError, Group, Parameter
 
 from vicious import __version__
 from vicious.system.errors import ViciousError
-from vicious.system.progress import tell
+from vicious.system.escape import escaped
+from vicious.system.progress import OneLine, say, tell
 from vicious.system.registry import file as file_of
 from vicious.system.registry import names
 from vicious.system.runtime import limit_threads, name_user
@@ -43,7 +44,9 @@ Places = Annotated[list[Path], Parameter(help="folders of results, or records of
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0, 1 for an error that is explained, 2 for a command line that is
     wrong."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s: %(message)s", stream=sys.stderr)
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr)
+    for handler in logging.getLogger().handlers:
+        handler.setFormatter(OneLine("%(levelname)s: %(message)s"))
     logging.getLogger("fontTools").setLevel(logging.WARNING)  # matplotlib's PDFs; it reports every table of a font
     name_user()
     words = list(sys.argv[1:] if argv is None else argv)
@@ -56,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         tell(f"error: {error}")
         return 1
     except FileNotFoundError as error:
-        tell(f"error: {error.filename} is missing: run the step that writes it first, or check the path")
+        tell(f"error: {escaped(error.filename)} is missing: run the step that writes it first, or check the path")
         return 1
     return 0
 
@@ -152,7 +155,7 @@ def _explained(error: CycloptsError) -> str:
 def check_config(file: File = PARAMS_FILE) -> None:
     """Validate params.yaml."""
     params = _params(file)
-    print(f"{file}: valid; scale {params.scale}, {len(params.datasets)} datasets")
+    say(f"{escaped(file)}: valid; scale {params.scale}, {len(params.datasets)} datasets")
 
 
 def schema() -> None:
@@ -167,7 +170,7 @@ def version(*, as_json: Annotated[bool, Parameter(name="--json", negative=())] =
     from vicious.provenance.record import code_version, hardware, libraries
 
     found = {"code": code_version(), "libraries": libraries(), "hardware": hardware()}
-    print(json.dumps(found, indent=2, sort_keys=True) if as_json else f"vicious {__version__}")
+    say(json.dumps(found, indent=2, sort_keys=True) if as_json else f"vicious {__version__}")
 
 
 def budget(
@@ -198,7 +201,7 @@ def budget(
         device = on_gpu if params.runtime.device == "cuda" else on_cpu
         jobs = measured_jobs(Plan(params, experiments), measured, device.seconds)
         words.append(compared(jobs, measured, device.name))
-    print("\n".join(words))
+    say("\n".join(words))
 
 
 def verify(places: Places, /, *, file: File = PARAMS_FILE) -> None:
@@ -212,7 +215,7 @@ def verify(places: Places, /, *, file: File = PARAMS_FILE) -> None:
     from vicious.provenance.verify import verify
 
     found = verify(places, _params(file), file)
-    print(found)
+    say(found)
     found.raise_if_unsound()
 
 
@@ -226,7 +229,7 @@ def discard(places: Places, /, *, file: File = PARAMS_FILE) -> None:
     from vicious.provenance.discard import discard
 
     for one in discard(places, _params(file), file):
-        print(one)
+        say(one)
 
 
 def restore() -> None:
@@ -238,7 +241,7 @@ def restore() -> None:
     """
     from vicious.provenance.restore import restore
 
-    print(restore(_params(PARAMS_FILE)))
+    say(restore(_params(PARAMS_FILE)))
 
 
 def unlock() -> None:
@@ -249,7 +252,7 @@ def unlock() -> None:
     """
     from vicious.workflow.unlock import unlock
 
-    print(unlock(Path.cwd()))
+    say(unlock(Path.cwd()))
 
 
 def _params(file: Path, changes: Sequence[str] = ()) -> "Params":

@@ -110,7 +110,7 @@ def test_an_upsampling_decoder_does_not_feel_the_scale_of_its_inputs() -> None:
     [
         ("mirrors", {}, "has no mirrors.py; did you mean 'mirror'"),
         ("mirror", {"depth": 10}, "attack model mirror, setting width: Field required"),
-        ("mirror", {"depth": 12, "width": 1}, r"setting depth: depth must be 6 n \+ 4 .*not 12"),
+        ("mirror", {"depth": 12, "width": 1}, r"setting depth: depth must be 6 n \+ 4: .*found 12"),
         ("mirror", {"depth": 10, "width": 0}, r"setting width: .*greater than or equal to 1 \(found 0\)"),
         ("upsampling", {"feature": 8}, "setting feature: .*did you mean 'features'"),
         ("upsampling", {"features": "8"}, "setting features: .*valid integer"),

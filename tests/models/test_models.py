@@ -2,18 +2,20 @@
 
 import json
 import pickle
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from fuzzing import mutants
 from models_by_hand import F
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save
 
 from vicious.mitigations import transmit
 from vicious.models import checkpoint
 from vicious.models.architecture import Architecture, model
-from vicious.models.checkpoint import count_parameters, load_model, save_model
+from vicious.models.checkpoint import count_parameters, load_model, load_record, save_model
 from vicious.models.depth import blocks_per_group
 from vicious.system.errors import CheckpointError
 
@@ -117,6 +119,133 @@ def edit_record(weights: Any, **changes: Any) -> None:
     record = json.loads(weights.with_suffix(".json").read_text())
     record["architecture"] |= changes
     checkpoint._write_pair(weights, load_file(weights), record)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"depth": 1_000_000}, "less than or equal to 40"),
+        ({"depth": 10**400}, r"target\.json is damaged|depth"),
+        ({"width": 10**9}, "less than or equal to 64"),
+        ({"width": -1}, "greater than or equal to 1"),
+        ({"width": 64, "depth": 40}, "fewer bytes than"),
+        ({"outputs": 10**9}, "outputs: should be less than or equal to 100000, found 1000000000"),
+        ({"outputs": 100_000}, "fewer bytes than"),
+        ({"channels": 2}, "channels: should be 1 or 3, found 2"),
+        ({"multilabel": 1}, "multilabel: should be a valid boolean"),
+        ({"reads": "logits"}, "a model of kind target cannot read logits"),
+        ({"kind": []}, "does not describe a model"),
+        ({"model": {}}, "does not describe a model"),
+    ],
+)
+def test_a_record_out_of_range_builds_nothing(saved: Any, changes: Any, words: str) -> None:
+    edit_record(saved[0], **changes)
+    with pytest.raises(CheckpointError, match=words) as caught:
+        load_model(saved[0], "target")
+    assert "target." in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (b"[" * 100_000, "nests deeper than 30"),
+        (b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "nests deeper than 30"),
+        (b'{"architecture": {}, "architecture": {}}', "the key 'architecture' stands there twice"),
+        (b'{"architecture": {"x": NaN}}', "NaN is no finite number"),
+        (b'{"architecture": {"x": 1e999}}', "1e999 is no finite number"),
+        (b'{"architecture": "\\ud800"}', "surrogates not allowed"),
+        (b'{"architecture": []}', r"architecture: should be an object, found \[\]"),
+        (b"[]", "the whole: should be an object, found"),
+        (b"\xff", "can't decode byte"),
+        (b" " * (16 * 1024 * 1024 + 1), "larger than 16,777,216 bytes"),
+    ],
+)
+def test_a_damaged_record_is_refused_in_one_line(saved: Any, text: bytes, words: str) -> None:
+    saved[0].with_suffix(".json").write_bytes(text)
+    with pytest.raises(CheckpointError, match=words) as caught:
+        load_model(saved[0], "target")
+    assert "target.json is damaged" in str(caught.value)
+    assert len(str(caught.value)) < 600
+
+
+RECORD = {
+    **{"role": "honest", "dataset": "mnist", "task": "mnist", "source": "official", "data": "a", "outputs": None},
+    **{"n": {"train": 1}, "beta_c": 1.0, "beta_r": 0.0, "as_many_as": None, "a hash": "b"},
+    "schedule": {"epochs": 1, "batch_images": 2, "learning_rate": 0.1, "seed": 0, "epoch_images": None},
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"schedule": None}, "schedule: should be an object"),
+        ({"schedule": {**RECORD["schedule"], "seed": -1}}, r"schedule\.seed: should be greater than or equal to 0"),  # type: ignore[dict-item]
+        ({"role": "x"}, "role: should be 'honest', 'vicious', 'autoencoder' or 'posthoc', found 'x'"),
+        ({"beta_r": "1"}, "beta_r: should be a valid number"),
+        ({"beta_c": None}, "beta_c is missing"),
+        ({"task": 1}, "task: should be a valid string"),
+        ({"failure": 1}, "failure: should be a valid string"),
+    ],
+)
+def test_a_record_of_a_training_has_its_keys_and_types(saved: Any, changes: Any, words: str) -> None:
+    path = saved[0].with_suffix(".json")
+    sound = json.loads(path.read_text()) | RECORD
+    path.write_text(json.dumps(sound))
+    assert load_record(saved[0]) == sound
+    path.write_text(json.dumps(sound | changes))
+    with pytest.raises(CheckpointError, match=words):
+        load_record(saved[0])
+    path.write_text(json.dumps({key: value for key, value in sound.items() if key not in changes}))
+    if "failure" not in changes:
+        with pytest.raises(CheckpointError, match=f"{min(changes)} is missing"):
+            load_record(saved[0])
+
+
+@pytest.mark.parametrize("dtype", [torch.complex64, torch.int8, torch.bool, torch.float64, torch.float16])
+def test_weights_of_another_type_are_refused(saved: Any, dtype: torch.dtype) -> None:
+    weights, network = saved
+    state = network.state_dict()
+    weights.write_bytes(save(state | {"linear.weight": state["linear.weight"].to(dtype)}))
+    with pytest.raises(CheckpointError, match=r"another architecture|fewer bytes"):
+        load_model(weights, "target")
+    state = {name: one.to(dtype) for name, one in state.items()}
+    weights.write_bytes(save(state))
+    with pytest.raises(CheckpointError, match=r"another architecture|fewer bytes"):
+        load_model(weights, "target")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused(saved: Any, value: float) -> None:
+    weights, network = saved
+    state = network.state_dict()
+    state["linear.bias"][3] = value
+    weights.write_bytes(save(state))
+    with pytest.raises(CheckpointError, match=r"linear\.bias has values that are not finite"):
+        load_model(weights, "target")
+
+
+@pytest.mark.fuzz
+def test_mutants_of_a_checkpoint_are_read_or_refused(saved: Any) -> None:
+    weights, _ = saved
+    path = weights.with_suffix(".json")
+    record = json.dumps(json.loads(path.read_text()) | RECORD).encode()
+    path.write_bytes(record)
+    sound = weights.read_bytes()
+    length = 8 + int.from_bytes(sound[:8], "little")
+    for mutant in mutants(record, 400):
+        path.write_bytes(mutant)
+        for read in (load_record, lambda file: load_model(file, "target")):
+            with suppress(CheckpointError):
+                read(weights)
+    path.write_bytes(record)
+    for header in mutants(sound[:length], 200):
+        weights.write_bytes(header + sound[length:])
+        with suppress(CheckpointError):
+            load_model(weights, "target")
+    for mutant in mutants(sound, 20):
+        weights.write_bytes(mutant)
+        with suppress(CheckpointError):
+            load_model(weights, "target")
 
 
 @pytest.mark.parametrize(

@@ -426,7 +426,7 @@ def test_settings_of_any_kind_give_no_traceback(project: Path, params: Params) -
     reads_too(record, "")
     reads_too(record, "a\0b")
     reads_too(record, "results")
-    assert {kind for kind, _ in found(verify(PLACES, params))} == {"missing", "another step"}
+    assert {kind for kind, _ in found(verify(PLACES, params))} == {"missing", "unreadable", "another step"}
 
 
 @pytest.mark.parametrize("command", ["", "step", "_training", "train_honest", "table1"])

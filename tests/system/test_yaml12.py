@@ -1,17 +1,23 @@
 """One meaning of params.yaml: what DVC reads, or one line that says what to do."""
 
 import copy
+import json
+import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from dvc.utils.serialize import parse_yaml
+from fuzzing import mutants
 from snakemake.cli import parse_config
 from snakemake.utils import update_config
 
+from vicious.study.config import load_params
 from vicious.system.errors import ConfigError
 from vicious.system.yaml12 import overridden, read_yaml, typed
 
+ROOT = Path(__file__).resolve().parents[2]
 NUMBERS = [
     "010",
     "08",
@@ -58,6 +64,22 @@ WORDS = [
 OTHERS = ["~", "null", "", "true", "False", "!!int '010'", "!!str 1", "{<<: {x: 1, y: 2}, y: 3}", "[&a {x: 1}, *a]"]
 
 
+BOMB = (
+    b"a: &a ["
+    + b"1, " * 9
+    + b"1]\n"
+    + b"".join(
+        b"%c: &%c [%s]\n" % (ord("a") + level, ord("a") + level, b", ".join([b"*%c" % (ord("a") + level - 1)] * 10))
+        for level in range(1, 26)
+    )
+)
+"""Each list holds the one before ten times."""
+MERGES = b"a: &a {x: 1}\n" + b"".join(
+    b"m%d: &m%d {<<: [%s], k%d: 1}\n" % (at, at, b", ".join([b"*m%d" % (at - 1) if at else b"*a"] * 10), at)
+    for at in range(20)
+)
+
+
 @pytest.mark.parametrize("text", [*NUMBERS, *WORDS, *OTHERS])
 def test_a_value_is_read_as_dvc_reads_it(tmp_path: Path, text: str) -> None:
     file = tmp_path / "params.yaml"
@@ -102,6 +124,15 @@ def test_other_text_of_the_command_line_stays_text(text: str) -> None:
         (b"a: !!int x\n", "'x' is not a number"),
         (b"a: " + b"9" * 5000 + b"\n", "is not a number"),
         (b"[" * 3000, "not valid YAML"),
+        (b"a: !!bool x\n", "not valid YAML"),
+        (b"a: !!int [1]\n", "not valid YAML"),
+        (b"a: 0x" + b"f" * 200 + b"\n", "is not a number"),
+        (b"a: " + b"1" * 100_000 + b"x\nb: 2024-01-02\n", "line 2"),  # and no quadratic search for a number
+        (BOMB, "line 5: not valid YAML: it holds more than 20,000 values"),
+        (MERGES, "it holds more than 20,000 values"),
+        (b"a: [" + b"1, " * 20_000 + b"]\n", "it holds more than 20,000 values"),
+        (b"a: " + b"[" * 31 + b"]" * 31 + b"\n", "it nests deeper than 30"),
+        (b"a: " + b"#" * 300_000, "larger than 262,144 bytes"),
         (b"", "keys and values"),
     ],
 )
@@ -111,6 +142,49 @@ def test_a_bad_file_is_one_line(tmp_path: Path, content: bytes, words: str) -> N
         read_yaml(tmp_path / "params.yaml")
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def nested(levels: int) -> object:
+    """A list that holds the one before ten times, and so on, as YAML's aliases make it."""
+    value: object = "1"
+    for _ in range(levels):
+        value = [value] * 10
+    return value
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (nested(20), "more than 20,000 values"),
+        ("9" * 5000, "is not a number"),
+        (json.loads("[" * 40 + "]" * 40), "nests deeper than 30"),
+    ],
+)
+def test_a_bomb_on_the_command_line_is_one_line(value: object, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        typed({"key": value})
+
+
+def test_a_pipe_and_a_device_are_no_configuration(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "params.yaml")
+    for path in (tmp_path / "params.yaml", Path("/dev/zero")):
+        with pytest.raises(ConfigError, match="it is no regular file"):
+            read_yaml(path)
+
+
+@pytest.mark.fuzz
+def test_mutants_of_the_configuration_are_read_or_refused_in_one_error(tmp_path: Path) -> None:
+    file, small = (
+        tmp_path / "params.yaml",
+        b"a: &x {b: [1, 2.5, null, 'c']}\nd: {<<: *x, !!int e: \"\\u00e9\"}\nf: [*x, *x]\n",
+    )
+    for sound, number in ((small, 2000), ((ROOT / "params.yaml").read_bytes(), 12)):
+        for mutant in mutants(sound, number):
+            file.write_bytes(mutant)
+            with suppress(ConfigError):
+                load_params(file)
+            with suppress(ConfigError):
+                typed(read_yaml(file))
 
 
 def test_a_mark_of_utf_8_at_the_beginning_is_not_text(tmp_path: Path) -> None:

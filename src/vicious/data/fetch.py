@@ -118,8 +118,8 @@ def fetch(dataset: Dataset, root: Path, *, download: bool, checksums: Mapping[st
     missing = [one for one in expected if one.file.path not in verified]
     if missing and not download:
         raise DataError(
-            f"{dataset.title}: {len(missing)} file(s) are missing below {root}, and downloading is off.\n"
-            + _by_hand(dataset, missing, root, "Place them there by hand")
+            f"{dataset.title}: {len(missing)} file(s) are missing below {root}, and downloading is off.",
+            *_by_hand(dataset, missing, root, "Place them there by hand"),
         )
     if missing:
         with storage_errors(root):
@@ -217,13 +217,13 @@ def _check_unpacked(root: Path, file: OfficialFile) -> None:
         )
 
 
-def _by_hand(dataset: Dataset, missing: Sequence[_Expected], root: Path, invitation: str) -> str:
+def _by_hand(dataset: Dataset, missing: Sequence[_Expected], root: Path, invitation: str) -> list[str]:
     lines = [f"{invitation} (see {dataset.homepage}), below {root}:"]
     lines += [f"  {one.file.path}  ({one})" for one in missing]
     folders = [one.file.unpacked for one in missing if one.file.unpacked]
     lines += [f"  (the unpacked folder {folder} may stand in for the zip)" for folder in folders]
     lines += [hint for one in missing if (hint := _in_another_form(one.path))]
-    return "\n".join([*lines, "then run the same command again."])
+    return [*lines, "then run the same command again."]
 
 
 def _in_another_form(path: Path) -> str:
@@ -285,10 +285,9 @@ def _download_all(dataset: Dataset, missing: Sequence[_Expected], root: Path) ->
             reasons += [f"{one.file.path}:", *(why or ["  no address: the list of mirrors is empty"])]
     if failed:
         raise DownloadError(
-            f"{dataset.title}: no mirror delivered {len(failed)} file(s).\n"
-            + "\n".join(reasons)
-            + "\n"
-            + _by_hand(dataset, failed, root, "Run the same command again later, or place by hand")
+            f"{dataset.title}: no mirror delivered {len(failed)} file(s).",
+            *reasons,
+            *_by_hand(dataset, failed, root, "Run the same command again later, or place by hand"),
         )
 
 

@@ -1,21 +1,27 @@
 """Reading what ``prepare`` wrote: memory-mapped uint8 arrays and the facts about them. It needs numpy alone."""
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from tokenize import TokenError
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from pydantic import ConfigDict
 
 from vicious.data.datasets import find_dataset
 from vicious.data.splits import SIDE, SPLITS, Split
 from vicious.data.tasks import Task
 from vicious.system.errors import DataError
-from vicious.system.files import check_regular, digest, read_json
+from vicious.system.files import check_regular, digest
 from vicious.system.randomness import derive_seed
+from vicious.system.settings import Count, NameIn, Outputs, Seed, Share
+from vicious.system.typed_json import read_typed
 
 INFO_NAME = "dataset.json"
 _AGAIN = "run the prepare step again"
+_UNREADABLE = (OSError, ValueError, EOFError, TypeError, SyntaxError, TokenError, RecursionError, MemoryError)
+"""What numpy raises for a damaged header, which it reads as Python."""
 
 
 @dataclass(frozen=True)
@@ -36,18 +42,20 @@ class PreparedInfo:
         fingerprint: SHA-256 over the arrays and the settings.
     """
 
-    name: str
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    name: Annotated[str, NameIn("vicious.data.datasets")]
     title: str
-    channels: int
-    classes: int
+    channels: Literal[1, 3]
+    classes: Outputs
     multilabel: bool
     label_names: tuple[str, ...]
-    n: dict[str, int]
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
+    n: dict[str, Count]
+    mean: tuple[Share, ...]
+    std: tuple[Share, ...]
     synthetic: bool
-    source: str
-    split_seed: int
+    source: Literal["official", "synthetic"]
+    split_seed: Seed
     files: tuple[dict[str, Any], ...]
     arrays: dict[str, str]
     fingerprint: str
@@ -166,7 +174,7 @@ class PreparedDataset:
             array = np.load(path, mmap_mode="r", allow_pickle=False)
         except FileNotFoundError as error:
             raise DataError(f"{path} is missing: {_AGAIN}") from error
-        except (OSError, ValueError, EOFError) as error:
+        except _UNREADABLE as error:
             raise DataError(f"{path} is damaged ({error}): {_AGAIN}") from error
         if not isinstance(array, np.ndarray) or array.dtype != dtype or array.shape != shape:
             found = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else "no plain array"
@@ -185,15 +193,11 @@ def _sha256(path: Path, _changed: int) -> str:
 def load_prepared(folder: Path) -> PreparedDataset:
     """Open the folder that ``prepare`` wrote; raises a DataError where its dataset.json is missing or damaged."""
     path = Path(folder) / INFO_NAME
-    try:
-        content = read_json(path)
-    except FileNotFoundError as error:
-        raise DataError(f"{path} is missing, so the data was not prepared to the end: {_AGAIN}") from error
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} is damaged ({error}): {_AGAIN}") from error
-    names = {field.name for field in fields(PreparedInfo)}
-    whole = isinstance(content, dict) and content.keys() == names and isinstance(content["n"], dict)
-    if not whole or content["n"].keys() != set(SPLITS):
-        raise DataError(f"{path} does not hold what this version writes: {_AGAIN}")
-    tuples = {name: tuple(content[name]) for name in ("label_names", "mean", "std", "files")}
-    return PreparedDataset(Path(folder), PreparedInfo(**{**content, **tuples}), content["name"])
+    info = read_typed(path, PreparedInfo, DataError, f"the data was not prepared to the end; {_AGAIN}")
+    named = len(info.label_names) in (0, info.classes)
+    if info.n.keys() != set(SPLITS) or not named or {len(info.mean), len(info.std)} != {info.channels}:
+        raise DataError(
+            f"{path}: expected n of each split, a mean and a std for each channel, and label names for all classes or "
+            f"none: {_AGAIN}"
+        )
+    return PreparedDataset(Path(folder), info, info.name)

@@ -18,7 +18,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import ValidationError
 
@@ -26,7 +26,7 @@ from vicious.mitigations import parse_outputs
 from vicious.models.size import Size
 from vicious.system.errors import ConfigError
 from vicious.system.registry import find, nearest
-from vicious.system.settings import Strict
+from vicious.system.settings import Outputs, Strict, parsed, shortened
 
 if TYPE_CHECKING:
     from torch import nn
@@ -98,7 +98,13 @@ def model(kind: Kind, name: str, settings: Mapping[str, Any]) -> Model:
     except ValidationError as error:
         first = error.errors()[0]
         key, known = ".".join(map(str, first["loc"])), own.model_fields
-        hint = nearest(key, known) if key not in known else f" (found {first['input']!r})" if key in settings else ""
+        hint = (
+            nearest(key, known)
+            if key not in known
+            else f" (found {shortened(first['input'])})"
+            if key in settings
+            else ""
+        )
         reason = first["msg"].removeprefix("Value error, ")
         raise ConfigError(f"{kind} model {name}, setting {key}: {reason}{hint}") from None
 
@@ -154,5 +160,16 @@ class Architecture:
         settings = dict(record)
         kind = settings.pop("kind")
         name = settings.pop("model", ORIGINAL[kind])
-        rest = [settings.pop(key) for key in ("channels", "outputs", "multilabel", "reads")]
-        return cls(model(kind, name, settings), *rest)
+        rest = _Rest.model_validate({key: settings.pop(key) for key in _Rest.model_fields})
+        if (rest.reads is None) != (kind == "target"):
+            raise ValueError(f"a model of kind {kind} cannot read {rest.reads}")
+        return cls(model(kind, name, settings), rest.channels, rest.outputs, rest.multilabel, rest.reads)
+
+
+class _Rest(Strict):
+    """What the record of an architecture holds beside the model's name and settings."""
+
+    channels: Literal[1, 3]
+    outputs: Outputs
+    multilabel: bool
+    reads: Annotated[str, parsed(parse_outputs)] | None

@@ -7,13 +7,15 @@ in the metadata of their file.
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Self, TypeVar
 
+import torch
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from vicious.data.prepared import PreparedDataset, load_prepared
@@ -21,6 +23,62 @@ from vicious.data.tasks import parse_task
 from vicious.models.architecture import Architecture, Kind
 from vicious.system.errors import CheckpointError, ConfigError
 from vicious.system.files import digest, read_json, write_bytes, write_json
+from vicious.system.settings import Count, NotNegative, Positive, Seed
+from vicious.system.typed_json import first_problem, read_typed
+
+_DTYPES = {"F32": torch.float32, "I64": torch.int64}
+"""Of weights, and of a network's own counters."""
+
+
+class _Schedule(BaseModel):
+    """How a model was trained, as its record says."""
+
+    epochs: Count
+    batch_images: Count
+    learning_rate: Positive
+    seed: Seed
+    epoch_images: Count | None
+
+
+class _Described(BaseModel):
+    """What builds a model, of its JSON record."""
+
+    model_config = ConfigDict(extra="allow")
+
+    architecture: dict[str, Any]
+    parameters: Count | None = None
+    failure: str | None = None
+
+
+class _Recorded(_Described):
+    """The JSON record of a model that the study trained."""
+
+    role: Literal["honest", "vicious", "autoencoder", "posthoc"]
+    dataset: str
+    task: str
+    source: str
+    data: str
+    n: dict[str, Count]
+    schedule: _Schedule
+    outputs: str | None
+    beta_c: NotNegative | None = None
+    beta_r: NotNegative
+    as_many_as: Count | None
+    recipe: str | None = None
+    evasion: NotNegative = 0.0
+    evades: str = ""
+    selected_epoch: Count | None = None
+    target: str | None = None
+    target_role: str | None = None
+
+    @model_validator(mode="after")
+    def _weighed(self) -> Self:
+        if self.role != "posthoc" and self.beta_c is None:
+            raise ValueError("beta_c is missing")
+        return self
+
+
+_Record = TypeVar("_Record", bound=_Described)
 
 
 def count_parameters(model: nn.Module) -> int:
@@ -60,8 +118,9 @@ def _record_digest(record: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def _check_pair(weights: Path, record: dict[str, Any]) -> None:
-    """Raise a CheckpointError unless ``weights`` and its record are of one training."""
+def _check_pair(weights: Path) -> None:
+    """Raise a CheckpointError unless ``weights`` and its record, which was read before, are of one training."""
+    record = read_json(weights.with_suffix(".json"))
     try:
         with safe_open(weights, framework="pt") as file:
             named = (file.metadata() or {}).get("record")
@@ -83,10 +142,9 @@ def failure(weights: Path) -> str | None:
     Raises:
         CheckpointError: weights or record are missing or damaged, or not of one training.
     """
-    record = load_record(weights)
-    _check_pair(weights, record)
-    reason: str | None = record.get("failure")
-    return reason
+    found = _read(weights, _Described).failure
+    _check_pair(weights)
+    return found
 
 
 def check_fits(weights: Path, architecture: Architecture, data: PreparedDataset) -> None:
@@ -142,21 +200,15 @@ def load_task(folder: Path, weights: Path) -> PreparedDataset:
 
 def load_record(weights: Path) -> dict[str, Any]:
     """The JSON record beside ``weights``; raises CheckpointError where it is missing or damaged."""
-    path = weights.with_suffix(".json")
-    try:
-        record: dict[str, Any] = read_json(path)
-        return record
-    except FileNotFoundError:
-        raise CheckpointError(f"{path} is missing: it describes {weights.name}; train the model again") from None
-    except (ValueError, UnicodeDecodeError) as error:
-        raise CheckpointError(f"{path} is damaged ({error}): train the model again") from None
+    return _read(weights, _Recorded).model_dump(exclude_unset=True)
 
 
 def load_model(weights: Path, kind: Kind) -> tuple[Any, Architecture]:
     """Build the model that the record describes and fill it with ``weights``; returned in evaluation mode on the CPU.
 
     Raises:
-        CheckpointError: as :func:`failure`; it is not a ``kind`` model, or names or shapes differ.
+        CheckpointError: as :func:`failure`; it is not a ``kind`` model, or names, shapes or types differ from those of
+            the architecture, or a weight is not finite.
     """
     if (reason := failure(weights)) is not None:
         raise CheckpointError(f"{weights}: the training of this model failed: {reason}")
@@ -165,22 +217,54 @@ def load_model(weights: Path, kind: Kind) -> tuple[Any, Architecture]:
         raise CheckpointError(
             f"{weights} holds a model of kind {architecture.model.kind}, expected {kind}: check the path"
         )
+    if not weights.is_file():
+        raise CheckpointError(f"{weights} is missing: train the model again, or restore it with `dvc pull`")
     with _describing(weights):
+        due = 4 * architecture.model.size(architecture.channels, architecture.length).parameters
+        if weights.stat().st_size < due:  # so no record alone makes this build what fills the memory
+            raise CheckpointError(
+                f"{weights} is damaged, or of another architecture than {weights.with_suffix('.json').name} says: it "
+                f"has fewer bytes than the {due:,} of these weights: train the model again"
+            )
         model = architecture.build()
-    state = load_file(weights)
-    shapes = [{(name, tuple(one.shape)) for name, one in tensors.items()} for tensors in (model.state_dict(), state)]
-    if odd := set.symmetric_difference(*shapes):
-        raise CheckpointError(
-            f"{weights} is of another architecture than {weights.with_suffix('.json').name} says (names or shapes "
-            f"differ, such as {min(odd)}): use the weights and the record of one training, or train the model again"
-        )
-    model.load_state_dict(state)
+    model.load_state_dict(_read_state(weights, model.state_dict()))
     return model.eval().requires_grad_(False), architecture
+
+
+def _read_state(weights: Path, due: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors in a file, which must have the names, shapes and types of those that are ``due``, and be finite."""
+    expected = {(name, str(one.dtype), tuple(one.shape)) for name, one in due.items()}
+    try:
+        with safe_open(weights, framework="pt") as file:
+            headers = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+            found = {(name, _dtype(one.get_dtype()), tuple(one.get_shape())) for name, one in headers.items()}
+            if odd := expected ^ found:
+                raise CheckpointError(
+                    f"{weights} is of another architecture than {weights.with_suffix('.json').name} says (names, types "
+                    f"or shapes differ, such as {min(odd)}): use the weights and the record of one training, or train "
+                    "the model again"
+                )
+            state = {name: file.get_tensor(name) for name in due}
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{weights} is damaged or no safetensors file ({error}): train the model again") from None
+    for name, one in state.items():
+        if not one.isfinite().all():
+            raise CheckpointError(f"{weights}: {name} has values that are not finite: train the model again")
+    return state
+
+
+def _dtype(name: str) -> str:
+    return str(_DTYPES.get(name, name))
+
+
+def _read(weights: Path, kind: type[_Record]) -> _Record:
+    path = weights.with_suffix(".json")
+    return read_typed(path, kind, CheckpointError, f"it describes {weights.name}; train the model again")
 
 
 def _architecture(weights: Path) -> Architecture:
     with _describing(weights):
-        return Architecture.read(load_record(weights)["architecture"])
+        return Architecture.read(_read(weights, _Described).architecture)
 
 
 @contextmanager
@@ -188,5 +272,9 @@ def _describing(weights: Path) -> Iterator[None]:
     """Turn what a damaged description of a model causes into a CheckpointError."""
     try:
         yield
+    except ValidationError as error:
+        raise CheckpointError(
+            f"{weights.with_suffix('.json')} does not describe a model ({first_problem(error)})"
+        ) from None
     except (ConfigError, KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{weights.with_suffix('.json')} does not describe a model ({error})") from None

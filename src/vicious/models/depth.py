@@ -1,10 +1,9 @@
 """The settings that the study's two networks share: depth and width."""
 
-from typing import Annotated
-
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from vicious.models.architecture import ModelSettings
+from vicious.system.settings import Depth, Width
 
 
 def blocks_per_group(depth: int) -> int:
@@ -15,13 +14,8 @@ def blocks_per_group(depth: int) -> int:
     return blocks
 
 
-def _checked(depth: int) -> int:
-    blocks_per_group(depth)
-    return depth
-
-
 class Settings(ModelSettings):
     """Size of the network."""
 
-    depth: Annotated[int, AfterValidator(_checked), Field(description="number of layers, 6 n + 4")]
-    width: int = Field(ge=1, description="factor on the channels")
+    depth: Depth = Field(description="number of layers, 6 n + 4")
+    width: Width = Field(description="factor on the channels")

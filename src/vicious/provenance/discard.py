@@ -5,6 +5,7 @@ built here, checked out or pulled by DVC, copied into the folder of an experimen
 folder where it ran.
 """
 
+import logging
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,13 +13,16 @@ from pathlib import Path
 
 from vicious.provenance.expected import Expected
 from vicious.provenance.origin import MADE, built, made_otherwise, stale, untracked
-from vicious.provenance.records import Record, plain_name, read_record, records_below
+from vicious.provenance.records import Record, plain_name, read_record, real_name, records_below
 from vicious.provenance.verify import hash_files
 from vicious.study import paths
 from vicious.study.config import PARAMS_FILE, Params
-from vicious.study.plan import Plan
+from vicious.study.plan import Plan, Planned
+from vicious.system.escape import escaped
 from vicious.system.files import storage_errors
 from vicious.workflow.unlock import check_not_locked
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ class Discarded:
     reason: str
 
     def __str__(self) -> str:
-        return f"discarded {self.record} and what it records: {self.reason}"
+        return escaped(f"discarded {self.record} and what it records: {self.reason}")
 
 
 def discard(places: Sequence[Path], params: Params, configuration: Path = PARAMS_FILE) -> list[Discarded]:
@@ -44,6 +48,10 @@ def discard(places: Sequence[Path], params: Params, configuration: Path = PARAMS
     no readable record. Of prepared data the record of the source goes too, so that fetching looks at the raw files
     again. What the configuration does not ask for stays, a seed's models that it no longer lists say: nothing is made
     of them, and they may be asked for again.
+
+    No record has anything else deleted: a file goes only if the step in the record's place writes it, and if it lies
+    below a given place or a folder of the study, with no link between. What else a record names is left, with a
+    warning.
 
     Where Snakemake has no records of its own, as in the folder of an experiment, all that is built for the scale is
     looked at, and what is kept is made no older than what it was made from: Snakemake then goes by times, and keeps it
@@ -75,17 +83,21 @@ def discard(places: Sequence[Path], params: Params, configuration: Path = PARAMS
     gone = found.keys() & foreign.keys()
     if gone:
         records |= {path: read_record(path) for path in built(params) if path not in records}
-        found |= _made_from(gone, records, records.keys() - found.keys())
-    sources, *_ = map(Path, paths.built(params.scale))
+        asked = {path for path in records if expected.step(path) is not None}
+        found |= _made_from(gone, records, asked - found.keys())
+    roots = [Path(plain_name(str(place))) for place in (*places, *paths.built(params.scale))]
     for path in found:
-        _delete(path, records[path], [*places, sources, path.parent])
+        _delete(path, records[path], expected.step(path), roots)
     recorded_files = {file for record in readable.values() for file in record.outputs or {}}
     for file in _without_record(places, expected.plan(params.scale), recorded_files):
-        found[file] = "it has no record"
-        with storage_errors(file):
-            file.unlink()
+        if _lies_in(file, roots):
+            found[file] = "it has no record"
+            _unlink(file)
+        else:
+            log.warning("left %s: a link leads out of the given folders to it; delete it yourself", file)
     if not recorded:
-        _settle({path: record for path, record in readable.items() if path not in found})
+        kept = {path: record for path, record in readable.items() if path not in found}
+        _settle({path: record for path, record in kept.items() if expected.step(path) is not None})
     return [Discarded(path, reason) for path, reason in found.items()]
 
 
@@ -100,7 +112,7 @@ def _reasons(
     reasons = {
         path: record if isinstance(record, str) else made_otherwise(path, record, expected) or _altered(record, current)
         for path, record in records.items()
-        if isinstance(record, str) or expected.step(path) is not None
+        if expected.step(path) is not None
     }
     reasons |= {path: stale(path, record, expected) for path, record in foreign.items() if reasons.get(path) is None}
     return {path: reason for path, reason in reasons.items() if reason is not None}
@@ -145,18 +157,36 @@ def _altered(record: Record, current: Mapping[str, str]) -> str | None:
     return None
 
 
-def _delete(path: Path, record: Record | str, places: Sequence[Path]) -> None:
-    """Delete what a record names, nothing outside of ``places``; then the record, so that a kill leaves nothing without
-    one."""
-    files = []
-    if isinstance(record, Record):
-        inside = [place.resolve() for place in places]
-        source = [str(record.settings.get("source"))] if record.command == "prepare" else []
-        named = [*(record.outputs or {}), *source]
-        files += [file for file in map(Path, named) if any(file.resolve().is_relative_to(place) for place in inside)]
-    for file in [*files, path]:
-        with storage_errors(file):
-            file.unlink(missing_ok=True)
+def _delete(path: Path, record: Record | str, planned: Planned | None, roots: Sequence[Path]) -> None:
+    """Delete what a record names and the step in its place writes; then the record, so that a kill leaves nothing
+    without one. Of prepared data the record of the source goes too."""
+    named, written = set(), set()
+    if isinstance(record, Record) and planned is not None:
+        source = {str(getattr(planned.step, "source", ""))} if planned.step.command() == "prepare" else set()
+        written = {*map(str, planned.step.writes()), *source}
+        named = {*(record.outputs or {}), *source}
+    for name in sorted(named):
+        if name not in written:
+            log.warning("left %s, which %s names: its step does not write it", name, path)
+        elif not _lies_in(Path(name), roots):
+            log.warning("left %s: a link leads out of the given folders to it; delete it yourself", name)
+        else:
+            _unlink(Path(name))
+    _unlink(path)
+
+
+def _lies_in(file: Path, roots: Sequence[Path]) -> bool:
+    """Whether a file lies below one of some folders, which may be links, with no link between it and that folder."""
+    inside = [root for root in roots if file.is_relative_to(root)]
+    return any(real_name(file) == str(Path(os.path.realpath(root)) / file.relative_to(root)) for root in inside)
+
+
+def _unlink(file: Path) -> None:
+    if file.is_dir() and not file.is_symlink():
+        log.warning("left %s: it is a folder; delete it yourself", file)
+        return
+    with storage_errors(file):
+        file.unlink(missing_ok=True)
 
 
 def _settle(records: Mapping[Path, Record]) -> None:
@@ -168,8 +198,8 @@ def _settle(records: Mapping[Path, Record]) -> None:
 
 def _made_later(path: Path, record: Record) -> bool:
     """Give a step's files that are older than one that it read the time of this; whether there were any."""
-    newest = max((_time(file) for file in map(Path, record.inputs) if file.exists()), default=0)
-    older = [file for file in (path, *map(Path, record.outputs or {})) if _time(file) < newest]
+    newest = max((_time(file) for file in map(Path, record.inputs) if file.is_file()), default=0)
+    older = [file for file in (path, *map(Path, record.outputs or {})) if file.is_file() and _time(file) < newest]
     for file in older:
         with storage_errors(file):
             os.utime(file, ns=(newest, newest))

@@ -33,18 +33,18 @@ def made_here(file: Path) -> bool:
         return True
     try:
         return bool(abs(read_json(MADE / _name(file))["endtime"] - file.stat().st_mtime) < 1e-3)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return False
 
 
 def unfinished(file: Path) -> bool:
     """Whether a job of Snakemake's that makes a file runs, or was killed."""
-    return (INCOMPLETE / _name(file)).exists()
+    return os.path.exists(INCOMPLETE / _name(file))  # noqa: PTH110 (which raises for a name that is too long)
 
 
 def _name(file: Path) -> Path:
     """The name of Snakemake's record of a file: in URL-safe base 64, long ones in pieces."""
-    text = urlsafe_b64encode(str(file).encode()).decode()
+    text = urlsafe_b64encode(os.fsencode(file)).decode()
     longest = os.pathconf(".", "PC_NAME_MAX") - 1
     *above, last = [text[start : start + longest] for start in range(0, len(text), longest)]
     return Path(*(f"@{piece}" for piece in above), last)
@@ -79,9 +79,9 @@ def stale(path: Path, record: Record | str, expected: Expected) -> str | None:
 
     What is not asked for at all it does not look at.
     """
-    if isinstance(record, str):
-        return record
-    return made_otherwise(path, record, expected) if expected.step(path) is not None else None
+    if expected.step(path) is None:
+        return None
+    return record if isinstance(record, str) else made_otherwise(path, record, expected)
 
 
 def check_origin(params: Params) -> None:
@@ -98,8 +98,8 @@ def check_origin(params: Params) -> None:
         folders = " ".join(str(place) for place in paths.built(params.scale) if Path(place).is_dir())
         raise ProvenanceError(
             "Snakemake has no record of making these results here (they came from elsewhere, or a cluster's job ended "
-            "after it was killed), and they are not what is asked for now:\n  "
-            + "\n  ".join(shown)
-            + f"\n`vicious discard {folders}` deletes what params.yaml and the code make otherwise (where --config "
-            "asks for something else: delete these records); then run the same command again, which makes it anew"
+            "after it was killed), and they are not what is asked for now:",
+            *(f"  {one}" for one in shown),
+            f"`vicious discard {folders}` deletes what params.yaml and the code make otherwise (where --config "
+            "asks for something else: delete these records); then run the same command again, which makes it anew",
         )

@@ -7,10 +7,12 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from vicious.steps import commands, step_class
 from vicious.study.artifacts import known
+from vicious.system.files import MOST_JSON, parse_json, read_bounded
+from vicious.system.typed_json import first_problem
 
 ENDING = ".provenance.json"
 """How the names of records end, apart from those beside tables and figures, which have the name of these."""
@@ -22,7 +24,7 @@ def plain_name(path: str) -> str:
     return os.path.normpath(path).removeprefix(f"{Path.cwd()}/")
 
 
-Name = Annotated[str, AfterValidator(plain_name)]
+Name = Annotated[str, Field(max_length=20_000), AfterValidator(plain_name)]
 
 
 class Code(BaseModel):
@@ -48,7 +50,7 @@ class Record(BaseModel):
 
     model_config = ConfigDict(strict=True, frozen=True)
 
-    command: str
+    command: Annotated[str, Field(max_length=100)]
     settings: dict[str, Any]
     inputs: dict[Name, str]
     outputs: dict[Name, str] | None = None
@@ -141,12 +143,16 @@ def is_record(path: Path) -> bool:
 
 
 def read_record(path: Path) -> Record | str:
+    """A record; the reason where it cannot be read, or is none."""
     try:
         if path.exists() and not path.is_file():
             return "it is no file"
-        return Record.model_validate_json(path.read_bytes())
+        content = read_bounded(path, MOST_JSON)
+        parse_json(content)
+        return Record.model_validate_json(content)
     except OSError as error:
         return str(error.strerror)
     except ValidationError as error:
-        problem = error.errors()[0]
-        return f"{'.'.join(map(str, problem['loc'])) or 'no record of provenance'}: {problem['msg']}"
+        return f"no record of provenance: {first_problem(error)}"
+    except ValueError as error:
+        return f"no record of provenance: {error}"

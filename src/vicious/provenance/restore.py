@@ -50,8 +50,9 @@ def restore(params: Params, configuration: Path = PARAMS_FILE) -> Report:
         missing = any(one.kind == "missing" for one in findings)
         pull = "`dvc pull` brings what is missing, if a remote has it; " if missing else ""
         raise ProvenanceError(
-            "\n".join(["these results are not what this configuration and this code make:", *lines])
-            + f"\nnothing was touched; {pull}`vicious discard {folder}` deletes them, then run `vicious restore` again"
+            "these results are not what this configuration and this code make:",
+            *lines,
+            f"nothing was touched; {pull}`vicious discard {folder}` deletes them, then run `vicious restore` again",
         )
     _touch()
     return report

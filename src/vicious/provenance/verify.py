@@ -29,6 +29,7 @@ from vicious.provenance.records import ENDING, Record, is_record, plain_name, re
 from vicious.study import paths
 from vicious.study.config import PARAMS_FILE, Params, ScaleName
 from vicious.system.errors import ProvenanceError
+from vicious.system.escape import escaped
 from vicious.system.files import digest
 from vicious.system.progress import Progress
 
@@ -51,8 +52,7 @@ class Finding:
     what: str
 
     def __str__(self) -> str:
-        """One line, whatever characters a record holds."""
-        return f"{self.kind}: {''.join(one if one.isprintable() else repr(one)[1:-1] for one in self.what)}"
+        return escaped(f"{self.kind}: {self.what}")
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Report:
     notes: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
-        notes = [f"note: {note}" for note in (*self.noted, *self.notes)]
+        notes = [escaped(f"note: {note}") for note in (*self.noted, *self.notes)]
         return "\n".join([*map(str, self.findings), *notes, f"{self.records} records, {self.files} files verified"])
 
     def raise_if_unsound(self) -> None:
@@ -174,17 +174,27 @@ def _record_files(place: Path) -> list[Path]:
 
 
 def _is_file(file: str) -> bool:
-    try:
-        return Path(file).is_file()
-    except OSError:  # no file can have this name, or a folder may not be read
-        return False
+    return os.path.isfile(file)  # noqa: PTH113 (which raises for a name that no file can have)
+
+
+_OF_THE_SYSTEM = ("/dev/", "/proc/", "/sys/")
+"""Below these, what looks like a file may have no end."""
 
 
 def hash_files(files: Iterable[str]) -> tuple[dict[str, str], dict[str, str]]:
     """The hash of each file that is there, or the reason why it cannot be read."""
     current: dict[str, str] = {}
     refused: dict[str, str] = {}
-    there = sorted(filter(_is_file, files))
+    there = []
+    for file in sorted(files):
+        if not os.path.exists(file):  # noqa: PTH110 (as for _is_file)
+            continue
+        if os.path.realpath(file).startswith(_OF_THE_SYSTEM):
+            refused[file] = "it is the system's, and is not read"
+        elif _is_file(file):
+            there.append(file)
+        else:
+            refused[file] = "it is no file"
     with Progress(len(there), "verify", "files") as progress:
         for file in there:
             try:

@@ -7,11 +7,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from vicious.results.assessments import Assessment, alike, read_assessments, same_images
+from vicious.results.assessments import Assessment, alike, columns_of, read_assessments, same_images
 from vicious.results.schema import AGAIN, AGREEMENT, ESTIMATOR, ESTIMATORS, ESTIMATORS_OF_ONE, PSNR_ITSELF, read_table
 from vicious.system.errors import DataError, MixedResultsError
 
@@ -168,12 +166,7 @@ def _estimators(good: Sequence[Assessment]) -> pd.DataFrame:
 
 def _references(good: Sequence[Assessment]) -> list[str]:
     """The references that all attacks of a task have a column of; PSNR and SSIM always."""
-    found = []
-    for one in good:
-        try:
-            found.append(set(pq.read_schema(one.parquet).names))
-        except (OSError, pa.ArrowInvalid) as error:
-            raise DataError(f"cannot read {one.parquet} ({error}): {AGAIN}") from error
+    found = [columns_of(one.parquet) for one in good]
     return [name for name in REFERENCES if name in ("psnr", "ssim") or all(name in names for names in found)]
 
 

@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from vicious.models.evaded import evasion_of
 from vicious.results import schema
 from vicious.results.schema import AGAIN, ATTACK_OF, RECORD_OK, SUMMARY, Table
 from vicious.system.errors import DataError, MixedResultsError
-from vicious.system.files import read_json
+from vicious.system.typed_json import read_typed
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Assessment:
     @property
     def multilabel(self) -> bool:
         """Whether the outputs are attributes, not classes."""
-        return bool(self.record["target"]["architecture"]["multilabel"])
+        return bool(self.record["target"]["architecture"].get("multilabel"))
 
     @property
     def parquet(self) -> Path:
@@ -104,12 +106,51 @@ def alike(found: Iterable[Assessment], names: Sequence[str]) -> list[list[Assess
 
 
 def read_images(parquet: Path, columns: Sequence[str]) -> pd.DataFrame:
-    """Columns of a Parquet with a row per test image, as float64; raises a DataError where they cannot be read."""
+    """Columns of a Parquet with a row per test image, as float64.
+
+    Raises:
+        DataError: it is missing or damaged, lacks a column, has one that holds no plain numbers, or more than
+            :data:`MOST_IMAGES` rows.
+    """
     try:
-        return pd.read_parquet(parquet, columns=list(columns)).astype(np.float64)
-    except (OSError, ValueError, KeyError) as error:
+        with _opened(parquet) as file:
+            rows = file.metadata.num_rows
+            kinds = {name: file.schema_arrow.field(name).type for name in columns}
+            odd = [name for name, kind in kinds.items() if not _is_number(kind)]
+            if rows > MOST_IMAGES:
+                raise ValueError(f"it has {rows:,} rows, expected at most {MOST_IMAGES:,}")
+            if odd:
+                raise ValueError(f"{odd[0]} is of type {kinds[odd[0]]}, expected numbers")
+            table = file.read(list(columns), use_pandas_metadata=False)
+        return pd.DataFrame({name: table[name].to_numpy().astype(np.float64) for name in columns})
+    except _UNREADABLE as error:
         why = " ".join(str(error).split())
         raise DataError(f"cannot read {', '.join(columns)} of {parquet} ({why}): {AGAIN}") from error
+
+
+def columns_of(parquet: Path) -> list[str]:
+    """The names of a Parquet's columns; raises a DataError where it is missing or damaged."""
+    try:
+        with _opened(parquet) as file:
+            return list(file.schema_arrow.names)
+    except _UNREADABLE as error:
+        why = " ".join(str(error).split())
+        raise DataError(f"cannot read {parquet} ({why}): {AGAIN}") from error
+
+
+MOST_IMAGES = 1_000_000
+"""Test images of a Parquet; the largest test set of the study has 26,032."""
+_UNREADABLE = (OSError, ValueError, KeyError, pa.ArrowException)
+
+
+def _opened(parquet: Path) -> pq.ParquetFile:
+    if parquet.exists() and not parquet.is_file():
+        raise ValueError("it is no regular file")
+    return pq.ParquetFile(parquet)
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
 
 
 def same_images(frames: Sequence[tuple[Assessment, pd.DataFrame]]) -> None:
@@ -132,11 +173,8 @@ def in_order(table: Table, rows: Iterable[Mapping[str, Any]], found: Sequence[As
 
 
 def _read(file: Path) -> dict[str, Any]:
-    try:
-        record: dict[str, Any] = read_json(file)
-        record |= evasion_of(record)
-    except (OSError, ValueError, AttributeError, TypeError) as error:
-        raise DataError(f"cannot read the summary {file} ({error}): {AGAIN}") from error
+    record = read_typed(file, schema.Record, DataError, AGAIN).model_dump(exclude_unset=True)
+    record |= evasion_of(record)
     schema.check_record(record, str(file))
     return record
 
@@ -167,5 +205,5 @@ def _shared_settings(record: Mapping[str, Any]) -> dict[str, Any]:
         **{name: record[name] for name in names},
         **{name: {**schedule, "seed": "any"} for name, schedule in schedules.items()},
         f"beta_c of {record['role']}": record["beta_c"],
-        **{name: record["target"]["architecture"][name] for name in ("depth", "width")},
+        **{name: record["target"]["architecture"].get(name) for name in ("depth", "width")},
     }

@@ -15,11 +15,12 @@ from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_origin
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from vicious.metrics import measures
 from vicious.system.errors import DataError, MixedResultsError
-from vicious.system.files import write_csv
+from vicious.system.files import read_bounded, write_csv
+from vicious.system.settings import Count, Outputs, Seed, Share, shortened
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,6 +29,8 @@ AGAIN = "delete it and run `snakemake` again"
 """What to do about a damaged file of a single model."""
 _WRITE_AGAIN = "run the step that writes it again"
 _ONE_CONFIGURATION = "keep one configuration per results folder and run the summary again"
+MOST_BYTES = 256 * 1024 * 1024
+"""Of a CSV; the largest summaries of the study have some MB."""
 _ROUNDING = 1e-6
 """How far a mean in single precision may lie outside of its range."""
 
@@ -67,7 +70,7 @@ def _number(low: float = -inf, high: float = inf, unit: str = "") -> Column:
     return Column(Annotated[float, bounds], f"a number from {low:g} to {high:g}", unit)
 
 
-_COUNT, _SHARE, _RISK = Column(Annotated[int, Field(ge=0)], "a whole number from 0"), _number(0.0, 1.0), _number(0.0)
+_COUNT, _SHARE, _RISK = Column(Seed, "a whole number from 0"), _number(0.0, 1.0), _number(0.0)
 
 
 def _measure(name: str) -> Column:
@@ -108,7 +111,7 @@ PSNR_ITSELF = "psnr"
 COLUMNS = {
     "dataset": _text(),  # name of the dataset
     "task": _text(),  # name of the task: a dataset, or a part of its labels
-    "k": _COUNT,  # outputs of the target model
+    "k": Column(Outputs, "a whole number from 1"),  # outputs of the target model
     "role": _text(*ATTACK_OF),  # how the target model was trained
     "attack": _text(),  # posthoc, trained afterwards, or joint, trained with the target model
     "outputs": _text(),  # what the user sends and the attack reads; of a judged model, what it was trained for
@@ -252,9 +255,11 @@ def read_table(table: Table, path: Path, what_to_do: str = _WRITE_AGAIN) -> pd.D
     import pandas as pd
 
     try:
-        content = Path(path).read_text(encoding="utf-8")
+        content = read_bounded(path, MOST_BYTES).decode("utf-8")
         frame = pd.read_csv(io.StringIO(content), dtype=str, keep_default_na=False)
-    except (OSError, UnicodeDecodeError, pd.errors.EmptyDataError, pd.errors.ParserError) as error:
+        if not isinstance(frame.index, pd.RangeIndex):
+            raise ValueError("rows have more values than there are columns")
+    except (OSError, ValueError) as error:
         raise DataError(f"cannot read {path} as a CSV table ({error}): {what_to_do}") from error
     check_table(table, frame, str(path), what_to_do)
     for name in table.columns:
@@ -298,13 +303,14 @@ def check_table(table: Table, frame: pd.DataFrame, where: str = "", what_to_do: 
         _one_value(frame, owner, name, where)
 
 
-def _check_list(column: Column, values: list[Any], where: str, what_to_do: str) -> None:
-    if column.type is str:
+def _check_list(column: Column, values: list[Any], where: str, what_to_do: str, strict: bool = False) -> None:
+    """Refuse a list with a value of another type or range; ``strict``: text is no number, and no number is text."""
+    if column.type is str and not strict:
         return
     try:
-        column.values.validate_python(values)
+        column.values.validate_python(values, strict=strict)
     except ValidationError as error:
-        found = error.errors()[0]["input"]
+        found = shortened(error.errors()[0]["input"]).strip("'")
         raise DataError(f"{where} holds {found}; expected {column.expected}: {what_to_do}") from None
 
 
@@ -431,10 +437,52 @@ CURVE = ("epoch", "train_", "validation_", "selection")
 """Columns of training curves, by their beginnings: the epoch from 1, means over its images, what picks the epoch."""
 RECORD = (*key("recipe", "hidden"), "k", "beta_c", "status", "reason", "source", "label_names", "data", "images")
 """Keys of ``risk-<attack>.json``. It also holds ``target`` and ``attacker``, the settings of both models."""
+RENAMED = {"rank": "risk_rank", "rank95": "risk95_rank", "share_kept": "risk_share", "estimator": "risk_estimator"}
+"""Keys of a record under which it holds a column of the summary, where the names differ."""
 RECORD_OK = ("n", "risk_estimator", "risk95_estimator")
 """Keys of one that has results. It also holds the means of :data:`PER_IMAGE` and :data:`BASELINE`, and more of the
 summary's columns."""
-_PARTS = (("target", "architecture"), ("target", "schedule"), ("attacker", "schedule"))
+
+
+class _Model(BaseModel):
+    """What ``risk-<attack>.json`` says of a model."""
+
+    schedule: dict[str, Any]
+
+
+class _Architecture(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    multilabel: bool = False
+
+
+class _Target(_Model):
+    architecture: _Architecture
+
+
+class _Attribute(BaseModel):
+    """How well an attribute is answered: :data:`OF_ATTRIBUTE`."""
+
+    attribute: str
+    accuracy: Share
+    balanced: Share | None
+    majority: Share
+    positives: Seed
+
+
+class Record(BaseModel):
+    """What ``risk-<attack>.json`` holds beside values of :data:`COLUMNS`, which :func:`check_record` checks."""
+
+    model_config = ConfigDict(extra="allow")
+
+    label_names: list[str] | None
+    data: str
+    images: dict[str, Count]
+    target: _Target
+    attacker: _Model
+    attributes: list[_Attribute] = []
+    risk_estimator: str | None = None
+    risk95_estimator: str | None = None
 
 
 def check_record(record: Mapping[str, Any], where: str) -> None:
@@ -442,12 +490,12 @@ def check_record(record: Mapping[str, Any], where: str) -> None:
     another type or out of its range."""
     needed = (*RECORD, *(RECORD_OK if record.get("status") == "ok" else ()))
     missing = [name for name in needed if name not in record]
-    missing += [f"{model}.{part}" for model, part in _PARTS if part not in (record.get(model) or {})]
     if missing:
         raise DataError(f"{where} lacks {', '.join(missing)}: {AGAIN}")
+    columns = COLUMNS | {key: COLUMNS[name] for name, key in RENAMED.items()}
     for name, value in record.items():
-        if name in COLUMNS and value is not None:
-            _check_list(COLUMNS[name], [value], f"{where}: {name}", AGAIN)
+        if name in columns and (value is not None or name in needed):
+            _check_list(columns[name], [value], f"{where}: {name}", AGAIN, strict=True)
     names = record["label_names"]
     if names and len(names) != record["k"]:
         raise DataError(f"{where} has {len(names)} label names for {record['k']} outputs: {AGAIN}")

@@ -9,11 +9,8 @@ import pandas as pd
 
 from vicious.models.evaded import evasion, trained_otherwise
 from vicious.results.assessments import Assessment, in_order, read_assessments
-from vicious.results.schema import SUMMARY, read_table
+from vicious.results.schema import RENAMED, SUMMARY, read_table
 from vicious.system.errors import IncompleteStudyError
-
-_RENAMED = {"rank": "risk_rank", "rank95": "risk95_rank", "share_kept": "risk_share", "estimator": "risk_estimator"}
-"""Keys of a record under which it holds a column of the summary, where the names differ."""
 
 
 def collect(found: Sequence[Assessment]) -> pd.DataFrame:
@@ -21,7 +18,7 @@ def collect(found: Sequence[Assessment]) -> pd.DataFrame:
 
     A failed one has a row with its reason, and no numbers. ``calibration_error`` is that of what the user sends.
     """
-    rows = ({column: one.record.get(_RENAMED.get(column, column)) for column in SUMMARY.columns} for one in found)
+    rows = ({column: one.record.get(RENAMED.get(column, column)) for column in SUMMARY.columns} for one in found)
     frame = in_order(SUMMARY, rows, found)
     frame.loc[frame["role"] == "autoencoder", ["accuracy", "calibration_error"]] = np.nan  # never asked for labels
     return frame
@@ -51,10 +48,11 @@ def check_complete(summary: Path, verdicts: Sequence[str] = ()) -> int:
     frame = read_table(SUMMARY, summary)
     failed = frame.loc[frame["status"] != "ok"]
     if len(failed) or verdicts:
-        cells = "\n".join([*map(_cell, failed.itertuples()), *(f"  {line}" for line in verdicts)])
         raise IncompleteStudyError(
-            f"{len(failed)} of {len(frame)} cells of {summary.stem} failed; tables and figures mark them:\n{cells}\n"
+            f"{len(failed)} of {len(frame)} cells of {summary.stem} failed; tables and figures mark them:",
+            *map(_cell, failed.itertuples()),
+            *(f"  {line}" for line in verdicts),
             "change what the reason names in params.yaml, for instance by an override for the dataset, and run again; "
-            "where the cause lay outside, as with too little memory, delete that model's folder below results first"
+            "where the cause lay outside, as with too little memory, delete that model's folder below results first",
         )
     return len(frame)

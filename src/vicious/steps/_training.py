@@ -9,7 +9,7 @@ from vicious.data.datasets import all_datasets
 from vicious.models.architecture import ORIGINAL, Model, model, parse_model
 from vicious.steps import Device, Files, PreparedData, Stage, Step, Threads
 from vicious.steps._needs import Need, Work, training
-from vicious.system.settings import Count, Depth, NameIn, Pair, Positive, Seed, pairs
+from vicious.system.settings import Count, Depth, NameIn, Pair, Positive, Seed, Width, pairs
 
 if TYPE_CHECKING:
     from vicious.data.prepared import PreparedDataset
@@ -31,7 +31,7 @@ class Training(Step):
         description="weights to write, safetensors; a .json and a .csv beside"
     )
     depth: Depth = Field(description="layers, 6 n + 4")
-    width: Count = Field(description="width factor")
+    width: Width = Field(description="width factor")
     epochs: Count = Field(description="passes over the training images, or over those drawn for each epoch")
     epoch_images: Count | None = Field(default=None, description="most training images of an epoch (default: all)")
     batch_images: Count = Field(description="images in a batch; each comes with one augmented copy")

@@ -29,6 +29,7 @@ from vicious.system.settings import (
     Positive,
     Seed,
     Strict,
+    Width,
     parsed,
     problem_words,
     shortened,
@@ -242,7 +243,7 @@ class DatasetParams(Strict):
     validation: Count | None = Field(description="most validation images used; null: the official share")
     test: Count | None = Field(description="most test images used; null: all")
     depth: Depth = Field(description="layers of F and G, 6 n + 4")
-    width: Count = Field(description="width factor of F and G")
+    width: Width = Field(description="width factor of F and G")
     epochs: Count = Field(description="passes over the training images, or over the epoch_images drawn for each")
     epoch_images: Count | None = Field(description="most training images of an epoch, drawn anew for each; null: all")
     batch_images: Count = Field(description="images in a batch; each with one augmented copy, so twice as many rows")
@@ -377,10 +378,8 @@ def check_params(raw: Mapping[str, Any]) -> Params:
     try:
         return Params.model_validate(dict(raw))
     except ValidationError as error:
-        problems = "\n".join(f"  {_describe(problem, raw)}" for problem in error.errors())
-        raise ConfigError(
-            f"the configuration (params.yaml, --config, --configfile) is not valid:\n{problems}"
-        ) from None
+        problems = [f"  {_describe(problem, raw)}" for problem in error.errors()]
+        raise ConfigError("the configuration (params.yaml, --config, --configfile) is not valid:", *problems) from None
 
 
 def load_params(path: Path = PARAMS_FILE, changes: Iterable[str] = ()) -> Params:

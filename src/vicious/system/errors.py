@@ -1,8 +1,20 @@
 """The errors a user can meet. Each message names the file or key, what was expected, and the next step."""
 
+from vicious.system.escape import escaped
+
 
 class ViciousError(Exception):
-    """Base of every error that is the user's to solve; the command line prints it without a traceback."""
+    """Base of every error that is the user's to solve; the command line prints it without a traceback.
+
+    Args:
+        lines: of the message. Each stays one line, whatever names of files and values are in it.
+    """
+
+    def __init__(self, *lines: str) -> None:
+        super().__init__(*lines)
+
+    def __str__(self) -> str:
+        return "\n".join(map(escaped, self.args))
 
 
 class ConfigError(ViciousError):

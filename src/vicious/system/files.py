@@ -5,6 +5,7 @@ import fcntl
 import glob
 import hashlib
 import json
+import math
 import os
 import re
 import stat
@@ -198,14 +199,66 @@ def open_regular(path: str | os.PathLike[str]) -> BufferedReader:
     return os.fdopen(handle, "rb")
 
 
-def read_json(path: str | os.PathLike[str]) -> Any:
-    """Read one JSON file; raises as :func:`open_regular`, and ValueError where it is none."""
+MOST_JSON = 16 * 1024 * 1024
+"""Bytes of a JSON file; the largest records, which name every file of a study, have one or two million."""
+MOST_NESTED = 30
+"""How deep values lie in each other in a JSON file; in those written here 5."""
+
+
+def read_bounded(path: str | os.PathLike[str], most: int) -> bytes:
+    """The bytes of a file; raises as :func:`open_regular`, and a ValueError where it has more than ``most``."""
     with open_regular(path) as file:
-        text = file.read().decode("utf-8")
+        size = os.fstat(file.fileno()).st_size
+        content = file.read(most + 1) if size <= most else b""
+    if max(size, len(content)) > most:
+        raise ValueError(f"it is larger than {most:,} bytes")
+    return content
+
+
+def parse_json(content: bytes) -> Any:
+    """The value of a standard JSON text in UTF-8.
+
+    Raises:
+        ValueError: it is none; or it holds a key twice, NaN, a number that no float can hold, half a surrogate pair, or
+            nests deeper than :data:`MOST_NESTED`.
+    """
     try:
-        return json.loads(text)
+        found = json.loads(
+            content.decode("utf-8"), object_pairs_hook=_once, parse_constant=_finite, parse_float=_finite
+        )
     except RecursionError:
-        raise ValueError("it is nested too deep") from None
+        raise ValueError(_TOO_DEEP) from None
+    level = [found]
+    for _ in range(MOST_NESTED):
+        inner = [one for one in level if isinstance(one, list | dict)]
+        level = [part for one in inner for part in (one if isinstance(one, list) else (*one, *one.values()))]
+        "".join(one for one in level if isinstance(one, str)).encode("utf-8", "surrogateescape")
+    if level:
+        raise ValueError(_TOO_DEEP)
+    return found
+
+
+_TOO_DEEP = f"it nests deeper than {MOST_NESTED}"
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValueError(f"the key {name[:60]!r} stands there twice")
+        found[name] = value
+    return found
+
+
+def _finite(text: str) -> float:
+    if not math.isfinite(found := float(text)):
+        raise ValueError(f"{text[:60]} is no finite number")
+    return found
+
+
+def read_json(path: str | os.PathLike[str]) -> Any:
+    """Read one JSON file; raises as :func:`read_bounded` and :func:`parse_json`."""
+    return parse_json(read_bounded(path, MOST_JSON))
 
 
 def digest(path: str | os.PathLike[str], algorithm: str = "sha256") -> str:

@@ -1,10 +1,13 @@
 """Progress of long work: a bar with rate and time left on a terminal, a plain line now and then in a log."""
 
+import logging
 import os
 import sys
 import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
+
+from vicious.system.escape import escaped
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -13,14 +16,15 @@ _SECONDS_BETWEEN_LINES = 10.0
 
 
 def tell(line: str) -> None:
-    """Print a line to standard error; where that cannot be written, a log on a full disk say, from then on to standard
-    output; where neither can, nowhere.
+    """Print text to standard error, escaped apart from its line ends; where that cannot be written, a log on a full
+    disk say, from then on to standard output; where neither can, nowhere.
 
     So no work ends for the want of a log, and Snakemake's user reads what went wrong.
 
     Raises:
         BrokenPipeError: whoever read both has gone.
     """
+    line = escaped(line, keep="\n")
     try:
         print(line, file=sys.stderr, flush=True)
     except OSError:
@@ -31,6 +35,18 @@ def tell(line: str) -> None:
             raise
         except OSError:
             silence()
+
+
+def say(text: object) -> None:
+    """Print what a command was asked for to standard output, escaped apart from its line ends."""
+    print(escaped(text, keep="\n"))
+
+
+class OneLine(logging.Formatter):
+    """Formats what is logged as one line, escaped; a traceback follows as it is."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        return escaped(super().formatMessage(record))
 
 
 def silence() -> None:

@@ -37,13 +37,17 @@ def _checksum(value: str) -> str:
 
 
 Distinct = AfterValidator(_distinct)
-Count = Annotated[int, Field(ge=1)]
-Seed = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
+Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1)]
 _CHECKSUM = r"^(md5:[0-9a-f]{32}|sha256:[0-9a-f]{64})$"
 Checksum = Annotated[str, AfterValidator(_checksum), Field(json_schema_extra={"pattern": _CHECKSUM})]
 Depth = Annotated[int, Field(le=40), AfterValidator(_depth)]
+Width = Annotated[int, Field(ge=1, le=64)]
+Outputs = Annotated[int, Field(ge=1, le=100_000)]
+"""Number of classes or attributes."""
 
 
 class OneOf:

@@ -1,22 +1,33 @@
-"""YAML as DVC reads it, which is YAML 1.2, by the one reader that Snakemake's rules and ``vicious`` share."""
+"""YAML as DVC reads it, which is YAML 1.2, by the one reader that Snakemake's rules and ``vicious`` share.
+
+A file is small and flat, or it is refused: aliases can stand for more values than any memory holds.
+"""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 from yaml.constructor import ConstructorError
-from yaml.nodes import MappingNode, Node, ScalarNode
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from vicious.system.errors import ConfigError
+from vicious.system.files import read_bounded
 
+MOST_BYTES = 256 * 1024
+"""Of a file; params.yaml has 13 KB."""
+MOST_VALUES = 20_000
+"""Keys, values, lists and mappings of a configuration, those that an alias repeats each time; params.yaml has 950."""
+MOST_NESTED = 30
+"""How deep they lie in each other; in params.yaml 6."""
+_MOST_DIGITS = 100
 _DIGITS = r"[0-9]+(?:_[0-9]+)*"
 _KINDS = {
     "null": r"~|null|Null|NULL|",
     "bool": r"true|True|TRUE|false|False|FALSE",
     "int": rf"[-+]?(?:{_DIGITS}|0o[0-7]+|0x[0-9a-fA-F]+|0b[01]+)",
-    "float": rf"[-+]?(?:(?:{_DIGITS}\.?(?:{_DIGITS})?|\.{_DIGITS})(?:[eE][-+]?[0-9]+)?|\.(?:inf|Inf|INF))"
+    "float": rf"[-+]?(?:(?:{_DIGITS}(?:\.(?:{_DIGITS})?)?|\.{_DIGITS})(?:[eE][-+]?[0-9]+)?|\.(?:inf|Inf|INF))"
     r"|\.(?:nan|NaN|NAN)",
     "timestamp": r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:(?:[Tt]|[ \t]+)[0-9].*)?",
     "merge": r"<<",
@@ -25,6 +36,11 @@ _KINDS = {
 
 class _Reader(yaml.SafeLoader):
     yaml_implicit_resolvers: dict[Any, Any] = {}  # noqa: RUF012
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._sizes: dict[int, int] = {}  # values in each node, by its id; all nodes live as long as the reader
+        self._nested = 0
 
     def compose_mapping_node(self, anchor: Any) -> MappingNode:
         node: MappingNode = super().compose_mapping_node(anchor)
@@ -36,10 +52,23 @@ class _Reader(yaml.SafeLoader):
         return node
 
     def compose_node(self, parent: Node | None, index: Any) -> Node | None:
+        self._nested += 1
+        if self._nested > MOST_NESTED:
+            raise ConstructorError(None, None, f"it nests deeper than {MOST_NESTED}", self.get_mark())
         node: Node | None = super().compose_node(parent, index)
+        self._nested -= 1
         if node is not None and node.end_mark is None:  # of a block that is not read to its end
             raise ConstructorError(None, None, "a block holds itself", node.start_mark)
+        if node is not None:
+            self._count(node)
         return node
+
+    def _count(self, node: Node) -> None:
+        """Refuse a node that holds too many values, each counted as often as an alias repeats it."""
+        if id(node) not in self._sizes:
+            self._sizes[id(node)] = 1 + sum(self._sizes[id(part)] for part in _parts(node))
+        if self._sizes[id(node)] > MOST_VALUES or len(self._sizes) > MOST_VALUES:
+            raise ConstructorError(None, None, f"it holds more than {MOST_VALUES:,} values", node.start_mark)
 
     def process_directives(self) -> Any:
         found = super().process_directives()  # type: ignore[no-untyped-call]
@@ -48,8 +77,10 @@ class _Reader(yaml.SafeLoader):
         return found
 
     def number(self, node: ScalarNode) -> int | float:
-        text = node.value
+        text = self.construct_scalar(node)
         try:
+            if len(text) > _MOST_DIGITS:
+                raise ValueError
             if node.tag.endswith("float"):
                 return float(text.replace(".inf", "inf").replace(".nan", "nan") if text[-1:].isalpha() else text)
             return int(text, 0 if re.match(r"[-+]?0[box]", text) else 10)
@@ -58,6 +89,14 @@ class _Reader(yaml.SafeLoader):
 
     def date(self, node: ScalarNode) -> Any:
         raise ConstructorError(None, None, f"{node.value} is read as a date: write it in quotes", node.start_mark)
+
+
+def _parts(node: Node) -> Iterator[Node]:
+    """The nodes that a node holds."""
+    if isinstance(node, MappingNode):
+        yield from (part for pair in node.value for part in pair)
+    elif isinstance(node, SequenceNode):
+        yield from node.value
 
 
 for _kind, _pattern in _KINDS.items():
@@ -71,10 +110,11 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """Keys and values of a YAML file.
 
     Raises:
-        ConfigError: with one line: it is missing, is not UTF-8, is not YAML, or holds a key twice.
+        ConfigError: with one line: it is missing, is not UTF-8, is not YAML, holds a key twice, or is larger than
+            :data:`MOST_BYTES`, :data:`MOST_VALUES` and :data:`MOST_NESTED` allow.
     """
     try:
-        raw = yaml.load(path.read_bytes().decode("utf-8-sig"), Loader=_Reader)  # noqa: S506
+        raw = yaml.load(read_bounded(path, MOST_BYTES).decode("utf-8-sig"), Loader=_Reader)  # noqa: S506
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}; run from the project's root folder") from None
     except UnicodeDecodeError:
@@ -83,7 +123,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         mark = error.problem_mark or error.context_mark
         where = "" if mark is None else f", line {mark.line + 1}"
         raise ConfigError(f"{path}{where}: not valid YAML: {error.problem or error.context}") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise ConfigError(f"{path} is not valid YAML: {str(error).splitlines()[0]}") from None
     if not isinstance(raw, dict):
         raise ConfigError(f"{path} must hold keys and values, found {type(raw).__name__}")
@@ -121,15 +161,34 @@ def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
 
 
 def typed(value: Any) -> Any:
-    """Numbers, booleans and null in what Snakemake's ``--config`` leaves as text."""
-    if isinstance(value, Mapping):
-        return {key: typed(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [typed(item) for item in value]
-    if not isinstance(value, str):
-        return value
-    kinds = [kind for kind in ("null", "bool", "int", "float") if re.fullmatch(_KINDS[kind], value)]
+    """Numbers, booleans and null in what Snakemake's ``--config`` leaves as text.
+
+    Raises:
+        ConfigError: it has a number of too many digits, or is larger than :data:`MOST_VALUES` and :data:`MOST_NESTED`
+            allow, each value counted as often as an alias repeats it.
+    """
+    left = MOST_VALUES
+
+    def of(value: Any, nested: int) -> Any:
+        nonlocal left
+        left -= 1
+        if left < 0 or nested > MOST_NESTED:
+            most = f"holds more than {MOST_VALUES:,} values" if left < 0 else f"nests deeper than {MOST_NESTED}"
+            raise ConfigError(f"--config {most}: write what you need of it into a file, and give --configfile")
+        if isinstance(value, Mapping):
+            return {key: of(item, nested + 1) for key, item in value.items()}
+        if isinstance(value, list):
+            return [of(item, nested + 1) for item in value]
+        return _scalar(value) if isinstance(value, str) else value
+
+    return of(value, 1)
+
+
+def _scalar(text: str) -> Any:
+    kinds = [kind for kind in ("null", "bool", "int", "float") if re.fullmatch(_KINDS[kind], text)]
     if not kinds:
-        return value
-    node = ScalarNode(f"tag:yaml.org,2002:{kinds[0]}", value)
-    return _Reader("").construct_object(node)
+        return text
+    try:
+        return _Reader("").construct_object(ScalarNode(f"tag:yaml.org,2002:{kinds[0]}", text))
+    except ConstructorError as error:
+        raise ConfigError(f"--config: {error.problem}") from None

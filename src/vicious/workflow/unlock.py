@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePath
 
 from vicious.system.errors import StudyRunningError, UnlockError
+from vicious.system.escape import escaped
 
 LOCKS = Path(".snakemake/locks")
 NO_CLUSTER = "Could not establish a configuration source"
@@ -29,20 +30,23 @@ def unlock(folder: Path) -> str:
     alive = [*processes(folder), *slurm_jobs(folder)]
     if alive:
         raise StudyRunningError(
-            f"{folder} is in use, so it was not unlocked:\n"
-            + "\n".join(f"  {one}" for one in alive)
-            + "\nwait for these, or end them by the command named first; then run the same command again"
+            f"{folder} is in use, so it was not unlocked:",
+            *(f"  {one}" for one in alive),
+            "wait for these, or end them by the command named first; then run the same command again",
         )
     if not locked(folder):
         if not any((folder / name).exists() for name in ("Snakefile", ".snakemake")):
             raise UnlockError(f"{folder} has neither Snakefile nor .snakemake: run this in the project's root folder")
-        return f"{folder} is not locked: nothing to do"
+        return f"{escaped(folder)} is not locked: nothing to do"
     result = subprocess.run(
         [sys.executable, "-P", "-m", "snakemake", "--unlock"], cwd=folder, capture_output=True, text=True, check=False
     )
     if result.returncode:
-        raise UnlockError(f"snakemake --unlock failed in {folder}:\n{(result.stdout + result.stderr).strip()}")
-    return f"{folder} was locked by a Snakemake that is no longer alive: unlocked; run snakemake again to go on"
+        said = (result.stdout + result.stderr).strip().splitlines()
+        raise UnlockError(f"snakemake --unlock failed in {folder}:", *said)
+    return (
+        f"{escaped(folder)} was locked by a Snakemake that is no longer alive: unlocked; run snakemake again to go on"
+    )
 
 
 def locked(folder: Path) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from fuzzing import mutants
 from models_by_hand import F
 
 from vicious.data.prepared import PreparedDataset
@@ -121,6 +122,9 @@ def test_they_come_back_to_the_last_bit() -> None:
         lambda text: text.replace("-0.1", '"-0.1"'),
         lambda text: text.replace("-0.1", "NaN"),
         lambda text: text.replace('"reason"', '"cause"'),
+        lambda text: text.replace('"reason": ""', '"reason": 5'),
+        lambda text: text.replace('"of"', '"of": {}, "of"'),
+        lambda text: "[" * 100_000,
         lambda text: "\udcff",
     ],
 )
@@ -132,3 +136,12 @@ def test_a_damaged_file_is_judged_again(damage: Any, caplog: pytest.LogCaptureFi
     assert "is damaged" in caplog.text
     keep(IDENTITY, MADE)
     assert kept(IDENTITY) == MADE
+
+
+@pytest.mark.fuzz
+def test_mutants_are_verdicts_or_judged_again() -> None:
+    keep(IDENTITY, MADE)
+    (file,) = FOLDER.iterdir()
+    for mutant in mutants(file.read_bytes(), 400):
+        file.write_bytes(mutant)
+        kept(IDENTITY)

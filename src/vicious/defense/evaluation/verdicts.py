@@ -9,7 +9,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from vicious.system.files import atomic_path, read_json
+from pydantic import BaseModel, ConfigDict
+
+from vicious.system.errors import DataError
+from vicious.system.files import atomic_path
+from vicious.system.settings import NotNegative
+from vicious.system.typed_json import read_typed
 
 FOLDER = Path(".cache/verdicts")
 log = logging.getLogger(__name__)
@@ -18,6 +23,8 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class Verdict:
     """A detector's score of one sample of user images; None with status "failed" and the reason where there is none."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
 
     score: float | None
     status: str = "ok"
@@ -38,6 +45,14 @@ class Verdicts:
     seconds: dict[str, float] = field(default_factory=dict)
 
 
+class _Kept(BaseModel):
+    """What a file of verdicts holds."""
+
+    identity: dict[str, Any]
+    of: dict[str, list[Verdict]]
+    seconds: dict[str, NotNegative]
+
+
 def kept(identity: Mapping[str, Any]) -> Verdicts | None:
     """The verdicts kept under an identity; None where there are none, or their file is damaged.
 
@@ -45,20 +60,19 @@ def kept(identity: Mapping[str, Any]) -> Verdicts | None:
         identity: all that the verdicts depend on, as JSON has it; ``user_images`` and ``draws`` among it.
     """
     path = _path(identity)
-    try:
-        content = read_json(path)
-        of = {n: [Verdict(**one) for one in verdicts] for n, verdicts in content["of"].items()}
-        found = Verdicts(of, {n: float(seconds) for n, seconds in content["seconds"].items()})
-        expected = dict.fromkeys(map(str, identity["user_images"]), identity["draws"])
-        counts = {n: len(verdicts) for n, verdicts in found.of.items()}
-        sound = content["identity"] == identity and counts == expected and found.seconds.keys() == expected.keys()
-    except FileNotFoundError:
+    if not path.exists():
         return None
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        sound = False
-    if not sound:
+    expected = dict.fromkeys(map(str, identity["user_images"]), identity["draws"])
+    try:
+        found = read_typed(path, _Kept, DataError, "what it holds is judged again")
+    except DataError as error:
+        log.warning("%s", error)
+        return None
+    counts = {n: len(verdicts) for n, verdicts in found.of.items()}
+    if found.identity != identity or counts != expected or found.seconds.keys() != expected.keys():
         log.warning("%s is damaged: what it holds is judged again", path)
-    return found if sound else None
+        return None
+    return Verdicts(found.of, found.seconds)
 
 
 def keep(identity: Mapping[str, Any], verdicts: Verdicts) -> None:

@@ -24,7 +24,9 @@ SEED_SIDE = 4
 class Settings(ModelSettings):
     """Size of the network, and what it does with its input."""
 
-    features: int = Field(64, ge=4, multiple_of=4, description="channels of the smallest map, four times the last")
+    features: int = Field(
+        64, ge=4, le=4096, multiple_of=4, description="channels of the smallest map, four times the last"
+    )
     standardise: bool = Field(True, description="scale each input to zero mean and unit variance in a batch")
 
 

@@ -1,6 +1,5 @@
 """Training curves of target models and of post-hoc attacks, a row of panels for each task."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -20,6 +19,7 @@ from vicious.report.style import BETA, COLOURS, GREY
 from vicious.report.text import Text
 from vicious.study.artifacts import Destination
 from vicious.system.errors import DataError, MixedResultsError
+from vicious.system.files import read_json
 
 EXPERIMENT = "main"
 _LOOKS = {"honest": "honest", "posthoc": "honest", "vicious": "vicious", "autoencoder": "autoencoder"}
@@ -236,7 +236,7 @@ def _failed(curves: Sequence[Curve]) -> list[str]:
 
 
 def _load(file: Path) -> Curve:
-    record = _read(file.with_suffix(".json"), lambda path: json.loads(path.read_text(encoding="utf-8")))
+    record = _read(file.with_suffix(".json"), read_json)
     epochs = _read(file, lambda path: pd.read_csv(path, dtype=float))
     try:
         failure, selected = record.get("failure"), record.get("selected_epoch")

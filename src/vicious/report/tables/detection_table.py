@@ -1,6 +1,5 @@
 """How well each detector separates vicious from honest models, and what a verdict costs."""
 
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from vicious.report.text import Text
 from vicious.results.schema import SEPARATION, SUMMARY, read_table
 from vicious.study.artifacts import Destination
 from vicious.system.errors import DataError
+from vicious.system.files import read_json
 
 EXPERIMENT = "defense"
 _WEIGHT = of_weight(0).removesuffix("0")
@@ -42,7 +42,7 @@ def read_seconds(files: Iterable[Path]) -> pd.DataFrame:
     found: list[dict[str, Any]] = []
     for file in map(Path, files):
         try:
-            record = json.loads(file.read_text(encoding="utf-8"))
+            record = read_json(file)
             dataset = Path(record["settings"]["data"]).name
             found += [
                 {"dataset": dataset, "detector": detector, "n_user": float(n), "seconds": float(seconds)}
