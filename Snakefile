@@ -14,3 +14,4 @@ rule all:
     default_target: True
     input:
         files_of("data", "models", "assessments", "summaries", "figures"),
+        paths.verified(SCALE),

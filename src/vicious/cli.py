@@ -21,7 +21,7 @@ from vicious.system.escape import escaped
 from vicious.system.progress import OneLine, say, tell
 from vicious.system.registry import file as file_of
 from vicious.system.registry import names
-from vicious.system.runtime import limit_threads, name_user
+from vicious.system.runtime import name_user
 
 if TYPE_CHECKING:
     from vicious.steps import Step
@@ -75,7 +75,7 @@ def _app(chosen: str) -> App:
         result_action="return_value",
         suppress_keyboard_interrupt=False,  # the exit code tells SIGINT from SIGTERM, and a line how to go on
     )
-    for function in (check_config, schema, budget, verify, discard, restore, unlock, version):
+    for function in (check_config, schema, budget, verify, discard, restore, build_stage, unlock, version):
         app.command(function, group=AROUND)
     for package, group in _STEP_PACKAGES.items():
         for name in names(package):
@@ -104,8 +104,8 @@ def _runner(command: str) -> Callable[..., None]:
 
     kind = step_of(command)
 
-    def run(step: "Step", provenance: Path | None = None) -> None:
-        run_step(step, provenance)
+    def run(step: "Step", provenance: Path | None = None, code: str | None = None) -> None:
+        run_step(step, provenance, code)
 
     run.__doc__ = kind.title()
     run.__annotations__ = {
@@ -114,18 +114,31 @@ def _runner(command: str) -> Callable[..., None]:
             Path | None,
             Parameter(help="where to record settings, inputs, outputs, code and hardware", negative=()),
         ],
+        "code": Annotated[
+            str | None, Parameter(help="the code identity that the workflow planned with; other code is refused")
+        ],
     }
     return run
 
 
-def run_step(step: "Step", provenance: Path | None = None) -> None:
-    """Run a step; ``provenance`` is where its record goes, if anywhere."""
+def run_step(step: "Step", provenance: Path | None = None, code: str | None = None) -> None:
+    """Run a step.
+
+    Args:
+        provenance: where its record goes, if anywhere.
+        code: the code identity that it must have.
+
+    Raises:
+        ProvenanceError: the code here has another one.
+    """
     from vicious.provenance.identity import meaning
-    from vicious.provenance.record import write_provenance
+    from vicious.provenance.record import check_code, write_provenance
+    from vicious.steps import perform
 
     start = time.monotonic()
-    limit_threads(getattr(step, "threads", 1))
-    measured = step.run(meaning)
+    if code is not None:
+        check_code(step, code)
+    measured = perform(step, meaning)
     if provenance is not None:
         write_provenance(provenance, step, time.monotonic() - start, measured)
 
@@ -212,8 +225,10 @@ def verify(places: Places, /, *, file: File = PARAMS_FILE) -> None:
     something. Sound results that were built in part, or by another configuration, are notes, with the command that
     builds the rest. Run it from the project's root folder.
     """
+    from vicious.provenance.record import check_code_here
     from vicious.provenance.verify import verify
 
+    check_code_here()
     found = verify(places, _params(file), file)
     say(found)
     found.raise_if_unsound()
@@ -224,10 +239,12 @@ def discard(places: Places, /, *, file: File = PARAMS_FILE) -> None:
 
     Deletes results that params.yaml asks for and whose record says that they were made with other settings, by other
     code or from other files, that were altered since, or that have no record. `snakemake` then makes them anew. What
-    params.yaml does not ask for stays. The stages of dvc.yaml begin with this. Run it from the project's root folder.
+    params.yaml does not ask for stays. The stages of dvc.yaml do this first. Run it from the project's root folder.
     """
     from vicious.provenance.discard import discard
+    from vicious.provenance.record import check_code_here
 
+    check_code_here()
     for one in discard(places, _params(file), file):
         say(one)
 
@@ -239,9 +256,24 @@ def restore() -> None:
     they are what params.yaml and the code make, has Snakemake take them as made, so that it plans nothing. Takes about
     0.3 s for each job of the study. Run it from the project's root folder.
     """
+    from vicious.provenance.record import check_code_here
     from vicious.provenance.restore import restore
 
+    check_code_here()
     say(restore(_params(PARAMS_FILE)))
+
+
+def build_stage(stage: Annotated[str, Parameter(help="its name, such as models@mnist")], /) -> None:
+    """Build what a stage of dvc.yaml stands for: its command there.
+
+    Checks params.yaml, deletes stale results of the stage as `vicious discard` does, then runs Snakemake for the rest.
+    Run it from the project's root folder.
+    """
+    from vicious.provenance.record import check_code_here
+    from vicious.provenance.stage import build_stage
+
+    check_code_here()
+    build_stage(stage, _params(PARAMS_FILE))
 
 
 def unlock() -> None:

@@ -4,12 +4,17 @@ import ast
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from vicious.provenance import identity
 from vicious.provenance.identity import dynamic_lookups, forget, meaning, reached
+from vicious.provenance.origin import of_other_code
+from vicious.provenance.record import code_of, write_provenance
+from vicious.provenance.records import Record, read_record
+from vicious.study.config import load_params
+from vicious.study.plan import Plan
 from vicious.system.errors import ProvenanceError
 
 REAL = identity._SOURCE
@@ -577,14 +582,64 @@ def test_a_changed_detector_changes_what_that_detector_scores_alone(copy: Any) -
     assert meaning("vicious.defense.detectors.margin") == scores["margin"]
 
 
+def rewired(source: str) -> str:
+    """A step's file in which ``run`` has each setting where it had another one."""
+    tree = ast.parse(source)
+    (kind,) = [one for one in tree.body if isinstance(one, ast.ClassDef)]
+    (run,) = [one for one in kind.body if isinstance(one, ast.FunctionDef) and one.name == "run"]
+    used = [one for one in ast.walk(run) if isinstance(one, ast.Attribute) and ast.unparse(one.value) == "self"]
+    settings = {one.attr: one.attr for one in used if one.attr != "entries"}
+    swapped = dict(zip(settings, [*list(settings)[1:], "another"], strict=True))
+    for one in used:
+        one.attr = swapped.get(one.attr, one.attr)
+    return ast.unparse(tree)
+
+
+def test_results_are_stale_once_a_steps_class_hands_its_settings_on_otherwise(copy: Path, tmp_path: Path) -> None:
+    planned = Plan(load_params(REAL.parents[1] / "params.yaml").model_copy(update={"scale": "smoke"})).rules
+    steps = {rule: one[0].step for rule, one in planned.items() if (copy / f"steps/{rule}.py").exists()}
+    assert {"fetch", "prepare", "train_attack", "evaluate_defense", "summarize", "check_complete"} < steps.keys()
+    for rule, step in steps.items():
+        write_provenance(tmp_path / f"{rule}.json", step, 1.0)
+    records = {rule: read_record(tmp_path / f"{rule}.json") for rule in steps}
+    assert not [rule for rule, record in records.items() if of_other_code(cast(Record, record))]
+    for rule in steps:
+        file = copy / f"steps/{rule}.py"
+        file.write_text(rewired(file.read_text(encoding="utf-8")), encoding="utf-8")
+    forget()
+    assert [rule for rule, record in records.items() if not of_other_code(cast(Record, record))] == []
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "rules"),
+    [
+        ("steps/__init__.py", 'getattr(step, "threads", 1)', "1", ("prepare", "train_honest", "main_table")),
+        ("steps/_training.py", "step.seed, step.epoch_images", "step.epochs, step.epoch_images", ("train_attack",)),
+        ("steps/_training.py", '"width": step.width', '"width": step.depth', ("train_honest", "train_vicious")),
+        ("study/artifacts.py", "self.label or self.ARTIFACT.label", "self.ARTIFACT.label", ("main_table", "gallery")),
+        ("study/artifacts.py", "in self.ARTIFACT.inputs}", "in ()}", ("main_table", "gallery")),
+    ],
+)
+def test_what_steps_share_between_settings_and_code_counts(
+    copy: Path, file: str, old: str, new: str, rules: tuple[str, ...]
+) -> None:
+    planned = Plan(load_params(REAL.parents[1] / "params.yaml").model_copy(update={"scale": "smoke"})).rules
+    before = {rule: code_of(planned[rule][0].step) for rule in rules}
+    text = (copy / file).read_text(encoding="utf-8")
+    assert old in text
+    (copy / file).write_text(text.replace(old, new), encoding="utf-8")
+    forget()
+    assert [rule for rule in rules if code_of(planned[rule][0].step) == before[rule]] == []
+
+
 _FIELDS = "fields of its own class"
 _OF_SCALE = "settings from params.yaml, which are in a step's settings"
 _COMMANDS = "the command line: a step's entries do not reach it"
 _ENTRY = "the file is an entry of the step whose settings name it"
 SAFE = {
+    "vicious.__main__:main": _COMMANDS,
     "vicious.attacks.assess:summarise": "an attribute of Whitening, which is reached whole",
     "vicious.cli:_app": _COMMANDS,
-    "vicious.data.formats.cifar:_ArraysOnly.find_class": "one of two names of numpy",
     "vicious.data.datasets:all_datasets": "facts for plans and labels; the file of a step's dataset is its entry",
     "vicious.data.datasets:find_dataset": _ENTRY,
     "vicious.defense.detector:Evidence.__post_init__": _FIELDS,

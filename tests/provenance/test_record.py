@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from vicious import __version__
+from vicious import __version__, cli
 from vicious.provenance import record
 from vicious.provenance.identity import reached
 from vicious.provenance.record import code_of, code_version, write_provenance
@@ -232,3 +232,27 @@ def test_a_tables_files_have_the_name_of_the_table() -> None:
     step = made(out=Path("f"), summary=Path("s.csv"), comparisons=Path("c.csv"))
     assert step.writes() == [Path("f/main_table.csv"), Path("f/main_table.md"), Path("f/main_table.tex")]
     assert step.record() == Path("f/main_table.json")
+
+
+def test_a_job_refuses_to_be_other_code_than_was_planned(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], plan: Plan
+) -> None:
+    step = Summarize(results=[tmp_path / "absent.json"], out=tmp_path / "out.csv")
+    words = [step.command(), *step.options(), "--code"]
+    assert cli.main([*words, "0123456789abcdef"]) == 1
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert f"run code of the identity 0123456789abcdef, and that in {ROOT / 'src/vicious'} is {code_of(step)}" in told
+    assert cli.main([*words, code_of(step)]) == 1
+    assert "absent.json" in capsys.readouterr().err, "it came to its work"
+
+
+@pytest.mark.parametrize("command", ["discard results", "verify results", "restore", "build-stage figures"])
+def test_results_are_not_judged_by_the_code_of_another_folder(
+    tmp_path: Path, command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "src/vicious").mkdir(parents=True)
+    (tmp_path / "src/vicious/__init__.py").touch()
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(command.split()) == 1
+    assert "not that of this folder" in capsys.readouterr().err

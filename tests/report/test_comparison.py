@@ -16,7 +16,10 @@ from placed import place
 from vicious.report import comparison, render
 from vicious.report.tables import attribute_sets_table, class_counts_table, main_table, tradeoff_table
 from vicious.report.text import Text
-from vicious.system.errors import DataError, MixedResultsError
+from vicious.results.flat import flatten
+from vicious.results.schema import MEASURES, SUMMARY
+from vicious.results.summaries import check_complete
+from vicious.system.errors import DataError, IncompleteStudyError, MixedResultsError
 
 TABLES = (main_table, tradeoff_table, attribute_sets_table, class_counts_table)
 MAIN = main_table.SUBJECT
@@ -167,6 +170,30 @@ def test_a_measure_that_is_missing_counts_as_failed(made_up: ModuleType, texts: 
     frame.loc[frame.index[-1], "risk"] = np.nan
     _, markdown, _ = texts(frame)
     assert markdown.count("(1/3 failed)") == 1
+
+
+@pytest.mark.parametrize("role", ["honest", "vicious", "autoencoder"])
+@pytest.mark.parametrize("column", [*MEASURES, "psnr_class_mean", "risk_class_mean", "calibration_error", "status"])
+def test_a_study_is_complete_just_where_its_table_and_metrics_show_no_failure(
+    made_up: ModuleType, texts: Any, tmp_path: Path, role: str, column: str
+) -> None:
+    frame = made_up.summary(("cifar10",), seeds=1, autoencoder=("logits",))
+    frame.loc[frame["role"] == role, column] = "failed" if column == "status" else np.nan
+    file = tmp_path / "main.csv"
+    SUMMARY.write(frame, file)
+    told = ""
+    try:
+        check_complete(file)
+    except IncompleteStudyError as error:
+        told = str(error)
+    expected = role != "autoencoder" or column in ("status", "psnr", "ssim", "risk", "risk95")
+    assert ("1 of 3 cells of main failed" in told) == expected
+    assert (f"cifar10, {role}" in told) == expected
+    assert ("Without a result" in texts(frame)[1]) == expected
+    assert any(key.endswith("/failed") for key in flatten(frame)) == expected
+    if column in MEASURES:
+        assert ("failed (1 of 1 seeds)" in texts(frame)[1]) == expected
+        assert (f"{column} missing" in told) == expected
 
 
 @pytest.mark.parametrize("role", ["honest", "vicious"])

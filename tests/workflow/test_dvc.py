@@ -16,6 +16,7 @@ import yaml
 from project import BIN, PAPER, ROOT, copy_project, counts, once, run, set_params, snakemake, study_files
 
 from vicious.provenance.identity import reached as reached_code
+from vicious.provenance.stage import stages as build_stages
 from vicious.study.config import load_params
 from vicious.study.plan import Plan
 
@@ -105,10 +106,15 @@ def test_stages_ask_for_the_targets_of_the_snakefile_and_keep_what_these_make(tm
     ok(run(project, "git", "init", "-q"))
     ok(dvc(project, "init", "-q"))
     datasets = yaml.safe_load((project / "params.yaml").read_text(encoding="utf-8"))["datasets"]
-    stages = json.loads(ok(run(project, "python", "-c", STAGES)))
-    targets = {name: command.split(" -- ")[1].split() for name, (command, _) in stages.items()}
+    listed_stages = json.loads(ok(run(project, "python", "-c", STAGES)))
+    assert {command for command, _ in listed_stages.values()} == {COMMAND}, "it holds nothing of params.yaml"
+    stages = build_stages(load_params(project / "params.yaml"))
+    assert stages.keys() == listed_stages.keys()
+    for name, stage in stages.items():
+        outs = [out for out in listed_stages[name][1] if "/complete" not in out]
+        assert [place.as_posix() for place in stage.places] == outs, "what DVC keeps of a stage is what it discards"
     of_datasets = [f"{kind}_{dataset}" for dataset in datasets for kind in ("data", "models", "assessments")]
-    assert sorted(target for asked in targets.values() for target in asked) == sorted([*of_datasets, "results", "all"])
+    assert sorted(stage.target for stage in stages.values()) == sorted([*of_datasets, "results", "all"])
     listed = ok(snakemake(project, "--list-target-rules")).split()
     assert set(of_datasets) <= set(listed), "what dvc.yaml asks for is what the Snakefile offers"
 
@@ -116,17 +122,68 @@ def test_stages_ask_for_the_targets_of_the_snakefile_and_keep_what_these_make(tm
     files = {
         line.split("\t")[0] for line in summary.splitlines() if line.startswith(("data/", "results/", "paper_figures/"))
     }
-    outs = [out for _, kept in stages.values() for out in kept]
+    outs = [out for _, kept in listed_stages.values() for out in kept]
     assert len(files) > 100
     assert {file for file in files if not any(file.startswith(f"{out}/") for out in outs)} == set()
 
 
+COMMAND = 'PYTHONPATH=src${PYTHONPATH:+:$PYTHONPATH} vicious build-stage "$DVC_STAGE"'
 STAGES = """
 import json
 from dvc.repo import Repo
 stages = {stage.addressing: (stage.cmd, [out.def_path for out in stage.outs]) for stage in Repo().index.stages}
 print(json.dumps(stages))
 """
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project, with DVC and Git, and nothing built."""
+    project = copy_project(tmp_path_factory.mktemp("bare") / "a study")
+    git(project, "init", "-q")
+    ok(dvc(project, "init", "-q"))
+    git(project, "add", "--all")
+    git(project, "commit", "-qm", "The study")
+    return project
+
+
+@pytest.mark.parametrize(
+    ("command", "key", "text"),
+    [
+        ("repro", "datasets", "mnist$(touch PWNED)"),
+        ("repro", "datasets", "mnist;touch PWNED;#"),
+        ("repro", "scale", "smoke; touch PWNED #"),
+        ("exp run", "scale", "smoke`touch PWNED`"),
+        ("repro", "dataset and scale", "$(touch PWNED)"),
+    ],
+)
+def test_no_value_of_the_parameters_reaches_a_shell(
+    bare: Path, tmp_path: Path, command: str, key: str, text: str
+) -> None:
+    """Every key that dvc.yaml names in braces; with all that DVC itself asks for, so that it gets to the command."""
+    project = shutil.copytree(bare, tmp_path / "a study", symlinks=True)
+    params = yaml.safe_load((project / "params.yaml").read_text(encoding="utf-8"))
+    scale, dataset = (text if name in key else usual for name, usual in (("scale", "smoke"), ("dataset", "mnist")))
+    choice = ["-S", f"scale='{scale}'"] if command == "exp run" else []
+    params |= {"scale": "smoke" if choice else scale, "datasets": [dataset]}
+    params["scales"][scale] = params["scales"]["smoke"] | {"overrides": {dataset: {}}}
+    (project / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+    result = dvc(project, *command.split(), *choice)
+    told = result.stdout + result.stderr
+    assert result.returncode != 0, told
+    assert "Running stage 'data@" in told
+    assert not list(tmp_path.rglob("PWNED")), told
+    assert not (project / ".snakemake").exists(), "nothing was begun"
+    (line,) = [line for line in told.splitlines() if line.startswith("error: ")]
+    assert "(params.yaml, --config, --configfile) is not valid" in line
+
+
+@pytest.mark.parametrize("name", ["models@mnst", "models", "$(touch PWNED)", "", "figures@mnist"])
+def test_what_is_no_stage_is_refused(bare: Path, name: str) -> None:
+    result = run(bare, "vicious", "build-stage", name)
+    assert result.returncode == 1
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"error: {name!r} is no stage of this configuration")
 
 
 def test_a_stage_depends_on_all_code_that_makes_its_results_and_on_all_parameters_behind_them() -> None:

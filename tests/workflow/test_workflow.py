@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -344,6 +345,67 @@ def test_the_built_study_is_what_its_provenance_says_and_an_altered_byte_is_told
     )
 
 
+HONEST = "results/smoke/assessments/mnist/honest/seed0"
+LESS, MORE = (f"results/smoke/assessments/mnist/vicious-logits-beta{beta}/seed0" for beta in ("0.1", "1"))
+
+
+def swap(project: Path) -> None:
+    """Swap what two assessments measured, whose times stay; with their records Snakemake's start would refuse it."""
+    (project / "aside").mkdir()
+    for name in ("risk-joint.json", "risk-joint.parquet", "estimators-joint.csv", "gallery-joint.npz"):
+        for one, other in ((LESS, "aside"), (MORE, LESS), ("aside", MORE)):
+            (project / one / name).rename(project / other / name)
+
+
+def edit_cell(project: Path) -> None:
+    """Another digit in a table, whose time stays."""
+    table = project / "paper_figures/smoke/main_table.md"
+    times = table.stat()
+    table.write_text(table.read_text(encoding="utf-8").replace("1", "2"), encoding="utf-8")
+    os.utime(table, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def lose_record(project: Path) -> None:
+    (project / HONEST / "risk-posthoc-logits.provenance.json").unlink()
+
+
+def lose_curve(project: Path) -> None:
+    (project / "results/smoke/models/mnist/honest/seed0/target.csv").unlink()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("damage", "found"),
+    [
+        (swap, f"altered: {LESS}/risk-joint.json"),
+        (edit_cell, "altered: paper_figures/smoke/main_table.md is not what main_table"),
+        (lose_record, f"without a record: {HONEST}/risk-posthoc-logits"),
+        (lose_curve, "missing: results/smoke/models/mnist/honest/seed0/target.csv"),
+    ],
+)
+def test_the_last_job_of_a_study_finds_what_snakemake_alone_does_not_see(
+    built: Path, tmp_path: Path, damage: Callable[[Path], None], found: str
+) -> None:
+    """The study was built in part, by --config, and was sound: that is no damage."""
+    assert (built / "results/smoke/complete/verified.txt").exists()
+    project = shutil.copytree(built, tmp_path / "damaged", symlinks=True)
+    damage(project)
+    table = snakemake(project, "-n", "--cores", "1", "--config", *SMOKE, "--", "main_table")
+    assert "Nothing to be done" in table.stdout + table.stderr
+    told = run(project, "vicious", "verify", "results/smoke", "paper_figures/smoke")
+    assert told.returncode == 1
+    assert any(line.startswith(found) for line in told.stdout.splitlines()), told.stdout
+    (project / "results/smoke/complete/verified.txt").unlink()
+    if damage in (lose_record, lose_curve):  # files that the whole study asks for
+        plan = counts(snakemake(project, "-n", "--cores", "1", "--config", *SMOKE))
+        assert {"assess_risk", "train_honest"} & plan.keys()
+        return
+    last = snakemake(project, "--cores", "2", "--config", *SMOKE)
+    assert last.returncode != 0
+    assert found in last.stdout + last.stderr
+    assert not (project / "results/smoke/complete/verified.txt").exists()
+
+
 TRAINING_RULES = ("train_honest", "train_vicious", "train_attack", "assess_risk", "evaluate_defense")
 BEFORE_RESULTS = ("fetch", "prepare", "fit_covariance", *TRAINING_RULES)
 
@@ -433,7 +495,9 @@ def test_a_failed_training_is_a_failed_cell_everywhere_and_an_error_at_the_end(t
     assert rows.loc[rows["task"] == "fashion_mnist", "psnr_mean"].isna().all()
     assert rows.loc[rows["task"] == "mnist", "psnr_mean"].notna().all()
     left = counts(snakemake(project, "-n", "--cores", "1", "--config", *choice))
-    assert left == {"check_complete": 3, "all": 1, "total": 4}, "all else is built, failed cells and all"
+    assert left == {"check_complete": 3, "verify_study": 1, "all": 1, "total": 5}, (
+        "all else is built, failed cells and all"
+    )
     for experiment in ("main", "defense", "mitigations"):
         assert not (project / f"results/smoke/complete/{experiment}.txt").exists()
     for name in (
@@ -476,6 +540,41 @@ def test_jobs_run_the_code_beside_the_snakefile_whatever_is_installed(tmp_path: 
         Plan(load_params(project / "params.yaml")).by_record["data/prepared/smoke/mnist/prepare.provenance.json"].step
     )
     assert record["code"]["hash"] != code_of(step)
+
+
+def test_a_path_that_splits_pythonpath_is_refused(tmp_path: Path) -> None:
+    """Jobs would run the installed code, whatever lies beside the Snakefile."""
+    project = copy_project(tmp_path / "a:study")
+    result = snakemake(project, "-n", "--cores", "1", "--config", "scale=smoke")
+    assert result.returncode != 0
+    told = result.stdout + result.stderr
+    assert f"the path {project / 'src'} holds a :" in told
+    assert "Traceback" not in told
+
+
+def test_code_that_a_profile_loaded_from_elsewhere_is_refused(project: Path, tmp_path: Path) -> None:
+    """As those of clusters do, before the Snakefile is read."""
+    lines = ["__use_yte__: true", "__definitions__:", "  - import vicious", "keep-going: true"]
+    (tmp_path / "config.yaml").write_text("\n".join(lines), encoding="utf-8")
+    command = [str(BIN / "snakemake"), "-n", "--cores", "1", "--profile", str(tmp_path), "--config", "scale=smoke"]
+    for place, code in ((project, 0), (ROOT, 1)):
+        variables = {**environment(project), "PYTHONPATH": str(place / "src")}
+        result = subprocess.run(command, cwd=project, env=variables, capture_output=True, text=True, check=False)
+        assert result.returncode == code, result.stderr
+    assert f"{ROOT / 'src/vicious/__init__.py'} was loaded" in result.stdout + result.stderr
+
+
+@pytest.mark.slow
+def test_a_job_that_finds_other_code_fails(tmp_path: Path) -> None:
+    """As where the program ignores PYTHONPATH, or code is edited while a study runs."""
+    project = copy_project(tmp_path / "a study")
+    rules = project / "workflow/rules/steps.smk"
+    rules.write_text(rules.read_text(encoding="utf-8").replace('"vicious {', f'"PYTHONPATH={ROOT}/src vicious {{'))
+    edit(project / "src/vicious/data/fetch.py", "def fetch(", "print()\n\n\ndef fetch(")
+    result = snakemake(project, "--cores", "1", "--config", "scale=smoke", "datasets=[mnist]", "--", "data_mnist")
+    assert result.returncode != 0
+    assert "this job is to run code of the identity" in result.stdout + result.stderr
+    assert not (project / "data/source").exists() or not any((project / "data/source").rglob("*.json"))
 
 
 # --- code identity, on a finished study ------------------------------------------------------------------------------
@@ -522,7 +621,7 @@ def test_cleaning_code_and_adding_to_it_makes_nothing_again(built: Any, tmp_path
     shutil.copy(source / "report/figures/tradeoff_curves.py", figure)
     plan = snakemake(project, "-n", "--cores", "1", "--config", *SMOKE)
     assert plan.returncode == 0, plan.stderr
-    assert counts(plan) == {"mine": 1, "all": 1, "total": 2}
+    assert counts(plan) == {"mine": 1, "verify_study": 1, "all": 1, "total": 3}
     figure.unlink()
     again = snakemake(project, "-n", "--cores", "1", "--config", *SMOKE)
     assert "Nothing to be done" in again.stdout + again.stderr

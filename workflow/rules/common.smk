@@ -26,6 +26,19 @@ os.environ.update(
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import update_config
 
+import vicious
+
+# a profile of Snakemake's has loaded it before, perhaps from elsewhere
+if not Path(vicious.__file__).samefile(Path(SRC, "vicious", "__init__.py")):
+    raise WorkflowError(
+        f"{vicious.__file__} was loaded, and is not the code of {SRC}: set PYTHONPATH={shlex.quote(SRC)}, then run the "
+        "same command again"
+    )
+if os.pathsep in SRC:
+    raise WorkflowError(
+        f"the path {SRC} holds a {os.pathsep}, so Python would look for the code elsewhere: rename or move the folder"
+    )
+
 from vicious.provenance.origin import check_origin
 from vicious.provenance.record import code_of
 from vicious.study import grid, paths
@@ -38,16 +51,25 @@ from vicious.system.runtime import name_user
 from vicious.system.yaml12 import read_yaml, typed
 
 
+def own_file():
+    """The file that holds the configuration: with --directory that folder's own, if it has one."""
+    given = workflow.config_settings
+    if given.replace_workflow_config and given.configfiles:
+        return Path(given.configfiles[-1])
+    return PARAMS_FILE if PARAMS_FILE.exists() else Path(workflow.basedir) / PARAMS_FILE
+
+
 def configuration():
     """What params.yaml, --configfile and --config ask for, each over those before it.
 
     Not by ``configfile:``, which reads YAML otherwise than DVC does.
     """
-    # with --directory: that folder's own, if it has one
-    own = PARAMS_FILE if PARAMS_FILE.exists() else Path(workflow.basedir) / PARAMS_FILE
     given = workflow.config_settings
     found = {}
-    for file in [*([] if given.replace_workflow_config else [own]), *given.configfiles]:
+    for file in [
+        *([] if given.replace_workflow_config else [own_file()]),
+        *given.configfiles,
+    ]:
         update_config(found, read_yaml(Path(file)))
     update_config(found, typed(given.config))
     return found

@@ -27,4 +27,4 @@ for name, steps in PLAN.rules.items():
         message:
             message_of(kind, at)
         shell:
-            "vicious {params.command} 2> {log:q}"
+            "vicious {params.command} --code {params.code} 2> {log:q}"

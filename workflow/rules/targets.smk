@@ -35,6 +35,32 @@ for experiment in PLAN.experiments():
             files_of("figures", experiment=experiment),
 
 
+# The last job of the whole study: what tables, figures and summaries were made from is what the records say. Of files
+# that were swapped or edited Snakemake alone sees nothing.
+rule verify_study:
+    input:
+        files_of("summaries", "figures"),
+    output:
+        touch(str(paths.verified(SCALE))),
+    log:
+        f"{LOGS}/verify_study.log",
+    resources:
+        mem_mb=2000,
+        runtime=120,
+        gpu=0,
+    params:
+        file=str(own_file()),
+        records=[
+            record
+            for record, one in PLAN.by_record.items()
+            if one.step.STAGE in ("summaries", "figures")
+        ],
+    message:
+        "Verify the study"
+    shell:
+        "vicious verify {params.records:q} --file {params.file:q} > {log:q} 2>&1"
+
+
 # The number of a table or figure is another name of its target.
 for artifact in known().values():
     if artifact.alias is not None and artifact.name in PLAN.rules:

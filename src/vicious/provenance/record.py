@@ -15,6 +15,7 @@ from vicious import __version__
 from vicious.provenance.identity import meaning
 from vicious.provenance.records import settings_behind
 from vicious.steps import Step
+from vicious.system.errors import ProvenanceError
 from vicious.system.files import digest, write_json
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,33 @@ _PRODUCTS = ("dvc.lock", "results", "paper_figures")
 def code_of(step: Step) -> str:
     """The identity of the code that makes a step's results."""
     return meaning(*step.entries())
+
+
+def check_code(step: Step, identity: str) -> None:
+    """Refuse to make a step's results by other code than the workflow planned with, whose identity it records.
+
+    Raises:
+        ProvenanceError: the code here has another identity.
+    """
+    if (own := code_of(step)) != identity:
+        raise ProvenanceError(
+            f"this job is to run code of the identity {identity}, and that in {_SOURCE} is {own}: it was changed "
+            "since snakemake began, or PYTHONPATH or the environment leads to another version; run snakemake again"
+        )
+
+
+def check_code_here() -> None:
+    """Refuse to judge results in a project's folder by the code of another one.
+
+    Raises:
+        ProvenanceError: the working folder has this package's source, and it is not what runs.
+    """
+    here = Path("src/vicious")
+    if (here / "__init__.py").is_file() and not here.samefile(_SOURCE):
+        raise ProvenanceError(
+            f"the code that runs is that of {_SOURCE}, not that of this folder: PYTHONPATH or the environment leads "
+            "there; run the command of this folder's environment, or set PYTHONPATH=src"
+        )
 
 
 def hardware() -> dict[str, Any]:

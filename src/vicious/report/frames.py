@@ -17,7 +17,8 @@ from vicious.data.datasets import dataset_names, find_dataset
 from vicious.data.tasks import parse_task
 from vicious.models.evaded import evasion, trained_otherwise
 from vicious.results.assessments import Assessment
-from vicious.results.schema import ATTACK_OF, OF_LABELS, SUMMARY, Role, unique
+from vicious.results.schema import ATTACK_OF, SUMMARY, Role, applies, unique
+from vicious.results.summaries import failed_cells
 from vicious.study.grid import task_outputs, task_title
 from vicious.system.errors import DataError
 
@@ -107,8 +108,8 @@ class Group:
         return _label([self])
 
     def applies(self, column: str) -> bool:
-        """Whether the column means anything for this role: the labels of an autoencoder do not."""
-        return self.role != "autoencoder" or column not in OF_LABELS
+        """Whether the column means anything for this role."""
+        return applies(column, self.role)
 
     def over_seeds(self, column: str, scale: float = 1.0) -> OverSeeds:
         """The column, times ``scale``, over the seeds. A seed whose value is missing counts as failed."""
@@ -127,10 +128,10 @@ class Group:
         return over_seeds((mine - theirs).dropna().to_numpy(), self.planned)
 
     def failures(self) -> list[str]:
-        failed = self.rows.loc[self.rows["status"] != "ok"]
+        failed = failed_cells(self.rows)
         seeds: dict[str, list[str]] = {}
-        for seed, reason in zip(failed["seed"], failed["reason"], strict=True):
-            seeds.setdefault(one_line(reason) or "no reason recorded", []).append(f"{seed:g}")
+        for seed, reason in zip(self.rows.loc[failed.index, "seed"], failed, strict=True):
+            seeds.setdefault(one_line(reason), []).append(f"{seed:g}")
         return [f"{self.label}, seed {', '.join(which)}: {reason}" for reason, which in seeds.items()]
 
     def assessments(self, by_key: Mapping[Any, Assessment]) -> list[Assessment]:

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from vicious.results.schema import AGAIN, ESTIMATORS, MEASURES, SUMMARY, read_table
+from vicious.results.summaries import failed_cells
 from vicious.system.files import write_json
 
 Flat = dict[str, float | int | str | None]
@@ -38,10 +39,11 @@ def _name(row: Any) -> str:
 
 
 def _numbers(rows: pd.DataFrame) -> Flat:
-    sound, failed = rows[rows["status"] == "ok"], rows[rows["status"] != "ok"]
+    failed = failed_cells(rows)
+    sound = rows.drop(index=failed.index)
     found: Flat = {"seeds": len(sound)}
     if len(failed):
-        found |= {"failed": len(failed), "reason": "; ".join(dict.fromkeys(failed["reason"].astype(str)))}
+        found |= {"failed": len(failed), "reason": "; ".join(dict.fromkeys(failed))}
     for measure in MEASURES:
         values = sound[measure].dropna()
         if len(values):

@@ -101,6 +101,13 @@ BASELINE = ("psnr_class_mean", "risk_class_mean", "risk95_class_mean")
 """The same of the mean image of the predicted class: what the label alone gives away."""
 OF_LABELS = ("accuracy", "calibration_error", *BASELINE)
 """What an autoencoder, which was never asked for labels, does not have."""
+
+
+def applies(column: str, role: str) -> bool:
+    """Whether a measure means anything for a role: the labels of an autoencoder do not."""
+    return role != "autoencoder" or column not in OF_LABELS
+
+
 ATTACK_OF: dict[Role, str] = {"honest": "posthoc", "vicious": "joint", "autoencoder": "joint"}
 """The attack that is compared and reported, by the target model's role, in the order of tables."""
 ESTIMATOR_KINDS = ("share", "truncated", "ridge", "ledoit_wolf", "identity")

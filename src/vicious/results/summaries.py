@@ -9,8 +9,11 @@ import pandas as pd
 
 from vicious.models.evaded import evasion, trained_otherwise
 from vicious.results.assessments import Assessment, in_order, read_assessments
-from vicious.results.schema import RENAMED, SUMMARY, read_table
+from vicious.results.schema import BASELINE, PER_IMAGE, RENAMED, SUMMARY, applies, read_table
 from vicious.system.errors import IncompleteStudyError
+
+_MEASURED = (*PER_IMAGE, *BASELINE, "calibration_error")
+"""What every cell that succeeded has, where it applies to its role."""
 
 
 def collect(found: Sequence[Assessment]) -> pd.DataFrame:
@@ -27,6 +30,22 @@ def collect(found: Sequence[Assessment]) -> pd.DataFrame:
 def write_summary(files: Iterable[Path], out: Path) -> None:
     """Write :func:`collect` of the given :func:`read_assessments` as CSV."""
     SUMMARY.write(collect(read_assessments(files)), out)
+
+
+def failed_cells(summary: pd.DataFrame) -> pd.Series:
+    """Why rows of a summary count as failed, by the index of those that do: their reason, or what they lack.
+
+    Tables and figures, and the check that a study is complete, go by this.
+    """
+    reasons: dict[Any, str] = {}
+    measured = [name for name in _MEASURED if name in summary]
+    for place, row in zip(summary.index, summary.to_dict("records"), strict=True):
+        missing = [name for name in measured if applies(name, row["role"]) and pd.isna(row[name])]
+        if row["status"] != "ok":
+            reasons[place] = row["reason"] or "no reason recorded"
+        elif missing:
+            reasons[place] = f"{', '.join(missing)} missing"
+    return pd.Series(reasons, dtype=object)
 
 
 def _cell(row: Any) -> str:
@@ -46,7 +65,8 @@ def check_complete(summary: Path, verdicts: Sequence[str] = ()) -> int:
         IncompleteStudyError: cells failed; the message names each with its reason.
     """
     frame = read_table(SUMMARY, summary)
-    failed = frame.loc[frame["status"] != "ok"]
+    reasons = failed_cells(frame)
+    failed = frame.loc[reasons.index].assign(reason=reasons)
     if len(failed) or verdicts:
         raise IncompleteStudyError(
             f"{len(failed)} of {len(frame)} cells of {summary.stem} failed; tables and figures mark them:",

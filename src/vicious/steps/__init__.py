@@ -17,6 +17,7 @@ from vicious.mitigations import parse_outputs
 from vicious.steps._needs import LIGHT, Cost, Need, Work
 from vicious.system.errors import ConfigError
 from vicious.system.registry import find, names
+from vicious.system.runtime import limit_threads
 from vicious.system.settings import Count
 
 Threads = Annotated[Count, Field(description="CPU threads; part of the result, since sums depend on their order")]
@@ -139,7 +140,7 @@ class Step(BaseModel):
 
     def entries(self) -> tuple[str, ...]:
         """The code whose meaning is this step's code identity (:mod:`vicious.provenance.identity`)."""
-        return (self.code(), *self.lookups())
+        return (self.code(), PERFORM, *self.lookups())
 
     @classmethod
     def code(cls) -> str:
@@ -160,6 +161,16 @@ class Step(BaseModel):
                 dashed = any(word.startswith("-") for word in values)  # which a parser would take for an option
                 words += [f"{option}={word}" for word in values] if dashed else [option, *values]
         return words
+
+
+def perform(step: Step, identity: Identity) -> Mapping[str, Any] | None:
+    """Run a step with the threads that it asks for; see :meth:`Step.run`."""
+    limit_threads(getattr(step, "threads", 1))
+    return step.run(identity)
+
+
+PERFORM = f"{perform.__module__}:{perform.__name__}"
+"""What stands between any step's settings and its code, and so counts as code of every step."""
 
 
 def _words(value: object) -> Iterator[str]:

@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, create_model
 
-from vicious.steps import Files, Identity, Read, Stage, Step, model_files
+from vicious.steps import PERFORM, Files, Identity, Read, Stage, Step, model_files
 from vicious.study import grid
 from vicious.system import registry
 from vicious.system.errors import ConfigError
@@ -156,7 +156,7 @@ class ArtifactStep(Step):
         return self.out / f"{self.ARTIFACT.name}.json"
 
     def entries(self) -> tuple[str, ...]:
-        return (f"{self.ARTIFACT.module}:write", f"{Destination.__module__}:{Destination.__name__}")
+        return (f"{self.ARTIFACT.module}:write", f"{__name__}:{ArtifactStep.__name__}.run", PERFORM)
 
     def run(self, identity: Identity) -> None:
         write = registry.find(self.ARTIFACT.package, self.ARTIFACT.name, "write").write

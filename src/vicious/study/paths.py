@@ -8,7 +8,7 @@ results/<scale>/models/<dataset>/[<part>/]<model>/seed<seed>/        weights, re
 its attacks results/<scale>/assessments/<dataset>/[<part>/]<model>/seed<seed>/   what was measured on it
 results/<scale>/summaries/*.csv        one row per cell, comparisons, statistics of each experiment
 results/<scale>/summaries/metrics.json means of the main experiment, for dvc metrics
-results/<scale>/complete/              experiments of which no cell failed
+results/<scale>/complete/              experiments of which no cell failed; that the whole study was verified
 paper_figures/<scale>/                 tables and figures
 logs/<scale>/                          what each job reported
 
@@ -82,6 +82,11 @@ def summary(scale: str, experiment: str) -> Path:
 def complete(scale: str, experiment: str) -> Path:
     """What is written once no cell of an experiment failed."""
     return results(scale) / "complete" / f"{experiment}.txt"
+
+
+def verified(scale: str) -> Path:
+    """What is written once all of a study is what its records say."""
+    return results(scale) / "complete" / "verified.txt"
 
 
 def figures(scale: str) -> Path:
