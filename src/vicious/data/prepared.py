@@ -20,7 +20,7 @@ from vicious.system.typed_json import read_typed
 
 INFO_NAME = "dataset.json"
 _AGAIN = "run the prepare step again"
-_UNREADABLE = (OSError, ValueError, EOFError, TypeError, SyntaxError, TokenError, RecursionError, MemoryError)
+UNREADABLE = (OSError, ValueError, EOFError, TypeError, SyntaxError, TokenError, RecursionError, MemoryError)
 """What numpy raises for a damaged header, which it reads as Python."""
 
 
@@ -174,7 +174,7 @@ class PreparedDataset:
             array = np.load(path, mmap_mode="r", allow_pickle=False)
         except FileNotFoundError as error:
             raise DataError(f"{path} is missing: {_AGAIN}") from error
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             raise DataError(f"{path} is damaged ({error}): {_AGAIN}") from error
         if not isinstance(array, np.ndarray) or array.dtype != dtype or array.shape != shape:
             found = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else "no plain array"

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from vicious.metrics.checks import DATA_RANGE, check_axes, check_labels, check_values
 from vicious.system.errors import DataError, MetricError
-from vicious.system.files import write_bytes
+from vicious.system.files import check_regular, write_bytes
 
 Array = NDArray[np.float64]
 Estimator = Literal["truncated", "ridge", "ledoit_wolf"]
@@ -376,6 +376,7 @@ def load_covariance(path: Path, fingerprint: str) -> Covariance:
     from safetensors import SafetensorError, safe_open
 
     try:
+        check_regular(path)
         with safe_open(path, framework="numpy") as file:
             of = (file.metadata() or {}).get("data")
             arrays = {name: file.get_tensor(name) for name in (*_ARRAYS, "images", "shrinkage")}

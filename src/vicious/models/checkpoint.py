@@ -22,7 +22,7 @@ from vicious.data.prepared import PreparedDataset, load_prepared
 from vicious.data.tasks import parse_task
 from vicious.models.architecture import Architecture, Kind
 from vicious.system.errors import CheckpointError, ConfigError
-from vicious.system.files import digest, read_json, write_bytes, write_json
+from vicious.system.files import check_regular, digest, read_json, write_bytes, write_json
 from vicious.system.settings import Count, NotNegative, Positive, Seed
 from vicious.system.typed_json import first_problem, read_typed
 
@@ -122,6 +122,7 @@ def _check_pair(weights: Path) -> None:
     """Raise a CheckpointError unless ``weights`` and its record, which was read before, are of one training."""
     record = read_json(weights.with_suffix(".json"))
     try:
+        check_regular(weights)
         with safe_open(weights, framework="pt") as file:
             named = (file.metadata() or {}).get("record")
         found = digest(weights)

@@ -10,13 +10,15 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from vicious.data.prepared import UNREADABLE
 from vicious.data.splits import SIDE
 from vicious.metrics.image import decibels
 from vicious.report.style import GREY, RISK95, SMALL
 from vicious.results.assessments import read_assessments
-from vicious.results.schema import SUMMARY, check_table
+from vicious.results.schema import MOST_BYTES, SUMMARY, check_table
 from vicious.results.summaries import collect
 from vicious.system.errors import DataError, MixedResultsError
+from vicious.system.files import open_regular
 
 _GAP = 2  # white pixels between images
 _AGAIN = "delete it and run the same command again"
@@ -117,9 +119,14 @@ def _load(path: Path | None, *prefixes: str) -> list[Gallery | None]:
         return [None for _ in prefixes]
     names = ("originals", "reconstructions", "risk95")
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with open_regular(path) as file:
+            with zipfile.ZipFile(file) as members:
+                if sum(one.file_size for one in members.infolist()) > MOST_BYTES:
+                    raise ValueError(f"it unpacks to more than {MOST_BYTES:,} bytes")
+            file.seek(0)
+            arrays = np.load(file, allow_pickle=False)
             found = [Gallery(*(arrays[prefix + name] for name in names[: 3 if prefix else 2])) for prefix in prefixes]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except (*UNREADABLE, KeyError, zipfile.BadZipFile, NotImplementedError) as error:
         raise DataError(f"cannot read the gallery {path} ({error}): {_AGAIN}") from error
     for gallery in found:
         _check(gallery, path)

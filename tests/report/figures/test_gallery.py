@@ -1,12 +1,15 @@
 """Figure 1 shows what there is and what failed; no figure needs a display or the training library."""
 
+import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
+from fuzzing import mutants
 from legible import all_words
 from placed import place
 
@@ -71,6 +74,27 @@ def test_a_damaged_gallery_is_a_data_error(tmp_path: Path) -> None:
     for name in ("bad", "float", "less"):
         with pytest.raises(DataError, match=name):
             galleries.load_gallery(tmp_path / f"{name}.npz")
+
+
+def test_a_gallery_that_unpacks_to_gigabytes_or_is_a_pipe_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = np.zeros((100, 1, 32, 32), np.uint8)
+    np.savez_compressed(tmp_path / "bomb.npz", originals=images, reconstructions=images)
+    monkeypatch.setattr(galleries, "MOST_BYTES", 200_000)
+    os.mkfifo(tmp_path / "pipe.npz")
+    for name, why in (("bomb", "unpacks to more than 200,000 bytes"), ("pipe", "named pipe")):
+        with pytest.raises(DataError, match=why):
+            galleries.load_gallery(tmp_path / f"{name}.npz")
+
+
+@pytest.mark.fuzz
+def test_damaged_variants_of_a_gallery_are_read_or_data_errors(tmp_path: Path, made_up: ModuleType) -> None:
+    sound, file = made_up.gallery(tmp_path / "sound.npz", 1, 0.1).read_bytes(), tmp_path / "mutant.npz"
+    for mutant in mutants(sound, 300):
+        file.write_bytes(mutant)
+        with suppress(DataError):
+            galleries.load_gallery(file)
 
 
 def test_galleries_of_different_images_are_refused(made_up: ModuleType, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,10 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 from vicious.report import frames, style
 from vicious.report.style import BETA, COLOURS, GREY
 from vicious.report.text import Text
+from vicious.results.schema import MOST_BYTES
 from vicious.study.artifacts import Destination
 from vicious.system.errors import DataError, MixedResultsError
-from vicious.system.files import read_json
+from vicious.system.files import read_bounded, read_json
 
 EXPERIMENT = "main"
 _LOOKS = {"honest": "honest", "posthoc": "honest", "vicious": "vicious", "autoencoder": "autoencoder"}
@@ -237,7 +239,7 @@ def _failed(curves: Sequence[Curve]) -> list[str]:
 
 def _load(file: Path) -> Curve:
     record = _read(file.with_suffix(".json"), read_json)
-    epochs = _read(file, lambda path: pd.read_csv(path, dtype=float))
+    epochs = _read(file, lambda path: pd.read_csv(BytesIO(read_bounded(path, MOST_BYTES)), dtype=float))
     try:
         failure, selected = record.get("failure"), record.get("selected_epoch")
         curve = Curve(
