@@ -7,6 +7,7 @@ import dataclasses
 import gzip
 import hashlib
 import io
+import json
 import os
 import re
 import signal
@@ -537,4 +538,35 @@ def test_a_json_file_that_is_none_is_a_value_error(tmp_path: Path, text: str) ->
     with pytest.raises(ValueError, match=r"."):
         read_json(path)
     with pytest.raises(DataError, match="is damaged"):
+        read_source(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"files": 3},
+        {"files": [3]},
+        {"files": [{"path": "f", "size": -1, "sha256": ""}]},
+        {"files": [{"path": "f", "size": "1", "sha256": ""}]},
+        {"files": [{"path": "f", "size": 1}]},
+        {"files": [{"path": "a" * 5000, "size": 1, "sha256": ""}]},
+        {"files": [{"path": "\0", "size": 1, "sha256": ""}]},
+        {"files": [{"path": "/dev/zero", "size": 1, "sha256": ""}]},
+        {"files": [{"path": ".", "size": 1, "sha256": ""}]},
+        {"root": 3},
+        {"root": "\0"},
+        {"source": "another"},
+        {"dataset": None},
+    ],
+)
+def test_a_record_of_files_that_is_none_is_refused(tmp_path: Path, change: dict[str, Any]) -> None:
+    (tmp_path / "f").write_bytes(b"x")
+    sound = {"path": "f", "size": 1, "sha256": hashlib.sha256(b"x").hexdigest()}
+    record = {"dataset": "mnist", "source": "official", "root": str(tmp_path), "files": [sound]}
+    path = tmp_path / "records" / "source.json"
+    path.parent.mkdir()
+    path.write_text(json.dumps(record))
+    assert read_source(path)["files"] == [sound]
+    path.write_text(json.dumps(record | change))
+    with pytest.raises(DataError):
         read_source(path)

@@ -3,12 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from vicious.data.facts import Dataset
 from vicious.data.unpacked import measure
 from vicious.system.errors import DataError
-from vicious.system.files import check_regular, digest, read_json, write_json
+from vicious.system.files import check_regular, digest, write_json
+from vicious.system.typed_json import read_typed
 
 
 def obtain(
@@ -46,26 +49,45 @@ def read_source(record: Path) -> dict[str, Any]:
 
     An unpacked folder is a file in this sense.
     """
-    try:
-        content: dict[str, Any] = read_json(record)
-        files = [(Path(content["root"]) / file["path"], file["size"], file["sha256"]) for file in content["files"]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{record} is damaged ({error!r}): delete it and run `snakemake` again") from None
-    for path, size, sha256 in files:
-        if not path.exists():
-            raise DataError(f"{path} is missing since it was fetched: {_AGAIN}")
+    content = read_typed(record, _Record, DataError, "delete it and run `snakemake` again")
+    for file in content.files:
+        path = Path(content.root) / file.path
         try:
-            same = measure(path) == (size, sha256) if path.is_dir() else _is_file(path, size, sha256)
-        except OSError as error:
+            measured = measure if path.is_dir() else _measured
+            same = measured(path) == (file.size, file.sha256)
+        except FileNotFoundError:
+            raise DataError(f"{path} is missing since it was fetched: {_AGAIN}") from None
+        except (OSError, ValueError) as error:  # a name that no file can have
             raise DataError(f"{path} cannot be read ({error}): mend that, or {_AGAIN}") from error
         if not same:
             remedy = "unpack it again" if path.is_dir() else "delete it"
             raise DataError(f"{path} was altered since it was fetched: {remedy}, then {_AGAIN}")
-    return content
+    return content.model_dump()
 
 
-def _is_file(path: Path, size: int, sha256: str) -> bool:
-    return check_regular(path).st_size == size and digest(path) == sha256
+def _measured(path: Path) -> tuple[int, str]:
+    return check_regular(path).st_size, digest(path)
+
+
+class _File(BaseModel):
+    """A verified file, as its record says."""
+
+    model_config = ConfigDict(extra="allow")
+
+    path: str
+    size: Annotated[int, Field(ge=0)]
+    sha256: str
+
+
+class _Record(BaseModel):
+    """The record of a dataset's files."""
+
+    model_config = ConfigDict(extra="allow")
+
+    dataset: str
+    source: Literal["official", "synthetic"]
+    root: str
+    files: list[_File]
 
 
 _AGAIN = "run `snakemake --cores 1 --forcerun fetch` with your other options to fetch it again"
