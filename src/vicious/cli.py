@@ -18,7 +18,7 @@ from cyclopts import App, CycloptsError, Group, Parameter
 from vicious import __version__
 from vicious.system.errors import ViciousError
 from vicious.system.escape import escaped
-from vicious.system.progress import OneLine, say, tell
+from vicious.system.progress import Told, say, tell
 from vicious.system.registry import file as file_of
 from vicious.system.registry import names
 from vicious.system.runtime import name_user
@@ -44,9 +44,7 @@ Places = Annotated[list[Path], Parameter(help="folders of results, or records of
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0, 1 for an error that is explained, 2 for a command line that is
     wrong."""
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr)
-    for handler in logging.getLogger().handlers:
-        handler.setFormatter(OneLine("%(levelname)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[Told()])
     logging.getLogger("fontTools").setLevel(logging.WARNING)  # matplotlib's PDFs; it reports every table of a font
     name_user()
     words = list(sys.argv[1:] if argv is None else argv)
@@ -60,6 +58,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except FileNotFoundError as error:
         tell(f"error: {escaped(error.filename)} is missing: run the step that writes it first, or check the path")
+        return 1
+    except OSError as error:
+        if error.filename is None:  # it is of standard output or error
+            raise
+        tell(f"error: {escaped(error.filename)} cannot be used ({error.strerror}): check the path and its permissions")
         return 1
     return 0
 
@@ -132,10 +135,12 @@ def run_step(step: "Step", provenance: Path | None = None, code: str | None = No
         ProvenanceError: the code here has another one.
     """
     from vicious.provenance.identity import meaning
-    from vicious.provenance.record import check_code, write_provenance
+    from vicious.provenance.record import check_code, code_of, write_provenance
     from vicious.steps import perform
 
     start = time.monotonic()
+    if provenance is not None:
+        code_of(step)  # of now, whatever becomes of the files while it runs
     if code is not None:
         check_code(step, code)
     measured = perform(step, meaning)

@@ -95,6 +95,8 @@ UNUSUAL = {
     "too few bytes": array(raw=b"U\x03abc"),
     "too many bytes": array(raw=b"U\x05abcde"),
     "bytes that are none": array(raw=b"(K\x01K\x02l"),
+    "very many sides": array(b"(" + b"K\xff" * 1_000_000 + b"t"),
+    "a side of many digits": array(b"(K\x01\x8b\x00\x00\x10\x00" + b"\x7f" * 2**20 + b"t"),
     "100 axes": array(b"(" + b"K\x01" * 99 + b"K\x04t"),
 }
 
@@ -139,6 +141,7 @@ REFUSED = {
     + b"h\x01h\x02R" * 1000
     + b".",
     "a nested tuple as key": b"})" + b"\x85" * DEEP + b"K\x01s.",
+    "more marks than any official file has": b"(" * 1001 + b".",
     "a list as key": b"}]K\x01s.",
     "more lists than any official file has values": b"]" * (MOST_OPCODES + 1) + b".",
 }

@@ -365,6 +365,8 @@ DAMAGED: dict[str, Callable[[Covariance], Covariance]] = {
     "labels of another number": lambda one: replace(one, label_cross=one.label_cross[:2]),
     "labels without an axis": lambda one: replace(one, label_gram=one.label_gram[0]),
     "no images": lambda one: replace(one, images=0),
+    "images that are no number": lambda one: replace(one, images=[1, 2]),  # type: ignore[arg-type]
+    "a shrinkage that is no number": lambda one: replace(one, shrinkage=[0.1, 0.2]),  # type: ignore[arg-type]
     "a shrinkage above 1": lambda one: replace(one, shrinkage=1.5),
     "no number as shrinkage": lambda one: replace(one, shrinkage=np.nan),
 }

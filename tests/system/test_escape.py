@@ -7,7 +7,7 @@ import pytest
 from vicious.cli import main
 from vicious.system.errors import DataError
 from vicious.system.escape import escaped
-from vicious.system.progress import OneLine, say, tell
+from vicious.system.progress import Told, say, tell
 
 EVIL = "a\n0 findings: all sound\x1b[2J\r\x00\u202e\u2028\ud800\x9b"
 SHOWN = r"a\n0 findings: all sound\x1b[2J\r\x00\u202e\u2028\ud800\x9b"
@@ -29,7 +29,7 @@ def test_what_is_printed_and_logged_is_escaped(capsys: pytest.CaptureFixture[str
     assert err == f"error: {SHOWN}\nand\\x1b[2J\n"
     assert out == "one\ntwo\\x1b[2J\n"
     logged = logging.LogRecord("a", logging.WARNING, "", 0, "%s is damaged", (EVIL,), None)
-    assert OneLine("%(levelname)s: %(message)s").format(logged) == f"WARNING: {SHOWN} is damaged"
+    assert Told().format(logged) == f"WARNING: {SHOWN} is damaged"
 
 
 @pytest.mark.parametrize("words", [["check-config", "no\n\x1b[2J.yaml"], ["verify", "no\n\x1b[2J"], ["no\x1b[2J"]])

@@ -177,6 +177,14 @@ FORGED: dict[str, Callable[[dict[str, Any], dict[str, Any]], object]] = {
     "a curve of words": lambda facts, _: facts.update(curve=[{"loss": "low"}]),
     "a curve that is none": lambda facts, _: facts.update(curve=[3]),
     "more epochs than there are": lambda facts, _: facts.update(curve=facts["curve"] * 2),
+    "a curve of empty rows": lambda facts, _: facts.update(curve=[{}] * len(facts["curve"])),
+    "a curve that is a dictionary": lambda facts, _: facts.update(curve={}),
+    "a curve that is text": lambda facts, _: facts.update(curve=""),
+    "epochs out of order": lambda facts, _: facts.update(curve=facts["curve"][::-1]),
+    "more images than an epoch has": lambda facts, _: facts.update(images=10**12),
+    "an augmentation of another size": lambda _, tensors: tensors.update(
+        {"place/augmentation": torch.zeros(3, dtype=torch.uint8)}
+    ),
     "images of no number": lambda facts, _: facts.update(images="all"),
     "fewer images than none": lambda facts, _: facts.update(images=-1),
     "sums that are none": lambda facts, _: facts.update(sums=[1]),

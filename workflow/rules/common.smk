@@ -46,16 +46,13 @@ from vicious.study.artifacts import known
 from vicious.study.config import PARAMS_FILE, check_params
 from vicious.study.plan import Plan, pattern
 from vicious.system.errors import ConfigError, ProvenanceError, StorageError
-from vicious.system.files import check_writable
+from vicious.system.files import check_writable, write_json
 from vicious.system.runtime import name_user
 from vicious.system.yaml12 import read_yaml, typed
 
 
 def own_file():
-    """The file that holds the configuration: with --directory that folder's own, if it has one."""
-    given = workflow.config_settings
-    if given.replace_workflow_config and given.configfiles:
-        return Path(given.configfiles[-1])
+    """The configuration's file: with --directory that folder's own, if it has one."""
     return PARAMS_FILE if PARAMS_FILE.exists() else Path(workflow.basedir) / PARAMS_FILE
 
 
@@ -83,6 +80,8 @@ except ConfigError as error:
 
 PARAMS, SCALE = PLAN.params, PLAN.scale
 LOGS = str(paths.logs(SCALE))
+# What other files and --config make of it, for commands that read one file.
+MERGED = Path(LOGS, "params.yaml")
 
 if workflow.is_main_process:
     if any(Path(".snakemake/locks").glob("*")):
@@ -122,6 +121,7 @@ def check_submits():
 onstart:
     if workflow.is_main_process:
         check_submits()
+        write_json(MERGED, configuration())
     # Snakemake's default limit of 100 jobs a second makes each look of its scheduler cause another one a second later,
     # as long as jobs wait, so with every job that ends there is one more a second: hundreds of jobs keep a core busy.
     # Another limit stands.

@@ -20,7 +20,7 @@ def unpacked_images(folder: Path) -> list[Path]:
 def measure(folder: Path) -> tuple[int, str]:
     """Bytes of all images, and the SHA-256 over their names and contents.
 
-    The latter is what ``LC_ALL=C sha256sum -z *.jpg | sha256sum`` prints in the folder.
+    The latter is what ``printf '%s\\0' *.jpg | xargs -0 sha256sum -z | sha256sum`` prints in the folder, with LC_ALL=C.
 
     Raises:
         DataError: an image is no regular file.

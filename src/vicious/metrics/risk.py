@@ -354,6 +354,7 @@ def _check_factorised(one: Covariance) -> None:
         raise MetricError(f"it tells of {one.images} images and a shrinkage of {one.shrinkage:g}")
 
 
+_NO_COVARIANCE = OSError, KeyError, IndexError, ValueError, TypeError, AttributeError, OverflowError, MetricError
 _ORTHONORMAL = {np.float64: 1e-6, np.float32: 1e-2}
 _ARRAYS = ("mean", "eigenvalues", "eigenvectors", "label_gram", "label_cross", "eigenvalues32", "eigenvectors32")
 
@@ -383,7 +384,7 @@ def load_covariance(path: Path, fingerprint: str) -> Covariance:
         whole = {name: arrays[name] for name in _ARRAYS}
         found = Covariance(images=int(arrays["images"][0]), shrinkage=float(arrays["shrinkage"][0]), **whole)
         _check_factorised(found)
-    except (OSError, SafetensorError, KeyError, IndexError, ValueError, OverflowError, MetricError) as error:
+    except (*_NO_COVARIANCE, SafetensorError) as error:
         raise DataError(f"{path} is missing or damaged ({error}): run `vicious fit-covariance` again") from None
     if of != fingerprint:
         raise DataError(f"{path} is of other data than the models: use that of their dataset, or fit it again")

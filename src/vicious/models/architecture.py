@@ -82,7 +82,7 @@ def parse_model(kind: Kind, name: str, settings: Mapping[str, str], scale: Mappi
 def _value(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from vicious.provenance.expected import Expected
 from vicious.provenance.origin import MADE, built, made_otherwise, stale, untracked
-from vicious.provenance.records import Record, plain_name, read_record, real_name, records_below
+from vicious.provenance.records import Record, by_own_name, plain_name, read_record, real_name, records_below
 from vicious.provenance.verify import hash_files
 from vicious.study import paths
 from vicious.study.config import PARAMS_FILE, Params
@@ -73,6 +73,7 @@ def discard(places: Sequence[Path], params: Params, configuration: Path = PARAMS
     check_not_locked(Path())
     recorded = MADE.is_dir() and any(MADE.iterdir())
     places = places if recorded else [*places, *map(Path, paths.built(params.scale))]
+    places = [by_own_name(place) for place in places]
     records = {path: read_record(path) for place in places for path in sorted(records_below(place))}
     readable = {path: found for path, found in records.items() if isinstance(found, Record)}
     current, _ = hash_files({file for one in readable.values() for file in (*one.inputs, *(one.outputs or {}))})
@@ -86,8 +87,12 @@ def discard(places: Sequence[Path], params: Params, configuration: Path = PARAMS
         asked = {path for path in records if expected.step(path) is not None}
         found |= _made_from(gone, records, asked - found.keys())
     roots = [Path(plain_name(str(place))) for place in (*places, *paths.built(params.scale))]
-    for path in found:
-        _delete(path, records[path], expected.step(path), roots)
+    for path in list(found):
+        if _lies_in(path, roots):
+            _delete(path, records[path], expected.step(path), roots)
+        else:
+            log.warning("left %s and its files: a link leads out of the given folders; delete them yourself", path)
+            del found[path]
     recorded_files = {file for record in readable.values() for file in record.outputs or {}}
     for file in _without_record(places, expected.plan(params.scale), recorded_files):
         if _lies_in(file, roots):
@@ -192,8 +197,9 @@ def _unlink(file: Path) -> None:
 def _settle(records: Mapping[Path, Record]) -> None:
     """Make what steps wrote, records included, no older than what they read; again for steps that read what was
     settled."""
-    while any(_made_later(path, record) for path, record in records.items()):
-        pass
+    for _ in records:  # a chain of steps is no longer; and some file systems never take the time that they are given
+        if not [path for path, record in records.items() if _made_later(path, record)]:
+            return
 
 
 def _made_later(path: Path, record: Record) -> bool:
@@ -203,6 +209,8 @@ def _made_later(path: Path, record: Record) -> bool:
     for file in older:
         with storage_errors(file):
             os.utime(file, ns=(newest, newest))
+            if _time(file) < newest:  # this file system keeps coarser times: the next whole second
+                os.utime(file, ns=(-(-newest // 10**9) * 10**9,) * 2)
     return bool(older)
 
 

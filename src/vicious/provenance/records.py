@@ -5,12 +5,14 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Set
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from vicious.steps import commands, step_class
+from vicious.study import paths
 from vicious.study.artifacts import known
+from vicious.study.config import ScaleName
 from vicious.system.files import MOST_JSON, parse_json, read_bounded
 from vicious.system.typed_json import first_problem
 
@@ -24,7 +26,13 @@ def plain_name(path: str) -> str:
     return os.path.normpath(path).removeprefix(f"{Path.cwd()}/")
 
 
-Name = Annotated[str, Field(max_length=20_000), AfterValidator(plain_name)]
+def _name(path: str) -> str:
+    if "\0" in path:
+        raise ValueError("no file has such a name")
+    return plain_name(path)
+
+
+Name = Annotated[str, Field(max_length=20_000), AfterValidator(_name)]
 
 
 class Code(BaseModel):
@@ -61,8 +69,45 @@ class Record(BaseModel):
 
 
 def records_below(folder: Path) -> list[Path]:
-    """The records in a folder and its folders."""
-    return [path for path in folder.rglob("*.json") if is_record(path)]
+    """The records in a folder and its folders, those behind links too."""
+    return [path for path in files_below(folder) if is_record(path)]
+
+
+def real_place(place: Path) -> Path:
+    """A place by its name behind all links."""
+    return Path(os.path.realpath(place) if place.is_dir() else real_name(place))
+
+
+def files_below(folder: Path) -> Iterable[Path]:
+    """What lies in a folder and its folders, apart from hidden ones. Links are followed; each real folder comes once,
+    by its own name if it has one here."""
+    real, met = real_place(folder), set()
+    for at, folders, files in os.walk(folder, followlinks=True):
+        here = Path(at)
+        target = real_place(here)
+        around = target.is_relative_to(real) or real.is_relative_to(target)
+        if target in met or (around and here.is_symlink() and here != folder):
+            folders.clear()
+            continue
+        met.add(target)
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (here / name for name in (*folders, *files))
+
+
+def by_own_name(place: Path) -> Path:
+    """A place by its name in the study, as records give it; as it is where it lies elsewhere.
+
+    The place, the study's folders and the project itself may be reached through links.
+    """
+    name = Path(plain_name(str(place)))
+    built = [Path(folder) for scale in get_args(ScaleName) for folder in paths.built(scale)]
+    if any(name.is_relative_to(folder) or folder.is_relative_to(name) for folder in built):
+        return name
+    real = real_place(place)
+    above = {real_place(folder): folder for one in built for folder in (*one.parents, one)}
+    inside = [folder for folder in above if real.is_relative_to(folder)]
+    nearest = max(inside, key=lambda folder: len(folder.parts), default=None)
+    return place if nearest is None else above[nearest] / real.relative_to(nearest)
 
 
 def real_name(file: str | Path) -> str:

@@ -15,6 +15,7 @@ from vicious.provenance.discard import discard
 from vicious.study import paths
 from vicious.study.config import PARAMS_FILE, Params
 from vicious.system.errors import ConfigError, ProvenanceError
+from vicious.system.progress import tell
 from vicious.system.registry import nearest
 
 
@@ -65,8 +66,6 @@ def build_stage(name: str, params: Params, configuration: Path = PARAMS_FILE) ->
     if importlib.util.find_spec("snakemake") is None:
         raise ProvenanceError("Snakemake is not installed: `make env` installs it; then run this again")
     for one in discard(known[short].places, params, configuration):
-        print(one)
-    sys.stdout.flush()
-    sys.stderr.flush()
+        tell(str(one))
     command = [sys.executable, "-P", "-m", "snakemake", "--cores", "all", "--", known[short].target]
     os.execv(sys.executable, command)  # so that what ends this stage ends Snakemake, as it is used to

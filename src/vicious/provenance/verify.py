@@ -13,7 +13,6 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import get_args
 
 from vicious.provenance.expected import (
     IN_PART,
@@ -25,7 +24,17 @@ from vicious.provenance.expected import (
     step_behind,
 )
 from vicious.provenance.origin import of_other_code, unfinished
-from vicious.provenance.records import ENDING, Record, is_record, plain_name, read_record, read_records, real_name
+from vicious.provenance.records import (
+    ENDING,
+    Record,
+    by_own_name,
+    files_below,
+    is_record,
+    plain_name,
+    read_record,
+    read_records,
+    real_name,
+)
 from vicious.study import paths
 from vicious.study.config import PARAMS_FILE, Params, ScaleName
 from vicious.system.errors import ProvenanceError
@@ -88,7 +97,7 @@ class Report:
             words = ", ".join(f"{counts[kind]} {kind}" for kind in KINDS if counts[kind])
             raise ProvenanceError(
                 f"these results are not sound ({words}): delete what is altered, unreadable, without a record or of "
-                "another step, then run `snakemake` again"
+                "another step, and the results of a record that read it; then run `snakemake` again"
             )
 
 
@@ -103,7 +112,7 @@ def verify(places: Sequence[Path], params: Params, configuration: Path = PARAMS_
     Raises:
         ProvenanceError: there is no record.
     """
-    places = [_by_own_name(place) for place in places]
+    places = [by_own_name(place) for place in places]
     read = read_records([file for place in places for file in _record_files(place)])
     records = {path: found for path, found in read.items() if isinstance(found, Record)}
     damaged = {str(path): found for path, found in read.items() if isinstance(found, str)}
@@ -124,45 +133,9 @@ def verify(places: Sequence[Path], params: Params, configuration: Path = PARAMS_
     return Report(len(records), len(current), damage, noted, notes)
 
 
-def _by_own_name(place: Path) -> Path:
-    """A place by its name in the study, as records give it; as it is where it lies elsewhere.
-
-    The place, the study's folders and the project itself may be reached through links.
-    """
-    name = Path(plain_name(str(place)))
-    built = [Path(folder) for scale in get_args(ScaleName) for folder in paths.built(scale)]
-    if any(name.is_relative_to(folder) or folder.is_relative_to(name) for folder in built):
-        return name
-    real = _real_place(place)
-    above = {_real_place(folder): folder for one in built for folder in (*one.parents, one)}
-    inside = [folder for folder in above if real.is_relative_to(folder)]
-    nearest = max(inside, key=lambda folder: len(folder.parts), default=None)
-    return place if nearest is None else above[nearest] / real.relative_to(nearest)
-
-
-def _real_place(place: Path) -> Path:
-    return Path(os.path.realpath(place) if place.is_dir() else real_name(place))
-
-
-def _below(folder: Path) -> Iterable[Path]:
-    """What lies in a folder and its folders, apart from hidden ones. Links are followed; each real folder comes once,
-    by its own name if it has one here."""
-    real, met = _real_place(folder), set()
-    for at, folders, files in os.walk(folder, followlinks=True):
-        here = Path(at)
-        target = _real_place(here)
-        around = target.is_relative_to(real) or real.is_relative_to(target)
-        if target in met or (around and here.is_symlink() and here != folder):
-            folders.clear()
-            continue
-        met.add(target)
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (here / name for name in (*folders, *files))
-
-
 def _record_files(place: Path) -> list[Path]:
     if place.is_dir():
-        found = [path for path in _below(place) if is_record(path)]
+        found = [path for path in files_below(place) if is_record(path)]
         if not found:
             raise ProvenanceError(f"no record of provenance lies below {place}: build it first, or check the path")
         return found
@@ -234,7 +207,7 @@ def _without_record(
     """
     silent = {path.parent for path, one in read.items() if isinstance(one, str) or one.outputs is None}
     beside = {path.parent for path in read} - silent
-    below = {path for place in places if place.is_dir() for path in _below(place) if path.is_file()}
+    below = {path for place in places if place.is_dir() for path in files_below(place) if path.is_file()}
     found = {plain_name(str(path)) for path in below if path.parent in beside or _of_study(plain_name(str(path)))}
     readers = _readers(records)
     found |= {file for file in readers if _of_study(file) and _is_file(file)}

@@ -15,7 +15,7 @@ from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, FailFast, Field, TypeAdapter, ValidationError
 
 from vicious.metrics import measures
 from vicious.system.errors import DataError, MixedResultsError
@@ -57,7 +57,7 @@ class Column:
     @cached_property
     def values(self) -> TypeAdapter[Any]:
         """Checks a list of values."""
-        return TypeAdapter(list[self.type])  # type: ignore[name-defined]
+        return TypeAdapter(Annotated[list[self.type], FailFast()])  # type: ignore[arg-type,name-defined]
 
 
 def _text(*values: str) -> Column:

@@ -49,8 +49,12 @@ class Prepare(Step):
                 f"{self.source} lists {found['source']} files of {found['dataset']}, expected {self.images} ones of "
                 f"{self.dataset}: check the path, or fetch them again"
             )
+        dataset = find_dataset(self.dataset)
+        listed = {file["path"] for file in found["files"]}
+        if missing := [file.path for file in dataset.files if not {file.path, file.unpacked} & listed]:
+            raise DataError(f"{self.source} does not list {', '.join(missing)}: delete it and run `snakemake` again")
         prepare(
-            find_dataset(self.dataset),
+            dataset,
             Path(found["root"]),
             self.out,
             source=self.images,

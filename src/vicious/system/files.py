@@ -190,7 +190,10 @@ def _regular(facts: os.stat_result, path: str | os.PathLike[str]) -> os.stat_res
 def open_regular(path: str | os.PathLike[str]) -> BufferedReader:
     """Open a file to read its bytes; raises as :func:`check_regular`, and never waits for another process."""
     check_regular(path)
-    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except BlockingIOError:  # a file server has lent it to somebody, and asks it back
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         _regular(os.fstat(handle), path)  # another may have taken its name
     except BaseException:

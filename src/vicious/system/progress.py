@@ -42,9 +42,19 @@ def say(text: object) -> None:
     print(escaped(text, keep="\n"))
 
 
-class OneLine(logging.Formatter):
-    """Formats what is logged as one line, escaped; a traceback follows as it is."""
+class Told(logging.Handler):
+    """Hands what is logged to :func:`tell`: one line, escaped; a traceback follows as it is."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFormatter(_OneLine("%(levelname)s: %(message)s"))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Tell a record."""
+        tell(self.format(record))
+
+
+class _OneLine(logging.Formatter):
     def formatMessage(self, record: logging.LogRecord) -> str:
         return escaped(super().formatMessage(record))
 

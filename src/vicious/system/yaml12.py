@@ -12,7 +12,7 @@ import yaml
 from yaml.constructor import ConstructorError
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from vicious.system.errors import ConfigError
+from vicious.system.errors import ConfigError, DataError
 from vicious.system.files import read_bounded
 
 MOST_BYTES = 256 * 1024
@@ -117,6 +117,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raw = yaml.load(read_bounded(path, MOST_BYTES).decode("utf-8-sig"), Loader=_Reader)  # noqa: S506
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}; run from the project's root folder") from None
+    except DataError as error:
+        raise ConfigError(str(error)) from None
     except UnicodeDecodeError:
         raise ConfigError(f"{path} is not text in UTF-8: save it in this encoding") from None
     except yaml.MarkedYAMLError as error:
@@ -145,7 +147,7 @@ def overridden(config: Mapping[str, Any], pairs: Iterable[str]) -> dict[str, Any
             raise ConfigError(f"--config: must be KEY=VALUE, found {text!r}")
         try:
             change = yaml.load(value, Loader=yaml.BaseLoader)  # noqa: S506
-        except yaml.YAMLError:
+        except (yaml.YAMLError, RecursionError):
             change = value  # a text, which no key takes
         found = _merged(found, {key: typed(change)})
     return found

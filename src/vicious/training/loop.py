@@ -127,7 +127,7 @@ def train(objective: Objective, data: PreparedDataset, schedule: Schedule, state
         Interrupted: a signal came. The running batch was finished and its state saved.
     """
     run = _Run(objective, schedule)
-    run.restore(state)
+    run.restore(state, len(schedule.order(0, len(data.labels("train")))))
     try:
         _train(run, data, state, label)
     except TrainingError as error:
@@ -251,8 +251,8 @@ class _Run:
         facts = {key: json.dumps(value) for key, value in place.items()}
         write_bytes(path, save(contiguous, metadata={**facts, "sha256": _digest(contiguous, facts)}))
 
-    def restore(self, path: Path) -> None:
-        """Go on where a file leaves off, if it is there.
+    def restore(self, path: Path, count: int) -> None:
+        """Go on where a file leaves off, if it is there; an epoch has ``count`` images.
 
         Raises:
             CheckpointError: it is sound and of another training, or does not hold what this one saves.
@@ -273,7 +273,7 @@ class _Run:
             facts = {key: json.loads(text) for key, text in texts.items()}
             if facts["job"] != path.stem:
                 raise ValueError("it is of another training")
-            self._take(facts, tensors)
+            self._take(facts, tensors, count)
         except (ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
             told = " ".join(str(error).split())
             raise CheckpointError(
@@ -281,14 +281,22 @@ class _Run:
                 "delete it to begin anew"
             ) from None
 
-    def _take(self, facts: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+    def _take(self, facts: dict[str, Any], tensors: dict[str, Tensor], count: int) -> None:
         """Take over a state; raises one of several errors where it is none of this training."""
         curve, images, sums = facts["curve"], facts["images"], facts["sums"]
-        rows = [*curve, sums]
-        if not all(type(value) in (int, float) and math.isfinite(value) for row in rows for value in row.values()):
+        if type(curve) is not list or any(type(row) is not dict for row in (*curve, sums)):
+            raise ValueError("its curve is none")
+        if not all(
+            type(value) in (int, float) and math.isfinite(value) for row in (*curve, sums) for value in row.values()
+        ):
             raise ValueError("its curve holds something else than numbers")
-        if len(curve) > self.schedule.epochs or type(images) is not int or images < 0:
+        if [row.get("epoch") for row in curve] != [*range(1, len(curve) + 1)] or any(
+            "selection" not in row for row in curve
+        ):
+            raise ValueError("its curve is not that of its epochs")
+        if len(curve) > self.schedule.epochs or type(images) is not int or not 0 <= images <= count:
             raise ValueError("it is further than this training goes")
+        Generator().set_state(tensors["place/augmentation"])
         for name, module in self.modules.items():
             own = {
                 f"{kind}/{name}/{key}": value for key, value in module.state_dict().items() for kind in ("now", "best")

@@ -142,7 +142,7 @@ def _lines(path: Path) -> Iterator[str]:
             if len(line) == _LONGEST_LINE:
                 raise damaged(path, f"it has a line of {_LONGEST_LINE} bytes or more")
             yield line.decode("utf-8", "replace")
-        if file.read(1):
+        if file.read(_LONGEST_LINE).strip():
             raise damaged(path, f"it has more than {most} lines")
 
 

@@ -21,6 +21,9 @@ from vicious.system.errors import DataError
 
 MOST_OPCODES = 4_000_000
 """Ten times those of the largest official file: an empty list takes one byte there, and sixty in memory."""
+_MOST_MARKS = 1000
+_MOST_SIDES, _LONGEST_SIDE = 32, 2**40
+"""Of an array: the product of more, or of longer ones, would take its time."""
 _INTEGERS = re.compile("[iu][1248]")
 _ORDERS = ("<", ">", "=", "|")
 
@@ -69,7 +72,9 @@ class Array:
 
 
 def _sides(value: object) -> TypeGuard[tuple[int, ...]]:
-    return isinstance(value, tuple) and all(type(side) is int and side >= 0 for side in value)
+    if not isinstance(value, tuple) or len(value) > _MOST_SIDES:
+        return False
+    return all(type(side) is int and 0 <= side <= _LONGEST_SIDE for side in value)
 
 
 @dataclass(frozen=True)
@@ -196,6 +201,8 @@ class _Machine:
         return self._stack.pop()
 
     def mark(self) -> None:
+        if len(self._below) >= _MOST_MARKS:
+            raise DataError("the pickle nests deeper than any official one, which is refused")
         self._below.append(self._stack)
         self._stack = []
 
