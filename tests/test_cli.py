@@ -289,6 +289,9 @@ def test_a_raw_file_that_changed_after_fetch_is_refused_with_the_cure(
     record.write_text("{}")
     assert cli.main(prepare) == 1
     assert "is damaged" in capsys.readouterr().err
+    record.write_text(json.dumps({"dataset": "mnist", "source": "synthetic", "root": str(root), "files": []}))
+    assert cli.main(prepare) == 1
+    assert "does not list MNIST/raw/train-images-idx3-ubyte.gz, " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

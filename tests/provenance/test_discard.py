@@ -164,6 +164,21 @@ def test_without_snakemakes_records_all_is_looked_at_and_times_are_put_in_order(
     assert times == sorted(times)
 
 
+@pytest.mark.parametrize("coarse", [10**9, 100])
+def test_times_are_put_in_order_where_a_file_system_keeps_coarse_ones(
+    project: Path, smoke: Params, monkeypatch: pytest.MonkeyPatch, coarse: int
+) -> None:
+    shutil.rmtree(".snakemake")
+    step = Plan(smoke).rules["summarize"][0].step
+    note_step(step, [HONEST], [put(SUMMARY, "1")])
+    os.utime(SUMMARY, (100, 100))
+    os.utime(HONEST, ns=(200 * 10**9 + 123_456_789,) * 2)
+    utime = os.utime
+    monkeypatch.setattr(os, "utime", lambda file, ns: utime(file, ns=(ns[0] // coarse * coarse,) * 2))
+    discard([RESULTS], smoke)
+    assert Path(SUMMARY).stat().st_mtime_ns >= Path(HONEST).stat().st_mtime_ns
+
+
 def test_with_snakemakes_records_times_stay(project: Path, smoke: Params) -> None:
     old = Path(HONEST).stat().st_mtime_ns - 10**12
     os.utime(HONEST, ns=(old, old))

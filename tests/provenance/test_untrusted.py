@@ -21,7 +21,7 @@ from vicious.provenance.records import read_record
 from vicious.provenance.verify import verify
 from vicious.study.config import Params
 from vicious.study.plan import Plan
-from vicious.system.errors import ViciousError
+from vicious.system.errors import ProvenanceError, ViciousError
 from vicious.system.files import read_json, write_json
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -64,13 +64,16 @@ HOSTILE = [
 ]
 
 
-@pytest.mark.parametrize("name", [*HOSTILE, "a\0b", "", "a" * 5000, "a/" * 9000, "a/" * 500_000])
+@pytest.mark.parametrize(
+    "name", [*HOSTILE, "a\0b", "", "a" * 5000, "a/" * 9000, "a/" * 500_000, "results/smoke/a\0b/c"]
+)
 def test_discard_deletes_nothing_but_what_the_step_writes(
     project: Path, smoke: Params, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     Path("results/smoke/link").symlink_to(project.parent / "mine")
     forge(outputs={name: SHA, WEIGHTS: SHA}, inputs={name: SHA})
     verify([RESULTS], smoke)
+    verify([Path(RECORD)], smoke)
     with pytest.raises(ViciousError):
         restoring.restore(smoke)
     assert len(discard([RESULTS, project], smoke)) >= 1
@@ -87,6 +90,27 @@ def test_a_link_out_of_the_given_folders_is_not_followed(
     Path(WEIGHTS).parent.symlink_to(project.parent / "mine")
     assert discard([RESULTS], smoke) == []
     assert f"left {WEIGHTS}: a link leads out" in caplog.text
+
+
+def test_stale_results_behind_a_link_are_refused_and_left(
+    project: Path, smoke: Params, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As where a study's models lie on a large disk."""
+    disk = project.parent / "large disk"
+    shutil.move("results/smoke/models", disk)
+    Path("results/smoke/models").symlink_to(disk)
+    check_origin(smoke)
+    forge(settings=read_json(RECORD)["settings"] | {"learning_rate": 0.5})
+    with pytest.raises(ProvenanceError, match=r"learning_rate 0\.5"):
+        check_origin(smoke)
+    with pytest.raises(ViciousError):
+        restoring.restore(smoke)
+    assert discard([RESULTS], smoke) == []
+    assert f"left {RECORD} and its files: a link leads out" in caplog.text
+    assert Path(WEIGHTS).exists()
+    assert len(discard([Path("results/smoke/models")], smoke)) == 1, "a folder that is given may be a link"
+    assert not Path(WEIGHTS).exists()
+    Path("results/smoke/models").unlink()
 
 
 def test_a_given_folder_may_be_a_link(project: Path, smoke: Params) -> None:

@@ -25,6 +25,28 @@ def test_what_a_full_log_cannot_take_is_told_on_standard_output() -> None:
     assert second == "error: what happened"
 
 
+LOGS = """
+import logging
+from vicious import __main__, cli
+from vicious.system.progress import tell
+def app(_):
+    def run(words, **_):
+        tell("told")
+        logging.getLogger("x").warning("logged")
+        logging.getLogger("x").warning("logged again")
+    return run
+cli._app = app
+raise SystemExit(__main__.main())
+"""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_what_is_logged_where_a_log_is_full_is_told_on_standard_output() -> None:
+    with open("/dev/full", "w") as log:
+        result = subprocess.run([sys.executable, "-c", LOGS], stderr=log, stdout=subprocess.PIPE, text=True, check=True)
+    assert result.stdout.splitlines() == ["told", "WARNING: logged", "WARNING: logged again"]
+
+
 def test_it_is_told_on_standard_error_else() -> None:
     result = subprocess.run([sys.executable, "-c", TELLS], capture_output=True, text=True, check=True)
     assert result.stdout == ""
