@@ -217,10 +217,15 @@ def test_an_honest_model_is_not_read_by_a_joint_attack(study: Any, prepared: Pre
         assess(study, prepared, "h", "joint")
 
 
-@pytest.mark.parametrize("key", ["role", "beta_r", "schedule", "failure"])
-def test_an_altered_record_is_noticed(study: Any, prepared: PreparedDataset, key: str) -> None:
+@pytest.mark.parametrize(
+    "change",
+    [{"role": "honest"}, {"beta_r": 9.0}, {"schedule": {"seed": 7}}, {"failure": "another"}, {"n": {"test": 1}}],
+)
+def test_an_altered_record_is_noticed(study: Any, prepared: PreparedDataset, change: dict[str, Any]) -> None:
     record = read_json(study / "v/target.json")
-    (study / "v/target.json").write_text(json.dumps({**record, key: {"seed": 7} if key == "schedule" else "other"}))
+    ((key, value),) = change.items()
+    altered = {**record[key], **value} if isinstance(value, dict) else value
+    (study / "v/target.json").write_text(json.dumps({**record, key: altered}))
     with pytest.raises(CheckpointError, match=r"target.safetensors and target.json are not of one training"):
         assess(study, prepared)
 

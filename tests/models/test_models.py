@@ -10,7 +10,7 @@ import pytest
 import torch
 from fuzzing import mutants
 from models_by_hand import F
-from safetensors.torch import load_file, save
+from safetensors.torch import load_file
 
 from vicious.mitigations import transmit
 from vicious.models import checkpoint
@@ -205,11 +205,11 @@ def test_a_record_of_a_training_has_its_keys_and_types(saved: Any, changes: Any,
 def test_weights_of_another_type_are_refused(saved: Any, dtype: torch.dtype) -> None:
     weights, network = saved
     state = network.state_dict()
-    weights.write_bytes(save(state | {"linear.weight": state["linear.weight"].to(dtype)}))
+    record = json.loads(weights.with_suffix(".json").read_text())
+    checkpoint._write_pair(weights, state | {"linear.weight": state["linear.weight"].to(dtype)}, record)
     with pytest.raises(CheckpointError, match=r"another architecture|fewer bytes"):
         load_model(weights, "target")
-    state = {name: one.to(dtype) for name, one in state.items()}
-    weights.write_bytes(save(state))
+    checkpoint._write_pair(weights, {name: one.to(dtype) for name, one in state.items()}, record)
     with pytest.raises(CheckpointError, match=r"another architecture|fewer bytes"):
         load_model(weights, "target")
 
@@ -219,7 +219,7 @@ def test_weights_that_are_not_finite_are_refused(saved: Any, value: float) -> No
     weights, network = saved
     state = network.state_dict()
     state["linear.bias"][3] = value
-    weights.write_bytes(save(state))
+    checkpoint._write_pair(weights, state, json.loads(weights.with_suffix(".json").read_text()))
     with pytest.raises(CheckpointError, match=r"linear\.bias has values that are not finite"):
         load_model(weights, "target")
 

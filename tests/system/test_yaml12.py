@@ -167,8 +167,8 @@ def test_a_bomb_on_the_command_line_is_one_line(value: object, words: str) -> No
 
 def test_a_pipe_and_a_device_are_no_configuration(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "params.yaml")
-    for path in (tmp_path / "params.yaml", Path("/dev/zero")):
-        with pytest.raises(ConfigError, match="it is no regular file"):
+    for path, kind in ((tmp_path / "params.yaml", "a named pipe"), (Path("/dev/zero"), "a device")):
+        with pytest.raises(ConfigError, match=f"cannot be read: it is {kind}"):
             read_yaml(path)
 
 

@@ -53,6 +53,8 @@ STAND_INS = {
     "results/demo": "results/smoke",
     "paper_figures/demo": "paper_figures/smoke",
     "results/paper": "results/smoke",
+    "--scale demo --measured": "--scale smoke --measured",
+    '"$DVC_STAGE"': "data@mnist",
     "paper_figures/paper": "paper_figures/smoke",
 }
 OTHERS = ("make", "pytest", "docker", "tmux", "squeue", "scancel", "sacct", "sbatch", "pip", "uv", "curl", "wget")

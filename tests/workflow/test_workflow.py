@@ -569,7 +569,7 @@ def test_a_job_that_finds_other_code_fails(tmp_path: Path) -> None:
     """As where the program ignores PYTHONPATH, or code is edited while a study runs."""
     project = copy_project(tmp_path / "a study")
     rules = project / "workflow/rules/steps.smk"
-    rules.write_text(rules.read_text(encoding="utf-8").replace('"vicious {', f'"PYTHONPATH={ROOT}/src vicious {{'))
+    rules.write_text(rules.read_text(encoding="utf-8").replace('"vicious {', f"\"PYTHONPATH='{ROOT}/src' vicious {{"))
     edit(project / "src/vicious/data/fetch.py", "def fetch(", "print()\n\n\ndef fetch(")
     result = snakemake(project, "--cores", "1", "--config", "scale=smoke", "datasets=[mnist]", "--", "data_mnist")
     assert result.returncode != 0

@@ -50,6 +50,7 @@ rule verify_study:
         touch(str(paths.verified(SCALE))),
     log:
         f"{LOGS}/verify_study.log",
+    threads: 1
     resources:
         mem_mb=2000,
         runtime=120,

@@ -16,7 +16,7 @@ from vicious.system.errors import DataError
 from vicious.system.files import check_regular, digest
 from vicious.system.randomness import derive_seed
 from vicious.system.settings import Count, NameIn, Outputs, Seed, Share
-from vicious.system.typed_json import read_typed
+from vicious.system.typed_json import UntypedError, read_typed
 
 INFO_NAME = "dataset.json"
 _AGAIN = "run the prepare step again"
@@ -193,7 +193,10 @@ def _sha256(path: Path, _changed: int) -> str:
 def load_prepared(folder: Path) -> PreparedDataset:
     """Open the folder that ``prepare`` wrote; raises a DataError where its dataset.json is missing or damaged."""
     path = Path(folder) / INFO_NAME
-    info = read_typed(path, PreparedInfo, DataError, f"the data was not prepared to the end; {_AGAIN}")
+    try:
+        info = read_typed(path, PreparedInfo)
+    except UntypedError as error:
+        raise DataError(f"{error}: the data was not prepared to the end; {_AGAIN}") from None
     named = len(info.label_names) in (0, info.classes)
     if info.n.keys() != set(SPLITS) or not named or {len(info.mean), len(info.std)} != {info.channels}:
         raise DataError(

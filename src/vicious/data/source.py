@@ -11,7 +11,7 @@ from vicious.data.facts import Dataset
 from vicious.data.unpacked import measure
 from vicious.system.errors import DataError
 from vicious.system.files import check_regular, digest, write_json
-from vicious.system.typed_json import read_typed
+from vicious.system.typed_json import UntypedError, read_typed
 
 
 def obtain(
@@ -49,7 +49,10 @@ def read_source(record: Path) -> dict[str, Any]:
 
     An unpacked folder is a file in this sense.
     """
-    content = read_typed(record, _Record, DataError, "delete it and run `snakemake` again")
+    try:
+        content = read_typed(record, _Record)
+    except UntypedError as error:
+        raise DataError(f"{error}: delete it and run `snakemake` again") from None
     for file in content.files:
         path = Path(content.root) / file.path
         try:

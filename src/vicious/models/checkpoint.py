@@ -24,7 +24,7 @@ from vicious.models.architecture import Architecture, Kind
 from vicious.system.errors import CheckpointError, ConfigError
 from vicious.system.files import check_regular, digest, read_json, write_bytes, write_json
 from vicious.system.settings import Count, NotNegative, Positive, Seed
-from vicious.system.typed_json import first_problem, read_typed
+from vicious.system.typed_json import UntypedError, first_problem, read_typed
 
 _DTYPES = {"F32": torch.float32, "I64": torch.int64}
 """Of weights, and of a network's own counters."""
@@ -260,7 +260,10 @@ def _dtype(name: str) -> str:
 
 def _read(weights: Path, kind: type[_Record]) -> _Record:
     path = weights.with_suffix(".json")
-    return read_typed(path, kind, CheckpointError, f"it describes {weights.name}; train the model again")
+    try:
+        return read_typed(path, kind)
+    except UntypedError as error:
+        raise CheckpointError(f"{error}: it describes {weights.name}; train the model again") from None
 
 
 def _architecture(weights: Path) -> Architecture:

@@ -14,7 +14,7 @@ from vicious.models.evaded import evasion_of
 from vicious.results import schema
 from vicious.results.schema import AGAIN, ATTACK_OF, RECORD_OK, SUMMARY, Table
 from vicious.system.errors import DataError, MixedResultsError
-from vicious.system.typed_json import read_typed
+from vicious.system.typed_json import UntypedError, read_typed
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,10 @@ def in_order(table: Table, rows: Iterable[Mapping[str, Any]], found: Sequence[As
 
 
 def _read(file: Path) -> dict[str, Any]:
-    record = read_typed(file, schema.Record, DataError, AGAIN).model_dump(exclude_unset=True)
+    try:
+        record = read_typed(file, schema.Record).model_dump(exclude_unset=True)
+    except UntypedError as error:
+        raise DataError(f"{error}: {AGAIN}") from None
     record |= evasion_of(record)
     schema.check_record(record, str(file))
     return record

@@ -212,7 +212,7 @@ def read_bounded(path: str | os.PathLike[str], most: int) -> bytes:
     """The bytes of a file; raises as :func:`open_regular`, and a ValueError where it has more than ``most``."""
     with open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
-        content = file.read(most + 1) if size <= most else b""
+        content = file.read(size + 1) if size <= most else b""
     if max(size, len(content)) > most:
         raise ValueError(f"it is larger than {most:,} bytes")
     return content

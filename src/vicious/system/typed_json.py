@@ -6,38 +6,40 @@ from typing import Any, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
 
-from vicious.system.errors import ViciousError
 from vicious.system.files import MOST_JSON, parse_json, read_bounded
 from vicious.system.settings import problem_words, shortened
 
 Kind = TypeVar("Kind")
 
 
-def read_typed(path: Path, kind: type[Kind], refusal: type[ViciousError], what_to_do: str) -> Kind:
+class UntypedError(Exception):
+    """A JSON file is not what it should be. The text names the file, and what is wrong with it."""
+
+
+def read_typed(path: Path, kind: type[Kind]) -> Kind:
     """Read a JSON file of a type that pydantic checks strictly: a model, or a dataclass.
 
     Args:
         kind: the type; the ranges of its values are part of it.
-        refusal: the error that is raised where the file is not such a record.
-        what_to_do: the advice that the message ends with.
 
     Raises:
-        ViciousError: a ``refusal`` that names the file and key, what was found and what was expected. The file is
-            missing, larger than :data:`~vicious.system.files.MOST_JSON`, no standard JSON
+        UntypedError: it names the file and key, what was found and what was expected; who reads the file adds what to
+            do. The file is missing, larger than :data:`~vicious.system.files.MOST_JSON`, no standard JSON
             (:func:`~vicious.system.files.parse_json`), or of another type.
+        DataError: it is no regular file.
     """
     try:
         content = read_bounded(path, MOST_JSON)
         parse_json(content)
         return cast(Kind, _adapter(cast(Any, kind)).validate_json(content, strict=True))
     except FileNotFoundError:
-        raise refusal(f"{path} is missing: {what_to_do}") from None
+        raise UntypedError(f"{path} is missing") from None
     except OSError as error:
-        raise refusal(f"cannot read {path} ({error.strerror}): {what_to_do}") from None
+        raise UntypedError(f"cannot read {path} ({error.strerror})") from None
     except ValidationError as error:
-        raise refusal(f"{path} is damaged ({first_problem(error)}): {what_to_do}") from None
+        raise UntypedError(f"{path} is damaged ({first_problem(error)})") from None
     except ValueError as error:
-        raise refusal(f"{path} is damaged ({error}): {what_to_do}") from None
+        raise UntypedError(f"{path} is damaged ({error})") from None
 
 
 def first_problem(error: ValidationError) -> str:

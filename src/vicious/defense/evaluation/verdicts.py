@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from vicious.system.errors import DataError
 from vicious.system.files import atomic_path
 from vicious.system.settings import NotNegative
-from vicious.system.typed_json import read_typed
+from vicious.system.typed_json import UntypedError, read_typed
 
 FOLDER = Path(".cache/verdicts")
 log = logging.getLogger(__name__)
@@ -64,9 +64,9 @@ def kept(identity: Mapping[str, Any]) -> Verdicts | None:
         return None
     expected = dict.fromkeys(map(str, identity["user_images"]), identity["draws"])
     try:
-        found = read_typed(path, _Kept, DataError, "what it holds is judged again")
-    except DataError as error:
-        log.warning("%s", error)
+        found = read_typed(path, _Kept)
+    except (UntypedError, DataError) as error:
+        log.warning("%s: what it holds is judged again", error)
         return None
     counts = {n: len(verdicts) for n, verdicts in found.of.items()}
     if found.identity != identity or counts != expected or found.seconds.keys() != expected.keys():
