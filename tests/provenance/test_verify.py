@@ -424,9 +424,11 @@ def test_settings_of_any_kind_give_no_traceback(project: Path, params: Params) -
             note(record, step.command(), settings=dict.fromkeys(step.settings(), junk))
         assert {kind for kind, _ in found(verify(PLACES, params))} == {"another step"}
     reads_too(record, "")
-    reads_too(record, "a\0b")
+    reads_too(record, "no such file")
     reads_too(record, "results")
     assert {kind for kind, _ in found(verify(PLACES, params))} == {"missing", "unreadable", "another step"}
+    reads_too(record, "a\0b")
+    assert {kind for kind, _ in found(verify(PLACES, params))} == {"unreadable", "another step"}
 
 
 @pytest.mark.parametrize("command", ["", "step", "_training", "train_honest", "table1"])
