@@ -41,7 +41,7 @@ test: .venv/.complete  ## run every test; QUICK=1 leaves out those that build a 
 coverage: .venv/.complete  ## run the quick tests, and show which lines they reach
 	pytest -n $(CORES) -m "not slow" --cov=vicious --cov-report=term:skip-covered
 
-fuzz: .venv/.complete  ## try FUZZ_TIMES as many damaged variants of sound files (an hour)
+fuzz: .venv/.complete  ## try FUZZ_TIMES as many damaged variants of sound files
 	FUZZ_TIMES=$(FUZZ_TIMES) pytest -n $(CORES) -m fuzz
 
 chaos: .venv/.complete  ## kill a small study KILLS times; it must end as an undisturbed one (hours)

@@ -121,6 +121,14 @@ def edit_record(weights: Any, **changes: Any) -> None:
     checkpoint._write_pair(weights, load_file(weights), record)
 
 
+def refusal(weights: Any, words: str, **changes: Any) -> str:
+    """The message, which matches ``words``, that a model with such a description is refused with."""
+    edit_record(weights, **changes)
+    with pytest.raises(CheckpointError, match=words) as caught:
+        load_model(weights, "target")
+    return str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -139,10 +147,7 @@ def edit_record(weights: Any, **changes: Any) -> None:
     ],
 )
 def test_a_record_out_of_range_builds_nothing(saved: Any, changes: Any, words: str) -> None:
-    edit_record(saved[0], **changes)
-    with pytest.raises(CheckpointError, match=words) as caught:
-        load_model(saved[0], "target")
-    assert "target." in str(caught.value)
+    assert "target." in refusal(saved[0], words, **changes)
 
 
 @pytest.mark.parametrize(
@@ -253,10 +258,7 @@ def test_mutants_of_a_checkpoint_are_read_or_refused(saved: Any) -> None:
     [({"width": 2}, "another architecture"), ({"depth": 16}, "another architecture"), ({"outputs": 7}, r"linear\.")],
 )
 def test_a_checkpoint_of_another_architecture_is_refused(saved: Any, changes: Any, words: str) -> None:
-    edit_record(saved[0], **changes)
-    with pytest.raises(CheckpointError, match=words) as caught:
-        load_model(saved[0], "target")
-    assert "target.safetensors" in str(caught.value)
+    assert "target.safetensors" in refusal(saved[0], words, **changes)
 
 
 @pytest.mark.parametrize(
@@ -270,10 +272,7 @@ def test_a_checkpoint_of_another_architecture_is_refused(saved: Any, changes: An
     ],
 )
 def test_a_record_of_an_unknown_model_or_setting_is_refused(saved: Any, changes: Any, words: str) -> None:
-    edit_record(saved[0], **changes)
-    with pytest.raises(CheckpointError, match=words) as caught:
-        load_model(saved[0], "target")
-    assert "target.json" in str(caught.value)
+    assert "target.json" in refusal(saved[0], words, **changes)
 
 
 def test_the_wrong_kind_a_missing_and_a_damaged_file_are_named(saved: Any) -> None:

@@ -17,7 +17,7 @@ from vicious import cli
 from vicious.provenance.origin import INCOMPLETE
 from vicious.provenance.record import write_provenance
 from vicious.provenance.verify import KINDS, Finding, Report, verify
-from vicious.steps import Step
+from vicious.steps import Identity, Step
 from vicious.study import grid, paths
 from vicious.study.artifacts import known
 from vicious.study.config import Params, check_params, load_params
@@ -779,6 +779,9 @@ class Reader(Step):
 
     def entries(self) -> tuple[str, ...]:
         return ()
+
+    def run(self, identity: Identity) -> None:
+        """Nothing is run here."""
 
 
 def test_a_table_goes_back_to_the_settings_and_seeds_of_every_step(project: Path) -> None:

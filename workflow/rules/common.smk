@@ -80,7 +80,7 @@ except ConfigError as error:
 
 PARAMS, SCALE = PLAN.params, PLAN.scale
 LOGS = str(paths.logs(SCALE))
-# What other files and --config make of it, for commands that read one file.
+# What --configfile and --config make where they replace params.yaml, for a command that reads one file.
 MERGED = Path(LOGS, "params.yaml")
 
 if workflow.is_main_process:
@@ -121,7 +121,8 @@ def check_submits():
 onstart:
     if workflow.is_main_process:
         check_submits()
-        write_json(MERGED, configuration())
+        if workflow.config_settings.replace_workflow_config:
+            write_json(MERGED, configuration())
     # Snakemake's default limit of 100 jobs a second makes each look of its scheduler cause another one a second later,
     # as long as jobs wait, so with every job that ends there is one more a second: hundreds of jobs keep a core busy.
     # Another limit stands.

@@ -121,15 +121,8 @@ def _record_digest(record: dict[str, Any]) -> str:
 def _check_pair(weights: Path) -> None:
     """Raise a CheckpointError unless ``weights`` and its record, which was read before, are of one training."""
     record = read_json(weights.with_suffix(".json"))
-    try:
-        check_regular(weights)
-        with safe_open(weights, framework="pt") as file:
-            named = (file.metadata() or {}).get("record")
-        found = digest(weights)
-    except FileNotFoundError:
-        raise CheckpointError(f"{weights} is missing: train the model again, or restore it with `dvc pull`") from None
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{weights} is damaged or no safetensors file ({error}): train the model again") from None
+    with _opened(weights) as file:
+        found, named = digest(weights), (file.metadata() or {}).get("record")
     if (record.get("weights"), named) != (found, _record_digest(record)):
         raise CheckpointError(
             f"{weights} and {weights.with_suffix('.json').name} are not of one training, or were altered: "
@@ -218,8 +211,6 @@ def load_model(weights: Path, kind: Kind) -> tuple[Any, Architecture]:
         raise CheckpointError(
             f"{weights} holds a model of kind {architecture.model.kind}, expected {kind}: check the path"
         )
-    if not weights.is_file():
-        raise CheckpointError(f"{weights} is missing: train the model again, or restore it with `dvc pull`")
     with _describing(weights):
         due = 4 * architecture.model.size(architecture.channels, architecture.length).parameters
         if weights.stat().st_size < due:  # so no record alone makes this build what fills the memory
@@ -235,23 +226,33 @@ def load_model(weights: Path, kind: Kind) -> tuple[Any, Architecture]:
 def _read_state(weights: Path, due: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The tensors in a file, which must have the names, shapes and types of those that are ``due``, and be finite."""
     expected = {(name, str(one.dtype), tuple(one.shape)) for name, one in due.items()}
-    try:
-        with safe_open(weights, framework="pt") as file:
-            headers = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-            found = {(name, _dtype(one.get_dtype()), tuple(one.get_shape())) for name, one in headers.items()}
-            if odd := expected ^ found:
-                raise CheckpointError(
-                    f"{weights} is of another architecture than {weights.with_suffix('.json').name} says (names, types "
-                    f"or shapes differ, such as {min(odd)}): use the weights and the record of one training, or train "
-                    "the model again"
-                )
-            state = {name: file.get_tensor(name) for name in due}
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{weights} is damaged or no safetensors file ({error}): train the model again") from None
+    with _opened(weights) as file:
+        headers = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+        found = {(name, _dtype(one.get_dtype()), tuple(one.get_shape())) for name, one in headers.items()}
+        if odd := expected ^ found:
+            raise CheckpointError(
+                f"{weights} is of another architecture than {weights.with_suffix('.json').name} says (names, types or "
+                f"shapes differ, such as {min(odd)}): use the weights and the record of one training, or train the "
+                "model again"
+            )
+        state = {name: file.get_tensor(name) for name in due}
     for name, one in state.items():
         if not one.isfinite().all():
             raise CheckpointError(f"{weights}: {name} has values that are not finite: train the model again")
     return state
+
+
+@contextmanager
+def _opened(weights: Path) -> Iterator[Any]:
+    """A safetensors file to read; raises a CheckpointError where it is missing or damaged."""
+    try:
+        check_regular(weights)
+        with safe_open(weights, framework="pt") as file:
+            yield file
+    except FileNotFoundError:
+        raise CheckpointError(f"{weights} is missing: train the model again, or restore it with `dvc pull`") from None
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{weights} is damaged or no safetensors file ({error}): train the model again") from None
 
 
 def _dtype(name: str) -> str:

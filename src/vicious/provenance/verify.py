@@ -34,6 +34,7 @@ from vicious.provenance.records import (
     read_record,
     read_records,
     real_name,
+    records_below,
 )
 from vicious.study import paths
 from vicious.study.config import PARAMS_FILE, Params, ScaleName
@@ -135,7 +136,7 @@ def verify(places: Sequence[Path], params: Params, configuration: Path = PARAMS_
 
 def _record_files(place: Path) -> list[Path]:
     if place.is_dir():
-        found = [path for path in files_below(place) if is_record(path)]
+        found = records_below(place)
         if not found:
             raise ProvenanceError(f"no record of provenance lies below {place}: build it first, or check the path")
         return found

@@ -126,7 +126,7 @@ def _load(path: Path | None, *prefixes: str) -> list[Gallery | None]:
             file.seek(0)
             arrays = np.load(file, allow_pickle=False)
             found = [Gallery(*(arrays[prefix + name] for name in names[: 3 if prefix else 2])) for prefix in prefixes]
-    except (*UNREADABLE, KeyError, zipfile.BadZipFile, NotImplementedError) as error:
+    except (*UNREADABLE, KeyError, zipfile.BadZipFile, RuntimeError) as error:
         raise DataError(f"cannot read the gallery {path} ({error}): {_AGAIN}") from error
     for gallery in found:
         _check(gallery, path)

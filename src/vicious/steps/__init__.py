@@ -5,6 +5,7 @@ it needs of a machine, and how it runs. All else derives from that: the command 
 workflow's rules, the records of provenance, what ``verify`` and ``discard`` compare them with, and the budget.
 """
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -127,6 +128,7 @@ class Step(BaseModel):
         """What it costs, for data and models of these sizes."""
         return Cost()
 
+    @abstractmethod
     def run(self, identity: Identity) -> Mapping[str, Any] | None:
         """Do it.
 
@@ -136,7 +138,6 @@ class Step(BaseModel):
         Returns:
             Measured times of its parts, if it measures any.
         """
-        raise NotImplementedError
 
     def entries(self) -> tuple[str, ...]:
         """The code whose meaning is this step's code identity (:mod:`vicious.provenance.identity`)."""

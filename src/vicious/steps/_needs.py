@@ -168,10 +168,8 @@ def preparation(job: Work) -> Need:
 
 
 def factorisation(job: Work) -> Need:
-    """Of the covariance of the train and validation images: the product, and two eigendecompositions."""
-    d = _pixels(job.channels)
-    flops = 2 * (job.train + job.validation) * d**2 + 18 * d**3
-    return _need(_covariance_bytes(job.channels), CPU_RATE.seconds(flops))
+    """Of the covariance of the train and validation images."""
+    return _need(_covariance_bytes(job.channels), CPU_RATE.seconds(factorisation_cost(job).flops))
 
 
 def training_cost(job: Work, *, target: bool = True, attack: bool = True, copies: int = COPIES) -> Cost:

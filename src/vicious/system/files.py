@@ -63,8 +63,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
 
     The temporary name keeps the suffix of ``path``, since some writers choose their format by it. While it is written
     it is locked. What a killed process left of ``path`` is not, and so goes with the next write. Open this very file to
-    write:
-    another that takes its name has no lock.
+    write: another that takes its name has no lock.
 
     Raises:
         StorageError: the disk is full, read-only, or may not be written.

@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,7 +55,7 @@ class Schedule:
         return generator.permutation(count)[: self.epoch_images]
 
 
-class Objective:
+class Objective(ABC):
     """What is trained and how it is judged: the base of the training jobs' own.
 
     Attributes:
@@ -76,22 +77,22 @@ class Objective:
         """Where the models are."""
         return next(next(iter(self.modules.values())).parameters()).device
 
+    @abstractmethod
     def loss(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Row]:
         """The loss to minimise, and named terms for the curve."""
-        raise NotImplementedError
 
+    @abstractmethod
     def validate(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Tensors (N,), a number per image, out of "accuracy", "ssim", "mse"."""
-        raise NotImplementedError
 
-    def begin(self, epoch: int) -> None:
+    def begin(self, epoch: int) -> None:  # noqa: B027 (some have nothing to do)
         """Called before each epoch: what its steps leave behind begins anew, as in a resumed training."""
 
     def carried(self) -> dict[str, Tensor]:
         """What a step leaves behind for the next one of its epoch, by name; no later step may change these tensors."""
         return {}
 
-    def restore(self, carried: dict[str, Tensor]) -> None:
+    def restore(self, carried: dict[str, Tensor]) -> None:  # noqa: B027 (as begin)
         """Take that back, from the CPU, after :meth:`begin`."""
 
 
@@ -126,10 +127,10 @@ def train(objective: Objective, data: PreparedDataset, schedule: Schedule, state
     Raises:
         Interrupted: a signal came. The running batch was finished and its state saved.
     """
-    run = _Run(objective, schedule)
-    run.restore(state, len(schedule.order(0, len(data.labels("train")))))
+    run, count = _Run(objective, schedule), len(schedule.order(0, len(data.labels("train"))))
+    run.restore(state, count)
     try:
-        _train(run, data, state, label)
+        _train(run, data, count, state, label)
     except TrainingError as error:
         return Outcome({}, run.curve, str(error))
     except (MemoryError, RuntimeError) as error:
@@ -139,8 +140,8 @@ def train(objective: Objective, data: PreparedDataset, schedule: Schedule, state
     return Outcome(run.best, run.curve, None)
 
 
-def _train(run: "_Run", data: PreparedDataset, state: Path, label: str) -> None:
-    epochs, count = run.schedule.epochs, len(run.schedule.order(0, len(data.labels("train"))))
+def _train(run: "_Run", data: PreparedDataset, count: int, state: Path, label: str) -> None:
+    epochs = run.schedule.epochs
     with held_back(), Progress(epochs * count, label) as progress:
         if run.curve or run.place.images:
             progress.advance(len(run.curve) * count + run.place.images, f"resumed in epoch {len(run.curve) + 1}")
@@ -239,6 +240,15 @@ class _Run:
         self.curve.append(row)
         self.place = _Place()
 
+    def _due(self, chosen: bool) -> dict[str, Tensor]:
+        """The tensors that a state of this training holds of its models, by name; ``chosen``: the best weights too."""
+        due: dict[str, Tensor] = {}
+        for name, module in self.modules.items():
+            for kind in ("now", "best") if chosen else ("now",):
+                due |= {f"{kind}/{name}/{key}": value for key, value in module.state_dict().items()}
+            due |= {f"adam/{name}/{key}": value for key, value in self.optimisers[name].state().items()}
+        return due
+
     def save(self, path: Path) -> None:
         tensors = {"place/augmentation": self.place.augmentation}
         tensors |= {f"place/carried/{key}": value for key, value in self.place.carried.items()}
@@ -284,36 +294,32 @@ class _Run:
     def _take(self, facts: dict[str, Any], tensors: dict[str, Tensor], count: int) -> None:
         """Take over a state; raises one of several errors where it is none of this training."""
         curve, images, sums = facts["curve"], facts["images"], facts["sums"]
-        if type(curve) is not list or any(type(row) is not dict for row in (*curve, sums)):
-            raise ValueError("its curve is none")
-        if not all(
-            type(value) in (int, float) and math.isfinite(value) for row in (*curve, sums) for value in row.values()
-        ):
-            raise ValueError("its curve holds something else than numbers")
-        if [row.get("epoch") for row in curve] != [*range(1, len(curve) + 1)] or any(
-            "selection" not in row for row in curve
-        ):
-            raise ValueError("its curve is not that of its epochs")
+        _check_curve(curve, sums)
         if len(curve) > self.schedule.epochs or type(images) is not int or not 0 <= images <= count:
             raise ValueError("it is further than this training goes")
         Generator().set_state(tensors["place/augmentation"])
-        for name, module in self.modules.items():
-            own = {
-                f"{kind}/{name}/{key}": value for key, value in module.state_dict().items() for kind in ("now", "best")
-            }
-            own |= {f"adam/{name}/{key}": value for key, value in self.optimisers[name].state().items()}
-            for key, value in own.items():
-                given = tensors.get(key)
-                if given is None and key.startswith("best/") and not curve:
-                    continue
-                if given is None or (given.shape, given.dtype) != (value.shape, value.dtype):
-                    raise ValueError(f"{key} is missing, or of another shape or type")
+        for key, due in self._due(chosen=bool(curve)).items():
+            given = tensors.get(key)
+            if given is None or (given.shape, given.dtype) != (due.shape, due.dtype):
+                raise ValueError(f"{key} is missing, or of another shape or type")
         self.curve = curve
         self.place = _Place(images, sums, tensors["place/augmentation"], below(tensors, "place/carried/"))
         for name, module in self.modules.items():
             module.load_state_dict(below(tensors, f"now/{name}/"))
             self.best[name] = below(tensors, f"best/{name}/")
             self.optimisers[name].restore(below(tensors, f"adam/{name}/"))
+
+
+def _check_curve(curve: Any, sums: Any) -> None:
+    """Raise a ValueError unless there is a row of finite numbers for each epoch from the first, and sums of such."""
+    if type(curve) is not list or any(type(row) is not dict for row in (*curve, sums)):
+        raise ValueError("its curve is none")
+    values = [value for row in (*curve, sums) for value in row.values()]
+    if not all(type(value) in (int, float) and math.isfinite(value) for value in values):
+        raise ValueError("its curve holds something else than numbers")
+    epochs = [row.get("epoch") for row in curve if "selection" in row]
+    if epochs != [*range(1, len(curve) + 1)]:
+        raise ValueError("its curve is not that of its epochs")
 
 
 def _digest(tensors: dict[str, Tensor], facts: dict[str, str]) -> str:
