@@ -575,6 +575,23 @@ def test_a_job_that_finds_other_code_fails(tmp_path: Path) -> None:
     assert not (project / "data/source").exists() or not any((project / "data/source").rglob("*.json"))
 
 
+@pytest.mark.parametrize("option", ["--config", "-C"])
+@pytest.mark.parametrize(
+    ("words", "right"),
+    [
+        (["scale=smoke", "table1"], "scale=smoke -- table1"),
+        (["scale=smoke", "datasets=[mnist]", "a b"], "scale=smoke 'datasets=[mnist]' -- 'a b'"),
+        (["table1"], "-- table1"),
+    ],
+)
+def test_a_target_that_is_taken_for_a_setting_is_one_line(option: str, words: list[str], right: str) -> None:
+    for line in ([option, *words, "-n", "--cores", "1"], ["-n", "--cores", "1", option, *words]):
+        result = snakemake(ROOT, *line)
+        assert result.returncode == 1
+        assert f"put -- before targets: snakemake ... --config {right}\n" in result.stderr
+        assert "Traceback" not in result.stdout + result.stderr
+
+
 # --- code identity, on a finished study ------------------------------------------------------------------------------
 
 
