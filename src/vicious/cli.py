@@ -7,7 +7,6 @@ typo answer at once.
 import json
 import logging
 import sys
-import time
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
@@ -108,6 +107,8 @@ def _runner(command: str) -> Callable[..., None]:
     kind = step_of(command)
 
     def run(step: "Step", provenance: Path | None = None, code: str | None = None) -> None:
+        from vicious.provenance.run import run_step
+
         run_step(step, provenance, code)
 
     run.__doc__ = kind.title()
@@ -122,30 +123,6 @@ def _runner(command: str) -> Callable[..., None]:
         ],
     }
     return run
-
-
-def run_step(step: "Step", provenance: Path | None = None, code: str | None = None) -> None:
-    """Run a step.
-
-    Args:
-        provenance: where its record goes, if anywhere.
-        code: the code identity that it must have.
-
-    Raises:
-        ProvenanceError: the code here has another one.
-    """
-    from vicious.provenance.identity import meaning
-    from vicious.provenance.record import check_code, code_of, write_provenance
-    from vicious.steps import perform
-
-    start = time.monotonic()
-    if provenance is not None:
-        code_of(step)  # of now, whatever becomes of the files while it runs
-    if code is not None:
-        check_code(step, code)
-    measured = perform(step, meaning)
-    if provenance is not None:
-        write_provenance(provenance, step, time.monotonic() - start, measured)
 
 
 def _explained(error: CycloptsError) -> str:

@@ -14,7 +14,7 @@ from prepared_by_hand import write_prepared
 from sklearn.metrics import balanced_accuracy_score
 
 from vicious.attacks.assess import assess_risk, guess_by_label
-from vicious.data.batches import as_batch
+from vicious.data.batches import Held
 from vicious.data.prepared import PreparedDataset, load_prepared
 from vicious.metrics import measures
 from vicious.metrics.answers import calibration_error
@@ -144,7 +144,8 @@ def test_attributes_are_judged_one_by_one(
     labels = prepared_attributes.labels("test")
     target, _ = load_model(tmp_path / "h/target.safetensors", "target")
     with torch.no_grad():
-        answers = target(as_batch(np.array(prepared_attributes.images("test")), CPU)).numpy() >= 0
+        ((images, *_),) = Held(prepared_attributes, "test", CPU).batches(1000)
+        answers = target(images).numpy() >= 0
     expected = [balanced_accuracy_score(labels[:, k], answers[:, k]) for k in range(4)]
     assert [row["balanced"] for row in summary["attributes"]] == pytest.approx(expected)
     share = labels.mean(0)

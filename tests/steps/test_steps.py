@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from vicious import cli
+from vicious.provenance import run
 from vicious.steps import Files, Step, commands, step_class
 from vicious.study import paths
 from vicious.study.artifacts import artifact_step, known
@@ -79,7 +80,7 @@ def test_a_command_that_there_is_not_is_refused_with_the_nearest() -> None:
 @pytest.mark.parametrize("scale", [*SCALES[:-1], pytest.param("paper", marks=pytest.mark.slow)])
 def test_every_planned_step_is_read_back_from_its_command_line(scale: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     found: list[tuple[Step, Path | None]] = []
-    monkeypatch.setattr(cli, "run_step", lambda step, provenance=None, code=None: found.append((step, provenance)))
+    monkeypatch.setattr(run, "run_step", lambda step, provenance=None, code=None: found.append((step, provenance)))
     monkeypatch.setattr(cli, "_app", cache(cli._app))
     for one in plan(scale).steps:
         assert cli.main(shlex.split(one.command_line)) == 0

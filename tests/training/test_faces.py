@@ -9,7 +9,7 @@ import pytest
 import torch
 from models_by_hand import F
 
-from vicious.data.batches import as_batch
+from vicious.data.batches import Held
 from vicious.data.datasets import find_dataset
 from vicious.data.prepare import prepare
 from vicious.data.prepared import load_prepared
@@ -43,7 +43,8 @@ def test_an_honest_model_learns_the_drawn_attributes(tmp_path: Path, monkeypatch
     train_honest(data, weights, F, Schedule(8, 16, 0.002, 0), torch.device("cpu"), "")
     model, _ = load_model(weights, "target")
     with torch.no_grad():
-        logits = model(as_batch(np.array(data.images("test")), torch.device("cpu"))).numpy()
+        ((images, *_),) = Held(data, "test", torch.device("cpu")).batches(300)
+        logits = model(images).numpy()
     labels = data.labels("test")
     right = ((logits >= 0) == (labels > 0)).mean(0)
     share = labels.mean(0)

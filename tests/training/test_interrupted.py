@@ -3,6 +3,7 @@ does no batch twice."""
 
 import random
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,13 @@ import pytest
 import torch
 from models_by_hand import F, G
 
-from vicious.data.batches import batches
+from vicious.data.batches import Batch, Held
 from vicious.data.prepared import PreparedDataset
 from vicious.system import interrupt
 from vicious.system.files import write_bytes
 from vicious.system.interrupt import Interrupted
 from vicious.system.registry import names
-from vicious.training import jobs, loop
+from vicious.training import jobs, loop, objectives
 from vicious.training.loop import Schedule
 from vicious.training.penalty import PACKAGE
 
@@ -62,17 +63,23 @@ def written(folder: Path) -> dict[Any, Any]:
 
 def signals_at(monkeypatch: pytest.MonkeyPatch, moments: Any) -> list[Any]:
     """Raise a signal before batches of these numbers, validation's included; returns the splits of all batches asked
-    for."""
+    for. The pass in which a frozen target model is asked for its answers does not count."""
     asked: list[Any] = []
 
-    def spied(data: Any, split: Any, *rest: Any) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        for batch in batches(data, split, *rest):
-            asked.append(split)
-            if len(asked) in moments:
-                signal.raise_signal(moments[len(asked)])
-            yield batch
+    class Spied(Held):
+        def __init__(self, data: Any, split: Any, device: Any) -> None:
+            super().__init__(data, split, device)
+            self.split = split
 
-    monkeypatch.setattr(loop, "batches", spied)
+        def batches(self, size: int, order: Any = None) -> Iterator[Batch]:
+            for batch in super().batches(size, order):
+                if sys._getframe(1).f_code.co_name != "_all_answers":
+                    asked.append(self.split)
+                    if len(asked) in moments:
+                        signal.raise_signal(moments[len(asked)])
+                yield batch
+
+    monkeypatch.setattr(loop, "Held", Spied)
     return asked
 
 
@@ -123,6 +130,30 @@ def test_interrupted_at_random_batches_it_ends_the_same(
     assert asked.count("train") == SCHEDULE.epochs * STEPS, "no batch is trained twice"
     assert written(tmp_path / "interrupted") == written(tmp_path / "whole")
     assert not list(jobs.RESUME_FOLDER.iterdir())
+
+
+def test_a_signal_while_the_target_model_is_asked_ends_it_soon_and_changes_nothing(
+    prepared: PreparedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("whole", "interrupted"):
+        (tmp_path / name).mkdir()
+        jobs.train_honest(prepared, tmp_path / name / "target.safetensors", F, Schedule(1, 48, 0.002, 0), CPU, "")
+    posthoc(prepared, tmp_path / "whole")
+    asked, ask = [], objectives.PostHoc._asked
+
+    def signalled(self: Any, images: Any) -> Any:
+        asked.append(len(images))
+        signal.raise_signal(signal.SIGTERM)
+        return ask(self, images)
+
+    monkeypatch.setattr(objectives.PostHoc, "_asked", signalled)
+    monkeypatch.setattr(objectives, "EVALUATION_BATCH", 10)
+    with pytest.raises(Interrupted):
+        posthoc(prepared, tmp_path / "interrupted")
+    assert asked == [10]
+    monkeypatch.setattr(objectives.PostHoc, "_asked", ask)
+    posthoc(prepared, tmp_path / "interrupted")
+    assert written(tmp_path / "interrupted") == written(tmp_path / "whole")
 
 
 def test_signals_while_it_is_saved_change_nothing(

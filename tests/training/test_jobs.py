@@ -15,7 +15,7 @@ from prepared_by_hand import tell_again
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from vicious.data.batches import batches
+from vicious.data.batches import Batch, Held
 from vicious.data.prepared import PreparedDataset, load_prepared
 from vicious.models.architecture import model
 from vicious.models.checkpoint import check_fits, failure, load_model, load_task
@@ -57,14 +57,13 @@ def test_an_epoch_takes_as_many_images_as_asked_for_others_each_time(
 ) -> None:
     seen: list[Any] = []
 
-    def spied(
-        data: Any, split: Any, size: Any, device: Any, order: Any = None
-    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        if split == "train":
-            seen.append(order)
-        return batches(data, split, size, device, order)
+    class Spied(Held):
+        def batches(self, size: int, order: Any = None) -> Iterator[Batch]:
+            if order is not None:
+                seen.append(order)
+            return super().batches(size, order)
 
-    monkeypatch.setattr(loop, "batches", spied)
+    monkeypatch.setattr(loop, "Held", Spied)
     vicious(prepared, tmp_path / "a", Schedule(3, 16, 0.002, 0, epoch_images=20))
     assert "60/60 images" in capsys.readouterr().err
     assert [len(set(order)) for order in seen] == [20, 20, 20]

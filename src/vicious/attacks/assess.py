@@ -138,7 +138,7 @@ class _Measured:
         self._covariance, self._headline, self._estimators = covariance, headline, estimators(covariance)
         self._covariance32 = covariance.single()
         self._estimators32 = estimators(self._covariance32)
-        for images, labels in batches(data, "test", EVALUATION_BATCH, pair.device):
+        for images, labels, _ in batches(data, "test", EVALUATION_BATCH, pair.device):
             logits, sent = pair.send(images)
             self._sent.append(sent)
             reconstructions = pair.steal(sent)

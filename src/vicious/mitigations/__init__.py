@@ -45,6 +45,7 @@ class Mitigation:
         number: the limits of the number in the name; None: the name has none.
         probabilities: what is sent is in [0, 1]; else it is logits.
         trainable: a server can train a target model for it.
+        random: it draws from the generator.
     """
 
     transmit: "Callable[[Tensor, float, bool, Generator | None], Tensor]"
@@ -52,6 +53,7 @@ class Mitigation:
     number: Number | None = None
     probabilities: bool = True
     trainable: bool = True
+    random: bool = False
 
 
 @dataclass(frozen=True)

@@ -21,4 +21,4 @@ def logarithm(sent: "Tensor", amount: float) -> "Tensor":
     return (sent + amount).log()
 
 
-MITIGATION = Mitigation(transmit, logarithm, Number())
+MITIGATION = Mitigation(transmit, logarithm, Number(), random=True)

@@ -23,7 +23,7 @@ from vicious.data.tasks import parse_task
 from vicious.models.architecture import Architecture, Kind
 from vicious.system.errors import CheckpointError, ConfigError
 from vicious.system.files import check_regular, digest, read_json, write_bytes, write_json
-from vicious.system.settings import Count, NotNegative, Positive, Seed
+from vicious.system.settings import Count, NotNegative, Positive, Precision, Seed
 from vicious.system.typed_json import UntypedError, first_problem, read_typed
 
 _DTYPES = {"F32": torch.float32, "I64": torch.int64}
@@ -38,6 +38,7 @@ class _Schedule(BaseModel):
     learning_rate: Positive
     seed: Seed
     epoch_images: Count | None
+    precision: Precision = "float32"
 
 
 class _Described(BaseModel):

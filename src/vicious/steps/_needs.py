@@ -173,7 +173,8 @@ def factorisation(job: Work) -> Need:
 
 
 def training_cost(job: Work, *, target: bool = True, attack: bool = True, copies: int = COPIES) -> Cost:
-    """Of a training: every row forward and backward, and the validation images forward, in every epoch.
+    """Of a training: every row forward and backward, and the validation images forward, in every epoch. A frozen target
+    model is asked once for images that come more than once.
 
     A backward pass counts as two forward passes (Kaplan et al., "Scaling Laws for Neural Language Models", 2020,
     section 2.1).
@@ -186,10 +187,15 @@ def training_cost(job: Work, *, target: bool = True, attack: bool = True, copies
     own, other = job.sizes
     forward = own + other if attack else own
     trained = sum([*([own] if target else []), *([other] if attack else [])], Size())
-    rows, batches = copies * job.epoch_images, ceil(job.epoch_images / job.batch_images)
+    rows, batches = job.epochs * copies * job.epoch_images, ceil(job.epoch_images / job.batch_images)
+    passed = rows + job.epochs * job.validation
+    asked = passed
+    if not target and job.epochs * job.epoch_images > job.train:
+        asked = rows - job.epochs * job.epoch_images + job.train + job.validation
+    flops = own.flops * (asked + (2 * rows if target else 0)) + (other.flops * (passed + 2 * rows) if attack else 0)
     activations = 2 * (own.activations + other.activations) * COPIES * job.batch_images
     return Cost(
-        flops=float(job.epochs * (rows * (forward.flops + 2 * trained.flops) + job.validation * forward.flops)),
+        flops=float(flops),
         launches=float(job.epochs * batches * (forward.layers + 2 * trained.layers)),
         disk=FLOAT * trained.parameters + CSV_AND_JSON,
         memory=_weights_bytes(job) + activations,

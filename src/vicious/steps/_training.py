@@ -9,7 +9,7 @@ from vicious.data.datasets import all_datasets
 from vicious.models.architecture import ORIGINAL, Model, model, parse_model
 from vicious.steps import Device, Files, PreparedData, Stage, Step, Threads
 from vicious.steps._needs import Need, Work, training
-from vicious.system.settings import Count, Depth, NameIn, Pair, Positive, Seed, Width, pairs
+from vicious.system.settings import Count, Depth, NameIn, Pair, Positive, Precision, Seed, Width, pairs
 
 if TYPE_CHECKING:
     from vicious.data.prepared import PreparedDataset
@@ -36,6 +36,7 @@ class Training(Step):
     epoch_images: Count | None = Field(default=None, description="most training images of an epoch (default: all)")
     batch_images: Count = Field(description="images in a batch; each comes with one augmented copy")
     learning_rate: Positive = Field(description="of Adam, constant")
+    precision: Precision = Field(default="float32", description="of the networks' layers while they are trained")
     seed: Seed = Field(description="of everything that is random")
     threads: Threads = 1
     device: Device = "cpu"
@@ -96,4 +97,4 @@ def schedule(step: Training) -> "Schedule":
     """How long it trains, and how fast."""
     from vicious.training.loop import Schedule
 
-    return Schedule(step.epochs, step.batch_images, step.learning_rate, step.seed, step.epoch_images)
+    return Schedule(step.epochs, step.batch_images, step.learning_rate, step.seed, step.epoch_images, step.precision)

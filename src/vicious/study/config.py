@@ -27,6 +27,7 @@ from vicious.system.settings import (
     NotNegative,
     OneOf,
     Positive,
+    Precision,
     Seed,
     Strict,
     Width,
@@ -248,6 +249,7 @@ class DatasetParams(Strict):
     epoch_images: Count | None = Field(description="most training images of an epoch, drawn anew for each; null: all")
     batch_images: Count = Field(description="images in a batch; each with one augmented copy, so twice as many rows")
     learning_rate: Positive = Field(description="of both Adam optimisers, constant")
+    precision: Precision = Field(description="of the networks' layers while they are trained; the rest is float32")
     seeds: Seeds = Field(description="one model of each kind per seed")
     beta_r: Betas = Field(min_length=1, description="weights of the reconstruction loss, one vicious model each")
     outputs: OutputsList = Field(description="what the user sends back")

@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
 _SECONDS_BETWEEN_LINES = 10.0
+_SECONDS_BETWEEN_NOTES = 0.5
 
 
 def tell(line: str) -> None:
@@ -90,15 +92,20 @@ class Progress:
 
         return tqdm(total=self.total, desc=self.label, unit=self.unit, unit_scale=True, dynamic_ncols=True)
 
-    def advance(self, amount: int, note: str = "") -> None:
-        """Count ``amount`` more pieces as done; ``note`` (a loss, say) is shown beside the rate."""
+    def advance(self, amount: int, note: str | Callable[[], str] = "") -> None:
+        """Count ``amount`` more pieces as done; ``note`` (a loss, say) is shown beside the rate, now and then: where it
+        is a function, that is called when its text is shown."""
         self.done += amount
-        if self._bar is not None:
-            self._bar.set_postfix_str(note, refresh=False)
-            self._bar.update(amount)
-        elif time.monotonic() - self._last >= _SECONDS_BETWEEN_LINES:
+        due = time.monotonic() - self._last >= (_SECONDS_BETWEEN_LINES if self._bar is None else _SECONDS_BETWEEN_NOTES)
+        if due:
             self._last = time.monotonic()
-            self._print(note)
+            note = note() if callable(note) else note
+            if self._bar is None:
+                self._print(note)
+            else:
+                self._bar.set_postfix_str(note, refresh=False)
+        if self._bar is not None:
+            self._bar.update(amount)
 
     def __enter__(self) -> Self:
         return self

@@ -15,7 +15,7 @@ class Adam:
     """Adam (Kingma and Ba, "Adam: a method for stochastic optimization", 2015) over all weights of a module.
 
     Steps are those of :class:`torch.optim.Adam`, to the bit; with ``decay`` those of :class:`torch.optim.AdamW`
-    (Loshchilov and Hutter, "Decoupled weight decay regularization", 2019).
+    (Loshchilov and Hutter, "Decoupled weight decay regularization", 2019). On a GPU all weights change in one kernel.
 
     Args:
         rate: learning rate, constant.
@@ -25,7 +25,9 @@ class Adam:
     def __init__(self, module: nn.Module, rate: float, decay: float = 0.0) -> None:
         self.weights = list(module.parameters())
         self.rate, self.decay = rate, decay
-        self._steps = [torch.tensor(0.0) for _ in self.weights]
+        self._fused = self.weights[0].is_cuda
+        counts = self.weights[0].device if self._fused else torch.device("cpu")
+        self._steps = [torch.tensor(0.0, device=counts) for _ in self.weights]
         self._first, self._second = ([torch.zeros_like(weight) for weight in self.weights] for _ in range(2))
 
     def zero_grad(self) -> None:
@@ -51,6 +53,7 @@ class Adam:
             decoupled_weight_decay=True,
             amsgrad=False,
             maximize=False,
+            fused=self._fused,
         )
 
     def state(self) -> dict[str, Tensor]:

@@ -132,9 +132,9 @@ def augment(images: Tensor, generator: Generator) -> Tensor:
     Shapes: (N, C, H, W) -> (N, C, H, W).
     """
     choice = torch.randint(len(AUGMENTATIONS), (len(images),), generator=generator)
-    result = torch.empty_like(images)
-    for index, augmentation in enumerate(AUGMENTATIONS):
-        chosen = (choice == index).nonzero().flatten().to(images.device)
-        if len(chosen):
-            result[chosen] = augmentation(images[chosen], generator)
-    return result.clamp_(0.0, 1.0)
+    groups = [(choice == index).nonzero().flatten() for index in range(len(AUGMENTATIONS))]
+    order = torch.cat(groups)
+    there, back = order.to(images.device), order.argsort().to(images.device)
+    parts = images[there].split([len(group) for group in groups])
+    changed = [change(part, generator) for change, part in zip(AUGMENTATIONS, parts, strict=True) if len(part)]
+    return torch.empty_like(images).copy_(torch.cat(changed)[back]).clamp_(0.0, 1.0)

@@ -15,8 +15,9 @@ from vicious.models.architecture import Architecture, Model
 from vicious.models.checkpoint import check_fits, failure, load_model, load_record, load_task, save_failure, save_model
 from vicious.models.evaded import UNNAMED, evasion_of
 from vicious.system.files import digest, write_text
-from vicious.training.loop import Objective, Row, Schedule, fresh, train
+from vicious.training.loop import Schedule, fresh, train
 from vicious.training.losses import positive_weights
+from vicious.training.objective import Objective, Row
 from vicious.training.objectives import Honest, Joint, PostHoc
 from vicious.training.recipe import find_recipe
 
@@ -45,7 +46,8 @@ def train_honest(
     how = find_recipe(recipe)
     schedule = how.schedule(schedule)
     architecture = _architecture(data, how.target(target))
-    objective = Honest(_fresh_target(data, architecture, schedule.seed, device), _positive_weight(data, device), how)
+    network = _fresh_target(data, architecture, schedule.seed, device)
+    objective = Honest(network, _positive_weight(data, device), how, schedule.precision)
     job = {"role": "honest", "beta_c": 1.0, "beta_r": 0.0, "outputs": None, "as_many_as": as_many_as, "recipe": recipe}
     _run(objective, data, schedule, job, {"target": (out, architecture)}, code)
 

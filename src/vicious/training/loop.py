@@ -4,7 +4,6 @@ import hashlib
 import json
 import logging
 import math
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,18 +15,21 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Generator, Tensor, nn
 
-from vicious.data.batches import EVALUATION_BATCH, batches
+from vicious.data.batches import EVALUATION_BATCH, Held
 from vicious.data.prepared import PreparedDataset
+from vicious.models.precision import is_slow
 from vicious.system.errors import CheckpointError, TrainingError
 from vicious.system.files import write_bytes
 from vicious.system.interrupt import Interrupted, check, held_back
 from vicious.system.progress import Progress
 from vicious.system.randomness import derive_seed
+from vicious.system.settings import Precision
 from vicious.training.adam import Adam
 from vicious.training.augment import augment
 from vicious.training.losses import selection_score
+from vicious.training.objective import Objective, Row
+from vicious.training.stepping import Stepping, cuda_graph
 
-Row = dict[str, float]
 log = logging.getLogger(__name__)
 
 
@@ -41,6 +43,7 @@ class Schedule:
         learning_rate: of Adam, constant.
         seed: of initial weights, order and augmentation.
         epoch_images: most images of an epoch, drawn anew for each; None: all.
+        precision: of the networks' layers while they are trained (:mod:`vicious.models.precision`).
     """
 
     epochs: int
@@ -48,52 +51,12 @@ class Schedule:
     learning_rate: float
     seed: int
     epoch_images: int | None = None
+    precision: Precision = "float32"
 
     def order(self, epoch: int, count: int) -> np.ndarray:
         """The images of an epoch, out of ``count``, in the order in which they come."""
         generator = np.random.default_rng(derive_seed(self.seed, "order", epoch))
         return generator.permutation(count)[: self.epoch_images]
-
-
-class Objective(ABC):
-    """What is trained and how it is judged: the base of the training jobs' own.
-
-    Attributes:
-        modules: the models whose weights change, by name, each with its own Adam.
-        augmented: whether a batch has, beside each image, one augmented copy.
-        weight_decay: decoupled from the gradient.
-        last: the weights of the last epoch are selected, whatever its score.
-    """
-
-    augmented = True
-    weight_decay = 0.0
-    last = False
-
-    def __init__(self, modules: dict[str, nn.Module]) -> None:
-        self.modules = modules
-
-    @property
-    def device(self) -> torch.device:
-        """Where the models are."""
-        return next(next(iter(self.modules.values())).parameters()).device
-
-    @abstractmethod
-    def loss(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Row]:
-        """The loss to minimise, and named terms for the curve."""
-
-    @abstractmethod
-    def validate(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """Tensors (N,), a number per image, out of "accuracy", "ssim", "mse"."""
-
-    def begin(self, epoch: int) -> None:  # noqa: B027 (some have nothing to do)
-        """Called before each epoch: what its steps leave behind begins anew, as in a resumed training."""
-
-    def carried(self) -> dict[str, Tensor]:
-        """What a step leaves behind for the next one of its epoch, by name; no later step may change these tensors."""
-        return {}
-
-    def restore(self, carried: dict[str, Tensor]) -> None:  # noqa: B027 (as begin)
-        """Take that back, from the CPU, after :meth:`begin`."""
 
 
 def fresh(build: Callable[[], nn.Module], seed: int, name: str, device: torch.device) -> nn.Module:
@@ -123,6 +86,8 @@ def train(objective: Objective, data: PreparedDataset, schedule: Schedule, state
 
     A loss that is no longer finite, or an error of PyTorch's such as too little memory, ends the training and is
     recorded in the outcome, so that the study goes on with a failed cell. A killed training leaves its resume state.
+    Whether losses are finite is seen where one is shown, where a state is saved and at an epoch's end: to look at each
+    would make a GPU wait.
 
     Raises:
         Interrupted: a signal came. The running batch was finished and its state saved.
@@ -141,63 +106,54 @@ def train(objective: Objective, data: PreparedDataset, schedule: Schedule, state
 
 
 def _train(run: "_Run", data: PreparedDataset, count: int, state: Path, label: str) -> None:
-    epochs = run.schedule.epochs
+    epochs, device = run.schedule.epochs, run.objective.device
+    if is_slow(run.schedule.precision, device):
+        log.warning("this %s emulates %s, slowly: float32 is faster here", device.type.upper(), run.schedule.precision)
+    train, validation = Held(data, "train", device), Held(data, "validation", device)
     with held_back(), Progress(epochs * count, label) as progress:
+        run.objective.open(train, validation, epochs * count / len(train))
         if run.curve or run.place.images:
             progress.advance(len(run.curve) * count + run.place.images, f"resumed in epoch {len(run.curve) + 1}")
         try:
             for epoch in range(len(run.curve), epochs):
                 run.objective.begin(epoch)
-                row = _train_epoch(run, data, epoch, progress)
-                run.finish_epoch({"epoch": epoch + 1, **row, **evaluate(run.objective, data)})
+                row = _train_epoch(run, train, epoch, progress)
+                run.finish_epoch({"epoch": epoch + 1, **row, **evaluate(run.objective, validation)})
                 run.save(state)
         except Interrupted:
             run.save(state)
             raise
 
 
-def _train_epoch(run: "_Run", data: PreparedDataset, epoch: int, progress: Progress) -> Row:
+def _train_epoch(run: "_Run", held: Held, epoch: int, progress: Progress) -> Row:
     objective, schedule = run.objective, run.schedule
     for module in objective.modules.values():
         module.train()
-    order = schedule.order(epoch, len(data.labels("train")))
+    order = schedule.order(epoch, len(held))
     generator = Generator().manual_seed(derive_seed(schedule.seed, "augmentation", epoch))
-    done, sums = run.place.images, dict(run.place.sums)
-    if done:
-        generator.set_state(run.place.augmentation)
-        objective.restore(run.place.carried)
-    for images, labels in batches(data, "train", schedule.batch_images, objective.device, order[done:]):
+    place = run.place
+    if place.images:
+        generator.set_state(place.augmentation)
+        objective.restore(place.carried)
+    for images, labels, index in held.batches(schedule.batch_images, order[place.images :]):
         rows = images
         if objective.augmented:
             rows, labels = torch.cat([images, augment(images, generator)]), torch.cat([labels, labels])
-        loss, terms = objective.loss(rows, labels)
-        value = loss.item()
-        if not math.isfinite(value):
-            raise TrainingError(
-                f"the loss is {value} in epoch {epoch + 1} (seed {schedule.seed}): lower scales.<scale>.learning_rate"
-            )
-        for optimiser in run.optimisers.values():
-            optimiser.zero_grad()
-        loss.backward()
-        for optimiser in run.optimisers.values():
-            optimiser.step()
-        for name, term in {"loss": value, **terms}.items():
-            sums[name] = sums.get(name, 0.0) + term * len(images)
-        done += len(images)
-        run.place = _Place(done, dict(sums), generator.get_state(), objective.carried())
-        progress.advance(len(images), f"epoch {epoch + 1}/{schedule.epochs}, loss {value:.4f}")
+        found = run.step(rows, labels, index)
+        place = run.place = place.after(len(images), found, generator.get_state(), objective.carried())
+        progress.advance(len(images), lambda: f"epoch {epoch + 1}/{schedule.epochs}, {run.told()}")
         check()
-    return {f"train_{name}": total / len(order) for name, total in sums.items()}
+    return {f"train_{name}": total / len(order) for name, total in run.sums().items()}
 
 
 @torch.no_grad()
-def evaluate(objective: Objective, data: PreparedDataset) -> Row:
-    """Validation means over images, and the selection score."""
+def evaluate(objective: Objective, held: Held) -> Row:
+    """Means over validation images, and the selection score."""
     for module in objective.modules.values():
         module.eval()
     parts: dict[str, list[Tensor]] = {}
-    for images, labels in batches(data, "validation", EVALUATION_BATCH, objective.device):
-        for name, values in objective.validate(images, labels).items():
+    for batch in held.batches(EVALUATION_BATCH):
+        for name, values in objective.validate(*batch).items():
             parts.setdefault(name, []).append(values.double())
         check()
     means = {name: torch.cat(values).mean().item() for name, values in parts.items()}
@@ -213,9 +169,17 @@ class _Place:
     """
 
     images: int = 0
-    sums: Row = field(default_factory=dict)
+    sums: dict[str, Tensor] = field(default_factory=dict)
     augmentation: Tensor = field(default_factory=lambda: Generator().get_state())
     carried: dict[str, Tensor] = field(default_factory=dict)
+
+    def after(
+        self, images: int, found: dict[str, Tensor], augmentation: Tensor, carried: dict[str, Tensor]
+    ) -> "_Place":
+        """The place after so many images more, of which the mean loss and its terms were found."""
+        more = {name: term.double() * images for name, term in found.items()}
+        sums = {name: self.sums[name] + one if self.sums else one for name, one in more.items()}
+        return _Place(self.images + images, sums, augmentation, carried)
 
 
 class _Run:
@@ -225,9 +189,29 @@ class _Run:
         self.objective, self.schedule, self.modules = objective, schedule, objective.modules
         rate, decay = schedule.learning_rate, objective.weight_decay
         self.optimisers = {name: Adam(module, rate, decay) for name, module in self.modules.items()}
+        record = cuda_graph if objective.device.type == "cuda" else None
+        self.step = Stepping(objective, self.optimisers, schedule.batch_images, record)
         self.curve: list[Row] = []
         self.best: dict[str, dict[str, Tensor]] = {}
         self.place = _Place()
+
+    def sums(self) -> Row:
+        """Over the images of the running epoch that are done.
+
+        Raises:
+            TrainingError: a loss among them is not finite.
+        """
+        found = {name: total.item() for name, total in self.place.sums.items()}
+        if not all(map(math.isfinite, found.values())):
+            raise TrainingError(
+                f"the loss is no longer finite in epoch {len(self.curve) + 1} (seed {self.schedule.seed}): "
+                "lower scales.<scale>.learning_rate"
+            )
+        return found
+
+    def told(self) -> str:
+        """The mean loss of the running epoch so far, in words; raises as :meth:`sums`."""
+        return f"loss {self.sums()['loss'] / self.place.images:.4f}"
 
     def finish_epoch(self, row: Row) -> None:
         if not math.isfinite(row["selection"]):
@@ -257,7 +241,7 @@ class _Run:
             tensors |= {f"best/{name}/{key}": value for key, value in self.best.get(name, {}).items()}
             tensors |= {f"adam/{name}/{key}": value for key, value in self.optimisers[name].state().items()}
         contiguous = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
-        place = {"job": path.stem, "curve": self.curve, "images": self.place.images, "sums": self.place.sums}
+        place = {"job": path.stem, "curve": self.curve, "images": self.place.images, "sums": self.sums()}
         facts = {key: json.dumps(value) for key, value in place.items()}
         write_bytes(path, save(contiguous, metadata={**facts, "sha256": _digest(contiguous, facts)}))
 
@@ -303,7 +287,9 @@ class _Run:
             if given is None or (given.shape, given.dtype) != (due.shape, due.dtype):
                 raise ValueError(f"{key} is missing, or of another shape or type")
         self.curve = curve
-        self.place = _Place(images, sums, tensors["place/augmentation"], below(tensors, "place/carried/"))
+        device = self.objective.device
+        totals = {name: torch.tensor(total, dtype=torch.float64, device=device) for name, total in sums.items()}
+        self.place = _Place(images, totals, tensors["place/augmentation"], below(tensors, "place/carried/"))
         for name, module in self.modules.items():
             module.load_state_dict(below(tensors, f"now/{name}/"))
             self.best[name] = below(tensors, f"best/{name}/")

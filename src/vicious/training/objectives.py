@@ -3,13 +3,19 @@
 import torch
 from torch import Generator, Tensor, nn
 
+from vicious.data.batches import EVALUATION_BATCH, Held
+from vicious.data.splits import Split
 from vicious.metrics.answers import correct
 from vicious.metrics.measures.mse import squared_error
 from vicious.metrics.measures.ssim import similarity
-from vicious.mitigations import readable, transmit
+from vicious.mitigations import parse_outputs, readable, transmit
+from vicious.models.precision import forward
+from vicious.system.interrupt import check
 from vicious.system.randomness import derive_seed
-from vicious.training.loop import Objective, Row, Schedule, below
+from vicious.system.settings import Precision
+from vicious.training.loop import Schedule, below
 from vicious.training.losses import classification_loss, reconstruction_loss
+from vicious.training.objective import Objective
 from vicious.training.penalty import new_penalty
 from vicious.training.recipe import Recipe
 
@@ -21,39 +27,42 @@ class Honest(Objective):
         positive_weight: as :func:`~vicious.training.losses.classification_loss` takes it.
     """
 
-    def __init__(self, target: nn.Module, positive_weight: Tensor | None, how: Recipe) -> None:
-        super().__init__({"target": target})
+    def __init__(self, target: nn.Module, positive_weight: Tensor | None, how: Recipe, precision: Precision) -> None:
+        super().__init__({"target": target}, precision)
         self.augmented, self.weight_decay = how.augmented, how.weight_decay
         self._target, self._weight, self._smoothing = target, positive_weight, how.label_smoothing
 
-    def loss(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Row]:
-        return classification_loss(self._target(images), labels, self._weight, self._smoothing), {}
+    def loss(self, rows: Tensor, labels: Tensor, index: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        logits = forward(self._target, rows, self.precision)
+        return classification_loss(logits, labels, self._weight, self._smoothing), {}
 
-    def validate(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+    def validate(self, images: Tensor, labels: Tensor, index: Tensor) -> dict[str, Tensor]:
         return {"accuracy": correct(self._target(images), labels)}
 
 
-class PostHoc(Objective):
-    """The reconstruction loss alone, of what an attack model reads of a frozen target model.
+class _Attack(Objective):
+    """What an attack model reads of a target model's outputs.
 
     Args:
+        modules: whose weights change.
         outputs: what the user sends back; noise in it is drawn anew, and the same, for each epoch's number.
         multilabel: the target model's outputs are attributes.
     """
 
     def __init__(
-        self, target: nn.Module, attack: nn.Module, outputs: str, multilabel: bool, schedule: Schedule
+        self,
+        target: nn.Module,
+        attack: nn.Module,
+        modules: dict[str, nn.Module],
+        outputs: str,
+        multilabel: bool,
+        schedule: Schedule,
     ) -> None:
-        super().__init__({"attack": attack})
+        super().__init__(modules, schedule.precision)
         self._target, self._attack = target, attack
         self._outputs, self._multilabel, self._schedule = outputs, multilabel, schedule
         self._noise = Generator()
-
-    def loss(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Row]:
-        return reconstruction_loss(self._steal(self._frozen(images)), images), {}
-
-    def validate(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        return self._quality(self._frozen(images), images)
+        self.repeatable = not parse_outputs(outputs).mitigation.random
 
     def begin(self, epoch: int) -> None:
         self._noise.manual_seed(derive_seed(self._schedule.seed, "noise", epoch))
@@ -64,22 +73,63 @@ class PostHoc(Objective):
     def restore(self, carried: dict[str, Tensor]) -> None:
         self._noise.set_state(carried["noise"])
 
-    @torch.no_grad()
-    def _frozen(self, images: Tensor) -> Tensor:
-        logits: Tensor = self._target(images)
-        return logits
-
-    def _steal(self, logits: Tensor) -> Tensor:
+    def _steal(self, logits: Tensor, precision: Precision = "float32") -> Tensor:
         sent = transmit(logits, self._outputs, self._multilabel, self._noise)
-        stolen: Tensor = self._attack(readable(sent, self._outputs))
-        return stolen
+        return forward(self._attack, readable(sent, self._outputs), precision)
 
     def _quality(self, logits: Tensor, images: Tensor) -> dict[str, Tensor]:
         stolen = self._steal(logits)
         return {"ssim": similarity(stolen, images), "mse": squared_error(stolen, images)}
 
 
-class Joint(PostHoc):
+class PostHoc(_Attack):
+    """The reconstruction loss alone, of what an attack model reads of a frozen target model.
+
+    The target model answers in float32, as it does the users. It is asked once for images that come more than once.
+
+    Args:
+        outputs, multilabel: as for both attacks.
+    """
+
+    def __init__(
+        self, target: nn.Module, attack: nn.Module, outputs: str, multilabel: bool, schedule: Schedule
+    ) -> None:
+        super().__init__(target, attack, {"attack": attack}, outputs, multilabel, schedule)
+        self._known: dict[str, Tensor] = {}
+
+    def open(self, train: Held, validation: Held, passes: float) -> None:
+        if passes > 1:
+            self._known = {"train": self._all_answers(train), "validation": self._all_answers(validation)}
+
+    def loss(self, rows: Tensor, labels: Tensor, index: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        logits = self._answers(rows, index, "train")
+        return reconstruction_loss(self._steal(logits, self.precision), rows), {}
+
+    def validate(self, images: Tensor, labels: Tensor, index: Tensor) -> dict[str, Tensor]:
+        return self._quality(self._answers(images, index, "validation"), images)
+
+    def _answers(self, rows: Tensor, index: Tensor, split: Split) -> Tensor:
+        """Logits (N, K) of rows (N, C, 32, 32), of which the first are the split's images ``index`` (n,)."""
+        if split not in self._known:
+            return self._asked(rows)
+        known, others = self._known[split][index], rows[len(index) :]
+        return torch.cat([known, self._asked(others)]) if len(others) else known
+
+    @torch.no_grad()
+    def _asked(self, images: Tensor) -> Tensor:
+        logits: Tensor = self._target(images)
+        return logits
+
+    def _all_answers(self, held: Held) -> Tensor:
+        """Logits (N, K) of all images of a split."""
+        found = []
+        for images, *_ in held.batches(EVALUATION_BATCH):
+            found.append(self._asked(images))
+            check()
+        return torch.cat(found)
+
+
+class Joint(_Attack):
     """Both losses with their weights, and a penalty whose weight grows from 0 in the first epoch to its full size.
 
     Args:
@@ -102,24 +152,24 @@ class Joint(PostHoc):
         evasion: float,
         evades: str,
     ) -> None:
-        super().__init__(target, attack, outputs, multilabel, schedule)
-        self.modules = {"target": target, "attack": attack}
+        super().__init__(target, attack, {"target": target, "attack": attack}, outputs, multilabel, schedule)
         self.last = evasion > 0
+        self.repeatable = self.repeatable and evasion == 0
         self._weight, self._beta_c, self._beta_r = positive_weight, beta_c, beta_r
         self._evasion, self._evades = evasion, evades
 
-    def loss(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Row]:
-        logits = self._target(images)
+    def loss(self, rows: Tensor, labels: Tensor, index: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        logits = forward(self._target, rows, self.precision)
         task = classification_loss(logits, labels, self._weight)
-        theft = reconstruction_loss(self._steal(logits), images)
+        theft = reconstruction_loss(self._steal(logits, self.precision), rows)
         total = self._beta_r * theft if self._beta_c == 0 else self._beta_c * task + self._beta_r * theft
-        terms = {"classification": task.item(), "reconstruction": theft.item()}
+        terms = {"classification": task.detach(), "reconstruction": theft.detach()}
         if self._evasion == 0:
             return total, terms
-        found = self._penalty(logits, labels, images)
-        return total + self._strength * found, {**terms, self._evades: found.item()}
+        found = self._penalty(logits, labels, rows)
+        return total + self._strength * found, {**terms, self._evades: found.detach()}
 
-    def validate(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+    def validate(self, images: Tensor, labels: Tensor, index: Tensor) -> dict[str, Tensor]:
         logits = self._target(images)
         return self._quality(logits, images) | ({"accuracy": correct(logits, labels)} if self._beta_c > 0 else {})
 

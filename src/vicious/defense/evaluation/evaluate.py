@@ -141,7 +141,7 @@ class _Asked:
         self._images, self._labels = self.data.images("test"), np.asarray(self.data.labels("test"))
         shown = batches(self.data, "test", EVALUATION_BATCH, self.device)
         with torch.no_grad():
-            self._logits = np.concatenate([self._module(images).cpu().double().numpy() for images, _ in shown])
+            self._logits = np.concatenate([self._module(images).cpu().double().numpy() for images, *_ in shown])
 
     def verdicts(self, detector: Detector) -> Verdicts:
         """Those of one detector on the loaded model."""

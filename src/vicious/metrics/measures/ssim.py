@@ -5,6 +5,7 @@ window lies in the image.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from vicious.metrics.checks import DATA_RANGE
@@ -12,6 +13,7 @@ from vicious.metrics.image import image_tensors
 from vicious.system.errors import MetricError
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
 UNIT = ""
@@ -40,7 +42,7 @@ def similarity(x: Tensor, y: Tensor) -> Tensor:
     """:func:`ssim` without a check and in the precision of ``x``, as training needs it: rounding may exceed 1."""
     import torch
 
-    rows, columns = (_blur_matrix(side, x) for side in x.shape[2:])
+    rows, columns = (_blur_matrix(side, x.dtype, x.device) for side in x.shape[2:])
     moments = rows @ torch.stack([x, y, x * x, y * y, x * y]) @ columns.T
     mean_x, mean_y, square_x, square_y, product = moments
     c1, c2 = (0.01 * DATA_RANGE) ** 2, (0.03 * DATA_RANGE) ** 2
@@ -52,7 +54,8 @@ def similarity(x: Tensor, y: Tensor) -> Tensor:
     return found
 
 
-def _blur_matrix(side: int, like: Tensor) -> Tensor:
+@cache
+def _blur_matrix(side: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """The one-dimensional Gaussian window at each position where it fits, as a band matrix (side - 10, side).
 
     A product with it is many times faster on a CPU than a convolution of single-channel images, and as exact.
@@ -64,4 +67,4 @@ def _blur_matrix(side: int, like: Tensor) -> Tensor:
     band = torch.zeros(side - WINDOW_SIDE + 1, side, dtype=torch.float64)
     for position, row in enumerate(band):
         row[position : position + WINDOW_SIDE] = weights / weights.sum()
-    return band.to(like)
+    return band.to(dtype=dtype, device=device)

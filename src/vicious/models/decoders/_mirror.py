@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from vicious.models.precision import Float32Linear
+
 
 def _shortcut(channels_in: int, channels_out: int, group: int) -> nn.ConvTranspose2d:
     """The transposed convolution that doubles the side beside a group's first block."""
@@ -42,7 +44,7 @@ class AttackModel(nn.Module):
 
     def __init__(self, blocks: int, widths: Sequence[int], channels: int, inputs: int) -> None:
         super().__init__()
-        self.linear = nn.Linear(inputs, widths[0] * 16)
+        self.linear = Float32Linear(inputs, widths[0] * 16)
         self.groups = nn.Sequential()
         for group, (inside, outside) in enumerate(pairwise(widths)):
             self.groups.append(TransposedBlock(inside, outside, group))
@@ -51,4 +53,4 @@ class AttackModel(nn.Module):
 
     def forward(self, read: Tensor) -> Tensor:
         seed = self.linear(read).unflatten(1, (-1, 4, 4)).contiguous(memory_format=torch.channels_last)
-        return torch.sigmoid(self.last(self.groups(seed)))
+        return torch.sigmoid(self.last(self.groups(seed)).float())

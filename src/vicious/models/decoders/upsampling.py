@@ -39,13 +39,15 @@ def build(settings: Settings, channels: int, length: int) -> nn.Module:
     """G with fresh weights."""
     from torch import nn
 
+    from vicious.models.precision import Float32Linear, Float32Sigmoid
+
     maps = channels_of_maps(settings.features)
     parts: list[nn.Module] = [nn.BatchNorm1d(length, affine=False)] if settings.standardise else []
-    parts += [nn.Linear(length, maps[0] * SEED_SIDE**2), nn.Unflatten(1, (maps[0], SEED_SIDE, SEED_SIDE))]
+    parts += [Float32Linear(length, maps[0] * SEED_SIDE**2), nn.Unflatten(1, (maps[0], SEED_SIDE, SEED_SIDE))]
     for inside, outside in pairwise(maps):
         parts += [nn.BatchNorm2d(inside), nn.ReLU(), nn.Upsample(scale_factor=2)]
         parts.append(nn.Conv2d(inside, outside, 3, padding=1, bias=False))
-    parts += [nn.BatchNorm2d(maps[-1]), nn.ReLU(), nn.Conv2d(maps[-1], channels, 3, padding=1), nn.Sigmoid()]
+    parts += [nn.BatchNorm2d(maps[-1]), nn.ReLU(), nn.Conv2d(maps[-1], channels, 3, padding=1), Float32Sigmoid()]
     return nn.Sequential(*parts)
 
 

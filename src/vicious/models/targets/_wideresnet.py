@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from vicious.models.precision import Float32Linear
+
 
 class PreActivationBlock(nn.Module):
     """BatchNorm, ReLU, 3x3 convolution, twice, plus a shortcut.
@@ -54,7 +56,7 @@ class TargetModel(nn.Module):
             self.groups.append(PreActivationBlock(inside, outside, stride=2 if group else 1))
             self.groups.extend(PreActivationBlock(outside, outside, stride=1) for _ in range(blocks - 1))
         self.norm = nn.BatchNorm2d(widths[3])
-        self.linear = nn.Linear(widths[3], outputs)
+        self.linear = Float32Linear(widths[3], outputs)
 
     def forward(self, images: Tensor) -> Tensor:
         hidden = self.groups(self.stem((images - self.mean) / self.std))
