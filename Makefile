@@ -3,10 +3,11 @@ PYTHON ?= python3
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 KILLS ?= 200
 FUZZ_TIMES ?= 50
+BENCHMARKS ?= training original memory risk estimators bootstrap prepare growth
 SHELL := /bin/bash
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 .DEFAULT_GOAL := help
-.PHONY: help env demo test coverage fuzz chaos check format lock schema clean
+.PHONY: help env demo test coverage fuzz chaos bench check format lock schema clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -46,6 +47,10 @@ fuzz: .venv/.complete  ## try FUZZ_TIMES as many damaged variants of sound files
 
 chaos: .venv/.complete  ## kill a small study KILLS times; it must end as an undisturbed one (hours)
 	python tests/workflow/chaos.py --kills $(KILLS)
+
+bench: .venv/.complete  ## measure speed and memory against plain baselines, and write docs/performance.md
+	for each in $(BENCHMARKS); do python benchmarks/$$each.py || exit; done
+	python benchmarks/page.py
 
 check: .venv/.complete  ## check formatting, lint, types and spelling
 	ruff format --check .
