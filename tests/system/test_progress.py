@@ -2,9 +2,12 @@
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+
+from vicious.system.progress import Progress
 
 TELLS = """
 from vicious.system.progress import Progress, tell
@@ -51,3 +54,18 @@ def test_it_is_told_on_standard_error_else() -> None:
     result = subprocess.run([sys.executable, "-c", TELLS], capture_output=True, text=True, check=True)
     assert result.stdout == ""
     assert result.stderr.endswith("error: what happened\n")
+
+
+def test_a_note_is_asked_for_where_it_is_shown_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    asked = []
+    with Progress(100, "work") as shown:
+        for step in range(40):
+            now[0] += 1.0
+            shown.advance(1, lambda: asked.append(step) or f"step {step}")  # type: ignore[func-returns-value] # noqa: B023
+    assert asked == [9, 19, 29, 39], "every ten seconds"
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.rpartition(", ")[2] for line in lines[:4]] == ["step 9", "step 19", "step 29", "step 39"]
