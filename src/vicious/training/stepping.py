@@ -59,11 +59,10 @@ class Stepping:
 
     def _step(self, rows: Tensor, labels: Tensor, index: Tensor) -> dict[str, Tensor]:
         loss, terms = self._objective.loss(rows, labels, index)
-        for optimiser in self._optimisers.values():
-            optimiser.zero_grad()
         loss.backward()
         for optimiser in self._optimisers.values():
             optimiser.step()
+            optimiser.zero_grad()  # gradients that lie between the maps of the next step would leave gaps in memory
         return {"loss": loss.detach(), **terms}
 
     def _recorded(self, record: Record) -> tuple[dict[str, Tensor], Callable[[], None]]:

@@ -20,7 +20,10 @@ def _shortcut(channels_in: int, channels_out: int, group: int) -> nn.ConvTranspo
 
 
 class TransposedBlock(nn.Module):
-    """BatchNorm, ReLU, transposed convolution, twice, plus a shortcut; ``group`` doubles the side where it is given."""
+    """BatchNorm, ReLU, transposed convolution, twice, plus a shortcut; ``group`` doubles the side where it is given.
+
+    Maps that no backward pass needs are overwritten, as in the target model.
+    """
 
     def __init__(self, channels_in: int, channels_out: int, group: int | None) -> None:
         super().__init__()
@@ -32,9 +35,9 @@ class TransposedBlock(nn.Module):
         self.shortcut = None if group is None else _shortcut(channels_in, channels_out, group)
 
     def forward(self, x: Tensor) -> Tensor:
-        activated = functional.relu(self.norm1(x))
-        residual: Tensor = self.conv2(functional.relu(self.norm2(self.conv1(activated))))
-        return residual + (x if self.shortcut is None else self.shortcut(activated))
+        activated = functional.relu(self.norm1(x), inplace=True)
+        residual: Tensor = self.conv2(functional.relu(self.norm2(self.conv1(activated)), inplace=True))
+        return residual.add_(x if self.shortcut is None else self.shortcut(activated))
 
 
 class AttackModel(nn.Module):

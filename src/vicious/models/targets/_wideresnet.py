@@ -18,7 +18,8 @@ class PreActivationBlock(nn.Module):
     """BatchNorm, ReLU, 3x3 convolution, twice, plus a shortcut.
 
     Where the stride is 2 the 3x3 input is padded on the right and bottom only. Where the number of channels changes the
-    shortcut is a strided 1x1 convolution of the *activated* input, elsewhere the input itself.
+    shortcut is a strided 1x1 convolution of the *activated* input, elsewhere the input itself. Maps that no
+    backward pass needs are overwritten: between those that it needs they would leave gaps in memory.
     """
 
     def __init__(self, channels_in: int, channels_out: int, stride: int) -> None:
@@ -32,10 +33,10 @@ class PreActivationBlock(nn.Module):
         self.shortcut = nn.Conv2d(channels_in, channels_out, 1, stride, bias=False) if changes else None
 
     def forward(self, x: Tensor) -> Tensor:
-        activated = functional.relu(self.norm1(x))
+        activated = functional.relu(self.norm1(x), inplace=True)
         padded = functional.pad(activated, (0, 1, 0, 1)) if self.stride == 2 else activated
-        residual: Tensor = self.conv2(functional.relu(self.norm2(self.conv1(padded))))
-        return residual + (x if self.shortcut is None else self.shortcut(activated))
+        residual: Tensor = self.conv2(functional.relu(self.norm2(self.conv1(padded)), inplace=True))
+        return residual.add_(x if self.shortcut is None else self.shortcut(activated))
 
 
 class TargetModel(nn.Module):
@@ -60,5 +61,6 @@ class TargetModel(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         hidden = self.groups(self.stem((images - self.mean) / self.std))
-        logits: Tensor = self.linear(functional.avg_pool2d(functional.relu(self.norm(hidden)), 8).flatten(1))
+        activated = functional.relu(self.norm(hidden), inplace=True)
+        logits: Tensor = self.linear(functional.avg_pool2d(activated, 8).flatten(1))
         return logits
