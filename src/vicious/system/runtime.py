@@ -3,6 +3,8 @@
 import ctypes
 import getpass
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from vicious.system.errors import ConfigError
@@ -31,7 +33,6 @@ def use_device(name: str, threads: int) -> "torch.device":
     """
     import torch
 
-    keep_memory()
     torch.set_num_threads(threads)
     # As use_deterministic_algorithms(True), which loads a compiler for a second.
     torch.set_deterministic_debug_mode("error")
@@ -42,15 +43,21 @@ def use_device(name: str, threads: int) -> "torch.device":
     return torch.device(name)
 
 
-def keep_memory() -> None:
-    """Have the C library keep what is freed for the next batch: to give it back and to ask for it again takes up to a
-    tenth of a training's time. Only glibc is known to do so."""
+@contextmanager
+def kept_memory() -> Iterator[None]:
+    """Have the C library keep what is freed for the next batch, and give it back at the end: to do so after each batch,
+    and to ask for it again, takes up to a tenth of a training's time. Only glibc is known to do that."""
     try:
         glibc = ctypes.CDLL("libc.so.6")
     except OSError:
+        yield
         return
     glibc.mallopt(_TRIM_THRESHOLD, -1)
     glibc.mallopt(_MMAP_THRESHOLD, _LARGEST_KEPT)
+    try:
+        yield
+    finally:
+        glibc.malloc_trim(0)
 
 
 def name_user() -> None:

@@ -23,6 +23,7 @@ from vicious.system.files import write_bytes
 from vicious.system.interrupt import Interrupted, check, held_back
 from vicious.system.progress import Progress
 from vicious.system.randomness import derive_seed
+from vicious.system.runtime import kept_memory
 from vicious.system.settings import Precision
 from vicious.training.adam import Adam
 from vicious.training.augment import augment
@@ -95,7 +96,8 @@ def train(objective: Objective, data: PreparedDataset, schedule: Schedule, state
     run, count = _Run(objective, schedule), len(schedule.order(0, len(data.labels("train"))))
     run.restore(state, count)
     try:
-        _train(run, data, count, state, label)
+        with kept_memory():
+            _train(run, data, count, state, label)
     except TrainingError as error:
         return Outcome({}, run.curve, str(error))
     except (MemoryError, RuntimeError) as error:
