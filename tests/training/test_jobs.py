@@ -12,13 +12,15 @@ import pytest
 import torch
 from models_by_hand import F, G
 from prepared_by_hand import tell_again
+from pydantic import ValidationError
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from vicious.data.batches import Batch, Held
 from vicious.data.prepared import PreparedDataset, load_prepared
 from vicious.models.architecture import model
-from vicious.models.checkpoint import check_fits, failure, load_model, load_task
+from vicious.models.checkpoint import check_fits, failure, load_model, load_record, load_task
+from vicious.steps.train_vicious import TrainVicious
 from vicious.system.errors import CheckpointError
 from vicious.training import jobs, loop, objectives
 from vicious.training.loop import Schedule
@@ -406,3 +408,47 @@ def test_an_interrupted_training_is_not_resumed_by_other_code(
         with pytest.raises(KeyboardInterrupt):
             jobs.train_honest(prepared, tmp_path / "target.safetensors", F, Schedule(1, 16, 0.002, 0), CPU, code)
     assert len(list(jobs.RESUME_FOLDER.iterdir())) == 2
+
+
+@pytest.mark.parametrize("outputs", ["logits", "noise0.1", "label"])
+def test_an_attack_in_closed_form_is_a_model_like_others(
+    prepared: PreparedDataset, tmp_path: Path, outputs: str
+) -> None:
+    target, attack = tmp_path / "target.safetensors", tmp_path / "attack.safetensors"
+    jobs.train_honest(prepared, target, F, Schedule(1, 16, 0.002, 0), CPU, "")
+    kernel = model("attack", "kernel_ridge", {"landmarks": 20, "kernel_components": 30})
+    for _ in range(2):
+        jobs.train_attack(prepared.folder, target, attack, kernel, outputs, SCHEDULE, CPU, "")
+        network, architecture = load_model(attack, "attack")
+        assert architecture.model == kernel
+        weights = load_file(attack)
+    assert all(torch.equal(weights[key], value) for key, value in network.state_dict().items()), "the same again"
+    (head, row) = attack.with_suffix(".csv").read_text().splitlines()
+    curve = dict(zip(head.split(","), map(float, row.split(",")), strict=True))
+    assert curve.keys() == {"epoch", "validation_ssim", "validation_mse", "selection"}
+    labels = torch.from_numpy(prepared.images("validation") / 255)
+    assert curve["validation_mse"] < (labels - labels.mean(0)).square().mean() * 1.5
+    assert load_record(attack)["selected_epoch"] == 1
+
+
+def test_a_fit_that_fails_is_recorded(
+    prepared: PreparedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, attack = tmp_path / "target.safetensors", tmp_path / "attack.safetensors"
+    jobs.train_honest(prepared, target, F, Schedule(1, 16, 0.002, 0), CPU, "")
+
+    def fails(*arguments: Any) -> None:
+        raise RuntimeError("not enough memory: you tried\nto allocate")
+
+    monkeypatch.setattr("vicious.models.decoders._ridge.fit_linear", fails)
+    linear = model("attack", "linear_ridge", {})
+    jobs.train_attack(prepared.folder, target, attack, linear, "logits", SCHEDULE, CPU, "")
+    assert failure(attack) == "RuntimeError: not enough memory: you tried to allocate"
+    assert attack.with_suffix(".csv").read_text() == "epoch\n"
+
+
+def test_no_target_model_is_trained_with_an_attack_in_closed_form() -> None:
+    settings = {"data": "d", "out": "a", "attack_out": "b", "outputs": "logits", "beta_c": 1.0, "beta_r": 1.0}
+    size = {"depth": 10, "width": 1, "epochs": 1, "batch_images": 8, "learning_rate": 0.1, "seed": 0}
+    with pytest.raises(ValidationError, match="linear_ridge is fitted in closed form"):
+        TrainVicious.model_validate({**settings, **size, "attack_model": "linear_ridge"})

@@ -33,7 +33,7 @@ class Held:
     their file, of which each batch reads its own."""
 
     def __init__(self, data: PreparedDataset, split: Split, device: torch.device) -> None:
-        self._device = device
+        self.device = device
         self._images: np.ndarray | Tensor = data.images(split)
         self._labels: np.ndarray | Tensor = data.labels(split)
         if device.type != "cpu":
@@ -47,7 +47,7 @@ class Held:
     def batches(self, size: int, order: np.ndarray | None = None) -> Iterator[Batch]:
         """``size`` images at a time, in ``order`` (default: as stored)."""
         index = torch.from_numpy(np.arange(len(self)) if order is None else order)
-        for chosen in index.to(self._device).split(size) if len(index) else ():  # split makes an empty part of none
+        for chosen in index.to(self.device).split(size) if len(index) else ():  # split makes an empty part of none
             yield Batch(_pixels(self._of(self._images, chosen)), self._of(self._labels, chosen).long(), chosen)
 
     def _of(self, stored: np.ndarray | Tensor, chosen: Tensor) -> Tensor:

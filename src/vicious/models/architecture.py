@@ -8,6 +8,12 @@ A model is registered by being there: a file in models/targets/ or models/decode
 - ``layers(settings, channels, length)``, the :class:`~vicious.models.size.Size` of each layer, in closed form;
 - ``build(settings, channels, length)``, the network with fresh weights; the only one of the three that imports PyTorch.
 
+An attack model that is fitted in closed form, and not by gradients, has two more:
+
+- ``fit(settings, network, train, validation, seed, tried)``, which fits the network to
+  :class:`~vicious.models.fitting.Pairs` and tells ``tried(done, all)`` of its progress;
+- ``fit_flops(settings, images, channels, length)``, what that costs with so many images.
+
 ``channels`` are those of the images, 1 or 3; ``length`` is that of the vector on the other side: the logits of a target
 model, or what an attack model reads.
 """
@@ -15,7 +21,7 @@ model, or what an attack model reads.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -30,6 +36,8 @@ from vicious.system.settings import Outputs, Strict, parsed, shortened
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from vicious.models.fitting import Pairs
 
 Kind = Literal["target", "attack"]
 PACKAGES: dict[Kind, str] = {"target": "vicious.models.targets", "attack": "vicious.models.decoders"}
@@ -58,6 +66,25 @@ class Model:
         """What the network costs for one image."""
         return _size(self, channels, length)
 
+    @property
+    def fitted(self) -> bool:
+        """Whether it is fitted in closed form."""
+        return self.kind == "attack" and model_is_fitted(self.name)
+
+    def fit(
+        self, network: nn.Module, train: Pairs, validation: Pairs, seed: int, tried: Callable[[int, int], None]
+    ) -> None:
+        """Fit a network that :meth:`build` gave."""
+        found = find(PACKAGES[self.kind], self.name, "fit", "fit_flops")
+        found.fit(self.settings, network, train, validation, seed, tried)
+
+    def fit_flops(self, images: int, channels: int, length: int) -> float:
+        """What :meth:`fit` costs with so many images, in FLOPs."""
+        found: float = find(PACKAGES[self.kind], self.name, "fit_flops").fit_flops(
+            self.settings, images, channels, length
+        )
+        return found
+
     def changed(self, **settings: object) -> Model:
         """The same model with some settings replaced; raises as :func:`model`."""
         return model(self.kind, self.name, {**self.settings.model_dump(), **settings})
@@ -66,6 +93,11 @@ class Model:
 @cache
 def _size(one: Model, channels: int, length: int) -> Size:
     return sum(find(PACKAGES[one.kind], one.name, "layers").layers(one.settings, channels, length), Size())
+
+
+def model_is_fitted(name: str) -> bool:
+    """Whether the attack model of a name is fitted in closed form."""
+    return hasattr(find(PACKAGES["attack"], name), "fit")
 
 
 def parse_model(kind: Kind, name: str, settings: Mapping[str, str], scale: Mapping[str, str]) -> Model:

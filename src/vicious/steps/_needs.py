@@ -139,6 +139,15 @@ def training(job: Work) -> Need:
     return _need(_training_bytes(job), _rate(job.device).seconds(joint.flops, joint.launches), job.device)
 
 
+def fitting(job: Work, flops: float) -> Need:
+    """Of an attack model that is fitted in closed form, in float64: matrices of its numbers and of pixels, the images,
+    and what a chunk of them takes."""
+    _, attack = job.sizes
+    held = 4 * 2 * FLOAT * attack.parameters + 8 * 8 * _pixels(job.channels) ** 2
+    held += 3 * (job.train + job.validation) * _pixels(job.channels)
+    return _need(held, _rate(job.device).seconds(flops), job.device)
+
+
 def assessment(job: Work) -> Need:
     """Of the assessment of one attack on one model."""
     projections = job.test * 10 * _pixels(job.channels) ** 2

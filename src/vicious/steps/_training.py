@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import Field
 
 from vicious.data.datasets import all_datasets
-from vicious.models.architecture import ORIGINAL, Model, model, parse_model
+from vicious.models.architecture import ORIGINAL, Model, model, model_is_fitted, parse_model
 from vicious.steps import Device, Files, PreparedData, Stage, Step, Threads
 from vicious.steps._needs import Need, Work, training
 from vicious.system.settings import Count, Depth, NameIn, Pair, Positive, Precision, Seed, Width, pairs
@@ -72,7 +72,8 @@ class AttackTraining(Training):
     )
 
     def lookups(self) -> list[str]:
-        return [*super().lookups(), f"vicious.models.decoders.{self.attack_model}:build"]
+        used = ("build", "fit") if model_is_fitted(self.attack_model) else ("build",)
+        return [*super().lookups(), *(f"vicious.models.decoders.{self.attack_model}:{name}" for name in used)]
 
 
 def target_model(step: Training) -> Model:

@@ -1,5 +1,6 @@
 """Train an attack model on the outputs of a frozen target model."""
 
+from dataclasses import replace
 from typing import Annotated
 
 from pydantic import Field
@@ -7,7 +8,7 @@ from pydantic import Field
 from vicious.mitigations import parse_outputs
 from vicious.models.architecture import ORIGINAL
 from vicious.steps import Identity, Weights, mitigation_file
-from vicious.steps._needs import Cost, Work, training_cost
+from vicious.steps._needs import Cost, Need, Work, fitting, training_cost
 from vicious.steps._training import AttackTraining, attack_model, schedule
 from vicious.system.settings import parsed
 
@@ -22,7 +23,17 @@ class TrainAttack(AttackTraining):
         return [*super().lookups(), f"vicious.models.targets.{ORIGINAL['target']}:build", mitigation_file(self.outputs)]
 
     def cost(self, work: Work) -> Cost:
-        return training_cost(work, target=False)
+        if not work.attack.fitted:
+            return training_cost(work, target=False)
+        asked = (work.train + work.validation) * work.sizes[0].flops
+        length = parse_outputs(self.outputs).width(work.outputs)
+        flops = asked + work.attack.fit_flops(work.train, work.channels, length)
+        return replace(training_cost(work, target=False), flops=flops, launches=0.0)
+
+    def need(self, work: Work) -> Need:
+        if not work.attack.fitted:
+            return super().need(work)
+        return fitting(work, self.cost(work).flops)
 
     def run(self, identity: Identity) -> None:
         from vicious.system.runtime import use_device

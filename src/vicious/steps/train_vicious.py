@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from vicious.mitigations import parse_trainable
+from vicious.models.architecture import model_is_fitted
 from vicious.models.evaded import UNNAMED
 from vicious.steps import Files, Identity, mitigation_file, model_files
 from vicious.steps._needs import Cost, Work, training_cost
@@ -24,6 +25,13 @@ class TrainVicious(TaskTraining, AttackTraining):
     beta_r: Positive = Field(description="weight of the reconstruction loss")
     evasion: NotNegative = Field(default=0.0, description="weight of an adaptive penalty against a detector")
     evades: Annotated[str, NameIn("vicious.training.penalties")] = Field(default=UNNAMED, description="that detector")
+
+    @field_validator("attack_model")
+    @classmethod
+    def _learns(cls, name: str) -> str:
+        if model_is_fitted(name):
+            raise ValueError(f"{name} is fitted in closed form, so no target model can be trained with it")
+        return name
 
     def lookups(self) -> list[str]:
         penalties = [f"vicious.training.penalties.{self.evades}:PENALTY"] if self.evasion else []

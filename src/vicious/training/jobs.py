@@ -10,12 +10,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from vicious.data.batches import Held
 from vicious.data.prepared import PreparedDataset
 from vicious.models.architecture import Architecture, Model
 from vicious.models.checkpoint import check_fits, failure, load_model, load_record, load_task, save_failure, save_model
 from vicious.models.evaded import UNNAMED, evasion_of
 from vicious.system.files import digest, write_text
-from vicious.training.loop import Schedule, fresh, train
+from vicious.system.progress import Progress
+from vicious.system.randomness import derive_seed
+from vicious.training.loop import Schedule, evaluate, fresh, train
 from vicious.training.losses import positive_weights
 from vicious.training.objective import Objective, Row
 from vicious.training.objectives import Honest, Joint, PostHoc
@@ -146,7 +149,10 @@ def train_attack(
     target = target.to(device, memory_format=torch.channels_last)
     decoder = fresh(architecture.build, schedule.seed, "attack", device)
     objective = PostHoc(target, decoder, outputs, data.info.multilabel, schedule)
-    _run(objective, data, schedule, job, products, code)
+    if attack.fitted:
+        _fit(objective, data, schedule, job, products, attack)
+    else:
+        _run(objective, data, schedule, job, products, code)
 
 
 def _architecture(data: PreparedDataset, model: Model, reads: str | None = None) -> Architecture:
@@ -199,6 +205,33 @@ def _run(
             record = {"target": saved, **record}  # of the attack model beside
         _write_curve(products, curve)
     state.unlink(missing_ok=True)
+
+
+def _fit(
+    objective: PostHoc,
+    data: PreparedDataset,
+    schedule: Schedule,
+    job: dict[str, Any],
+    products: dict[str, tuple[Path, Architecture]],
+    attack: Model,
+) -> None:
+    """Fit an attack model in closed form, on the CPU: it takes minutes at most, and is not resumed."""
+    record, validation = _record(data, schedule, job), Held(data, "validation", objective.device)
+    own, judged = objective.pairs(Held(data, "train", objective.device)), objective.pairs(validation)
+    (out, architecture), network = products["attack"], objective.modules["attack"]
+    told = f"{job['role']} {data.task} seed {schedule.seed}"
+    try:
+        with Progress(None, told, "fits") as progress:
+            seed = derive_seed(schedule.seed, "fit")
+            attack.fit(network.cpu(), own, judged, seed, lambda done, all_: progress.advance(1, f"{done} of {all_}"))
+            network.to(validation.device)
+        curve = [{"epoch": 1, **evaluate(objective, validation)}]
+    except (MemoryError, RuntimeError) as error:
+        log.exception("the fit stopped")
+        _write_failure(record, products, [], f"{type(error).__name__}: {' '.join(str(error).split())}")
+        return
+    save_model(network, out, architecture, record | {"selected_epoch": 1})
+    _write_curve(products, curve)
 
 
 def _record(data: PreparedDataset, schedule: Schedule, job: dict[str, Any]) -> dict[str, Any]:

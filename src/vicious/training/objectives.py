@@ -9,6 +9,7 @@ from vicious.metrics.answers import correct
 from vicious.metrics.measures.mse import squared_error
 from vicious.metrics.measures.ssim import similarity
 from vicious.mitigations import parse_outputs, readable, transmit
+from vicious.models.fitting import Pairs
 from vicious.models.precision import forward
 from vicious.system.interrupt import check
 from vicious.system.randomness import derive_seed
@@ -107,6 +108,13 @@ class PostHoc(_Attack):
 
     def validate(self, images: Tensor, labels: Tensor, index: Tensor) -> dict[str, Tensor]:
         return self._quality(self._answers(images, index, "validation"), images)
+
+    def pairs(self, held: Held) -> Pairs:
+        """What the attack model reads of all images of a split, beside these images, on the CPU."""
+        self.begin(0)
+        sent = transmit(self._all_answers(held), self._outputs, self._multilabel, self._noise)
+        images = [batch.images.mul(255).round().to(torch.uint8).flatten(1) for batch in held.batches(EVALUATION_BATCH)]
+        return Pairs(readable(sent, self._outputs).cpu(), torch.cat(images).cpu())
 
     def _answers(self, rows: Tensor, index: Tensor, split: Split) -> Tensor:
         """Logits (N, K) of rows (N, C, 32, 32), of which the first are the split's images ``index`` (n,)."""
