@@ -18,7 +18,6 @@ SECTIONS = {
     "memory": "Memory of a training",
     "risk": "Risk",
     "estimators": "Estimators of the risk",
-    "bootstrap": "Intervals of paired differences",
     "prepare": "Preparing images",
     "overhead": "What of the demo is neither training nor assessing",
     "stages": "Every stage of a build",

@@ -18,6 +18,7 @@ from vicious.data.prepare import prepare
 from vicious.data.prepared import PreparedDataset, load_prepared
 from vicious.data.synthetic.plan import write_synthetic
 from vicious.models.architecture import Model, model
+from vicious.models.checkpoint import failure
 from vicious.training import jobs, loop
 from vicious.training.loop import Schedule
 from vicious.training.stepping import Stepping
@@ -88,9 +89,10 @@ def rates(
     ):
         files = Path("target.safetensors"), Path("attack.safetensors")
         jobs.train_vicious(data, *files, target, attack, "logits", 1.0, 1.0, schedule, device, "")
-    rows = ROWS * count
-    per_step = rows / ceil(count / schedule.batch_images) * len(range(0, count, schedule.batch_images))
-    return Rates(per_step / statistics.median(bare[1:]), rows / statistics.median(looped[1:]))
+        if (reason := failure(files[0])) is not None:
+            raise RuntimeError(reason)
+    full = ROWS * schedule.batch_images * ceil(count / schedule.batch_images)
+    return Rates(full / statistics.median(bare[1:]), ROWS * count / statistics.median(looped[1:]))
 
 
 def _seconds(work: Callable[[], object], device: torch.device) -> float:

@@ -2,6 +2,7 @@
 one."""
 
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pandas as pd
 import pytest
 import torch
 from models_by_hand import F, G
+from safetensors.torch import load
 
 from vicious.attacks.assess import assess_risk
 from vicious.data.prepared import PreparedDataset
@@ -21,7 +23,7 @@ from vicious.system.files import read_json
 from vicious.system.interrupt import Interrupted
 from vicious.system.registry import names
 from vicious.system.runtime import limit_threads, use_device
-from vicious.training import jobs, loop
+from vicious.training import augment, jobs, loop
 from vicious.training.loop import Schedule
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU here")
@@ -60,10 +62,20 @@ def test_a_penalty_gives_the_same_bits_again(
     assert train(data, tmp_path / "b", cuda, evasion=0.5, evades=evades) == first
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("outputs", ["logits", "noise0.1"])
 def test_a_resumed_training_ends_like_an_uninterrupted_one(
-    prepared: PreparedDataset, tmp_path: Path, cuda: Any, monkeypatch: pytest.MonkeyPatch
+    prepared: PreparedDataset,
+    tmp_path: Path,
+    cuda: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    outputs: str,
+    precision: Any,
 ) -> None:
-    expected, save = train(prepared, tmp_path / "whole", cuda, "noise0.1"), loop._Run.save
+    """With a batch of 20 the last one of an epoch is smaller, and is not recorded."""
+    schedule = Schedule(epochs=2, batch_images=20, learning_rate=0.002, seed=0, precision=precision)
+    monkeypatch.setattr(sys.modules[__name__], "SCHEDULE", schedule)
+    expected, save = train(prepared, tmp_path / "whole", cuda, outputs), loop._Run.save
 
     def killed(self: Any, path: Path) -> None:
         save(self, path)
@@ -71,9 +83,63 @@ def test_a_resumed_training_ends_like_an_uninterrupted_one(
 
     monkeypatch.setattr(loop._Run, "save", killed)
     with pytest.raises(KeyboardInterrupt):
-        train(prepared, tmp_path / "resumed", cuda, "noise0.1")
+        train(prepared, tmp_path / "resumed", cuda, outputs)
     monkeypatch.setattr(loop._Run, "save", save)
-    assert train(prepared, tmp_path / "resumed", cuda, "noise0.1") == expected
+    assert train(prepared, tmp_path / "resumed", cuda, outputs) == expected
+
+
+def test_recorded_steps_train_nearly_what_plain_ones_do(
+    prepared: PreparedDataset, tmp_path: Path, cuda: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorded = train(prepared, tmp_path / "recorded", cuda)
+    monkeypatch.setattr(loop, "cuda_graph", None)
+    plain = train(prepared, tmp_path / "plain", cuda)
+    for one, other in zip(recorded, plain, strict=True):
+        ours, theirs = load(one), load(other)
+        for name, value in ours.items():
+            torch.testing.assert_close(value, theirs[name], rtol=1e-3, atol=1e-3)
+
+
+def test_an_epoch_waits_for_nothing(
+    prepared: PreparedDataset, tmp_path: Path, cuda: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the second epoch on: in the first one libraries load, and the step is recorded. Sums are asked for at its
+    end."""
+    train_epoch = loop._train_epoch
+
+    def watched(run: Any, held: Any, epoch: int, progress: Any) -> Any:
+        sums = run.sums
+        if epoch > 0:
+            torch.cuda.set_sync_debug_mode("error")
+            monkeypatch.setattr(run, "sums", lambda: allowed(sums))
+        return train_epoch(run, held, epoch, progress)
+
+    def allowed(sums: Any) -> Any:
+        torch.cuda.set_sync_debug_mode("default")
+        return sums()
+
+    monkeypatch.setattr(loop, "_train_epoch", watched)
+    # torchvision makes the kernel that sharpens anew for each batch, and waits for it
+    others = [change for change in augment.AUGMENTATIONS if change is not augment.sharpen]
+    monkeypatch.setattr(augment, "AUGMENTATIONS", others)
+    try:
+        train(prepared, tmp_path, cuda)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
+@pytest.mark.parametrize("outputs", ["logits", "noise0.1"])
+def test_a_posthoc_attack_gives_the_same_bits_again(
+    prepared: PreparedDataset, tmp_path: Path, cuda: Any, outputs: str
+) -> None:
+    target, found = tmp_path / "target.safetensors", []
+    jobs.train_honest(prepared, target, F, SCHEDULE, cuda, "")
+    for name in ("a", "b"):
+        out = tmp_path / f"{name}.safetensors"
+        jobs.train_attack(prepared.folder, target, out, G, outputs, SCHEDULE, cuda, "")
+        assert failure(out) is None
+        found.append(out.read_bytes())
+    assert found[0] == found[1]
 
 
 @pytest.mark.parametrize("kind", ["classes", "attributes"])

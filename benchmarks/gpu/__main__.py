@@ -16,12 +16,13 @@ What was measured before the time was over is kept whatever happens later.
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import tarfile
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ from measuring import machine  # noqa: E402
 from rates import drawn, flops_of_a_row, rates  # noqa: E402
 
 from vicious.data.prepared import PreparedDataset  # noqa: E402
+from vicious.system.interrupt import Interrupted, listen  # noqa: E402
 from vicious.system.settings import Precision  # noqa: E402
 from vicious.training.loop import Schedule  # noqa: E402
 
@@ -47,6 +49,8 @@ TOGETHER = (2, 4)
 """Trainings at once on one GPU."""
 WANTED = ("honest", "vicious", "posthoc", "autoencoder")
 EPOCHS = range(10, 101)
+LAST = 40
+"""Seconds at the end for assessments and packing."""
 MOST_WEIGHTS = 12e6
 """Bytes of weights that results.tar.gz holds."""
 
@@ -63,13 +67,14 @@ def main() -> int:
         width, images, epochs = map(int, given.child)
         return _child(width, images, epochs, given.device)
     end = time.monotonic() + 60 * given.minutes
+    given.out = given.out.resolve()  # the study works in a folder of its own
     given.out.mkdir(parents=True, exist_ok=True)
     device = use_device(given.device, 4)
     found: dict[str, Any] = {"machine": machine(), "gpu": _name(device), "rates": [], "together": [], "failed": {}}
     small = device.type == "cpu"
     parts: dict[str, Callable[[], None]] = {
-        "rates": lambda: _rates(found, device, small),
-        "together": lambda: None if small else _together(found, given.device),
+        "rates": lambda: _rates(found, given.out, device, small, end - 60 * given.minutes / 2),
+        "together": lambda: None if small else _together(found, given.device, end),
         "tests": lambda: _tests(found, given.out, end),
         "study": lambda: _study(found, given, end, small),
     }
@@ -99,7 +104,7 @@ def _modes(small: bool) -> Iterator[tuple[int, int, Precision, bool, int]]:
     precisions: tuple[Precision, ...] = ("bfloat16", "float32")
     for depth, width in SIZES:
         for precision in precisions:
-            for recorded in (True, False):
+            for recorded in (False, True):  # what may fail comes last
                 quick = recorded and precision == "bfloat16"
                 yield (
                     (10, 1, precision, recorded, 50)
@@ -113,30 +118,45 @@ def _modes(small: bool) -> Iterator[tuple[int, int, Precision, bool, int]]:
             return
 
 
-def _rates(found: dict[str, Any], device: torch.device, small: bool) -> None:
+def _rates(found: dict[str, Any], out: Path, device: torch.device, small: bool, end: float) -> None:
+    """Each mode by itself: one that fails, or for which there is no time, leaves the others as they are."""
     with drawn("mnist", 100 if small else 2_000) as data:
-        if not small:
-            data = _repeated(data, 40_000)
+        data = data if small else _repeated(data, 40_000)
         for depth, width, precision, recorded, images in _modes(small):
-            batch = 25 if small else 125
-            if device.type == "cuda":
-                torch.cuda.reset_peak_memory_stats()
-            one = rates(data, depth, width, Schedule(3, batch, 1e-3, 0, images, precision), device, recorded)
-            speed = one.loop * flops_of_a_row(depth, width, 1, 10) / 1e12
-            peak = next((pair for name, pair in PEAKS.items() if name in found["gpu"]), None)
-            row = {
-                "depth": depth,
-                "width": width,
-                "precision": precision,
-                "recorded": recorded,
-                "bare": round(one.bare, 1),
-                "loop": round(one.loop, 1),
-                "tflops": round(speed, 3),
-                "share_of_peak": None if peak is None else round(speed / peak[precision == "float32"], 4),
-                "gpu_memory_gb": round(torch.cuda.max_memory_allocated() / 1e9, 2) if device.type == "cuda" else None,
-            }
-            found["rates"].append(row)
-            print(json.dumps(row), flush=True)
+            mode = {"depth": depth, "width": width, "precision": precision, "recorded": recorded}
+            name = " ".join(map(str, mode.values()))
+            if time.monotonic() > end:
+                found["failed"][f"rates {name}"] = "no time was left"
+                continue
+            try:
+                row = mode | _rate(found["gpu"], data, mode, images, device, small)
+            except Exception as error:
+                traceback.print_exc()
+                found["failed"][f"rates {name}"] = f"{type(error).__name__}: {error}"
+            else:
+                found["rates"].append(row)
+                print(json.dumps(row), flush=True)
+            _write(out / "rates.json", found)
+
+
+def _rate(
+    gpu: str, data: PreparedDataset, mode: dict[str, Any], images: int, device: torch.device, small: bool
+) -> dict[str, Any]:
+    """What one mode reaches."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+    size, precision = (mode["depth"], mode["width"]), mode["precision"]
+    schedule = Schedule(3, 25 if small else 125, 1e-3, 0, images, precision)
+    one = rates(data, *size, schedule, device, mode["recorded"])
+    speed = one.loop * flops_of_a_row(*size, 1, 10) / 1e12
+    peak = next((pair for name, pair in PEAKS.items() if name in gpu), None)
+    return {
+        "bare": round(one.bare, 1),
+        "loop": round(one.loop, 1),
+        "tflops": round(speed, 3),
+        "share_of_peak": None if peak is None else round(speed / peak[precision == "float32"], 4),
+        "gpu_memory_gb": round(torch.cuda.max_memory_allocated() / 1e9, 2) if device.type == "cuda" else None,
+    }
 
 
 def _repeated(data: PreparedDataset, images: int) -> PreparedDataset:
@@ -157,7 +177,7 @@ def _repeated(data: PreparedDataset, images: int) -> PreparedDataset:
     return load_prepared(data.folder)
 
 
-def _together(found: dict[str, Any], device: str) -> None:
+def _together(found: dict[str, Any], device: str, end: float) -> None:
     """Several trainings of width 1 at once, each in a process of its own."""
     for count in TOGETHER:
         command = [sys.executable, str(Path(__file__).parent), "--out", ".", "--device", device]
@@ -165,7 +185,11 @@ def _together(found: dict[str, Any], device: str) -> None:
             subprocess.Popen([*command, "--child", "1", "20000", "4"], stdout=subprocess.PIPE, text=True)
             for _ in range(count)
         ]
-        told = [child.communicate(timeout=120)[0] for child in children]
+        try:
+            told = [child.communicate(timeout=max(1.0, (end - time.monotonic()) / 4))[0] for child in children]
+        finally:
+            for child in children:
+                child.kill()
         each = [float(words.splitlines()[-1]) for words in told]
         row = {"trainings": count, "rows_per_second_each": each, "rows_per_second": sum(each)}
         found["together"].append(row)
@@ -182,8 +206,8 @@ def _child(width: int, images: int, epochs: int, name: str) -> int:
 
 def _tests(found: dict[str, Any], out: Path, end: float) -> None:
     """Run the tests of what runs on a GPU, as long as leaves half of the time that is left."""
-    seconds = max(30.0, (end - time.monotonic()) / 2)
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "tests/test_cuda.py"]
+    seconds = max(1.0, (end - time.monotonic()) / 2)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_cuda.py"]
     environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT / 'tests'}"}
     with (out / "tests.log").open("w") as log:
         try:
@@ -191,6 +215,8 @@ def _tests(found: dict[str, Any], out: Path, end: float) -> None:
                 command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, env=environment, timeout=seconds, check=False
             )
             found["tests"] = f"exit code {done.returncode}"
+            if done.returncode:
+                found["failed"]["tests"] = found["tests"]
         except subprocess.TimeoutExpired:
             found["tests"] = f"not done after {seconds:.0f} s"
     print((out / "tests.log").read_text()[-1500:], flush=True)
@@ -208,25 +234,39 @@ def _study(found: dict[str, Any], given: argparse.Namespace, end: float, small: 
     os.chdir(work)
     from vicious.provenance.run import run_step
 
+    listen()
+    signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGTERM))
     steps = _steps(data, EPOCHS[0], small)
-    first = [one for one in steps if one.STAGE == "data"]
-    for one in first:
-        run_step(one, one.record())
-    trainings = [one for one in steps if one.STAGE == "models"]
-    left = end - time.monotonic() - 45  # for assessments and packing
-    epochs = _epochs(found, trainings, left, small)
+    for one in steps:
+        if one.STAGE == "data":
+            run_step(one, one.record())
+    left = end - time.monotonic() - LAST
+    epochs = _epochs(found, sum(one.STAGE == "models" for one in steps), left, small)
     found["epochs"] = epochs
-    steps = _steps(data, epochs, small)
     done: list[str] = []
-    for one in sorted(steps, key=_rank):
-        if one.STAGE == "data" or not all(file.exists() for file in one.reads()):
-            continue
-        if one.STAGE == "models" and time.monotonic() > end - 40:
-            continue
-        run_step(one, one.record())
-        done.append(one.command())
-    found["study"] = {name: done.count(name) for name in dict.fromkeys(done)}
-    _pack(given.out, work)
+    try:
+        for one in sorted(_steps(data, epochs, small), key=_rank):
+            if one.STAGE == "data" or not all(file.exists() for file in one.reads()):
+                continue
+            last = end - (LAST if one.STAGE == "models" else 5)
+            if time.monotonic() < last and _done(lambda one=one: run_step(one, one.record()), last):  # type: ignore[misc]
+                done.append(one.command())
+    finally:
+        found["study"] = {name: done.count(name) for name in dict.fromkeys(done)}
+        _pack(given.out, work)
+
+
+def _done(work: Callable[[], None], end: float) -> bool:
+    """Whether work is done at a time; then it is ended as a job is, by a signal."""
+    signal.setitimer(signal.ITIMER_REAL, end - time.monotonic())
+    try:
+        work()
+    except Interrupted:
+        print("stopped, since no time was left", flush=True)
+        return False
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    return True
 
 
 def _steps(data: Path, epochs: int, small: bool) -> list[Any]:
@@ -257,14 +297,14 @@ def _rank(step: Any) -> tuple[int, int]:
     return stage, next((number for number, word in enumerate(WANTED) if word in name), len(WANTED))
 
 
-def _epochs(found: dict[str, Any], trainings: Sequence[Any], seconds: float, small: bool) -> int:
+def _epochs(found: dict[str, Any], trainings: int, seconds: float, small: bool) -> int:
     """As many epochs as fit, by the measured rate; at least the fewest."""
     rows = [
         row["loop"] for row in found["rates"] if row["width"] == 1 and row["recorded"] and row["precision"] != "float32"
     ]
     if small or not rows:
         return EPOCHS[0]
-    an_epoch = len(trainings) * 2 * 50_000 / max(rows) * 1.15  # and validation
+    an_epoch = trainings * 2 * 50_000 / max(rows) * 1.15  # and validation
     return min(max(int(seconds / an_epoch), EPOCHS[0]), EPOCHS[-1])
 
 

@@ -40,12 +40,13 @@ def _render(values: Any, caption: str = "Caption.") -> tuple[str, str]:
         (OverSeeds(1.0, 0.5, 2, 3), "1.00 ± 0.50 (1/3 failed)", r"\shortstack{$1.00 \pm 0.50$\\(1/3 failed)}"),
         (OverSeeds(math.nan, math.nan, 0, 2), "failed (2 of 2 seeds)", r"\shortstack{failed\\(2 of 2 seeds)}"),
         (OverSeeds(math.nan, math.nan, 0, 0), "not run", "not run"),
-        (Difference(-0.5, -0.75, -0.25, 0.01, 3, 3), r"-0.50 [-0.75, -0.25] \*", "$-0.50$ $[-0.75, -0.25]$$^*$"),
+        (Difference(-0.5, -0.75, -0.25, 0.01, 5, 5), r"-0.50 [-0.75, -0.25] \*", "$-0.50$ $[-0.75, -0.25]$$^*$"),
+        (Difference(-0.5, -0.75, -0.25, 0.01, 4, 4), "-0.50 [-0.75, -0.25]", "$-0.50$ $[-0.75, -0.25]$"),
         (Difference(0.5, -0.25, 1.25, 0.05, 3, 3), "+0.50 [-0.25, 1.25]", "$+0.50$ $[-0.25, 1.25]$"),
         (
-            Difference(0.5, 0.25, 1.25, 0.01, 2, 3),
-            r"+0.50 [0.25, 1.25] \* (1/3 failed)",
-            r"\shortstack{$+0.50$ $[0.25, 1.25]$$^*$\\(1/3 failed)}",
+            Difference(0.5, 0.25, 1.25, 0.01, 5, 6),
+            r"+0.50 [0.25, 1.25] \* (1/6 failed)",
+            r"\shortstack{$+0.50$ $[0.25, 1.25]$$^*$\\(1/6 failed)}",
         ),
         (
             Difference(0.5, math.nan, math.nan, math.nan, 1, 2),

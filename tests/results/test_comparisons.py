@@ -1,4 +1,4 @@
-"""Paired comparisons with the post-hoc attack: the bootstrap against theory, the table against plain numpy."""
+"""Paired comparisons with the post-hoc attack: the table against plain numpy."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from assessments_by_hand import AUTOENCODER, HONEST, VICIOUS, Writer
 
-from vicious.metrics.bootstrap import paired_bootstraps
+from vicious.metrics.paired import paired_means
 from vicious.results.comparisons import write_comparisons
 from vicious.results.schema import COMPARED, COMPARISONS
 from vicious.system.errors import DataError, MixedResultsError
@@ -65,7 +65,7 @@ def test_each_measure_is_the_paired_mean_over_images_and_seeds(written: Any) -> 
     assert rows["measure"].tolist() == list(COMPARED)
     for row in rows.itertuples():
         seeds = [two[row.measure].astype(float) - one[row.measure] for one, two in zip(honest, vicious, strict=True)]
-        (expected,) = paired_bootstraps([seed.to_numpy()[:, None] for seed in seeds])
+        (expected,) = paired_means([seed.to_numpy()[:, None] for seed in seeds])
         assert row.difference == pytest.approx(np.mean(seeds), rel=1e-6)
         assert (row.difference, row.low, row.high, row.p) == pytest.approx(expected, rel=1e-5)
         # Pairing takes out what both models find hard: unpaired, the error would be five times larger.

@@ -452,3 +452,39 @@ def test_no_target_model_is_trained_with_an_attack_in_closed_form() -> None:
     size = {"depth": 10, "width": 1, "epochs": 1, "batch_images": 8, "learning_rate": 0.1, "seed": 0}
     with pytest.raises(ValidationError, match="linear_ridge is fitted in closed form"):
         TrainVicious.model_validate({**settings, **size, "attack_model": "linear_ridge"})
+
+
+@pytest.mark.parametrize("batch", [16, 47, 20])
+@pytest.mark.parametrize("outputs", ["logits", "noise0.2"])
+def test_a_target_model_that_is_asked_once_answers_the_same(
+    prepared: PreparedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch: int, outputs: str
+) -> None:
+    """The last batch of 47 has a single image."""
+    target = tmp_path / "target.safetensors"
+    jobs.train_honest(prepared, target, F, Schedule(1, 16, 0.002, 0), CPU, "")
+    found, asked, ask = [], [], objectives.PostHoc._asked
+
+    def counted(self: Any, rows: torch.Tensor) -> torch.Tensor:
+        asked.append(len(rows))
+        return ask(self, rows)
+
+    monkeypatch.setattr(objectives.PostHoc, "_asked", counted)
+    for name in ("once", "each time"):
+        if name == "each time":
+            monkeypatch.setattr(objectives.PostHoc, "open", lambda *_: None)
+        out, before = tmp_path / name / "attack.safetensors", sum(asked)
+        jobs.train_attack(prepared.folder, target, out, G, outputs, Schedule(2, batch, 0.002, 0), CPU, "")
+        found.append((out.read_bytes(), out.with_suffix(".csv").read_bytes(), sum(asked) - before))
+    assert found[0][:2] == found[1][:2]
+    assert found[0][2] < found[1][2]
+
+
+def test_what_comes_once_is_asked_for_when_it_comes(
+    prepared: PreparedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "target.safetensors"
+    jobs.train_honest(prepared, target, F, Schedule(1, 16, 0.002, 0), CPU, "")
+    monkeypatch.setattr(objectives.PostHoc, "_all_answers", None)
+    schedule = Schedule(2, 16, 0.002, 0, epoch_images=24)
+    jobs.train_attack(prepared.folder, target, tmp_path / "attack.safetensors", G, "logits", schedule, CPU, "")
+    assert failure(tmp_path / "attack.safetensors") is None

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from vicious.data.prepared import PreparedDataset
 from vicious.data.splits import Split
+from vicious.system.runtime import moved
 
 EVALUATION_BATCH = 250
 """Images at a time where nothing is trained; no result depends on it."""
@@ -47,7 +48,7 @@ class Held:
     def batches(self, size: int, order: np.ndarray | None = None) -> Iterator[Batch]:
         """``size`` images at a time, in ``order`` (default: as stored)."""
         index = torch.from_numpy(np.arange(len(self)) if order is None else order)
-        for chosen in index.to(self.device).split(size) if len(index) else ():  # split makes an empty part of none
+        for chosen in moved(index, self.device).split(size) if len(index) else ():  # split makes an empty part of none
             yield Batch(_pixels(self._of(self._images, chosen)), self._of(self._labels, chosen).long(), chosen)
 
     def _of(self, stored: np.ndarray | Tensor, chosen: Tensor) -> Tensor:

@@ -6,11 +6,16 @@ user's outputs, is what this study measures: it is not rounded, nor are the pixe
 """
 
 from contextlib import nullcontext
+from functools import cache
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from vicious.system.settings import Precision
+
+_BFLOAT16 = {"avx512_bf16", "amx_bf16", "avx_ne_convert", "bf16"}
+"""Flags of CPUs, the last of them Arm's, that have instructions for bfloat16."""
 
 
 def forward(network: nn.Module, inputs: Tensor, precision: Precision) -> Tensor:
@@ -22,12 +27,24 @@ def forward(network: nn.Module, inputs: Tensor, precision: Precision) -> Tensor:
 
 
 def is_slow(precision: Precision, device: torch.device) -> bool:
-    """Whether a device has no instructions for this precision and emulates it, which takes several times as long."""
+    """Whether a device is known to have no instructions for this precision, and to emulate it many times slower."""
     if precision == "float32":
         return False
     if device.type == "cuda":
         return not torch.cuda.is_bf16_supported(including_emulation=False)
-    return not torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    flags = _flags()
+    return bool(flags) and flags.isdisjoint(_BFLOAT16)
+
+
+@cache
+def _flags() -> frozenset[str]:
+    """What this machine's CPU can, as Linux says; empty where it does not."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return frozenset()
+    found = (line.partition(":")[2] for line in lines if line.lower().startswith(("flags", "features")))
+    return frozenset(next(found, "").split())
 
 
 class Float32Linear(nn.Linear):

@@ -80,6 +80,9 @@ class Expected:
         """How a setting differs from the one that is asked for: a kind of finding, and words; None where it does
         not."""
         due = step.settings()[name]
+        default = type(step).model_fields[name].get_default(call_default_factory=True)
+        if name not in record.settings and due == default:
+            return None  # made before there was another choice
         if name not in record.settings:
             return (OTHER_STEP, f"{name} not recorded, {self.configuration} asks for {due}") if due else None
         found, value = record.settings[name], getattr(step, name)

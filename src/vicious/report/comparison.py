@@ -14,9 +14,10 @@ from typing import Any
 
 import pandas as pd
 
+from vicious.metrics.paired import holm
 from vicious.report import frames, render
 from vicious.report.frames import Group
-from vicious.report.render import MEASURED, Column, Difference, Line, Table
+from vicious.report.render import FEWEST_SEEDS, MEASURED, Column, Difference, Line, Table
 from vicious.report.text import UNITS, Text, about, counts
 from vicious.results.schema import COMPARISONS, MEASURES, SUMMARY, check_table, read_table
 from vicious.study.artifacts import Destination
@@ -33,7 +34,7 @@ _COMPARED = ("task", "role", "outputs", "beta_r", "measure")
 _COLUMNS = (
     *("dataset", "task", "title", "k", "source", "outputs", "role", "attack", "beta_r", "n_images", "seeds"),
     *render.spread_names(MEASURES),
-    *(f"{name}_{end}" for name in MEASURES for end in ("difference", "low", "high", "p", "difference_n")),
+    *(f"{name}_{end}" for name in MEASURES for end in ("difference", "low", "high", "p", "holm", "difference_n")),
     "failures",
 )
 
@@ -53,7 +54,8 @@ def comparison(summary: pd.DataFrame, comparisons: pd.DataFrame) -> pd.DataFrame
 
     Beside the columns of all tables, each measure has ``_difference``, ``_low``, ``_high`` and ``_p``: the mean
     difference to the post-hoc attack on the honest models of the same seeds, its 95% interval and two-sided p;
-    ``_difference_n`` counts the seeds that both have. ``_n`` is empty where the measure does not apply. The attack
+    ``_holm`` is p adjusted for all comparisons of that measure in the table; ``_difference_n`` counts the seeds that
+    both have. ``_n`` is empty where the measure does not apply. The attack
     ``class_mean`` returns the mean image of the class that the model of that role and beta_R predicts; the last row's
     ``mean_image`` returns that of all images, for any task.
     """
@@ -77,7 +79,10 @@ def comparison(summary: pd.DataFrame, comparisons: pd.DataFrame) -> pd.DataFrame
                 class_mean = {name: group.over_seeds(f"{name}_class_mean") for name in ("psnr", "risk", "risk95")}
                 rows.append(group.facts() | facts | {"attack": CLASS_MEAN} | render.spread_columns(class_mean))
     rows.append({"attack": MEAN_IMAGE, "risk_mean": 1.0, "risk95_mean": 1.0})
-    return render.numbers(rows, _COLUMNS)
+    numbers = render.numbers(rows, _COLUMNS)
+    for name in MEASURES:
+        numbers[f"{name}_holm"] = holm(numbers[f"{name}_p"].to_numpy(dtype=float))
+    return numbers
 
 
 def lines(subject: Subject, table: pd.DataFrame) -> list[Line]:
@@ -124,8 +129,8 @@ def text(subject: Subject, summary: pd.DataFrame, comparisons: pd.DataFrame, fai
     attributes = frames.attribute_datasets(dict.fromkeys(summary["dataset"]))
     seeds = set(comparisons["seeds"])
     few = " With one seed they cover images only, not training." if 1 in seeds else ""
-    if seeds & {2, 3}:
-        few += " With two or three seeds, p is small as soon as all of them differ in the same direction."
+    if any(0 < n < FEWEST_SEEDS for n in seeds):
+        few += f" No difference over fewer than {FEWEST_SEEDS} seeds has a star."
     return Text(
         f"{subject.caption} {counts(frames.groups(summary))} {UNITS}",
         (
@@ -140,8 +145,8 @@ def text(subject: Subject, summary: pd.DataFrame, comparisons: pd.DataFrame, fai
             if attributes
             else "",
             "PSNR gain: mean difference to the post-hoc attack on honest models of the same seeds and outputs, with "
-            "its 95% interval. A seed that one of the two lacks counts as failed. *: p < 0.05, two-sided. Interval "
-            f"and p are from a paired bootstrap over images with seeds as blocks.{few}",
+            "its 95% interval. A seed that one of the two lacks counts as failed. *: p < 0.05, two-sided, by Holm "
+            f"over all gains of this table. Interval and p are Student's t over models, with the images' share.{few}",
             *about(summary),
         ),
         failed,
@@ -205,5 +210,5 @@ def _gain(row: Mapping[Any, Any]) -> Difference | str | None:
         return None
     if not n:
         return "failed"
-    difference, low, high, p = (float(row[f"psnr_{end}"]) for end in ("difference", "low", "high", "p"))
+    difference, low, high, p = (float(row[f"psnr_{end}"]) for end in ("difference", "low", "high", "holm"))
     return Difference(difference, low, high, p, int(n), int(row["seeds"]))

@@ -20,6 +20,8 @@ from vicious.report.text import Text, escape_markdown, markdown
 from vicious.study.artifacts import Destination
 from vicious.system.files import write_text
 
+FEWEST_SEEDS = 5
+"""No difference over fewer seeds has a star."""
 SIGNIFICANT = 0.05
 """Differences with a p below this carry an asterisk."""
 _PAGE = 40
@@ -32,7 +34,8 @@ _COUNTS = ("k", "n", "n_images", "seeds", "rank", "classes", "label", "pixels", 
 
 @dataclass(frozen=True)
 class Difference:
-    """A mean difference, its 95% interval and two-sided p, NaN where there is none, over ``ok`` of ``total`` seeds."""
+    """A mean difference, its 95% interval and two-sided p, adjusted for the other differences of its table, NaN where
+    there is none, over ``ok`` of ``total`` seeds."""
 
     value: float
     low: float
@@ -267,7 +270,8 @@ def _differing(difference: Difference, decimals: int, form: _Format) -> str:
     value, low, high = (_number(end, decimals, form) for end in (difference.value, difference.low, difference.high))
     sign = "+" if round(difference.value, decimals) > 0 else ""
     interval = "" if math.isnan(difference.low) or math.isnan(difference.high) else f"[{low}, {high}]"
-    text = form.difference(f"{sign}{value}", interval, "*" if difference.p < SIGNIFICANT else "")
+    star = difference.p < SIGNIFICANT and difference.ok >= FEWEST_SEEDS
+    text = form.difference(f"{sign}{value}", interval, "*" if star else "")
     return _marked(text, difference.ok, difference.total, form)
 
 

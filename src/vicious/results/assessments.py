@@ -206,7 +206,7 @@ def _shared_settings(record: Mapping[str, Any]) -> dict[str, Any]:
     schedules = {"schedule": record["target"]["schedule"], "attack schedule": record["attacker"]["schedule"]}
     return {
         **{name: record[name] for name in names},
-        **{name: {**schedule, "seed": "any"} for name, schedule in schedules.items()},
+        **{name: {"precision": "float32", **schedule, "seed": "any"} for name, schedule in schedules.items()},
         f"beta_c of {record['role']}": record["beta_c"],
         **{name: record["target"]["architecture"].get(name) for name in ("depth", "width")},
     }

@@ -1,4 +1,4 @@
-"""Attacks against the post-hoc attack on the honest model: paired over test images, with seeds as blocks."""
+"""Attacks against the post-hoc attack on the honest model: paired over test images, with models as the units."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vicious.metrics.bootstrap import paired_bootstraps
+from vicious.metrics.paired import paired_means
 from vicious.results.assessments import Assessment, alike, in_order, read_assessments, same_images
 from vicious.results.schema import COMPARED, COMPARISONS
 
@@ -26,7 +26,7 @@ def compare(cells: Sequence[Assessment]) -> pd.DataFrame:
     """A row per attack and measure: that attack minus the post-hoc one on the honest model.
 
     Tasks come in the order given, then by role, outputs, beta_R and adaptive penalty. ``difference`` is the mean over
-    images and seeds, ``low``, ``high`` and ``p`` are as in :func:`vicious.metrics.bootstrap.paired_bootstraps`,
+    images and seeds, ``low``, ``high`` and ``p`` are as in :func:`vicious.metrics.paired.paired_means`,
     ``seeds`` counts the seeds for which both attacks succeeded, ``failed`` the others, and ``reason`` says why; numbers
     are empty where no seed is left. Accuracy (a share) is empty for autoencoders, which are not asked for labels.
 
@@ -49,7 +49,7 @@ def _rows(pairs: Sequence[tuple[Assessment | None, Assessment]]) -> list[dict[st
     reasons = {one.record["seed"]: _reason(honest, one) for honest, one in pairs}
     sound = [(honest, one) for honest, one in pairs if honest and not reasons[one.record["seed"]]]
     differences = [_differences(honest, one, measures) for honest, one in sound]
-    results = dict(zip(measures, paired_bootstraps(differences), strict=True)) if differences else {}
+    results = dict(zip(measures, paired_means(differences), strict=True)) if differences else {}
     shared = {
         **{name: record[name] for name in COMPARISONS.group},
         "n_images": len(differences[0]) if differences else None,

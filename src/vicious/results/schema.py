@@ -169,7 +169,7 @@ COLUMNS = {
     "difference": _number(),  # mean of this attack minus the post-hoc one on the honest model, in the measure's unit
     "low": _number(),  # lower end of its 95% interval
     "high": _number(),  # upper end
-    "p": _SHARE,  # two-sided p of no difference
+    "p": _SHARE,  # two-sided p of no difference; none with one seed
     "seeds": _COUNT,  # seeds behind the numbers
     "failed": _COUNT,  # seeds, models or verdicts without a result
     "attribute": _text(),  # name of the attribute

@@ -12,6 +12,8 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
+from vicious.system.runtime import moved
+
 BLUR_KERNEL = (5, 9)
 """Width and height of the Gaussian blur's kernel, as torchvision takes it."""
 SHARPNESS = 5.0
@@ -39,8 +41,8 @@ def erase(images: Tensor, generator: Generator) -> Tensor:
     rows, columns = torch.arange(height), torch.arange(width)
     in_rows = (rows >= top[:, None]) & (rows < (top + tall)[:, None])
     in_columns = (columns >= left[:, None]) & (columns < (left + wide)[:, None])
-    erased = (in_rows[:, :, None] & in_columns[:, None, :]).unsqueeze(1).to(images.device)
-    return images.masked_fill(erased, 0.0)
+    erased = (in_rows[:, :, None] & in_columns[:, None, :]).unsqueeze(1)
+    return images.masked_fill(moved(erased, images.device), 0.0)
 
 
 def perspective(images: Tensor, generator: Generator, distortion: float = 0.5) -> Tensor:
@@ -62,7 +64,7 @@ def warp(images: Tensor, start: Tensor, end: Tensor) -> Tensor:
     points = torch.stack([x, y, torch.ones_like(x)], dim=-1).view(1, -1, 3)
     mapped = points @ homography.transpose(1, 2)
     grid = mapped[..., :2] / mapped[..., 2:] / torch.tensor([width, height]) * 2 - 1
-    grid = grid.view(n, height, width, 2).to(images)
+    grid = moved(grid.view(n, height, width, 2).to(images.dtype), images.device)
     # the mask fades the border to 0 as the pixels are, so that nothing bleeds in from outside
     return functional.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
@@ -118,7 +120,7 @@ def gaussian_blur(images: Tensor, sigmas: Tensor) -> Tensor:
     for size, shape in ((down, (-1, 1, down, 1)), (across, (-1, 1, 1, across))):
         offsets = torch.arange(size) - size // 2
         kernels = torch.softmax(-0.5 * (offsets / sigmas[:, None]) ** 2, dim=1)
-        kernels = kernels.repeat_interleave(channels, 0).view(shape).to(images)
+        kernels = moved(kernels.repeat_interleave(channels, 0).view(shape).to(images.dtype), images.device)
         rows = functional.conv2d(rows, kernels, groups=n * channels)
     return rows.view(n, channels, height, width)
 
@@ -134,7 +136,7 @@ def augment(images: Tensor, generator: Generator) -> Tensor:
     choice = torch.randint(len(AUGMENTATIONS), (len(images),), generator=generator)
     groups = [(choice == index).nonzero().flatten() for index in range(len(AUGMENTATIONS))]
     order = torch.cat(groups)
-    there, back = order.to(images.device), order.argsort().to(images.device)
+    there, back = (moved(each, images.device) for each in (order, order.argsort()))
     parts = images[there].split([len(group) for group in groups])
     changed = [change(part, generator) for change, part in zip(AUGMENTATIONS, parts, strict=True) if len(part)]
     return torch.empty_like(images).copy_(torch.cat(changed)[back]).clamp_(0.0, 1.0)

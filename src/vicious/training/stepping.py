@@ -88,6 +88,11 @@ def cuda_graph(work: Work) -> tuple[dict[str, Tensor], Callable[[], None]]:
             work()
     now.wait_stream(beside)
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        found = work()
+    try:
+        with torch.cuda.graph(graph):
+            found = work()
+    except RuntimeError as error:
+        torch.cuda.set_stream(now)  # that of the recording is left current where it fails
+        first = error.__context__ or error
+        raise RuntimeError(f"a training step could not be recorded on this GPU ({first})") from error
     return found, graph.replay

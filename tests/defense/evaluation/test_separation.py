@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from vicious.defense.evaluation import groups
-from vicious.defense.evaluation.separation import auroc, separation, tpr_at_fpr
+from vicious.defense.evaluation.separation import auroc, auroc_interval, separation, tpr_at_fpr
 
 
 def test_auroc_agrees_with_scikit_learn() -> None:
@@ -30,6 +31,33 @@ def test_separation_is_over_models_not_draws(scores: Any) -> None:
     assert (row["honest_models"], row["vicious_models"]) == (3, 3)
     assert row["auroc"] == pytest.approx(8 / 9)
     assert row["auroc_low"] <= row["auroc"] <= row["auroc_high"]
+
+
+@pytest.mark.parametrize("models", [5, 10])
+@pytest.mark.parametrize("area", [0.5, 0.8, 0.95, 0.99])
+def test_intervals_of_an_auroc_cover(models: int, area: float) -> None:
+    generator, shift = np.random.default_rng(models), np.sqrt(2) * stats.norm.ppf(area)
+    runs = [
+        auroc_interval(auroc(generator.normal(size=models), generator.normal(shift, 1, models)), models, models)
+        for _ in range(600)
+    ]
+    assert np.mean([low <= area <= high for low, high in runs]) > 0.92
+    assert all(0 <= low < high <= 1 for low, high in runs)
+
+
+def test_an_interval_never_shrinks_to_a_point_and_narrows_with_models() -> None:
+    assert auroc_interval(1.0, 5, 5)[0] < 0.8
+    assert auroc_interval(0.0, 5, 5)[1] > 0.2
+    widths = [np.diff(auroc_interval(0.9, models, models))[0] for models in (3, 5, 10, 100)]
+    assert widths == sorted(widths, reverse=True)
+    low, high = auroc_interval(0.8, 4, 9)
+    assert (1 - high, 1 - low) == pytest.approx(auroc_interval(0.2, 4, 9))
+
+
+@pytest.mark.parametrize(("area", "honest", "vicious"), [(1.1, 3, 3), (float("nan"), 3, 3), (0.5, 0, 3)])
+def test_what_is_no_auroc_has_no_interval(area: float, honest: int, vicious: int) -> None:
+    with pytest.raises(ValueError, match="no AUROC"):
+        auroc_interval(area, honest, vicious)
 
 
 def test_one_model_of_a_kind_has_no_interval_and_none_no_auroc(scores: Any) -> None:
