@@ -99,13 +99,12 @@ class Progress:
         due = time.monotonic() - self._last >= (_SECONDS_BETWEEN_LINES if self._bar is None else _SECONDS_BETWEEN_NOTES)
         if due:
             self._last = time.monotonic()
-            note = note() if callable(note) else note
-            if self._bar is None:
-                self._print(note)
-            else:
-                self._bar.set_postfix_str(note, refresh=False)
         if self._bar is not None:
+            if due or not callable(note):
+                self._bar.set_postfix_str(note() if callable(note) else note, refresh=False)
             self._bar.update(amount)
+        elif due:
+            self._print(note() if callable(note) else note)
 
     def __enter__(self) -> Self:
         return self
