@@ -106,6 +106,7 @@ def test_a_record_names_inputs_outputs_code_libraries_and_hardware(tmp_path: Pat
     assert record["libraries"]["torch"]
     assert record["hardware"]["cores"] >= 1
     assert record["seconds"] == 1.5
+    assert 10 < record["peak_mb"] < 1e5
     assert Path(tmp_path / "p.json").read_text().endswith("}\n")
 
 

@@ -4,6 +4,7 @@ import importlib.metadata
 import logging
 import os
 import platform
+import resource
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
@@ -128,6 +129,12 @@ def libraries() -> dict[str, str]:
     return versions
 
 
+def peak() -> int:
+    """The most bytes of memory that this process has held at once, those of its libraries included."""
+    held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return held if sys.platform == "darwin" else held * 1024
+
+
 def write_provenance(
     path: Path,
     step: Step,
@@ -155,6 +162,7 @@ def write_provenance(
         "hardware": hardware(),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": round(seconds, 3),
+        "peak_mb": round(peak() / 1e6, 1),
         **({} if measured is None else {"measured": measured}),
     }
     write_json(path, content)

@@ -54,6 +54,7 @@ class Record(BaseModel):
         libraries: that it used -> version.
         finished: when, UTC.
         seconds: by the clock; None where it is not recorded.
+        peak_mb: most megabytes of memory that it held at once; None in records of old.
     """
 
     model_config = ConfigDict(strict=True, frozen=True)
@@ -66,6 +67,7 @@ class Record(BaseModel):
     libraries: dict[str, str] = {}
     finished: str
     seconds: float | None = None
+    peak_mb: float | None = None
 
 
 def records_below(folder: Path) -> list[Path]:
