@@ -14,6 +14,7 @@ from vicious.metrics.risk import (
     RISK_CAP,
     Covariance,
     Estimator,
+    distances,
     energies,
     factorise,
     fit_covariance,
@@ -21,6 +22,7 @@ from vicious.metrics.risk import (
     ledoit_wolf_shrinkage,
     load_covariance,
     no_whitening,
+    risk_of_distances,
     risk_of_energies,
     save_covariance,
     whiten,
@@ -122,9 +124,11 @@ def test_energies_serve_every_estimator_alike() -> None:
     x, y = images(d=20, constant=4), images(d=20, constant=4, seed=3)
     covariance = fitted(x)
     guess, error = energies(x - covariance.mean, covariance), energies(x - y, covariance)
-    for whitening in estimators(covariance):
-        expected = mahalanobis(x, covariance.mean, covariance, whitening) / mahalanobis(x, y, covariance, whitening)
-        assert risk_of_energies(guess, error, whitening) == pytest.approx(expected, rel=1e-9), whitening.estimator
+    every = estimators(covariance)
+    for whitening, one, other in zip(every, distances(guess, every), distances(error, every), strict=True):
+        assert one == pytest.approx(mahalanobis(x, covariance.mean, covariance, whitening), rel=1e-9)
+        assert other == pytest.approx(mahalanobis(x, y, covariance, whitening), rel=1e-9)
+        np.testing.assert_array_equal(risk_of_distances(one, other), risk_of_energies(guess, error, whitening))
     identity = np.linalg.norm(x - covariance.mean, axis=1) / np.linalg.norm(x - y, axis=1)
     assert risk_of_energies(guess, error, no_whitening(covariance)) == pytest.approx(identity)
     names = [whitening.estimator for whitening in estimators(covariance)]
@@ -273,7 +277,7 @@ def test_the_risk_of_what_are_no_energies_is_refused(kind: str) -> None:
     covariance = fitted(GOOD)
     good, bad, whitening = energies(GOOD - covariance.mean, covariance), BAD_ENERGIES[kind], whiten(covariance)
     for guess, error in ((good, bad), (bad, good)):
-        with pytest.raises(MetricError, match="energies"):
+        with pytest.raises(MetricError, match=r"energies must|distances must have the shape"):
             risk_of_energies(guess, error, whitening)
 
 

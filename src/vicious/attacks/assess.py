@@ -23,11 +23,12 @@ from vicious.metrics.risk import (
     Covariance,
     Estimator,
     Whitening,
+    distances,
     energies,
     label_design,
     label_images,
     load_covariance,
-    risk_of_energies,
+    risk_of_distances,
     whiten,
     whiten_share,
 )
@@ -163,18 +164,21 @@ class _Measured:
     def _add_risks(self, x: Array, y: Array, guesses: Array) -> None:
         covariance, single = self._covariance, self._covariance32
         by_mean, by_attack, by_label = (energies(x - other, covariance) for other in (covariance.mean, y, guesses))
-        for name, whitening in self._headline.items():
-            for column, guess in ((name, by_attack), (f"{name}_class_mean", by_label)):
-                self._columns[column].append(risk_of_energies(by_mean, guess, whitening))
-        total = np.maximum(by_attack.sum(1), MSE_FLOOR)
+        of_headline = (distances(energy, self._headline.values()) for energy in (by_mean, by_attack, by_label))
+        for name, mean, attack, label in zip(self._headline, *of_headline, strict=True):
+            for column, distance in ((name, attack), (f"{name}_class_mean", label)):
+                self._columns[column].append(risk_of_distances(mean, distance))
         x32, y32 = x.astype(np.float32), y.astype(np.float32)
         mean32, attack32 = energies(x32 - single.mean, single), energies(x32 - y32, single)  # type: ignore[arg-type]
-        for whitening, own32 in zip(self._estimators, self._estimators32, strict=True):
-            name = whitening.estimator
-            self._columns[name].append(risk_of_energies(by_mean, by_attack, whitening))
-            self._profile[name, "risk_class_mean"].append(risk_of_energies(by_mean, by_label, whitening))
-            self._profile[name, "risk_float32"].append(risk_of_energies(mean32, attack32, own32))
-            self._profile[name, "error_outside"].append(by_attack[:, ~whitening.kept].sum(1) / total)
+        of_estimators = (distances(energy, self._estimators) for energy in (by_mean, by_attack, by_label))
+        of_single = (distances(energy, self._estimators32) for energy in (mean32, attack32))
+        total, by_direction = np.maximum(by_attack.sum(1), MSE_FLOOR), np.ascontiguousarray(by_attack.T)
+        for whitening, *found in zip(self._estimators, *of_estimators, *of_single, strict=True):
+            (mean, attack, label, own_mean, own_attack), name = found, whitening.estimator
+            self._columns[name].append(risk_of_distances(mean, attack))
+            self._profile[name, "risk_class_mean"].append(risk_of_distances(mean, label))
+            self._profile[name, "risk_float32"].append(risk_of_distances(own_mean, own_attack))
+            self._profile[name, "error_outside"].append(by_direction[~whitening.kept].sum(0) / total)
 
     def frame(self) -> pd.DataFrame:
         """A row per test image, in test order; columns of estimators, which are no headline, in single precision."""

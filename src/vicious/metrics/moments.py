@@ -37,7 +37,8 @@ def moments(data: PreparedDataset) -> tuple[Array, Array, int]:
     covariance = np.zeros((mean.size, mean.size))
     with Progress(n, f"covariance of {data.info.title}") as progress:
         for chunk, _ in _chunks(data):
-            centred = chunk / 255 - mean
+            centred = chunk / 255
+            centred -= mean
             covariance += centred.T @ centred
             progress.advance(len(chunk))
     return mean, covariance / (n - 1), n

@@ -210,31 +210,51 @@ def energies(differences: Array, covariance: Covariance) -> Array:
         MetricError: another shape, values that are not finite, or too large for differences of pixels in [0, 1].
     """
     check_axes(differences, "differences", n=None, d=covariance.mean.size)
-    largest = np.abs(differences).max(initial=0.0)
+    largest = np.maximum(differences.max(initial=0.0), -differences.min(initial=0.0))
     if not largest <= _LARGEST_DIFFERENCE:
         raise MetricError(
             f"differences of pixels in [0, 1] are finite and at most 1, found {largest:.6g}: divide 8-bit pixels by 255"
         )
-    return (differences @ covariance.eigenvectors) ** 2
+    projected = differences @ covariance.eigenvectors
+    return np.square(projected, out=projected)
 
 
-def risk_of_energies(guess: Array, error: Array, whitening: Whitening) -> Array:
-    """Reconstruction risk R of each image, from the energies of x - mu and of x - x_tilde; in their own precision.
+def distances(energy: Array, whitenings: Iterable[Whitening]) -> list[Array]:
+    """Mahalanobis distances under each of some whitenings, from the energies of the differences; in their precision.
+
+    Shapes: (n, d) -> (n,) for each.
+
+    Raises:
+        MetricError: another shape, or values that are negative or not finite: they are no energies.
+    """
+    check_values(energy, "energies", 0.0)
+    found = []
+    for whitening in whitenings:
+        check_axes(energy, "energies", n=None, d=whitening.weights.size)
+        found.append(np.sqrt(energy @ whitening.weights))
+    return found
+
+
+def risk_of_distances(guess: Array, error: Array) -> Array:
+    """Reconstruction risk R of each image, from the distances of x to mu and of x to x_tilde; in their own precision.
 
     A perfect reconstruction gets :data:`RISK_CAP`, or 1 if the image is the mean itself: then guessing is as good.
 
-    Shapes: (n, d), (n, d) -> (n,). Range [0, RISK_CAP].
+    Shapes: (n,), (n,) -> (n,). Range [0, RISK_CAP].
 
     Raises:
-        MetricError: shapes that do not fit, or values that are negative or not finite: they are no energies.
+        MetricError: shapes that differ.
     """
-    for energy in (guess, error):
-        check_axes(energy, "energies", n=len(guess), d=whitening.weights.size)
-        check_values(energy, "energies", 0.0)
-    distance, left = np.sqrt(guess @ whitening.weights), np.sqrt(error @ whitening.weights)
-    ratio = np.where(distance > 0, np.full_like(distance, RISK_CAP), np.ones_like(distance))
-    np.divide(distance, left, out=ratio, where=left > 0)
+    check_axes(error, "distances", n=len(guess))
+    ratio = np.where(guess > 0, np.full_like(guess, RISK_CAP), np.ones_like(guess))
+    np.divide(guess, error, out=ratio, where=error > 0)
     return np.minimum(ratio, RISK_CAP)
+
+
+def risk_of_energies(guess: Array, error: Array, whitening: Whitening) -> Array:
+    """:func:`risk_of_distances` from the energies of x - mu and of x - x_tilde, (n, d) each; raises as it and
+    :func:`distances`."""
+    return risk_of_distances(*(distances(energy, [whitening])[0] for energy in (guess, error)))
 
 
 def label_design(labels: NDArray[np.integer], outputs: int) -> Array:
@@ -275,10 +295,11 @@ def fit_covariance(
         check_axes(rows, "images", m=len(labels), d=mean.size)
         check_values(rows, "pixels", 0.0, DATA_RANGE)
         seen += len(rows)
-        fourth += float((((rows - mean) ** 2).sum(1) ** 2).sum())
+        centred = rows - mean
+        fourth += float(((centred**2).sum(1) ** 2).sum())
         design = label_design(labels, outputs)
         gram = gram + design.T @ design
-        cross = cross + design.T @ (rows - mean)
+        cross = cross + design.T @ centred
     if seen != images:
         raise MetricError(f"the batches hold {seen} images, not {images}")
     return Covariance(
