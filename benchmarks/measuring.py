@@ -42,7 +42,8 @@ class Process:
     Attributes:
         seconds: by the clock.
         cpu: seconds of all cores.
-        peak: most bytes of memory at once.
+        peak: most bytes of memory at once; Linux counts from the peak of the process that started it, so that this one
+            must be small.
         output: what it printed.
     """
 
