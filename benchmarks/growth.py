@@ -56,6 +56,11 @@ class Quantity:
     arguments: Callable[[int], Sequence[object]]
 
 
+def _short(value: float) -> str:
+    """A whole number from 100 on, three digits below."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
 def main(repeats: int = 1) -> None:
     where = machine()
     with TemporaryDirectory() as temporary:
@@ -64,7 +69,7 @@ def main(repeats: int = 1) -> None:
     rows = []
     for name, found in points.items():
         seconds, held = (exponent(found, of) for of in ("seconds", "held"))
-        cells = [" / ".join(f"{getattr(one, of) / unit:.3g}" for one in found) for of, unit in _UNITS]
+        cells = [" / ".join(_short(getattr(one, of) / unit) for one in found) for of, unit in _UNITS]
         rows.append([name, cells[0], cells[1], f"{seconds:.2f}", cells[2], f"{held:.2f}"])
     rows += [[name, "", f"{seconds:.2f}", "", "", ""] for name, seconds in planning.items()]
     draw(points, FIGURE)
