@@ -69,7 +69,7 @@ def main(repeats: int = 1) -> None:
     rows = []
     for name, found in points.items():
         seconds, held = (exponent(found, of) for of in ("seconds", "held"))
-        cells = [" / ".join(_short(getattr(one, of) / unit) for one in found) for of, unit in _UNITS]
+        cells = [", ".join(_short(getattr(one, of) / unit) for one in found) for of, unit in _UNITS]
         rows.append([name, cells[0], cells[1], f"{seconds:.2f}", cells[2], f"{held:.2f}"])
     rows += [[name, "", f"{seconds:.2f}", "", "", ""] for name, seconds in planning.items()]
     draw(points, FIGURE)
