@@ -38,6 +38,7 @@ from measuring import machine  # noqa: E402
 from rates import drawn, flops_of_a_row, rates  # noqa: E402
 
 from vicious.data.prepared import PreparedDataset  # noqa: E402
+from vicious.system.errors import ConfigError  # noqa: E402
 from vicious.system.interrupt import Interrupted, listen  # noqa: E402
 from vicious.system.settings import Precision  # noqa: E402
 from vicious.training.loop import Schedule  # noqa: E402
@@ -69,7 +70,10 @@ def main() -> int:
     end = time.monotonic() + 60 * given.minutes
     given.out = given.out.resolve()  # the study works in a folder of its own
     given.out.mkdir(parents=True, exist_ok=True)
-    device = use_device(given.device, 4)
+    try:
+        device = use_device(given.device, 4)
+    except ConfigError as error:
+        parser.error(f"{error}: --device cpu tries the command itself")
     found: dict[str, Any] = {"machine": machine(), "gpu": _name(device), "rates": [], "together": [], "failed": {}}
     small = device.type == "cpu"
     parts: dict[str, Callable[[], None]] = {

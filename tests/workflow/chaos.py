@@ -42,7 +42,7 @@ OFFICIAL = "mnist"
 """The dataset that is downloaded: drawn images in the official files, from a server that is slow enough."""
 SLOW = 0.05
 """Seconds between two pieces of a download."""
-VOLATILE = ("seconds", "finished", "measured", "hardware")
+VOLATILE = ("seconds", "peak_mb", "finished", "measured", "hardware")
 """What differs between the records of two sound builds."""
 TIMED = "detection_table"
 """The table that shows how long detectors took; its CSV has the rest of what it shows."""

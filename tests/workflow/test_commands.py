@@ -37,6 +37,7 @@ DRY = {
     ),
     r"docker run .* vicious (.*)": (r"grep 'ENTRYPOINT .*snakemake' Dockerfile && snakemake -n \1", "no Docker here"),
     r"(squeue|scancel) --name=\S+": ("true", "no Slurm here; the run's name is checked by tests/slurm/run"),
+    r"python benchmarks/gpu ": (r"\g<0>--help ", "no GPU here; tests/test_benchmarks.py runs it on the CPU"),
     r"tests/slurm/run": (r"bash -n \g<0>", "it starts Slurm, as root"),
     r"(vicious (discard|check-complete|train-attack|verify)|dvc exp apply)$": (
         r"\1 --help",
