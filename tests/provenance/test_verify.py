@@ -279,7 +279,7 @@ def test_every_training_attack_and_verdict_of_a_scale_is_expected(params: Params
     params = params.model_copy(update={"scale": scale})
     steps = [one.step for one in Plan(params).by_record.values() if one.step.STAGE in ("data", "models", "assessments")]
     attacks = grid.attacks(params)
-    trainings = len(grid.trainings(params)) + sum(not cell.attack.joint for cell in attacks)
+    trainings = len(grid.trainings(params)) + sum(cell.attack.kind == "posthoc" for cell in attacks)
     weights = {step.writes()[0] for step in steps if step.writes()[0].suffix == ".safetensors"}
     assert len(weights) == len(params.datasets) + trainings, "and covariances"
     assert len(steps) == 3 * len(params.datasets) + trainings + len(attacks) + len(grid.judged(params))
@@ -556,7 +556,7 @@ OTHER = {
             **{"batch_images": 12, "learning_rate": 0.1, "seeds": [0, 1], "beta_c": 0.5, "beta_r": [1.0, 2.0]},
             **{"outputs": ["logits", "softmax"], "gallery": 2},
             "class_counts": {"counts": {"cifar100": [20, 50]}, "epochs": 2},
-            "attack_models": {"models": {"upsampling": {"features": 8}}},
+            "attack_models": {"experiments": ["main"], "models": {"upsampling": {"features": 8}}},
             "defense": {"detectors": ["entropy"], "user_images": [12], "draws": 3},
             "mitigations": {"outputs": ["logits", "top1", "noise0.1", "label"]},
         }

@@ -105,11 +105,11 @@ def test_baselines_are_those_of_the_summary(made_up: ModuleType) -> None:
 def test_an_autoencoder_has_no_accuracy_and_is_no_failure(made_up: ModuleType, texts: Any) -> None:
     frame = made_up.summary(("mnist",), autoencoder=("logits",))
     text, markdown, latex = texts(frame)
-    (line,) = [line for line in _lines(markdown) if "upper bound" in line[1]]
+    (line,) = [line for line in _lines(markdown) if "autoencoder" in line[1]]
     assert line[2] == "–"
     assert line[-1] == "3"
     assert "ailed" not in markdown.split("\n\n")[1]
-    assert "upper bound) & -- & $" in latex
+    assert "autoencoder, joint & -- & $" in latex
     assert "Autoencoder: target and attack model" in markdown
     (row,) = [row for row in csv.DictReader(io.StringIO(text)) if row["role"] == "autoencoder"]
     assert (row["accuracy_mean"], row["accuracy_n"], row["accuracy_difference"]) == ("", "", "")

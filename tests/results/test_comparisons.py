@@ -119,7 +119,7 @@ def test_a_cell_without_any_pair_keeps_its_rows(written: Any) -> None:
     assert len(rows) == 2 * len(COMPARED)
     assert rows[["difference", "low", "high", "p", "n_images"]].isna().all(axis=None)
     assert set(rows["seeds"]) == {0}
-    assert rows["reason"].iloc[-1] == "seed 0: there is no post-hoc attack on the honest model"
+    assert rows["reason"].iloc[-1] == "seed 0: there is no such attack on the honest model"
 
 
 def test_a_summary_with_honest_models_only_gives_a_header(written: Any) -> None:

@@ -94,7 +94,9 @@ measures.__path__.append({str(tmp_path)!r})
 from vicious.results import schema
 print(schema.PER_IMAGE, "mae" in schema.SUMMARY.columns, schema.COLUMNS["mae"].expected, schema.COLUMNS["mae"].unit)
 """
-    (tmp_path / "mae.py").write_text("UNIT = 'grey levels'\nLOW, HIGH = 0.0, 255.0\ndef mae(x, y): ...\n")
+    (tmp_path / "mae.py").write_text(
+        "UNIT = 'grey levels'\nLOW, HIGH = 0.0, 255.0\nCLOSER = -1.0\ndef mae(x, y): ...\n"
+    )
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
     columns = "('accuracy', 'mae', 'mse', 'psnr', 'ssim', 'risk', 'risk95')"
     assert found == f"{columns} True a number from 0 to 255 grey levels\n"

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from vicious.data.datasets import dataset_names, find_dataset
 from vicious.data.tasks import Task, parse_task
@@ -26,26 +27,32 @@ def at(params: Params, scale: str, **changes: Any) -> Params:
     return params.model_copy(update={"scale": scale, "scales": scales})
 
 
+def by_the_original(params: Params, scale: str, **changes: Any) -> Params:
+    """As :func:`at`, with no attack but the original's."""
+    block = getattr(params.scales, scale).attack_models.model_copy(update={"experiments": []})
+    return at(params, scale, attack_models=block, **changes)
+
+
 @pytest.mark.parametrize("scale", SCALES)
 def test_every_scale_has_every_experiment(params: Any, scale: Any) -> None:
-    chosen = at(params, scale)
+    chosen = by_the_original(params, scale)
     for experiment in grid.EXPERIMENTS:
         cells = grid.cells(chosen, experiment)
         assert cells, experiment
         assert len(set(cells)) == len(cells)
-        joint = {cell.attack.joint for cell in cells if cell.model.role != "honest"} == {True}
-        assert joint == (experiment not in ("attack_models", "defense", "mitigations"))
-        assert not any(cell.attack.joint for cell in cells if cell.model.role == "honest")
+        joint = {cell.attack.kind for cell in cells if cell.model.role != "honest"} == {"joint"}
+        assert joint == (experiment not in ("defense", "mitigations"))
+        assert not any(cell.attack.kind == "joint" for cell in cells if cell.model.role == "honest")
 
 
 def test_paper_scale_is_the_whole_grid(params: Any) -> None:
-    paper = at(params, "paper")
+    paper = by_the_original(params, "paper")
     main = grid.cells(paper, "main")
     for dataset in dataset_names():
         own = [cell for cell in main if cell.task == Task(dataset)]
         for outputs in ("logits", "softmax"):
             for seed in (0, 1, 2):
-                joint, posthoc = grid.Attack(outputs, joint=True), grid.Attack(outputs)
+                joint, posthoc = grid.Attack(outputs, "joint"), grid.Attack(outputs)
                 assert grid.Cell(Task(dataset), grid.HONEST, posthoc, seed) in own
                 for beta_r in (1.0, 3.0, 5.0):
                     assert grid.Cell(Task(dataset), grid.Model("vicious", outputs, 1.0, beta_r), joint, seed) in own
@@ -110,7 +117,7 @@ def test_adaptive_servers_are_attacked_as_they_train_and_afterwards(params: Any)
     }
     penalties = {(name, weight) for name, weights in pilot.study.defense.evasion.items() for weight in weights}
     assert {name for name, _ in penalties} == {"linear_decodability", "distance_correlation", "both"}
-    both = (grid.Attack("logits", joint=True), grid.Attack("logits"))
+    both = (grid.Attack("logits", "joint"), grid.Attack("logits"))
     assert attacks == {(*penalty, attack) for penalty in {(None, 0.0), *penalties} for attack in both}
 
 
@@ -143,9 +150,9 @@ def test_every_treatment_meets_the_same_models_and_some_a_server_that_trains_for
 
 
 def test_one_more_weight_adds_one_model_for_each_dataset_and_outputs(params: Any) -> None:
-    before = grid.attacks(at(params, "demo"))
+    before = grid.attacks(by_the_original(params, "demo"))
     betas = [*params.scales.demo.beta_r, 7.0]
-    after = grid.attacks(at(params, "demo", beta_r=betas))
+    after = grid.attacks(by_the_original(params, "demo", beta_r=betas))
     added = set(after) - set(before)
     assert set(before) <= set(after)
     assert {cell.model.beta_r for cell in added} == {7.0}
@@ -154,21 +161,43 @@ def test_one_more_weight_adds_one_model_for_each_dataset_and_outputs(params: Any
 
 
 @pytest.mark.parametrize("scale", SCALES)
-def test_attack_models_read_the_same_outputs_of_the_same_models(params: Any, scale: Any) -> None:
+def test_every_model_of_the_experiments_named_is_read_by_every_attack_and_the_best(params: Any, scale: Any) -> None:
     chosen = at(params, scale)
-    block, cells = chosen.study.attack_models, grid.cells(chosen, "attack_models")
-    names = ["mirror", *block.models]
-    assert [cell.attack.model for cell in cells if cell.seed == block.seeds[0]][: len(names)] == names
-    for name in names:
-        read = {(cell.task, cell.model, cell.attack.outputs, cell.seed) for cell in cells if cell.attack.model == name}
-        assert len(read) == 2 * len(block.datasets) * len(block.outputs) * len(block.seeds)
-        assert read == {(cell.task, cell.model, cell.attack.outputs, cell.seed) for cell in cells}
-    assert grid.cells(at(params, scale, attack_models=block.model_copy(update={"models": {}})), "attack_models") == []
+    block = chosen.study.attack_models
+    for experiment in block.experiments:
+        cells = grid.cells(chosen, experiment)
+        for target, outputs in {(cell.target, cell.attack.outputs) for cell in cells}:
+            attacks = {cell.attack for cell in cells if (cell.target, cell.attack.outputs) == (target, outputs)}
+            due = {grid.Attack(outputs, model=name) for name in ("mirror", *block.models)}
+            due |= {grid.Attack(outputs, "joint")} if target.model.outputs == outputs else set()
+            assert attacks == {*due, grid.Attack(outputs, "best")}
+            (best,) = (cell for cell in cells if (cell.target, cell.attack) == (target, grid.Attack(outputs, "best")))
+            assert {cell.attack for cell in grid.rivals(chosen, best)} == due
+            assert {cell.target for cell in grid.rivals(chosen, best)} == {target}
+
+
+def test_other_experiments_are_read_by_the_originals_alone(params: Any) -> None:
+    cells = grid.attacks(by_the_original(params, "demo"))
+    assert {cell.attack.model for cell in cells} == {"mirror"}
+    assert {cell.attack.kind for cell in cells} == {"joint", "posthoc"}
+
+
+def test_a_dataset_may_have_attack_models_of_its_own() -> None:
+    raw = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    raw["scales"]["demo"]["overrides"]["mnist"]["attack_models"] = {"models": {"linear_ridge": {}}}
+    demo = Params.model_validate({**raw, "scale": "demo"})
+    models = {
+        dataset: {cell.attack.model for cell in grid.cells(demo, "main") if cell.task == Task(dataset)}
+        for dataset in ("mnist", "cifar10")
+    }
+    assert models["mnist"] == {"mirror", "linear_ridge"}
+    assert models["cifar10"] == {"mirror", *demo.study.attack_models.models}
 
 
 def test_names_of_attacks_tell_what_they_read_and_with_what() -> None:
-    attacks = (grid.Attack("logits"), grid.Attack("logits", joint=True), grid.Attack("top3", model="upsampling"))
+    attacks = (grid.Attack("logits"), grid.Attack("logits", "joint"), grid.Attack("top3", model="upsampling"))
     assert [str(attack) for attack in attacks] == ["posthoc-logits", "joint", "posthoc-top3-upsampling"]
+    assert str(grid.Attack("softmax", "best")) == "best-softmax"
 
 
 def test_a_narrowed_study_asks_for_nothing_of_other_datasets(params: Any) -> None:

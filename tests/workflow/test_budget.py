@@ -122,7 +122,8 @@ def test_experiments_cost_no_more_than_the_study_and_share_what_they_have_in_com
     assert max(part.trainings for part in parts) < whole.trainings < sum(part.trainings for part in parts)
     main = budget.total(budget.budget(params, experiments=["main"]).values())
     assert main.trainings == sum(
-        len({(cell.task, cell.model, cell.seed) for cell in cells}) + sum(not cell.attack.joint for cell in cells)
+        len({(cell.task, cell.model, cell.seed) for cell in cells})
+        + sum(cell.attack.kind == "posthoc" for cell in cells)
         for cells in [grid.cells(params, "main")]
     )
 

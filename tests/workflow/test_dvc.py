@@ -73,7 +73,7 @@ def repro(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
         copy_project(folder)
         set_params(folder, scale="smoke", datasets=["mnist", "fashion_mnist"], scales__smoke__autoencoder=[])
         set_params(folder, **{MNIST: {"learning_rate": 0.001}})
-        for experiment in ("tradeoff", "attack_models", "defense", "mitigations"):
+        for experiment in ("tradeoff", "defense", "mitigations"):
             set_params(folder, **{f"scales__smoke__{experiment}__datasets": []})
         with (folder / ".gitignore").open("a", encoding="utf-8") as ignored:
             ignored.write("!/results/smoke/\n!/paper_figures/smoke/\n")  # as for the scales pilot and paper

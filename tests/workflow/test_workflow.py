@@ -152,7 +152,6 @@ def test_a_target_that_the_configuration_leaves_out_says_so(project: Any, choice
         "class_counts",
         "defense",
         "mitigations",
-        "attack_models",
         "table2",
         "tradeoff_table",
         "figure8",

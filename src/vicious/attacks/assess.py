@@ -9,8 +9,10 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from torch import Generator, Tensor
+from torch import Tensor
 
+from vicious.attacks.pair import Pair, noise_of
+from vicious.attacks.validation import on_validation
 from vicious.data.batches import EVALUATION_BATCH, batches
 from vicious.data.prepared import PreparedDataset
 from vicious.metrics import measures
@@ -32,13 +34,11 @@ from vicious.metrics.risk import (
     whiten,
     whiten_share,
 )
-from vicious.mitigations import parse_outputs, probabilities_of, readable, transmit
-from vicious.models.checkpoint import check_attacks, check_fits, failure, load_model, load_record, load_task
+from vicious.mitigations import parse_outputs, probabilities_of
+from vicious.models.checkpoint import check_attacks, failure, load_record, load_task
 from vicious.models.evaded import evasion_of
 from vicious.results.schema import BASELINE, ESTIMATORS_OF_ONE, INTERVALS, PER_IMAGE
-from vicious.system.errors import CheckpointError
 from vicious.system.files import atomic_path, write_json
-from vicious.system.randomness import derive_seed
 
 
 def assess_risk(
@@ -53,7 +53,7 @@ def assess_risk(
     gallery_images: int,
     device: torch.device,
 ) -> None:
-    """Measure an attack on the whole test set of the target model's task.
+    """Measure an attack on the whole test set of the target model's task, and on its validation images.
 
     Writes into ``out``, with A the name of the attack's weights: ``risk-A.parquet``, a row per test image;
     ``risk-A.json``, means with intervals; ``estimators-A.csv``, the risk under every estimator; ``gallery-A.npz``, test
@@ -77,7 +77,7 @@ def assess_risk(
         frame, profile, shown = _nothing(data)
         record = {**facts, "status": "failed", "reason": reason}
     else:
-        pair = _Pair(data, target_weights, attack_weights, device)
+        pair = Pair(data, target_weights, attack_weights, device)
         covariance = load_covariance(covariance_file, data.info.fingerprint)
         headline = {"risk": whiten(covariance, estimator, cutoff), "risk95": whiten_share(covariance, 0.95)}
         measured = _Measured(data, covariance, headline, pair)
@@ -85,6 +85,7 @@ def assess_risk(
         shown = _gallery(data, measured, pair, frame, gallery_images)
         record = {**facts, "status": "ok", "reason": "", **summarise(frame, covariance, headline)}
         record["calibration_error"] = measured.calibration_error()
+        record["validation"] = on_validation(data, covariance, headline, pair)
         if data.info.multilabel:
             record["attributes"] = measured.attributes()
     name = attack_weights.stem
@@ -96,39 +97,11 @@ def assess_risk(
     write_json(out / f"risk-{name}.json", record)
 
 
-class _Pair:
-    """A target model and an attack model that belong together, in evaluation mode."""
-
-    def __init__(self, data: PreparedDataset, target_weights: Path, attack_weights: Path, device: torch.device) -> None:
-        target, target_architecture = load_model(target_weights, "target")
-        attack, architecture = load_model(attack_weights, "attack")
-        check_fits(target_weights, target_architecture, data)
-        check_fits(attack_weights, architecture, data)
-        if architecture.reads is None:
-            raise CheckpointError(f"{attack_weights.with_suffix('.json')} does not say what the attack model reads")
-        self.device = device
-        self._target, self._attack = (model.to(device, memory_format=torch.channels_last) for model in (target, attack))
-        self.multilabel, self.outputs = architecture.multilabel, architecture.reads
-        self._noise = Generator().manual_seed(derive_seed(0, "noise", "test"))
-
-    @torch.no_grad()
-    def send(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits (n, K) of images (n, C, 32, 32), and what the user sends back (n, K)."""
-        logits = self._target(images)
-        return logits, transmit(logits, self.outputs, self.multilabel, self._noise)
-
-    @torch.no_grad()
-    def steal(self, sent: Tensor) -> Tensor:
-        """Reconstructions (n, C, 32, 32) of what was sent (n, K)."""
-        reconstructions: Tensor = self._attack(readable(sent, self.outputs))
-        return reconstructions
-
-
 class _Measured:
     """Every measure of the test set, taken batch by batch: memory holds numbers per image, never the images."""
 
     def __init__(
-        self, data: PreparedDataset, covariance: Covariance, headline: dict[str, Whitening], pair: _Pair
+        self, data: PreparedDataset, covariance: Covariance, headline: dict[str, Whitening], pair: Pair
     ) -> None:
         self._data, self._pair = data, pair
         self._columns: dict[str, list[NDArray[Any]]] = defaultdict(list)
@@ -139,8 +112,9 @@ class _Measured:
         self._covariance, self._headline, self._estimators = covariance, headline, estimators(covariance)
         self._covariance32 = covariance.single()
         self._estimators32 = estimators(self._covariance32)
+        noise = noise_of("test")
         for images, labels, _ in batches(data, "test", EVALUATION_BATCH, pair.device):
-            logits, sent = pair.send(images)
+            logits, sent = pair.send(images, noise)
             self._sent.append(sent)
             reconstructions = pair.steal(sent)
             self._add(images, labels, logits, sent, reconstructions)
@@ -322,7 +296,7 @@ def _nothing(data: PreparedDataset) -> tuple[pd.DataFrame, pd.DataFrame, dict[st
 
 
 def _gallery(
-    data: PreparedDataset, measured: _Measured, pair: _Pair, frame: pd.DataFrame, count: int
+    data: PreparedDataset, measured: _Measured, pair: Pair, frame: pd.DataFrame, count: int
 ) -> dict[str, NDArray[Any]]:
     """The first test images, and those with the highest and the lowest ``risk95``, with their reconstructions."""
     by_risk = frame["risk95"].sort_values(kind="stable").index.to_numpy()
@@ -340,7 +314,7 @@ def _gallery(
 
 
 def _reconstruct(
-    data: PreparedDataset, measured: _Measured, pair: _Pair, indices: NDArray[np.int64]
+    data: PreparedDataset, measured: _Measured, pair: Pair, indices: NDArray[np.int64]
 ) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
     images = data.images("test")
     for start in range(0, len(indices), EVALUATION_BATCH):

@@ -15,7 +15,7 @@ from vicious.defense.evaluation.groups import HONEST, VICIOUS, names
 from vicious.models.evaded import evasion
 from vicious.report import frames, judged
 from vicious.report.frames import Group
-from vicious.study.grid import Role
+from vicious.results.schema import ATTACK_OF, BEST, Role
 from vicious.system import registry
 from vicious.system.errors import MixedResultsError
 
@@ -31,8 +31,8 @@ class Server:
     Attributes:
         name: its group (:mod:`vicious.defense.evaluation.groups`).
         hidden: how it hides its code; "": not at all.
-        attack: the one of each seed that reconstructs best by PSNR, of the seeds that were attacked in most ways; where
-            outputs are hidden, that of the models that they hide.
+        attack: the best of all; where a summary has none, the one of each seed that reconstructs best by PSNR, of the
+            seeds that were attacked in most ways. Where outputs are hidden, that of the models that they hide.
         scores: detectors' scores of its models; empty where none was judged.
     """
 
@@ -74,10 +74,11 @@ class Block:
 def blocks(summary: pd.DataFrame, scores: pd.DataFrame) -> list[Block]:
     """The servers of a checked summary and of checked scores, in the catalogue's order."""
     source = judged.sources(summary, scores["dataset"])
+    shown = summary.loc[summary["attack"].isin({BEST} if BEST in set(summary["attack"]) else set(ATTACK_OF.values()))]
     known = [group for group in frames.groups(summary) if group.role != "autoencoder"]
     found = []
     for dataset, outputs in dict.fromkeys((group.dataset, group.outputs) for group in known):
-        attacks = summary.loc[(summary["dataset"] == dataset) & (summary["outputs"] == outputs)]
+        attacks = shown.loc[(shown["dataset"] == dataset) & (shown["outputs"] == outputs)]
         there = scores.loc[(scores["dataset"] == dataset) & scores["outputs"].isin(("", outputs))]
         beta_r = _weight(dataset, attacks, there)
         servers = tuple(_servers(dataset, outputs, beta_r, attacks, there.assign(group=names(there))))
@@ -135,7 +136,8 @@ def _servers(
 ) -> Iterator[Server]:
     def attack(role: Role, weight: float, evades: str = "", penalty: float = 0.0) -> Group:
         chosen = (attacks["role"] == role) & (attacks["beta_r"] == weight) & _evades(attacks, evades, penalty)
-        return Group(dataset, dataset, role, outputs, weight, _best(attacks.loc[chosen]), evades, penalty)
+        rows = _best(attacks.loc[chosen])
+        return Group(dataset, dataset, role, "best of some", outputs, weight, rows, evades, penalty)
 
     yield Server(HONEST, "", attack("honest", 0.0), scores.loc[scores["group"] == HONEST])
     vicious = scores.loc[(scores["role"] == "vicious") & (scores["beta_r"] == beta_r)]

@@ -1,5 +1,5 @@
-"""The table of an experiment: accuracy, what each attack reconstructs, and what a vicious model gains over an honest
-one.
+"""The table of an experiment: accuracy, what the original's attacks and the best one reconstruct, and what a vicious
+model gains over an honest one.
 
 Two baselines stand beside them to read R by: the mean image (R = 1 by definition), and, below each model, the mean
 image of the class that it predicts, which is what the label alone gives away.
@@ -19,7 +19,7 @@ from vicious.report import frames, render
 from vicious.report.frames import Group
 from vicious.report.render import FEWEST_SEEDS, MEASURED, Column, Difference, Line, Table
 from vicious.report.text import UNITS, Text, about, counts
-from vicious.results.schema import COMPARISONS, MEASURES, SUMMARY, check_table, read_table
+from vicious.results.schema import BEST, COMPARISONS, MEASURES, SUMMARY, Role, check_table, read_table
 from vicious.study.artifacts import Destination
 from vicious.system.errors import DataError, MixedResultsError
 
@@ -29,7 +29,7 @@ MEAN_IMAGE = "mean_image"
 """Attack that returns the mean of all images, whatever the outputs are."""
 _TOLERANCE = 1e-3
 """How far, in a measure's units, the comparisons may be from the summary: rounding, not other results."""
-_COMPARED = ("task", "role", "outputs", "beta_r", "measure")
+_COMPARED = ("task", "role", "attack", "outputs", "beta_r", "measure")
 """What a comparison is of."""
 _COLUMNS = (
     *("dataset", "task", "title", "k", "source", "outputs", "role", "attack", "beta_r", "n_images", "seeds"),
@@ -50,34 +50,35 @@ class Subject:
 
 
 def comparison(summary: pd.DataFrame, comparisons: pd.DataFrame) -> pd.DataFrame:
-    """The numbers of an experiment's table: a row for each task, kind of outputs, role, attack and beta_R.
+    """The numbers of an experiment's table: a row for each task, kind of outputs, role, beta_R and attack, which is the
+    original's, and the best of all where there is one.
 
     Beside the columns of all tables, each measure has ``_difference``, ``_low``, ``_high`` and ``_p``: the mean
-    difference to the post-hoc attack on the honest models of the same seeds, its 95% interval and two-sided p;
-    ``_holm`` is p adjusted for all comparisons of that measure in the table; ``_difference_n`` counts the seeds that
-    both have. ``_n`` is empty where the measure does not apply. The attack
+    difference to what the original's or the best attack reads from the honest models of the same seeds, its 95%
+    interval and two-sided p; ``_holm`` is p adjusted for all comparisons of that measure in the table;
+    ``_difference_n`` counts the seeds that both have. ``_n`` is empty where the measure does not apply. The attack
     ``class_mean`` returns the mean image of the class that the model of that role and beta_R predicts; the last row's
     ``mean_image`` returns that of all images, for any task.
     """
     check_table(SUMMARY, summary)
     check_table(COMPARISONS, comparisons)
-    found = frames.groups(summary)
     source = frames.sources(summary)
-    # Models that were not run have the K of those that were.
-    k = {group.task: group.k for group in found}
     compared = {tuple(row[name] for name in _COMPARED): row for row in comparisons.to_dict("records")}
     rows: list[dict[str, Any]] = []
-    for block in _blocks(found):
-        honest = block[0]
-        facts = {"k": k[honest.task], "source": source[honest.task]}
-        for group in block:
-            measured = group.measured(filter(group.applies, MEASURES))
-            both = group is not honest and group.planned and honest.planned
-            differences = _differences(compared, group, honest) if both else {}
-            rows.append(group.facts() | facts | render.spread_columns(measured) | differences)
-            if group.role != "autoencoder":
-                class_mean = {name: group.over_seeds(f"{name}_class_mean") for name in ("psnr", "risk", "risk95")}
-                rows.append(group.facts() | facts | {"attack": CLASS_MEAN} | render.spread_columns(class_mean))
+    models = _models(summary)
+    # Models that were not run have the K of those that were.
+    k = {group.task: group.k for attacks in models for group, _ in attacks if group.planned}
+    for attacks in models:
+        group, _ = attacks[0]
+        facts = {"k": k[group.task], "source": source[group.task]}
+        for one, honest in attacks:
+            measured = one.measured(filter(one.applies, MEASURES))
+            both = one is not honest and one.planned and honest.planned
+            differences = _differences(compared, one, honest) if both else {}
+            rows.append(one.facts() | facts | render.spread_columns(measured) | differences)
+        if group.role != "autoencoder":
+            class_mean = {name: group.over_seeds(f"{name}_class_mean") for name in ("psnr", "risk", "risk95")}
+            rows.append(group.facts() | facts | {"attack": CLASS_MEAN} | render.spread_columns(class_mean))
     rows.append({"attack": MEAN_IMAGE, "risk_mean": 1.0, "risk95_mean": 1.0})
     numbers = render.numbers(rows, _COLUMNS)
     for name in MEASURES:
@@ -91,7 +92,7 @@ def lines(subject: Subject, table: pd.DataFrame) -> list[Line]:
         planned = int(row["seeds"])
         measured = {name: None if pd.isna(row[f"{name}_n"]) else render.cell_of(row, name) for name in MEASURES}
         ok = min(cell.ok for cell in measured.values() if cell is not None)
-        attack = frames.attack_title(row["role"], row["beta_r"])
+        attack = frames.attack_title(row["role"], row["beta_r"], row["attack"])
         few = {0: "none", 1: "(1 seed)"}.get(planned, f"{planned}")
         printed.append(
             {
@@ -135,17 +136,19 @@ def text(subject: Subject, summary: pd.DataFrame, comparisons: pd.DataFrame, fai
         f"{subject.caption} {counts(frames.groups(summary))} {UNITS}",
         (
             subject.note,
+            frames.ATTACKS[BEST in set(summary["attack"])],
             "Predicted class mean: the mean image of the class that the model in the line above predicts.",
-            "Autoencoder: target and attack model trained together for reconstruction alone, about the most that such "
-            "outputs can carry. It has no label, so no accuracy."
+            "Autoencoder: target and attack model trained together for reconstruction alone. It has no label, so no "
+            "accuracy."
             if "autoencoder" in set(summary["role"])
             else "",
             f"For {', '.join(attributes)}, whose labels are attributes, the predicted class mean is the least-squares "
             "image for the predicted attributes."
             if attributes
             else "",
-            "PSNR gain: mean difference to the post-hoc attack on honest models of the same seeds and outputs, with "
-            "its 95% interval. A seed that one of the two lacks counts as failed. *: p < 0.05, two-sided, by Holm "
+            "PSNR gain: mean difference to what is read from honest models of the same seeds and outputs, with its 95% "
+            "interval: by the original's post-hoc attack, or by the best one. A seed that one of the two lacks counts "
+            "as failed. *: p < 0.05, two-sided, by Holm "
             f"over all gains of this table. Interval and p are Student's t over models, with the images' share.{few}",
             *about(summary),
         ),
@@ -168,7 +171,7 @@ def _differences(compared: Mapping[Any, Mapping[Any, Any]], group: Group, honest
     """The differences of ``group`` to ``honest`` as columns of the table, from the comparisons by what they are of."""
     found: dict[str, float] = {}
     for name in filter(group.applies, MEASURES):
-        row = compared.get((group.task, group.role, group.outputs, group.beta_r, name))
+        row = compared.get((group.task, group.role, group.attack, group.outputs, group.beta_r, name))
         if row is None:
             raise DataError(f"the comparisons have no {name} of {group.label}: run the step that writes them again")
         _check(group, honest, name, float(row["difference"]))
@@ -185,20 +188,32 @@ def _check(group: Group, honest: Group, name: str, difference: float) -> None:
     expected = mine.mean - theirs.mean
     if not abs(difference - expected) <= _TOLERANCE:
         raise MixedResultsError(
-            f"{group.label}: by the comparisons, {name} differs by {difference:g} from the post-hoc attack on honest "
+            f"{group.label}: by the comparisons, {name} differs by {difference:g} from what is read from honest "
             f"models, by the summary by {expected:g}: run the steps that write the two again"
         )
 
 
-def _blocks(found: Sequence[Group]) -> list[list[Group]]:
+def _models(summary: pd.DataFrame) -> list[list[tuple[Group, Group]]]:
+    """By model and kind of outputs the original's attack, and the best one where there is one; each beside that on the
+    honest model."""
+    found: dict[Any, list[tuple[Group, Group]]] = {}
+    for attacks in frames.protocols(summary):
+        for block in _blocks(frames.groups(summary, attacks), attacks):
+            for group in block:
+                model = group.task, group.outputs, group.role, f"{group.beta_r:g}"
+                found.setdefault(model, []).append((group, block[0]))
+    return list(found.values())
+
+
+def _blocks(found: Sequence[Group], attacks: Mapping[Role, str]) -> list[list[Group]]:
     """The groups of each task and kind of outputs, the honest one first; a side that was not run is an empty group."""
     blocks: list[list[Group]] = []
     for _, same in groupby(found, key=lambda group: (group.task, group.outputs)):
         here = list(same)
         if here[0].role != "honest":
-            here.insert(0, here[0].not_run("honest", 0.0))
+            here.insert(0, here[0].not_run("honest", 0.0, attacks["honest"]))
         if all(group.role != "vicious" for group in here):
-            here.insert(1, here[0].not_run("vicious", nan))
+            here.insert(1, here[0].not_run("vicious", nan, attacks["vicious"]))
         blocks.append(here)
     return blocks
 

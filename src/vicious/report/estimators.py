@@ -119,5 +119,5 @@ def title_of(estimator: str, kind: str, parameter: float) -> str:
 
 def _of(frame: pd.DataFrame, group: Group) -> pd.DataFrame:
     same = (frame["task"] == group.task) & (frame["role"] == group.role) & (frame["outputs"] == group.outputs)
-    same &= frame["attack"] == schema.ATTACK_OF[group.role]
+    same &= frame["attack"] == group.attack
     return frame.loc[same & ((frame["beta_r"] == group.beta_r) | (group.role != "vicious"))]

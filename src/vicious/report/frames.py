@@ -1,8 +1,9 @@
 """What tables and figures share: the groups of a summary, means over seeds that keep failures, and words for captions.
 
-A *group* is all seeds of one model and attack on one task: the post-hoc attack on honest models, or the joint attack of
-vicious ones and of autoencoders, at one kind of output and one weight of the reconstruction loss. Other attacks in a
-summary, unless asked for, and those on models of servers that evade detectors, are left alone.
+A *group* is all seeds of one model and attack on one task, at one kind of output and one weight of the reconstruction
+loss. Unless others are asked for, the attack is the one that is reported: the best of all, or, where a summary has
+none, the original's: post-hoc on honest models, joint on vicious ones and autoencoders. Models of servers that evade
+detectors are left alone.
 """
 
 import math
@@ -17,7 +18,7 @@ from vicious.data.datasets import dataset_names, find_dataset
 from vicious.data.tasks import parse_task
 from vicious.models.evaded import evasion, trained_otherwise
 from vicious.results.assessments import Assessment
-from vicious.results.schema import ATTACK_OF, SUMMARY, Role, applies, unique
+from vicious.results.schema import ATTACK_OF, BEST, SUMMARY, Role, applies, reported, unique
 from vicious.results.summaries import failed_cells
 from vicious.study.grid import task_outputs, task_title
 from vicious.system.errors import DataError
@@ -36,6 +37,15 @@ PUBLISHED = "truncated 1.2e-07"
 IN_PERCENT = ("accuracy", "calibration_error")
 """Measures that tables give in percent."""
 
+ATTACKS = {
+    False: "Post-hoc: an attack model trained afterwards, on the finished target model. Joint: the one that was "
+    "trained with the target model.",
+    True: "Post-hoc and joint: the original study's attacks, by an attack model that was trained afterwards, on the "
+    "finished target model, or with it. Best attack: of all attack models on the same outputs, for each measure the "
+    "one that reads the most from validation images.",
+}
+"""What a reader must know of the attacks, with and without the best one."""
+_SHORT = {"posthoc": "post-hoc", "joint": "joint", BEST: "best attack"}
 _ESTIMATORS = {"ledoit_wolf": "Ledoit-Wolf"}
 """Estimators whose name in results is none for readers."""
 
@@ -68,21 +78,23 @@ NO_SEEDS = OverSeeds(math.nan, math.nan, 0, 0)
 class Group:
     """All seeds of one model and attack; ``rows`` is a slice of the summary, empty where nothing was run.
 
-    ``beta_r`` is 0 for honest models, NaN for a vicious group that was not run. ``evasion`` is the weight of a vicious
-    server's penalty against the detector ``evades``; 0 and "" in :func:`groups`.
+    ``attack`` is that of the rows. ``beta_r`` is 0 for honest models, NaN for a vicious group that was not run.
+    ``evasion`` is the weight of a vicious server's penalty against the detector ``evades``; 0 and "" in
+    :func:`groups`.
     """
 
     task: str
     dataset: str
     role: Role
+    attack: str
     outputs: str
     beta_r: float
     rows: pd.DataFrame
     evades: str = ""
     evasion: float = 0.0
 
-    def not_run(self, role: Role, beta_r: float) -> "Group":
-        return replace(self, role=role, beta_r=beta_r, rows=self.rows.iloc[:0])
+    def not_run(self, role: Role, beta_r: float, attack: str) -> "Group":
+        return replace(self, role=role, attack=attack, beta_r=beta_r, rows=self.rows.iloc[:0])
 
     @property
     def ok(self) -> pd.DataFrame:
@@ -142,7 +154,7 @@ class Group:
         """What a table's row says of it, by the names of columns; ``seeds`` are those planned."""
         return {
             **{"dataset": self.dataset, "task": self.task, "title": title(self.task), "outputs": self.outputs},
-            **{"role": self.role, "attack": ATTACK_OF[self.role], "beta_r": self.beta_r},
+            **{"role": self.role, "attack": self.attack, "beta_r": self.beta_r},
             **{"n_images": self.images, "seeds": self.planned, "failures": "; ".join(self.failures())},
         }
 
@@ -159,18 +171,19 @@ def scale_of(measure: str) -> float:
     return PERCENT if measure in IN_PERCENT else 1.0
 
 
-def groups(summary: pd.DataFrame, attacks: Mapping[Role, str] = ATTACK_OF) -> list[Group]:
+def groups(summary: pd.DataFrame, attacks: Mapping[Role, str] | None = None) -> list[Group]:
     """The groups of a checked summary: by task in the catalogue's order, then by outputs, role and beta_R.
 
-    ``attacks`` are the roles wanted, in their order, and the attack on each.
+    ``attacks`` are the roles wanted, in their order, and the attack on each; None: those that are reported.
     """
+    attacks = _reported(summary) if attacks is None else attacks
     found: list[Group] = []
     for role, attack in attacks.items():
         chosen = summary.loc[(summary["role"] == role) & (summary["attack"] == attack) & (summary["evasion"] == 0)]
         keys = ["task", "dataset", "outputs", *(["beta_r"] if role == "vicious" else [])]
         for (task, dataset, outputs, *_), rows in chosen.groupby(keys, dropna=False):
             unique(rows, ("task", "role", "attack", "outputs", "seed"), "summary")
-            names, beta_r = (str(task), str(dataset), role, str(outputs)), float(rows["beta_r"].iloc[0])
+            names, beta_r = (str(task), str(dataset), role, attack, str(outputs)), float(rows["beta_r"].iloc[0])
             found.append(Group(*names, beta_r, rows.sort_values("seed")))
     if not found:
         wanted = " nor ".join(f"the attack {attack} on {role} models" for role, attack in attacks.items())
@@ -218,9 +231,25 @@ title = task_title
 """The title of a task (or a dataset), or its name where it is unknown."""
 
 
-def attack_title(role: str, beta_r: float) -> str:
-    titles = {"honest": "honest, post-hoc", "autoencoder": "autoencoder (upper bound)"}
-    return titles.get(role) or ("vicious" if math.isnan(beta_r) else f"vicious, beta_R = {beta_r:g}")
+def attack_title(role: str, beta_r: float, attack: str) -> str:
+    """A model and the attack on it: ``honest, post-hoc``, ``vicious, beta_R = 1, joint``, ``honest, best attack``."""
+    model = role if role != "vicious" or math.isnan(beta_r) else f"vicious, beta_R = {beta_r:g}"
+    return f"{model}, {_SHORT.get(attack, attack)}"
+
+
+def attack_words(summary: pd.DataFrame) -> dict[Role, str]:
+    """The attack that is reported, by role, for captions: ``best attack``, ``post-hoc attack``."""
+    return {role: f"{_SHORT[attack].removesuffix(' attack')} attack" for role, attack in _reported(summary).items()}
+
+
+def protocols(summary: pd.DataFrame) -> list[Mapping[Role, str]]:
+    """The attacks that a summary compares, by role: the original's, and the best of all where it has one."""
+    best = _reported(summary)
+    return [ATTACK_OF, *([best] if best != ATTACK_OF else [])]
+
+
+def _reported(summary: pd.DataFrame) -> dict[Role, str]:
+    return reported(set(summary["attack"]))
 
 
 def sources(summary: pd.DataFrame) -> dict[str, str]:

@@ -9,13 +9,10 @@ import pandas as pd
 from vicious.mitigations import parse_outputs
 from vicious.report import frames
 from vicious.report.frames import PERCENT, Group, OverSeeds
-from vicious.results.schema import SUMMARY, check_table, unique
-from vicious.study.grid import Role
+from vicious.results.schema import SUMMARY, Role, check_table, reported, unique
 from vicious.system.errors import DataError
 from vicious.system.registry import find, names
 
-ATTACK = "posthoc"
-"""The attack on models of either role: a decoder trained together with the model never saw treated outputs."""
 SERVERS = ("honest", "vicious", "aware")
 """Those whose models are attacked: ``aware`` is a vicious server that expects what the user does to the outputs, and
 trained for it; the other one trained for logits."""
@@ -59,23 +56,28 @@ class Treated:
 
 
 def treated(summary: pd.DataFrame) -> list[Treated]:
-    """The kinds of outputs of each task: tasks in the catalogue's order, kinds in that of :func:`rank`."""
+    """The kinds of outputs of each task: tasks in the catalogue's order, kinds in that of :func:`rank`.
+
+    Shown is the same attack on models of either role, the best or the post-hoc one: a decoder trained together with the
+    model never saw treated outputs.
+    """
     check_table(SUMMARY, summary)
-    shown = summary.loc[(summary["attack"] == ATTACK) & (summary["evasion"] == 0)]
+    attack = reported(set(summary["attack"]))["honest"]
+    shown = summary.loc[(summary["attack"] == attack) & (summary["evasion"] == 0)]
     for_it = (shown["trained_for"] == shown["outputs"]) & (shown["outputs"] != UNTREATED)
     shown = shown.assign(server=shown["role"].mask(for_it, "aware"))
     shown = shown.loc[for_it | shown["trained_for"].isin(("", UNTREATED))]
     unique(shown, ("task", "server", "outputs", "seed"), "summary")
-    known = {(one.task, one.outputs, server): one for server in SERVERS for one in _of_server(shown, server)}
+    known = {(one.task, one.outputs, server): one for server in SERVERS for one in _of_server(shown, server, attack)}
     if not known:
-        raise DataError(f"the summary holds no attack {ATTACK}: run the steps that assess them, then the summary again")
+        raise DataError(f"the summary holds no attack {attack}: run the steps that assess them, then the summary again")
     try:
         names = sorted({key[:2] for key in known}, key=lambda name: (*frames.order(name[0]), *rank(name[1])))
     except ValueError as error:
         raise DataError(f"summary: {error}: run the step that writes it again") from None
 
     def group(task: str, outputs: str, server: str) -> Group:
-        none = Group(task, task, _role(server), outputs, math.nan, summary.iloc[:0])
+        none = Group(task, task, _role(server), attack, outputs, math.nan, summary.iloc[:0])
         return known.get((task, outputs, server), none)
 
     return [Treated(*name, *(group(*name, server) for server in SERVERS)) for name in names]
@@ -157,7 +159,7 @@ def _role(server: str) -> Role:
     return "honest" if server == "honest" else "vicious"
 
 
-def _of_server(shown: pd.DataFrame, server: str) -> list[Group]:
+def _of_server(shown: pd.DataFrame, server: str, attack: str) -> list[Group]:
     """The groups of one server, by outputs and beta_R; none where it was not run."""
     rows = shown.loc[shown["server"] == server]
-    return frames.groups(rows, {_role(server): ATTACK}) if len(rows) else []
+    return frames.groups(rows, {_role(server): attack}) if len(rows) else []

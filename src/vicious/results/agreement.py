@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vicious.results.assessments import Assessment, alike, columns_of, read_assessments, same_images
+from vicious.results.assessments import Assessment, alike, columns_of, read_assessments, reported, same_images
 from vicious.results.schema import AGAIN, AGREEMENT, ESTIMATOR, ESTIMATORS, ESTIMATORS_OF_ONE, PSNR_ITSELF, read_table
 from vicious.system.errors import DataError, MixedResultsError
 
@@ -47,9 +47,9 @@ def agreement(found: Sequence[Assessment]) -> pd.DataFrame:
     """A row per task, estimator and reference, in the order given.
 
     R orders two reconstructions of an image as a reference does if it calls the better one the riskier. ``agree`` is
-    the share of such orders over test images, pairs of attacks on the same task and seed (post-hoc on the honest model;
-    vicious models of each beta_R and outputs; autoencoders), and seeds; ties, in R or in the reference, count half, so
-    0.5 is chance. ``agree_models`` is the same for means over images. ``spearman`` is the rank correlation over test
+    the share of such orders over test images, pairs of attacks on the same task and seed (on the honest model; on
+    vicious models of each beta_R and outputs; on autoencoders), and seeds; ties, in R or in the reference, count half,
+    so 0.5 is chance. ``agree_models`` is the same for means over images. ``spearman`` is the rank correlation over test
     images of R and the reference, the mean over the attacks and seeds whose values are not all equal. ``pairs`` counts
     the pairs of attacks summed over seeds, ``models`` the attacks that succeeded, ``n_images`` the test images.
 
@@ -62,7 +62,7 @@ def agreement(found: Sequence[Assessment]) -> pd.DataFrame:
         DataError: a Parquet is missing, damaged, or lacks an estimator.
         MixedResultsError: the attacks of a task were judged under different estimators.
     """
-    tasks = alike((one for one in found if one.reported), ("task",))
+    tasks = alike(reported(found), ("task",))
     return AGREEMENT.frame(row for cells in tasks for row in _task_rows(cells))
 
 

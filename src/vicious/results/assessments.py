@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from vicious.models.evaded import evasion_of
 from vicious.results import schema
-from vicious.results.schema import AGAIN, ATTACK_OF, RECORD_OK, SUMMARY, Table
+from vicious.results.schema import AGAIN, RECORD_OK, SUMMARY, Table
 from vicious.system.errors import DataError, MixedResultsError
 from vicious.system.files import check_regular
 from vicious.system.typed_json import UntypedError, read_typed
@@ -38,11 +39,6 @@ class Assessment:
     def ok(self) -> bool:
         """Whether there are results; else ``record["reason"]`` says why not."""
         return bool(self.record["status"] == "ok")
-
-    @property
-    def reported(self) -> bool:
-        """Whether the attack is the one that is compared and reported for its role."""
-        return bool(self.record["attack"] == ATTACK_OF.get(self.record["role"]))
 
     @property
     def multilabel(self) -> bool:
@@ -129,6 +125,13 @@ def read_images(parquet: Path, columns: Sequence[str]) -> pd.DataFrame:
         raise DataError(f"cannot read {', '.join(columns)} of {parquet} ({why}): {AGAIN}") from error
 
 
+def read_column(parquet: Path, name: str) -> NDArray[Any]:
+    """One column of a Parquet with a row per test image, as it is stored; raises as :func:`read_images`."""
+    read_images(parquet, [name])
+    with _opened(parquet) as file:
+        return np.asarray(file.read([name], use_pandas_metadata=False)[name].to_numpy())
+
+
 def columns_of(parquet: Path) -> list[str]:
     """The names of a Parquet's columns; raises a DataError where it is missing or damaged."""
     try:
@@ -161,6 +164,12 @@ def same_images(frames: Sequence[tuple[Assessment, pd.DataFrame]]) -> None:
                 f"{frames[0][0].parquet} and {one.parquet} were measured on different test images: "
                 "delete both and run `snakemake` again"
             )
+
+
+def reported(found: Sequence[Assessment]) -> list[Assessment]:
+    """Those of the attacks that are compared and reported: see :func:`vicious.results.schema.reported`."""
+    attack = schema.reported({one.record["attack"] for one in found})
+    return [one for one in found if one.record["attack"] == attack[one.record["role"]]]
 
 
 def in_order(table: Table, rows: Iterable[Mapping[str, Any]], found: Sequence[Assessment]) -> pd.DataFrame:
@@ -203,7 +212,9 @@ def _check_comparable(found: Sequence[Assessment]) -> None:
 def _shared_settings(record: Mapping[str, Any]) -> dict[str, Any]:
     """What all cells of a task must agree in, those that failed as far as they know it."""
     names = ["data", "source", "images", *(RECORD_OK[1:] if record["status"] == "ok" else ())]
-    schedules = {"schedule": record["target"]["schedule"], "attack schedule": record["attacker"]["schedule"]}
+    original = record["attack"] in schema.ATTACK_OF.values()  # others may have schedules of their own
+    of_attack = "attack schedule" if original else f"schedule of the attack {record['attack']}"
+    schedules = {"schedule": record["target"]["schedule"], of_attack: record["attacker"]["schedule"]}
     return {
         **{name: record[name] for name in names},
         **{name: {"precision": "float32", **schedule, "seed": "any"} for name, schedule in schedules.items()},

@@ -1,4 +1,8 @@
-"""Attacks against the post-hoc attack on the honest model: paired over test images, with models as the units."""
+"""What is read from vicious models and autoencoders against what is read from honest ones: paired over test images,
+with models as the units.
+
+By the original's attacks, the joint one against the post-hoc one on the honest model; and by the best of all attacks,
+the same for both."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -11,7 +15,7 @@ from numpy.typing import NDArray
 
 from vicious.metrics.paired import paired_means
 from vicious.results.assessments import Assessment, alike, in_order, read_assessments, same_images
-from vicious.results.schema import COMPARED, COMPARISONS
+from vicious.results.schema import ATTACK_OF, BEST, COMPARED, COMPARISONS
 
 _PAIRED = ("task", "outputs", "seed")
 """What a model shares with the honest one that it is compared with."""
@@ -23,22 +27,23 @@ def write_comparisons(json_files: Iterable[Path], out: Path) -> None:
 
 
 def compare(cells: Sequence[Assessment]) -> pd.DataFrame:
-    """A row per attack and measure: that attack minus the post-hoc one on the honest model.
+    """A row per attack and measure: that attack minus the one on the honest model that it is compared with.
 
-    Tasks come in the order given, then by role, outputs, beta_R and adaptive penalty. ``difference`` is the mean over
-    images and seeds, ``low``, ``high`` and ``p`` are as in :func:`vicious.metrics.paired.paired_means`,
+    Tasks come in the order given, then by role, attack, outputs, beta_R and adaptive penalty. ``difference`` is the
+    mean over images and seeds, ``low``, ``high`` and ``p`` are as in :func:`vicious.metrics.paired.paired_means`,
     ``seeds`` counts the seeds for which both attacks succeeded, ``failed`` the others, and ``reason`` says why; numbers
     are empty where no seed is left. Accuracy (a share) is empty for autoencoders, which are not asked for labels.
 
     Raises:
         DataError: see :meth:`Assessment.images`; or two attacks were measured on different test images.
     """
-    reported = [one for one in cells if one.reported]
-    honest = {one.values(_PAIRED): one for one in reported if one.record["role"] == "honest"}
     rows: list[dict[str, Any]] = []
-    for seeds in alike((one for one in reported if one.record["role"] != "honest"), COMPARISONS.group):
-        ordered = sorted(seeds, key=lambda one: one.record["seed"])
-        rows += _rows([(honest.get(one.values(_PAIRED)), one) for one in ordered])
+    for attacks in (ATTACK_OF, dict.fromkeys(ATTACK_OF, BEST)):
+        same = [one for one in cells if one.record["attack"] == attacks[one.record["role"]]]
+        honest = {one.values(_PAIRED): one for one in same if one.record["role"] == "honest"}
+        for seeds in alike((one for one in same if one.record["role"] != "honest"), COMPARISONS.group):
+            ordered = sorted(seeds, key=lambda one: one.record["seed"])
+            rows += _rows([(honest.get(one.values(_PAIRED)), one) for one in ordered])
     return in_order(COMPARISONS, rows, cells)
 
 
@@ -67,7 +72,7 @@ def _rows(pairs: Sequence[tuple[Assessment | None, Assessment]]) -> list[dict[st
 def _reason(honest: Assessment | None, other: Assessment) -> str:
     """Why a seed cannot be compared; empty where it can."""
     if honest is None:
-        return "there is no post-hoc attack on the honest model"
+        return "there is no such attack on the honest model"
     failed = [one.record for one in (honest, other) if not one.ok]
     return ", ".join(f"{record['role']}: {record['reason'] or 'failed'}" for record in failed)
 

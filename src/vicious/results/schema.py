@@ -109,9 +109,29 @@ def applies(column: str, role: str) -> bool:
 
 
 ATTACK_OF: dict[Role, str] = {"honest": "posthoc", "vicious": "joint", "autoencoder": "joint"}
-"""The attack that is compared and reported, by the target model's role, in the order of tables."""
+"""The attack of the original study, by the target model's role, in the order of tables."""
 ESTIMATOR_KINDS = ("share", "truncated", "ridge", "ledoit_wolf", "identity")
 """Kinds of estimators, in the order of figures."""
+BEST = "best"
+"""The attack, out of all on the same outputs of one target model, that reads the most from validation images: chosen
+for each measure alone (:mod:`vicious.results.best`)."""
+CHOOSING = {**{name: measures.facts(name).CLOSER for name in measures.names()}, "risk": 1.0, "risk95": 1.0}
+"""Measures that the best attack is chosen by, each for itself, and the sign that makes larger the closer."""
+
+
+def follows(column: str) -> str:
+    """The measure by whose choice the best attack has a column of single images, or a key of a record."""
+    if column == "n_perfect":
+        return "mse"
+    owner = [name for name in CHOOSING if column == name or column.startswith(f"{name}_")]
+    return owner[0] if owner else "risk"  # of the other estimators, too; the rest is the same for all attacks
+
+
+def reported(attacks: Iterable[str]) -> dict[Role, str]:
+    """The attack that is compared and reported, by role, where results hold these: the best, or the original's own."""
+    return dict.fromkeys(ATTACK_OF, BEST) if BEST in attacks else dict(ATTACK_OF)
+
+
 PSNR_ITSELF = "psnr"
 """The kind and name of PSNR in place of R, which has agreements alone."""
 
@@ -120,7 +140,8 @@ COLUMNS = {
     "task": _text(),  # name of the task: a dataset, or a part of its labels
     "k": Column(Outputs, "a whole number from 1"),  # outputs of the target model
     "role": _text(*ATTACK_OF),  # how the target model was trained
-    "attack": _text(),  # posthoc, trained afterwards, or joint, trained with the target model
+    "attack": _text(),  # posthoc, trained afterwards; joint, trained with the target model; best, of all
+    "chosen": _text(),  # of the best attack: which one it is, by measure
     "outputs": _text(),  # what the user sends and the attack reads; of a judged model, what it was trained for
     "trained_for": _text(),  # outputs that a vicious model was trained for
     "beta_c": _number(0.0),  # weight of the classification loss
@@ -350,6 +371,7 @@ SUMMARY = Table(
     "summary",
     (
         *("dataset", "task", "k", *key("dataset", "task", "recipe", "hidden"), "status", "reason", "source", "n"),
+        "chosen",
         *PER_IMAGE,
         *(f"{name}_{end}" for name in INTERVALS for end in ("low", "high")),
         *BASELINE,
@@ -361,7 +383,7 @@ SUMMARY = Table(
 COMPARISONS = Table(
     "comparisons",
     (
-        *key("attack", "trained_for", "recipe", "hidden", "seed"),
+        *key("trained_for", "recipe", "hidden", "seed"),
         *("measure", "difference", "low", "high", "p", "n_images", "seeds", "failed", "reason"),
     ),
     ("measure",),
@@ -369,7 +391,7 @@ COMPARISONS = Table(
     whole=("n_images",),
     empty=True,
 )
-"""``<experiment>_comparisons.csv``, a row for each attack but the post-hoc one, and measure."""
+"""``<experiment>_comparisons.csv``, a row for each measure of the original's joint attack and of the best one."""
 _PLAIN = ("trained_for", "recipe", "evades", "evasion", "hidden")
 """What models of the main comparison do not differ in."""
 ESTIMATORS = Table(
@@ -447,8 +469,9 @@ RECORD = (*key("recipe", "hidden"), "k", "beta_c", "status", "reason", "source",
 RENAMED = {"rank": "risk_rank", "rank95": "risk95_rank", "share_kept": "risk_share", "estimator": "risk_estimator"}
 """Keys of a record under which it holds a column of the summary, where the names differ."""
 RECORD_OK = ("n", "risk_estimator", "risk95_estimator")
-"""Keys of one that has results. It also holds the means of :data:`PER_IMAGE` and :data:`BASELINE`, and more of the
-summary's columns."""
+"""Keys of one that has results. It also holds the means of :data:`PER_IMAGE` and :data:`BASELINE`, more of the
+summary's columns, ``validation``, the means of :data:`CHOOSING` on validation images, and, of the best attack,
+``choices``: the attack that was chosen for each of these, and ``rivals``, all that it was chosen from."""
 
 
 class _Model(BaseModel):
@@ -488,6 +511,8 @@ class Record(BaseModel):
     target: _Target
     attacker: _Model
     attributes: list[_Attribute] = []
+    validation: dict[str, float] = {}
+    choices: dict[str, str] = {}
     risk_estimator: str | None = None
     risk95_estimator: str | None = None
 

@@ -19,9 +19,14 @@ _MEASURED = (*PER_IMAGE, *BASELINE, "calibration_error")
 def collect(found: Sequence[Assessment]) -> pd.DataFrame:
     """One row per assessment, sorted by task as given, role, attack, outputs, beta_r, seed.
 
-    A failed one has a row with its reason, and no numbers. ``calibration_error`` is that of what the user sends.
+    A failed one has a row with its reason, and no numbers. ``calibration_error`` is that of what the user sends,
+    ``chosen`` says of the best attack which one it is, by measure: ``psnr: joint; ssim: posthoc-kernel_ridge``.
     """
-    rows = ({column: one.record.get(RENAMED.get(column, column)) for column in SUMMARY.columns} for one in found)
+    rows = []
+    for one in found:
+        row = {column: one.record.get(RENAMED.get(column, column)) for column in SUMMARY.columns}
+        choices = one.record.get("choices", {})
+        rows.append(row | {"chosen": "; ".join(f"{measure}: {attack}" for measure, attack in choices.items())})
     frame = in_order(SUMMARY, rows, found)
     frame.loc[frame["role"] == "autoencoder", ["accuracy", "calibration_error"]] = np.nan  # never asked for labels
     return frame

@@ -16,6 +16,7 @@ from vicious.data.datasets import attribute_sets, dataset_names, find_dataset, o
 from vicious.data.facts import Dataset
 from vicious.mitigations import parse_outputs, parse_trainable
 from vicious.models.architecture import ORIGINAL, model
+from vicious.study.grid import Experiment
 from vicious.system.errors import ConfigError
 from vicious.system.registry import nearest
 from vicious.system.settings import (
@@ -155,22 +156,20 @@ Sent = Annotated[list[Annotated[str, parsed(parse_outputs)]], Field(min_length=1
 
 
 class AttackModels(Strict):
-    """Other attack models beside the original's, on the same outputs of the same target models."""
+    """Other attack models beside the original's; the best of all, on validation images, is what a model gives away."""
 
-    datasets: SomeDatasets
-    outputs: OutputsList = Field(description="what the user sends back")
-    seeds: Seeds = Field(description="one honest and one vicious model, and an attack of each kind on both, per seed")
-    beta_r: Beta
-    models: dict[str, dict[str, Any]] = Field(
-        description="attack model (src/vicious/models/decoders) -> its settings; none: no such experiment"
+    experiments: Annotated[list[Experiment], Distinct] = Field(
+        description="those whose target models are read by all attack models and the best of them; others: by the "
+        "original's alone"
     )
+    models: dict[str, dict[str, Any]] = Field(description="attack model (src/vicious/models/decoders) -> its settings")
 
     @field_validator("models")
     @classmethod
     def _known(cls, models: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
         for name, settings in models.items():
             if name == ORIGINAL["attack"]:
-                raise ValueError(f"leave out {name}: the others are compared with it")
+                raise ValueError(f"leave out {name}, the original's: it is always there")
             try:
                 model("attack", name, settings)
             except ConfigError as error:
@@ -273,6 +272,7 @@ else:
         *DatasetParams.model_fields,
         defense=_some(Defense, "detectors"),
         mitigations=_some(Mitigations, "outputs"),
+        attack_models=_some(AttackModels, "models"),
     )
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # the command line knows the experiments, and must not wait f
     from vicious.study.config import Params, ScaleParams
 
 Role = Literal["honest", "vicious", "autoencoder"]
-Experiment = Literal["main", "tradeoff", "attribute_sets", "class_counts", "attack_models", "defense", "mitigations"]
+Experiment = Literal["main", "tradeoff", "attribute_sets", "class_counts", "defense", "mitigations"]
 
 EXPERIMENTS: tuple[Experiment, ...] = get_args(Experiment)
 AUTOENCODER_BETA_R = 1.0
@@ -80,19 +80,21 @@ class Attack:
 
     Attributes:
         outputs: what the user sends back.
-        joint: whether the attack model was trained jointly with the target model; else afterwards, on a frozen one.
-        model: the attack model's name (:mod:`vicious.models.decoders`).
+        kind: "joint", by the attack model that was trained jointly with the target model; "posthoc", by one that was
+            trained afterwards, on a frozen target model; "best", by that one of all these which reads the most from
+            validation images.
+        model: the attack model's name (:mod:`vicious.models.decoders`); the original's for "joint" and "best".
     """
 
     outputs: str
-    joint: bool = False
+    kind: Literal["joint", "posthoc", "best"] = "posthoc"
     model: str = ORIGINAL["attack"]
 
     def __str__(self) -> str:
-        """The attack's name in paths: ``joint``, ``posthoc-logits``, ``posthoc-logits-upsampling``."""
-        if self.joint:
+        """The attack's name in paths: ``joint``, ``posthoc-logits``, ``posthoc-logits-upsampling``, ``best-logits``."""
+        if self.kind == "joint":
             return "joint"
-        return f"posthoc-{self.outputs}" + ("" if self.model == ORIGINAL["attack"] else f"-{self.model}")
+        return f"{self.kind}-{self.outputs}" + ("" if self.model == ORIGINAL["attack"] else f"-{self.model}")
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,11 @@ class Cell:
     model: Model
     attack: Attack
     seed: int
+
+    @property
+    def target(self) -> Training:
+        """The target model."""
+        return Training(self.task, self.model, self.seed)
 
 
 HONEST = Model("honest", None, 1.0, 0.0)
@@ -126,14 +133,22 @@ def task_outputs(task: Task) -> int:
 
 
 def cells(params: Params, experiment: Experiment) -> list[Cell]:
-    """The cells of an experiment, in the order of its tables; empty where the scale leaves it out."""
-    return list(dict.fromkeys(_CELLS[experiment](params)))
+    """The cells of an experiment, in the order of its tables; empty where the scale leaves it out.
+
+    Where ``attack_models`` names the experiment, each of its target models is also read by all of these, and by the
+    best.
+    """
+    found = list(dict.fromkeys(_CELLS[experiment](params)))
+    if experiment in params.study.attack_models.experiments:
+        found += [more for cell in found for more in rivals(params, cell)]
+        found += [replace(cell, attack=Attack(cell.attack.outputs, "best")) for cell in found]
+    return list(dict.fromkeys(found))
 
 
 def trainings(params: Params, experiments: Iterable[Experiment] = EXPERIMENTS) -> list[Training]:
     """Every target model of some experiments, each once, whatever experiments it belongs to."""
     chosen = tuple(experiments)
-    found = [Training(cell.task, cell.model, cell.seed) for cell in attacks(params, chosen)]
+    found = [cell.target for cell in attacks(params, chosen)]
     found += judged(params) if "defense" in chosen else []
     return list(dict.fromkeys(replace(one, model=one.model.trained) for one in found))
 
@@ -148,7 +163,7 @@ def judged(params: Params) -> list[Training]:
     """What detectors judge: honest and vicious models, honest ones trained otherwise, and vicious ones that evade or
     hide."""
     block = params.study.defense
-    found = [Training(cell.task, cell.model, cell.seed) for cell in cells(params, "defense")]
+    found = [cell.target for cell in cells(params, "defense")]
     for task in _tasks(params, block.datasets):
         others = [replace(HONEST, recipe=recipe) for recipe in block.recipes]
         for outputs in block.outputs:
@@ -172,7 +187,7 @@ def _main(params: Params) -> Iterator[Cell]:
             yield from _block(task, outputs, own.beta_c, own.beta_r, own.seeds)
             if outputs in own.autoencoder:
                 model = Model("autoencoder", outputs, 0.0, AUTOENCODER_BETA_R)
-                yield from (Cell(task, model, Attack(outputs, joint=True), seed) for seed in own.seeds)
+                yield from (Cell(task, model, Attack(outputs, "joint"), seed) for seed in own.seeds)
 
 
 def _tradeoff(params: Params) -> Iterator[Cell]:
@@ -203,14 +218,13 @@ def _class_counts(params: Params) -> Iterator[Cell]:
                 yield from _block(task, outputs, own.beta_c, [experiment.beta_r], own.seeds)
 
 
-def _attack_models(params: Params) -> Iterator[Cell]:
-    block = params.study.attack_models
-    for task in _tasks(params, block.datasets) if block.models else ():
-        for outputs in block.outputs:
-            vicious = Model("vicious", outputs, params.cell(task.dataset).beta_c, block.beta_r)
-            for model in (HONEST, vicious):
-                for name in (ORIGINAL["attack"], *block.models):
-                    yield from (Cell(task, model, Attack(outputs, model=name), seed) for seed in block.seeds)
+def rivals(params: Params, cell: Cell) -> list[Cell]:
+    """Every attack that reads the same outputs of the same target model, which the best one is chosen from: the jointly
+    trained one, if there is one for these outputs, the original's trained afterwards, and all of ``attack_models``."""
+    outputs, own = cell.attack.outputs, params.cell(cell.task.dataset).attack_models.models
+    joint = [Attack(outputs, "joint")] if cell.model.outputs == outputs else []
+    found = [*joint, *(Attack(outputs, model=name) for name in (ORIGINAL["attack"], *own))]
+    return [replace(cell, attack=attack) for attack in found]
 
 
 def _defense(params: Params) -> Iterator[Cell]:
@@ -222,7 +236,7 @@ def _defense(params: Params) -> Iterator[Cell]:
             start = _adaptive(params, task, outputs)
             evading = [_evading(start, name, weight) for name, weights in block.evasion.items() for weight in weights]
             for model in (start, *evading):
-                for attack in (Attack(outputs, joint=True), Attack(outputs)):
+                for attack in (Attack(outputs, "joint"), Attack(outputs)):
                     yield from (Cell(task, model, attack, seed) for seed in block.variant_seeds)
 
 
@@ -259,7 +273,7 @@ def _block(task: Task, outputs: str, beta_c: float, betas: list[float], seeds: l
     yield from (Cell(task, HONEST, Attack(outputs), seed) for seed in seeds)
     for beta_r in betas:
         model = Model("vicious", outputs, beta_c, beta_r)
-        yield from (Cell(task, model, Attack(outputs, joint=True), seed) for seed in seeds)
+        yield from (Cell(task, model, Attack(outputs, "joint"), seed) for seed in seeds)
 
 
 def _short(number: float) -> str:
@@ -272,7 +286,6 @@ _CELLS = {
     "tradeoff": _tradeoff,
     "attribute_sets": _attribute_sets,
     "class_counts": _class_counts,
-    "attack_models": _attack_models,
     "defense": _defense,
     "mitigations": _mitigations,
 }

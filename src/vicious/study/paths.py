@@ -128,6 +128,8 @@ def places(rule: str, scale: str, **names: str) -> dict[str, Path]:
         case "assess_risk":
             attack = target(scale, **one).with_name(f"{names['attack']}.safetensors")
             return {"attack": attack, "out": measured(scale, **one)}
+        case "choose_best":
+            return {"out": assessment(scale, **one, attack=names["attack"])}
         case "evaluate_defense":
             return {"out": detection(scale, **one)}
         case "summarize":

@@ -194,18 +194,18 @@ def _of_models(params: Params, experiments: Sequence[grid.Experiment]) -> Iterat
         size = work(params, one.task, one.model.recipe)
         yield _planned(command, params, names, settings, dataset=one.task.dataset, work=size)
     for cell in grid.attacks(params, experiments):
-        if not cell.attack.joint:
+        if cell.attack.kind == "posthoc":
             names = _cell_names(cell)
             target = paths.target(params.scale, **_model_names(cell))
-            settings = _schedule(params, cell.task, cell.seed) | _decoder(params, cell.attack)
+            settings = _schedule(params, cell.task, cell.seed) | _decoder(params, cell)
             settings |= {"target": target, "outputs": cell.attack.outputs}
-            size = work(params, cell.task, attack=_attack_model(params, cell.attack))
+            size = work(params, cell.task, attack=_attack_model(params, cell))
             yield _planned("train-attack", params, names, settings, dataset=cell.task.dataset, work=size)
 
 
 def _of_assessments(params: Params, experiments: Sequence[grid.Experiment]) -> Iterator[Planned]:
-    scale = params.scale
-    for cell in grid.attacks(params, experiments):
+    scale, cells = params.scale, grid.attacks(params, experiments)
+    for cell in (one for one in cells if one.attack.kind != "best"):
         settings = _computed(params, cell.task) | {
             "covariance": paths.covariance(scale, cell.task.dataset),
             "target": paths.target(scale, **_model_names(cell)),
@@ -215,8 +215,11 @@ def _of_assessments(params: Params, experiments: Sequence[grid.Experiment]) -> I
             "estimator": params.risk.estimator,
             "cutoff": params.risk.cutoff,
         }
-        size = work(params, cell.task, attack=_attack_model(params, cell.attack))
+        size = work(params, cell.task, attack=_attack_model(params, cell))
         yield _planned("assess-risk", params, _cell_names(cell), settings, dataset=cell.task.dataset, work=size)
+    for cell in (one for one in cells if one.attack.kind == "best"):
+        settings = {"results": assessments(params, grid.rivals(params, cell))}
+        yield _planned("choose-best", params, _cell_names(cell), settings, dataset=cell.task.dataset)
     for one in grid.judged(params) if "defense" in experiments else ():
         defense = params.cell(one.task.dataset).defense
         settings = _computed(params, one.task) | {
@@ -269,7 +272,7 @@ def _of_artifacts(params: Params, experiments: Sequence[grid.Experiment]) -> Ite
 
 def _parts(cells: Iterable[grid.Cell]) -> list[str]:
     """The parts of an artifact that has files for each task and kind of outputs."""
-    return list(dict.fromkeys(f"{cell.task}_{cell.attack.outputs}" for cell in cells if not cell.attack.joint))
+    return list(dict.fromkeys(f"{cell.task}_{cell.attack.outputs}" for cell in cells if cell.model.role == "honest"))
 
 
 def _available(params: Params, experiment: grid.Experiment, cells: Sequence[grid.Cell]) -> dict[str, object]:
@@ -309,7 +312,7 @@ def training_curves(params: Params, cells: Iterable[grid.Cell]) -> list[Path]:
     for cell in cells:
         target = paths.target(params.scale, **_model_names(cell))
         found.add(target.with_suffix(".csv"))
-        if not cell.attack.joint:
+        if cell.attack.kind == "posthoc":
             found.add(target.with_name(f"{cell.attack}.csv"))
     return sorted(found, key=str)
 
@@ -328,18 +331,21 @@ def _schedule(params: Params, task: Task, seed: int) -> dict[str, object]:
     return {**{name: getattr(own, name) for name in names}, "seed": seed, **_computed(params, task)}
 
 
-def _decoder(params: Params, attack: grid.Attack) -> dict[str, object]:
+def _decoder(params: Params, cell: grid.Cell) -> dict[str, object]:
     """The settings of an attack model that is not the original's: all of them, so that a changed default counts."""
-    found = _attack_model(params, attack)
+    found = _attack_model(params, cell)
     if found is None:
         return {}
     settings = sorted(found.settings.model_dump().items())
-    return {"attack_model": attack.model, "attack_settings": [f"{key}={json.dumps(value)}" for key, value in settings]}
+    return {
+        "attack_model": cell.attack.model,
+        "attack_settings": [f"{key}={json.dumps(value)}" for key, value in settings],
+    }
 
 
-def _attack_model(params: Params, attack: grid.Attack) -> Model | None:
-    own = params.study.attack_models.models.get(attack.model)
-    return None if own is None else model("attack", attack.model, own)
+def _attack_model(params: Params, cell: grid.Cell) -> Model | None:
+    own = params.cell(cell.task.dataset).attack_models.models.get(cell.attack.model)
+    return None if own is None else model("attack", cell.attack.model, own)
 
 
 def _computed(params: Params, task: Task) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""The table of attack models compares each with the original's decoder on the same target models."""
+"""The table of attacks compares each with the original's post-hoc one on the same target models."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,20 +12,20 @@ from placed import place
 
 from vicious.report.tables import attack_models_table
 from vicious.results.schema import MEASURES
-from vicious.system.errors import DataError
 
 BETTER = 0.7
 """PSNR, in dB, that the other attack model gains."""
 
 
 def summary(made_up: ModuleType, failed: Any = (), **options: Any) -> Any:
-    """A summary with the original's decoder and another attack model on the same target models.
+    """A summary with the original's post-hoc attack, another and the best one on the same target models.
 
     ``failed`` holds (attack, role, seed).
     """
     plain = made_up.summary(betas=(1.0,), **options).assign(attack="posthoc", recipe="", hidden="")
     other = plain.assign(attack="posthoc-upsampling", psnr=plain["psnr"] + BETTER)
-    frame = pd.concat([plain, other], ignore_index=True)
+    best = other.assign(attack="best", chosen="psnr: posthoc-upsampling")
+    frame = pd.concat([plain, other, best], ignore_index=True)
     for attack, role, seed in failed:
         rows = (frame["attack"] == attack) & (frame["role"] == role) & (frame["seed"] == seed)
         frame.loc[rows, [*MEASURES, "n"]] = float("nan")
@@ -49,18 +49,20 @@ def written(tmp_path: Path) -> Callable[..., Any]:
 
 def test_each_attack_model_stands_below_the_originals_on_the_same_models(made_up: ModuleType, written: Any) -> None:
     table, text = written(summary(made_up, synthetic=("mnist",)))
-    assert list(zip(table["task"], table["role"], table["attack_model"], strict=True)) == [
+    assert list(zip(table["task"], table["role"], table["attack"], strict=True)) == [
         (task, role, name)
         for task in ("mnist", "cifar10")
         for role in ("honest", "vicious")
-        for name in ("mirror", "upsampling")
+        for name in ("posthoc", "posthoc-upsampling", "best")
     ]
     cells = printed_cells(text)
-    assert [line[:3] for line in cells[:4]] == [
-        ["MNIST (synthetic stand-in)", "honest", "mirror"],
+    assert [line[:3] for line in cells[:6]] == [
+        ["MNIST (synthetic stand-in)", "honest", "original, post-hoc"],
         ["", "", "upsampling"],
-        ["", "vicious, β_R = 1", "mirror"],
+        ["", "", "best"],
+        ["", "vicious, β_R = 1", "original, post-hoc"],
         ["", "", "upsampling"],
+        ["", "", "best"],
     ]
     assert [line[-2:] for line in cells[:2]] == [["–", "3"], [f"{BETTER:.2f} ± 0.00", "3"]]
     assert text.startswith("**Table 13.**")
@@ -71,14 +73,14 @@ def test_numbers_are_means_over_seeds(made_up: ModuleType, written: Any) -> None
     frame = summary(made_up, tasks=("mnist",))
     table, _ = written(frame)
     rows = frame.query("role == 'vicious' and attack == 'posthoc-upsampling'")
-    found = table.query("role == 'vicious' and attack_model == 'upsampling'").iloc[0]
+    found = table.query("role == 'vicious' and attack == 'posthoc-upsampling'").iloc[0]
     assert found["accuracy_mean"] == pytest.approx(100 * rows["accuracy"].mean())
     for name in ("psnr", "ssim", "risk", "risk95"):
         assert found[f"{name}_mean"] == pytest.approx(rows[name].mean())
         assert found[f"{name}_sd"] == pytest.approx(rows[name].std())
         assert found[f"{name}_n"] == 3
     assert found["gain_mean"] == pytest.approx(BETTER)
-    assert table.loc[table["attack_model"] == "mirror", "gain_n"].isna().all()
+    assert table.loc[table["attack"] == "posthoc", "gain_n"].isna().all()
 
 
 def test_failures_are_shown_and_left_out_of_means_and_differences(made_up: ModuleType, written: Any) -> None:
@@ -88,10 +90,10 @@ def test_failures_are_shown_and_left_out_of_means_and_differences(made_up: Modul
     cells = printed_cells(text)
     assert cells[0][-1] == "2 of 3"
     assert cells[1][-2:] == [f"{BETTER:.2f} (1 seed; 2/3 failed)", "2 of 3"]
-    assert cells[3][-2:] == ["failed (3 of 3 seeds)", "0 of 3"]
-    assert "mirror on MNIST, honest (logits), seed 0: the loss is nan, step 5" in text
+    assert cells[4][-2:] == ["failed (3 of 3 seeds)", "0 of 3"]
+    assert "original, post-hoc on MNIST, honest (logits), seed 0: the loss is nan, step 5" in text
     assert "upsampling on MNIST, vicious (logits, β_R = 1), seed 0, 1, 2: the loss is nan, step 5" in text
-    assert list(table["gain_n"].dropna()) == [1, 0]
+    assert list(table["gain_n"].dropna()) == [1, 2, 0, 3]
 
 
 def test_without_the_originals_decoder_there_is_no_difference(made_up: ModuleType, written: Any) -> None:
@@ -102,9 +104,12 @@ def test_without_the_originals_decoder_there_is_no_difference(made_up: ModuleTyp
 
 def test_kinds_of_outputs_are_named_where_there_are_several(made_up: ModuleType, written: Any) -> None:
     _, text = written(summary(made_up, tasks=("mnist",), outputs=("logits", "softmax")))
-    assert [line[1] for line in printed_cells(text)] == ["logits", "", "", "", "softmax", "", "", ""]
+    assert [line[1] for line in printed_cells(text)] == ["logits", *[""] * 5, "softmax", *[""] * 5]
 
 
-def test_joint_attacks_alone_are_refused(made_up: ModuleType) -> None:
-    with pytest.raises(DataError, match="no attack posthoc"):
-        attack_models_table.attacked(summary(made_up).assign(attack="joint"))
+def test_the_joint_attack_stands_first(made_up: ModuleType, written: Any) -> None:
+    joint = made_up.summary(("mnist",), betas=(1.0,)).query("role == 'vicious'").assign(recipe="", hidden="")
+    table, text = written(pd.concat([summary(made_up, tasks=("mnist",)), joint]))
+    vicious = table.loc[table["role"] == "vicious", "attack"]
+    assert list(vicious) == ["joint", "posthoc", "posthoc-upsampling", "best"]
+    assert [line[2] for line in printed_cells(text)[3:5]] == ["original, joint", "original, post-hoc"]

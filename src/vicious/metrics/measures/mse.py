@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 UNIT = ""
 LOW, HIGH = 0.0, 1.0
+CLOSER = -1.0
 
 
 def mse(x: Any, y: Any) -> Tensor:

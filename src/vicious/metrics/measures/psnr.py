@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 UNIT = "dB"
 LOW, HIGH = 0.0, 100.0
+CLOSER = 1.0
 
 
 def psnr(x: Any, y: Any) -> Tensor:

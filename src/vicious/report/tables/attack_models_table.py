@@ -1,41 +1,45 @@
-"""What other attack models reconstruct from the same target models, beside the original's decoder."""
+"""What every attack reconstructs from the same target models: the original's two, all others, and the best."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 
-from vicious.models.architecture import ORIGINAL
 from vicious.report import frames, render
 from vicious.report.frames import Group, OverSeeds
 from vicious.report.render import MEASURED, Column, Line, Table
 from vicious.report.text import UNITS, Text, about, counts
-from vicious.results.schema import ATTACK_OF, MEASURES, SUMMARY, read_table
+from vicious.results.schema import ATTACK_OF, BEST, MEASURES, SUMMARY, read_table
 from vicious.study.artifacts import Destination
-from vicious.system.errors import DataError
 
-EXPERIMENT = "attack_models"
-_POSTHOC = ATTACK_OF["honest"]
-_MODEL = ("outputs", "role", "beta_r", "attack_model", "n_images", "seeds")
+EXPERIMENT = "main"
+_POSTHOC, _JOINT = ATTACK_OF["honest"], ATTACK_OF["vicious"]
+_TITLES = {_JOINT: "original, joint", _POSTHOC: "original, post-hoc", BEST: "best"}
+_MODEL = ("outputs", "role", "beta_r", "attack", "n_images", "seeds")
 _COLUMNS = ("dataset", "task", "title", "source", *_MODEL, *render.spread_names((*MEASURES, "gain")), "failures")
 
 
 @dataclass(frozen=True)
 class Attacked:
-    """All seeds of one attack model, by the name of its file, on one target model.
+    """All seeds of one attack on one target model.
 
-    ``original`` is the attack by the original's decoder on the same target models; empty where it was not run.
+    ``original`` is the original's post-hoc attack on the same target models; empty where it was not run.
     """
 
-    name: str
     group: Group
     original: Group
     source: str
 
+    @property
+    def name(self) -> str:
+        """The attack for readers: ``original, joint``, ``kernel ridge``, ``best``."""
+        attack = self.group.attack
+        return _TITLES.get(attack) or attack.removeprefix(f"{_POSTHOC}-").replace("_", " ")
+
     def cells(self) -> dict[str, OverSeeds | None]:
         """Its measures, and ``gain``, the PSNR in dB minus the original's; None for the original's itself."""
-        compared = self.name != ORIGINAL["attack"] and self.original.planned
+        compared = self.group.attack != _POSTHOC and self.original.planned
         gain = self.group.difference(self.original, "psnr") if compared else None
         return {**self.group.measured(MEASURES), "gain": gain}
 
@@ -50,37 +54,33 @@ def write(summary: Path, out: Destination) -> tuple[Path, ...]:
 
 
 def attacked(summary: pd.DataFrame) -> list[Attacked]:
-    """The post-hoc attacks of a checked summary: by task in the catalogue's order, outputs, target model and attack
-    model.
-
-    The original's decoder comes first, the others by name.
-    """
-    names = sorted(name for name in set(summary["attack"]) if name == _POSTHOC or name.startswith(f"{_POSTHOC}-"))
-    if not names:
-        raise DataError(
-            f"the summary holds no attack {_POSTHOC}: run the steps that assess them, then the summary again"
-        )
+    """The attacks of a checked summary: by task in the catalogue's order, outputs and target model; then the original's
+    two, the others by name, and the best."""
     source = frames.sources(summary)
-    by_name = {name: frames.groups(summary, {"honest": name, "vicious": name}) for name in names}
+    by_name = {name: frames.groups(summary, dict.fromkeys(ATTACK_OF, name)) for name in sorted(set(summary["attack"]))}
     originals = {_target(group): group for group in by_name.get(_POSTHOC, [])}
-    found = []
-    for name, groups in by_name.items():
-        model = name.removeprefix(f"{_POSTHOC}-") if name != _POSTHOC else ORIGINAL["attack"]
-        for group in groups:
-            original = originals.get(_target(group)) or group.not_run(group.role, group.beta_r)
-            found.append(Attacked(model, group, original, source[group.task]))
-    return sorted(found, key=lambda one: (frames.order(one.group.task), *_target(one.group)[1:]))
+    found = [
+        Attacked(group, originals.get(_target(group), replace(group, rows=group.rows.iloc[:0])), source[group.task])
+        for groups in by_name.values()
+        for group in groups
+    ]
+    return sorted(found, key=lambda one: (*frames.order(one.group.task), *_target(one.group)[1:], _place(one)))
+
+
+def _place(one: Attacked) -> tuple[int, str]:
+    attack, originals = one.group.attack, [_JOINT, _POSTHOC]
+    return originals.index(attack) if attack in originals else 2 + (attack == BEST), attack
 
 
 def numbers(found: Sequence[Attacked]) -> pd.DataFrame:
-    """A row for each task, kind of outputs, target model and attack model.
+    """A row for each task, kind of outputs, target model and attack.
 
-    ``gain``: PSNR minus that of the original's decoder on the same models, over the seeds that both have; empty for the
-    original's.
+    ``gain``: PSNR minus that of the original's post-hoc attack on the same models, over the seeds that both have; empty
+    for that attack itself.
     """
     rows = [
         one.group.facts()
-        | {"source": one.source, "attack_model": one.name, "failures": "; ".join(one.failures())}
+        | {"source": one.source, "failures": "; ".join(one.failures())}
         | render.spread_columns(one.cells())
         for one in found
     ]
@@ -88,14 +88,13 @@ def numbers(found: Sequence[Attacked]) -> pd.DataFrame:
 
 
 def columns(found: Sequence[Attacked]) -> list[Column]:
-    original = ORIGINAL["attack"]
     return [
         Column("title", "Dataset", text=True),
         *render.outputs_column(one.group.outputs for one in found),
         Column("target", "Target model", text=True),
-        Column("attack", "Attack model", text=True),
+        Column("attack", "Attack", text=True),
         *MEASURED,
-        Column("gain", f"PSNR minus {original} (dB)", rf"\shortstack{{PSNR minus\\{original} (dB)}}", decimals=2),
+        Column("gain", "PSNR over post-hoc (dB)", r"\shortstack{PSNR over\\post-hoc (dB)}", decimals=2),
         Column("seeds", "n", "$n$", text=True),
     ]
 
@@ -109,7 +108,7 @@ def lines(found: Sequence[Attacked]) -> list[Line]:
             "title": frames.marked_title(group.task, one.source),
             "outputs": group.outputs,
             "target": f"{group.role}{beta}",
-            "attack": one.name.replace("_", " "),
+            "attack": one.name,
             "seeds": f"{psnr.ok} of {psnr.total}" if psnr.failed else f"{psnr.total}",
         }
         printed.append(line | one.cells())
@@ -118,13 +117,13 @@ def lines(found: Sequence[Attacked]) -> list[Line]:
 
 def text(summary: pd.DataFrame, found: Sequence[Attacked]) -> Text:
     groups = [one.group for one in found]
-    original = ORIGINAL["attack"]
     return Text(
-        "Attack models trained afterwards on the same outputs of the same target models: the original's decoder "
-        f"({original}) and others. {counts(groups)} {UNITS}",
+        "What every attack reads from the same outputs of the same target models: the original study's two, and "
+        f"others. {counts(groups)} {UNITS}",
         (
-            "New attack models, trained on the finished outputs of vicious models too. Accuracy is the target model's.",
-            f"PSNR minus {original}: mean over the same models; a seed missing in one counts as failed. En dash: none.",
+            frames.ATTACKS[BEST in set(summary["attack"])],
+            "Accuracy is the target model's. PSNR over post-hoc: mean over the same models; a seed missing in one "
+            "counts as failed. En dash: none.",
             *about(summary, groups),
         ),
         [line for one in found for line in one.failures()],

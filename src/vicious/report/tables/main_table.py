@@ -6,10 +6,7 @@ from vicious.report.comparison import Subject, write_comparison
 from vicious.study.artifacts import Destination
 
 EXPERIMENT = "main"
-SUBJECT = Subject(
-    "Accuracy of honest and vicious models, and what is reconstructed from their outputs: by the post-hoc attack on "
-    "honest models, by the jointly trained attack on vicious ones."
-)
+SUBJECT = Subject("Accuracy of honest and vicious models, and what is reconstructed from their outputs.")
 
 
 def write(summary: Path, comparisons: Path, out: Destination) -> tuple[Path, ...]:

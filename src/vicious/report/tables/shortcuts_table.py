@@ -124,7 +124,7 @@ def _line(row: Mapping[Any, Any]) -> Line:
     return {
         "title": frames.marked_title(row["task"], row["source"]),
         "outputs": row["outputs"],
-        "label": frames.attack_title(row["role"], row["beta_r"]),
+        "label": frames.attack_title(row["role"], row["beta_r"], row["attack"]),
         "images": images or "none",
         "last": last or "none",
         **cells,

@@ -1,0 +1,32 @@
+"""Choose the best of all attacks on a target model, for each measure."""
+
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from vicious.steps import Files, Identity, Stage, Step
+
+
+def _assessment(file: Path) -> list[Path]:
+    """The files of an attack's assessment, by the JSON."""
+    name = file.stem.removeprefix("risk-")
+    beside = (file.with_suffix(".parquet"), file.with_name(f"estimators-{name}.csv"))
+    return [file, *beside, file.with_name(f"gallery-{name}.npz")]
+
+
+class ChooseBest(Step):
+    """Choose the best of all attacks on a target model, for each measure, on validation images."""
+
+    STAGE: ClassVar[Stage] = "assessments"
+    GROUP: ClassVar[str | None] = "assess_{task}"
+
+    results: Annotated[list[Path], Files(_assessment)] = Field(
+        min_length=1, description="JSON summaries written by assess-risk, of every attack on the target model"
+    )
+    out: Annotated[Path, Files(_assessment, written=True)] = Field(description="JSON to write; three more files beside")
+
+    def run(self, identity: Identity) -> None:
+        from vicious.results.best import write_best
+
+        write_best(self.results, self.out)
