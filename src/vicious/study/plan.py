@@ -219,7 +219,8 @@ def _of_assessments(params: Params, experiments: Sequence[grid.Experiment]) -> I
         yield _planned("assess-risk", params, _cell_names(cell), settings, dataset=cell.task.dataset, work=size)
     for cell in (one for one in cells if one.attack.kind == "best"):
         settings = {"results": assessments(params, grid.rivals(params, cell))}
-        yield _planned("choose-best", params, _cell_names(cell), settings, dataset=cell.task.dataset)
+        size = work(params, cell.task)
+        yield _planned("choose-best", params, _cell_names(cell), settings, dataset=cell.task.dataset, work=size)
     for one in grid.judged(params) if "defense" in experiments else ():
         defense = params.cell(one.task.dataset).defense
         settings = _computed(params, one.task) | {
