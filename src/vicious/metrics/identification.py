@@ -46,9 +46,10 @@ class Matches:
         """Chance that the original is among the k nearest where ties are broken at random; (n,), in [0, 1]."""
         return np.clip((k - self.nearer) / self.tied, 0.0, 1.0)
 
-    def chance(self, k: int) -> Array:
-        """:meth:`top` of a guess: min(k / candidates, 1); (n,)."""
-        return np.minimum(k / self.candidates, 1.0)
+
+def chance(k: int, candidates: NDArray[np.integer]) -> Array:
+    """:meth:`Matches.top` of a guess: min(k / candidates, 1). (n,) -> (n,)."""
+    return np.minimum(k / candidates, 1.0)
 
 
 class Candidates:

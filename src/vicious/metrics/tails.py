@@ -1,6 +1,5 @@
 """The images that fare worst: statistics of the largest values, where a mean over images hides them."""
 
-from math import ceil
 from typing import Any
 
 import numpy as np
@@ -8,8 +7,8 @@ from numpy.typing import NDArray
 
 from vicious.metrics.checks import check_axes, check_values
 
-SHARE = 0.01
-"""The share of images that is meant by the worst."""
+PART = 100
+"""One image of so many is among the worst."""
 
 
 def percentile99(values: NDArray[Any]) -> float:
@@ -18,13 +17,13 @@ def percentile99(values: NDArray[Any]) -> float:
     Raises:
         MetricError: no values, another shape, or values that are not finite.
     """
-    return float(np.quantile(_checked(values), 1 - SHARE))
+    return float(np.quantile(_checked(values), 1 - 1 / PART))
 
 
 def mean_of_largest(values: NDArray[Any]) -> float:
     """Mean of the largest 1% of values (n,), rounded up to a whole number of them; raises as :func:`percentile99`."""
     sound = _checked(values)
-    count = ceil(SHARE * len(sound))
+    count = -(-len(sound) // PART)
     return float(np.partition(sound, -count)[-count:].mean())
 
 
