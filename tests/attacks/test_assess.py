@@ -22,7 +22,17 @@ from vicious.metrics.moments import fit
 from vicious.metrics.risk import Covariance, label_images, save_covariance
 from vicious.models.checkpoint import load_model
 from vicious.results.assessments import read_assessments
-from vicious.results.schema import COLUMNS, ESTIMATORS_OF_ONE, SUMMARY
+from vicious.results.schema import (
+    BASELINE,
+    COLUMNS,
+    ESTIMATORS_OF_ONE,
+    IN_SUMMARY,
+    INTERVALS,
+    PER_IMAGE,
+    PLACES,
+    RENAMED,
+    SUMMARY,
+)
 from vicious.results.summaries import write_summary
 from vicious.system.errors import CheckpointError, DataError, MixedResultsError
 from vicious.system.files import read_json
@@ -90,6 +100,56 @@ def test_every_test_image_is_measured_and_averaged(study: Any, prepared: Prepare
     assert set(frame[[name for name in frame if name not in known]].dtypes) == single, "estimators are no headline"
 
 
+def brute_force(study: Any, prepared: PreparedDataset) -> Any:
+    """Rank of each original among all test images, and among those of its predicted class, by whole distances."""
+    target = load_model(study / "v/target.safetensors", "target")[0]
+    attack = load_model(study / "v/joint.safetensors", "attack")[0]
+    ((images, *_),) = Held(prepared, "test", CPU).batches(1000)
+    with torch.no_grad():
+        logits = target(images)
+        x, y = (batch.contiguous().flatten(1).double().numpy() for batch in (images, attack(logits)))
+    squared = ((y[:, None] - x[None]) ** 2).sum(2)
+    own, predicted = squared.diagonal()[:, None], logits.argmax(1).numpy()
+    alike = predicted[:, None] == predicted
+    places = (squared < own - 1e-9) + 0.5 * (abs(squared - own) <= 1e-9)
+    return places.sum(1) + 0.5, (places * alike).sum(1) + 0.5, alike.sum(1)
+
+
+def test_originals_are_sought_among_all_images_and_among_those_with_the_same_answer(
+    study: Any, prepared: PreparedDataset
+) -> None:
+    summary, frame = assess(study, prepared)
+    rank, rank_alike, alike = brute_force(study, prepared)
+    n = summary["n"]
+    assert frame["original_rank"].tolist() == pytest.approx(rank.tolist())
+    assert frame["original_rank_same_answer"].tolist() == pytest.approx(rank_alike.tolist())
+    assert frame["same_answer"].tolist() == alike.tolist()
+    for end, places in (("", rank), ("_same_answer", rank_alike)):
+        assert summary[f"median_rank{end}"] == pytest.approx(np.median(places))
+        candidates = alike if end else np.full(n, n)
+        assert summary[f"median_rank{end}_share"] == pytest.approx(np.median(places / candidates))
+        for k in (1, 10):
+            assert summary[f"top{k}{end}"] == pytest.approx(frame[f"top{k}{end}"].mean())
+            assert summary[f"top{k}{end}_chance"] == pytest.approx(np.minimum(k / candidates, 1).mean())
+    assert frame["top1"].sum() >= (rank == 1).sum()
+    assert (frame["top1"] <= frame["top1_same_answer"]).all()
+
+
+def test_a_label_alone_identifies_no_more_than_one_image_of_each_class(study: Any, prepared: PreparedDataset) -> None:
+    summary, frame = assess(study, prepared)
+    assert frame["top1_class_mean"].groupby(frame["predicted"]).sum().max() <= 1
+    assert 0 <= summary["top1_class_mean"] <= frame["predicted"].nunique() / len(frame)
+
+
+def test_the_summary_has_the_tail_and_an_interval_of_each_statistic(study: Any, prepared: PreparedDataset) -> None:
+    summary, frame = assess(study, prepared)
+    assert summary["psnr_p99"] == pytest.approx(np.percentile(frame["psnr"], 99))
+    assert summary["psnr_worst1"] == pytest.approx(frame["psnr"].nlargest(-(-len(frame) // 100)).mean())
+    assert set(SUMMARY.columns) - set(RENAMED) <= set(summary)
+    for name in INTERVALS:
+        assert summary[f"{name}_low"] <= summary[name] <= summary[f"{name}_high"]
+
+
 def test_every_estimator_stands_beside_the_headline(study: Any, prepared: PreparedDataset) -> None:
     summary, frame = assess(study, prepared)
     profile = pd.read_csv(study / "v/estimators-joint.csv")
@@ -138,8 +198,10 @@ def test_attributes_are_judged_one_by_one(
         "logits", Schedule(1, 16, 0.002, 0), CPU, "",
     )  # fmt: skip
     save_covariance(of_attributes, tmp_path / "covariance.safetensors", prepared_attributes.info.fingerprint)
-    summary, _ = assess(tmp_path, prepared_attributes, "h", "posthoc")
+    summary, frame = assess(tmp_path, prepared_attributes, "h", "posthoc")
     assert len(summary["attributes"]) == 4
+    assert frame["same_answer"].between(1, len(frame)).all()
+    assert (frame["original_rank_same_answer"] <= frame["same_answer"]).all()
     assert np.mean([row["accuracy"] for row in summary["attributes"]]) == pytest.approx(summary["accuracy"])
     labels = prepared_attributes.labels("test")
     target, _ = load_model(tmp_path / "h/target.safetensors", "target")
@@ -162,6 +224,7 @@ def test_a_failed_training_is_a_failed_row_and_not_an_image(study: Any, prepared
     assert summary["status"] == "failed"
     assert "learning_rate" in summary["reason"]
     assert len(frame) == 0
+    assert {*PER_IMAGE, *PLACES, *BASELINE} <= set(frame)
     with np.load(study / "f/gallery-posthoc.npz", allow_pickle=False) as gallery:
         assert {len(gallery[name]) for name in gallery.files} == {0}
     summary["target"]["schedule"]["learning_rate"] = 0.002  # a learning rate that fails now and then
@@ -170,7 +233,8 @@ def test_a_failed_training_is_a_failed_row_and_not_an_image(study: Any, prepared
     write_summary([study / "v/risk-joint.json", study / "f/risk-posthoc.json"], study / "summary.csv")
     rows = pd.read_csv(study / "summary.csv").set_index("role")
     assert rows.loc["honest", "status"] == "failed"
-    assert rows.loc["honest", ["n", "psnr", "risk", "accuracy"]].isna().all()
+    assert rows.loc["honest", ["n", "psnr", "risk", "accuracy", "top1", "median_rank", "psnr_p99"]].isna().all()
+    assert rows.loc["vicious", list(IN_SUMMARY)].notna().all()
 
 
 @pytest.fixture(scope="module")

@@ -147,4 +147,5 @@ def test_a_column_that_one_attack_lacks_is_named(attacks: Any) -> None:
 
 def test_columns_follow_the_measure_that_they_belong_to() -> None:
     owners = {"psnr_low": "psnr", "n_perfect": "mse", "risk95_rank": "risk95", "risk_rank": "risk", "identity": "risk"}
+    owners |= {"top10": "top1", "original_rank": "top1", "median_rank_low": "top1", "psnr_p99": "psnr", "top1": "top1"}
     assert {name: follows(name) for name in owners} == owners

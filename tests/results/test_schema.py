@@ -72,6 +72,16 @@ def test_a_missing_column_no_rows_and_no_file_are_refused(tmp_path: Path) -> Non
         read_table(SMALL, tmp_path / "none.csv")
 
 
+def test_a_summary_from_before_identification_is_refused_by_its_columns(tmp_path: Path) -> None:
+    new = [name for name in SUMMARY.columns if name.startswith(("top1", "top10", "median_rank", "psnr_p99"))]
+    old = pd.DataFrame("", index=[0], columns=[name for name in SUMMARY.columns if name not in new])
+    old.to_csv(tmp_path / "main.csv", index=False)
+    with pytest.raises(
+        DataError, match=r"main\.csv: column top1, top10, .* is missing; .*: run the step that writes it"
+    ):
+        read_table(SUMMARY, tmp_path / "main.csv")
+
+
 def test_repeated_and_mixed_rows_are_refused() -> None:
     with pytest.raises(MixedResultsError, match="several results for task a, seed 0"):
         check_table(SMALL, rows(seed=0))
@@ -98,8 +108,9 @@ print(schema.PER_IMAGE, "mae" in schema.SUMMARY.columns, schema.COLUMNS["mae"].e
         "UNIT = 'grey levels'\nLOW, HIGH = 0.0, 255.0\nCLOSER = -1.0\ndef mae(x, y): ...\n"
     )
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
-    columns = "('accuracy', 'mae', 'mse', 'psnr', 'ssim', 'risk', 'risk95')"
-    assert found == f"{columns} True a number from 0 to 255 grey levels\n"
+    columns = "'accuracy', 'mae', 'mse', 'psnr', 'ssim', 'risk', 'risk95', 'top1', 'top10'"
+    columns += ", 'top1_same_answer', 'top10_same_answer'"
+    assert found == f"({columns}) True a number from 0 to 255 grey levels\n"
 
 
 def test_names_are_there_without_pandas_and_pytorch() -> None:

@@ -1,7 +1,7 @@
 """Assess one attack on one target model: every measure of every test image, and their summary."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,13 @@ from torch import Tensor
 
 from vicious.attacks.pair import Pair, noise_of
 from vicious.attacks.validation import on_validation
-from vicious.data.batches import EVALUATION_BATCH, batches
+from vicious.data.batches import EVALUATION_BATCH, Batch, batches
 from vicious.data.prepared import PreparedDataset
 from vicious.metrics import measures
 from vicious.metrics.answers import accuracy, answer_accuracy, calibration_error
 from vicious.metrics.bootstrap import interval
 from vicious.metrics.estimators import estimators
+from vicious.metrics.identification import Candidates, chance
 from vicious.metrics.image import MSE_FLOOR, decibels
 from vicious.metrics.risk import (
     Array,
@@ -34,10 +35,11 @@ from vicious.metrics.risk import (
     whiten,
     whiten_share,
 )
+from vicious.metrics.tails import mean_of_largest, percentile99
 from vicious.mitigations import parse_outputs, probabilities_of
 from vicious.models.checkpoint import check_attacks, failure, load_record, load_task
 from vicious.models.evaded import evasion_of
-from vicious.results.schema import BASELINE, ESTIMATORS_OF_ONE, INTERVALS, PER_IMAGE
+from vicious.results.schema import BASELINE, ESTIMATORS_OF_ONE, INTERVALS, PER_IMAGE, PLACES
 from vicious.system.files import atomic_path, write_json
 
 
@@ -98,7 +100,11 @@ def assess_risk(
 
 
 class _Measured:
-    """Every measure of the test set, taken batch by batch: memory holds numbers per image, never the images."""
+    """Every measure of the test set, taken batch by batch: memory holds numbers per image, never the images.
+
+    There are two passes: what is sent of all images is known before the first reconstruction, since an original is also
+    sought among the images with the same answer. The images among which it is sought are read anew for each batch.
+    """
 
     def __init__(
         self, data: PreparedDataset, covariance: Covariance, headline: dict[str, Whitening], pair: Pair
@@ -107,19 +113,26 @@ class _Measured:
         self._columns: dict[str, list[NDArray[Any]]] = defaultdict(list)
         self._profile: dict[tuple[str, str], list[NDArray[Any]]] = defaultdict(list)
         self._right: list[NDArray[Any]] = []
-        self._sent: list[Tensor] = []
         self._guesses = label_images(covariance, data.outputs_used, data.info.multilabel)
         self._covariance, self._headline, self._estimators = covariance, headline, estimators(covariance)
         self._covariance32 = covariance.single()
         self._estimators32 = estimators(self._covariance32)
         noise = noise_of("test")
-        for images, labels, _ in batches(data, "test", EVALUATION_BATCH, pair.device):
-            logits, sent = pair.send(images, noise)
-            self._sent.append(sent)
-            reconstructions = pair.steal(sent)
-            self._add(images, labels, logits, sent, reconstructions)
+        told = [pair.send(images, noise) for images, *_ in self._batches()]
+        self._logits, self._sent = (torch.cat(parts) for parts in zip(*told, strict=True))
+        self._same = same_answers(self._logits.cpu(), data.info.multilabel)
+        images = data.images("test")
+        self._candidates = Candidates(images.reshape(len(images), -1), self._same)
+        for batch in self._batches():
+            self._add(batch)
 
-    def _add(self, images: Tensor, labels: Tensor, logits: Tensor, sent: Tensor, reconstructions: Tensor) -> None:
+    def _batches(self) -> Iterator[Batch]:
+        return batches(self._data, "test", EVALUATION_BATCH, self._pair.device)
+
+    def _add(self, batch: Batch) -> None:
+        images, labels, chosen = batch
+        logits, sent = self._logits[chosen], self._sent[chosen]
+        reconstructions = self._pair.steal(sent)
         found: dict[str, Tensor] = {}
         several, own = labels.ndim > 1, parse_outputs(self._pair.outputs).plain
         if several:
@@ -134,6 +147,18 @@ class _Measured:
         guesses = guess_by_label(logits.cpu(), self._guesses, several)
         self._columns["psnr_class_mean"].append(decibels(((x - guesses) ** 2).mean(1)))
         self._add_risks(x, y, guesses)
+        self._add_places(y, guesses, chosen.cpu().numpy())
+
+    def _add_places(self, y: Array, guesses: Array, chosen: NDArray[np.int64]) -> None:
+        _, first, of = np.unique(self._same[chosen], return_index=True, return_inverse=True)  # guesses that differ
+        every, same = self._candidates.find(y, chosen)
+        guessed, _ = self._candidates.find(guesses[first], chosen, of)
+        found = {"top1": every.top(1), "top10": every.top(10), "original_rank": every.rank}
+        found |= {"top1_same_answer": same.top(1), "top10_same_answer": same.top(10)}
+        found |= {"original_rank_same_answer": same.rank, "top1_class_mean": guessed.top(1)}
+        for name, values in found.items():
+            self._columns[name].append(values.astype(np.float32))
+        self._columns["same_answer"].append(same.candidates)
 
     def _add_risks(self, x: Array, y: Array, guesses: Array) -> None:
         covariance, single = self._covariance, self._covariance32
@@ -187,13 +212,12 @@ class _Measured:
 
     def sent(self, indices: NDArray[np.int64]) -> Tensor:
         """What the user sent of some test images."""
-        return torch.cat(self._sent)[torch.from_numpy(indices.copy())]
+        return self._sent[torch.from_numpy(indices.copy())]
 
     def calibration_error(self) -> float:
         """Of what was sent of all test images."""
         labels = torch.from_numpy(np.asarray(self._data.labels("test"), dtype=np.int64))
-        sent = torch.cat(self._sent).cpu()
-        return calibration_error(probabilities_of(sent, self._pair.outputs, self._pair.multilabel), labels)
+        return calibration_error(probabilities_of(self._sent.cpu(), self._pair.outputs, self._pair.multilabel), labels)
 
     def attributes(self) -> list[dict[str, Any]]:
         """Accuracy of each attribute on the test set, beside the rate of the commoner value.
@@ -227,15 +251,43 @@ def guess_by_label(logits: Tensor, images: Array, multilabel: bool) -> Array:
 
     Shapes: (n, K), images as :func:`vicious.metrics.risk.label_images` makes them -> (n, d).
     """
-    predicted = (logits >= 0).long().numpy() if multilabel else logits.argmax(1).numpy()
-    return (label_design(predicted, logits.shape[1]) @ images).clip(0.0, 1.0)
+    return (label_design(_answers(logits, multilabel), logits.shape[1]) @ images).clip(0.0, 1.0)
+
+
+def same_answers(logits: Tensor, multilabel: bool) -> NDArray[np.int64]:
+    """Whole numbers that are alike where the predicted class is, or all predicted attributes are. (n, K) -> (n,)."""
+    alike: NDArray[np.int64] = np.unique(_answers(logits, multilabel), axis=0, return_inverse=True)[1].reshape(-1)
+    return alike
+
+
+def _answers(logits: Tensor, multilabel: bool) -> NDArray[np.int64]:
+    """Predicted classes (n,), or attributes in {0, 1} (n, K), of logits (n, K)."""
+    answers: NDArray[np.int64] = ((logits >= 0).long() if multilabel else logits.argmax(1)).numpy()
+    return answers
+
+
+_STATISTICS: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "median_rank": ("original_rank", np.median),
+    "median_rank_same_answer": ("original_rank_same_answer", np.median),
+    "psnr_p99": ("psnr", percentile99),
+    "psnr_worst1": ("psnr", mean_of_largest),
+}
+"""Statistics over test images that are no means: of which column, and which."""
 
 
 def summarise(frame: pd.DataFrame, covariance: Covariance, headline: dict[str, Whitening]) -> dict[str, Any]:
-    """Means over test images with 95% bootstrap intervals, and what the risks were computed from."""
+    """Means and other statistics over test images with 95% bootstrap intervals, and what the risks were computed from.
+
+    The intervals are over images whose originals are sought; the candidates stay the same.
+    """
     values: dict[str, Any] = {name: float(frame[name].mean()) for name in (*PER_IMAGE, *BASELINE)}
+    values |= {name: float(statistic(frame[column])) for name, (column, statistic) in _STATISTICS.items()}
     for name in INTERVALS:
-        values[f"{name}_low"], values[f"{name}_high"] = interval(frame[name].to_numpy())
+        column, statistic = _STATISTICS.get(name, (name, np.mean))
+        values[f"{name}_low"], values[f"{name}_high"] = interval(frame[column].to_numpy(), statistic)
+    for end, candidates in (("", np.full(len(frame), len(frame))), ("_same_answer", frame["same_answer"].to_numpy())):
+        values |= {f"top{k}{end}_chance": float(chance(k, candidates).mean()) for k in (1, 10)}
+        values[f"median_rank{end}_share"] = float(np.median(frame[f"original_rank{end}"] / candidates))
     d = covariance.mean.size
     return {
         "n": len(frame),
@@ -286,7 +338,7 @@ def _attack_name(record: dict[str, Any]) -> str:
 def _nothing(data: PreparedDataset) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, NDArray[Any]]]:
     """The results of an attack that could not be assessed: the same files, without an image."""
     labels = [] if data.info.multilabel else ["label", "predicted"]
-    frame = pd.DataFrame(columns=["image", *labels, *PER_IMAGE, *BASELINE])
+    frame = pd.DataFrame(columns=["image", *labels, *PER_IMAGE, *PLACES, *BASELINE])
     images = np.empty((0, data.info.channels, 32, 32), np.uint8)
     shown: dict[str, NDArray[Any]] = {"originals": images, "reconstructions": images, "labels": np.empty(0, np.int64)}
     for end in ("highest", "lowest"):

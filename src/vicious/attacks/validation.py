@@ -8,6 +8,7 @@ from vicious.attacks.pair import Pair, noise_of
 from vicious.data.batches import EVALUATION_BATCH, batches
 from vicious.data.prepared import PreparedDataset
 from vicious.metrics import measures
+from vicious.metrics.identification import Candidates
 from vicious.metrics.risk import Array, Covariance, Whitening, distances, energies, risk_of_distances
 
 
@@ -17,7 +18,9 @@ def on_validation(
     """The means of each measure over the validation images, by the names of
     :data:`~vicious.results.schema.CHOOSING`."""
     noise, found = noise_of("validation"), defaultdict(list)
-    for images, *_ in batches(data, "validation", EVALUATION_BATCH, pair.device):
+    candidates = data.images("validation")
+    among = Candidates(candidates.reshape(len(candidates), -1), np.zeros(len(candidates), np.int64))
+    for images, _, chosen in batches(data, "validation", EVALUATION_BATCH, pair.device):
         _, sent = pair.send(images, noise)
         reconstructions = pair.steal(sent)
         for name in measures.names():
@@ -25,6 +28,7 @@ def on_validation(
         x, y = (batch.cpu().double().contiguous().flatten(1).numpy() for batch in (images, reconstructions))
         for name, values in _risks(x, y, covariance, headline).items():
             found[name].append(values)
+        found["top1"].append(among.find(y, chosen.cpu().numpy())[0].top(1))
     return {name: float(np.concatenate(parts).mean()) for name, parts in found.items()}
 
 

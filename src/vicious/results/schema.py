@@ -71,12 +71,26 @@ def _number(low: float = -inf, high: float = inf, unit: str = "") -> Column:
 
 
 _COUNT, _SHARE, _RISK = Column(Seed, "a whole number from 0"), _number(0.0, 1.0), _number(0.0)
+_RANK, _PSNR = _number(1.0), _number(0.0, 100.0, "dB")
+
+
+_BESIDE = {
+    "accuracy": _SHARE,  # share of right answers, of what the user sends; of attributes the mean over them
+    "top1": _SHARE,  # identified: share of originals that are the nearest of all test images to their reconstruction
+    "top10": _SHARE,  # share of originals that are among the ten nearest
+    "top1_same_answer": _SHARE,  # top1 among the test images with the same predicted class, or attributes
+    "top10_same_answer": _SHARE,  # top10 among these
+    "median_rank": _RANK,  # median over test images of original_rank
+    "median_rank_same_answer": _RANK,  # median over test images of original_rank_same_answer
+    "psnr_p99": _PSNR,  # 99th percentile over test images of PSNR
+    "psnr_worst1": _PSNR,  # mean PSNR of the 1% of test images that are reconstructed best: the worst for the user
+}
 
 
 def _measure(name: str) -> Column:
-    """That of one of :mod:`vicious.metrics.measures`, or of a risk."""
+    """That of one of :mod:`vicious.metrics.measures`, or of what is measured beside them."""
     if name not in measures.names():
-        return _RISK
+        return _BESIDE.get(name, _RISK)
     file = measures.facts(name)
     return _number(file.LOW, file.HIGH, file.UNIT)
 
@@ -93,13 +107,30 @@ MEASURES = ("accuracy", "psnr", "ssim", "risk", "risk95")
 """Measures of an image that are compared, and given by class."""
 COMPARED = (*MEASURES, "identity")
 """Columns of single images that are compared; ``identity`` is R without whitening."""
-INTERVALS = ("psnr", "ssim", "risk", "risk95")
-"""Measures whose means have an interval over images."""
-PER_IMAGE = ("accuracy", *measures.names(), "risk", "risk95")
-"""Measures of an attack on every test image."""
-BASELINE = ("psnr_class_mean", "risk_class_mean", "risk95_class_mean")
+IDENTIFIED = ("top1", "top10", "top1_same_answer", "top10_same_answer")
+"""Whether an original is the nearest, or among the ten nearest, to its reconstruction, of all test images or of those
+with the same answer (:mod:`vicious.metrics.identification`). Each has a level of chance, ``_chance``."""
+PLACES = ("original_rank", "original_rank_same_answer", "same_answer")
+"""The place of an original among these candidates; and how many have the same answer."""
+PER_IMAGE = ("accuracy", *measures.names(), "risk", "risk95", *IDENTIFIED)
+"""Measures of an attack on every test image, whose means are in summaries."""
+MEDIANS = ("median_rank", "median_rank_same_answer")
+"""Medians over test images of the places; each has its share of the candidates, ``_share``."""
+TAILS = ("psnr_p99", "psnr_worst1")
+"""PSNR of the test images that are given away most."""
+INTERVALS = ("psnr", "ssim", "risk", "risk95", *IDENTIFIED, *MEDIANS, *TAILS)
+"""Means and other statistics over test images that have an interval."""
+IN_SUMMARY = (
+    *PER_IMAGE,
+    *(f"{name}_chance" for name in IDENTIFIED),
+    *(f"{name}{end}" for name in MEDIANS for end in ("", "_share")),
+    *TAILS,
+)
+"""What a summary has of the test images of an attack."""
+BASELINE = ("psnr_class_mean", "risk_class_mean", "risk95_class_mean", "top1_class_mean")
 """The same of the mean image of the predicted class: what the label alone gives away."""
-OF_LABELS = ("accuracy", "calibration_error", *BASELINE)
+_OF_ANSWERS = tuple(name for name in (*IN_SUMMARY, *PLACES) if "same_answer" in name)
+OF_LABELS = ("accuracy", "calibration_error", *_OF_ANSWERS, *BASELINE)
 """What an autoencoder, which was never asked for labels, does not have."""
 
 
@@ -115,7 +146,7 @@ ESTIMATOR_KINDS = ("share", "truncated", "ridge", "ledoit_wolf", "identity")
 BEST = "best"
 """The attack, out of all on the same outputs of one target model, that reads the most from validation images: chosen
 for each measure alone (:mod:`vicious.results.best`)."""
-CHOOSING = {**{name: measures.facts(name).CLOSER for name in measures.names()}, "risk": 1.0, "risk95": 1.0}
+CHOOSING = {**{name: measures.facts(name).CLOSER for name in measures.names()}, "risk": 1.0, "risk95": 1.0, "top1": 1.0}
 """Measures that the best attack is chosen by, each for itself, and the sign that makes larger the closer."""
 
 
@@ -123,6 +154,8 @@ def follows(column: str) -> str:
     """The measure by whose choice the best attack has a column of single images, or a key of a record."""
     if column == "n_perfect":
         return "mse"
+    if column.startswith(("top10", "median_rank", "original_rank")):
+        return "top1"
     owner = [name for name in CHOOSING if column == name or column.startswith(f"{name}_")]
     return owner[0] if owner else "risk"  # of the other estimators, too; the rest is the same for all attacks
 
@@ -159,13 +192,19 @@ COLUMNS = {
     "label": _COUNT,  # class
     "predicted": _COUNT,  # class that the model answers
     "label_name": _text(),  # name of the class
-    "accuracy": _SHARE,  # share of right answers, of what the user sends; of attributes the mean over them
+    **_BESIDE,
     **{name: _measure(name) for name in measures.names()},
     "risk": _RISK,  # R, the published reconstruction risk
     "risk95": _RISK,  # R on the leading components that explain 95% of the variance
-    "psnr_class_mean": _number(0.0, 100.0, "dB"),  # PSNR of the mean image of the predicted class
+    **{f"{name}_chance": _SHARE for name in IDENTIFIED},  # what a guess is expected to reach
+    **{f"{name}_share": _SHARE for name in MEDIANS},  # median of the place over the number of candidates; 1/2 is chance
+    "original_rank": _RANK,  # place of the original by distance from its reconstruction; ties have their mean place
+    "original_rank_same_answer": _RANK,  # the same among the test images with the same answer
+    "same_answer": _COUNT,  # test images with the same answer, this one included
+    "psnr_class_mean": _PSNR,  # PSNR of the mean image of the predicted class
     "risk_class_mean": _RISK,  # R of that image
     "risk95_class_mean": _RISK,  # risk95 of that image
+    "top1_class_mean": _SHARE,  # top1 of that image
     "n_perfect": _COUNT,  # test images that are reconstructed perfectly
     "pixels": _COUNT,  # pixels of an image
     "covariance_images": _COUNT,  # images behind the covariance
@@ -372,7 +411,7 @@ SUMMARY = Table(
     (
         *("dataset", "task", "k", *key("dataset", "task", "recipe", "hidden"), "status", "reason", "source", "n"),
         "chosen",
-        *PER_IMAGE,
+        *IN_SUMMARY,
         *(f"{name}_{end}" for name in INTERVALS for end in ("low", "high")),
         *BASELINE,
         *("n_perfect", "pixels", "covariance_images", "rank", "rank95", "share_kept", "estimator", "calibration_error"),

@@ -9,10 +9,10 @@ import pandas as pd
 
 from vicious.models.evaded import evasion, trained_otherwise
 from vicious.results.assessments import Assessment, in_order, read_assessments
-from vicious.results.schema import BASELINE, PER_IMAGE, RENAMED, SUMMARY, applies, read_table
+from vicious.results.schema import BASELINE, IN_SUMMARY, RENAMED, SUMMARY, applies, read_table
 from vicious.system.errors import IncompleteStudyError
 
-_MEASURED = (*PER_IMAGE, *BASELINE, "calibration_error")
+_MEASURED = (*IN_SUMMARY, *BASELINE, "calibration_error")
 """What every cell that succeeded has, where it applies to its role."""
 
 

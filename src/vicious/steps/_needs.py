@@ -150,9 +150,9 @@ def fitting(job: Work, flops: float) -> Need:
 
 def assessment(job: Work) -> Need:
     """Of the assessment of one attack on one model."""
-    projections = job.test * 10 * _pixels(job.channels) ** 2
-    seconds = _rate(job.device).seconds(job.test * job.forward) + CPU_RATE.seconds(projections)
-    return _need(_training_bytes(job) + _covariance_bytes(job.channels), seconds, job.device)
+    seconds = _rate(job.device).seconds(job.test * job.forward) + CPU_RATE.seconds(_measuring_flops(job))
+    held = _training_bytes(job) + _covariance_bytes(job.channels) + _identification_bytes(job)
+    return _need(held, seconds, job.device)
 
 
 def detection(job: Work, detectors: Iterable[str], user_images: Sequence[int], draws: int) -> Need:
@@ -212,9 +212,8 @@ def training_cost(job: Work, *, target: bool = True, attack: bool = True, copies
 
 
 def assessment_cost(job: Work, columns: int) -> Cost:
-    """Of an assessment: both models forward, and five projections onto the eigenvectors; so many columns for each
-    image."""
-    flops = job.test * (job.forward + 5 * 2.0 * _pixels(job.channels) ** 2)
+    """Of an assessment: both models forward, and its measures; so many columns for each image."""
+    flops = job.test * job.forward + _measuring_flops(job)
     return Cost(flops, disk=job.test * (FLOAT * columns + 100) + CSV_AND_JSON)
 
 
@@ -262,6 +261,19 @@ def _training_bytes(job: Work) -> float:
 def _weights_bytes(job: Work) -> float:
     """Weights, gradients and two moments of F and G."""
     return 4 * FLOAT * sum(size.parameters for size in job.sizes)
+
+
+def _measuring_flops(job: Work) -> float:
+    """Five projections onto the eigenvectors; and the products of reconstructions, and of at most as many guesses by
+    label, with all test images."""
+    d = _pixels(job.channels)
+    return job.test * (5 * 2.0 * d**2 + 2 * 2.0 * job.test * d)
+
+
+def _identification_bytes(job: Work) -> float:
+    """A batch and some candidates in float64, their products, and outputs of all test images; see
+    :class:`vicious.metrics.identification.Candidates`."""
+    return 8 * (3 * 1250 * _pixels(job.channels) + 4 * 1250 * 1000) + 2 * FLOAT * job.test * job.outputs
 
 
 def _covariance_bytes(channels: int) -> float:

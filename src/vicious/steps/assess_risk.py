@@ -15,7 +15,8 @@ from vicious.system.settings import Count, NameIn, NotNegative, parsed
 
 
 class AssessRisk(Step):
-    """Measure an attack on every test image: accuracy, MSE, PSNR, SSIM and the reconstruction risk."""
+    """Measure an attack on every test image: accuracy, MSE, PSNR, SSIM, the reconstruction risk, and whether the
+    original is identified."""
 
     STAGE: ClassVar[Stage] = "assessments"
     ON_GPU: ClassVar[bool] = True
@@ -50,7 +51,7 @@ class AssessRisk(Step):
         return assessment(work)
 
     def cost(self, work: Work) -> Cost:
-        return assessment_cost(work, columns=len(SHARES) + len(CUTOFFS) + len(RIDGES) + 2)
+        return assessment_cost(work, columns=len(SHARES) + len(CUTOFFS) + len(RIDGES) + 10)
 
     def run(self, identity: Identity) -> None:
         from vicious.attacks.assess import assess_risk
