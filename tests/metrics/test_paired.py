@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from vicious.metrics.paired import Comparison, holm, paired_means
+from vicious.metrics.paired import POWER, Comparison, holm, paired_means, seeds_to_show
 from vicious.system.errors import MetricError
 
 
@@ -108,3 +108,32 @@ def test_holm_errs_in_one_of_twenty_families() -> None:
     z = generator.normal([0, 0, 0, 3, 4], 1, (4000, 5))
     wrong = [(holm(2 * stats.norm.sf(np.abs(row)))[:3] < 0.05).any() for row in z]
     assert np.mean(wrong) < 0.055
+
+
+@pytest.mark.parametrize("deviation", [0.05, 0.1, 0.2])
+def test_so_many_seeds_do_show_the_effect(deviation: float) -> None:
+    """By simulation: with the number told, about that share of studies finds the effect; with far fewer, less."""
+    generator, effect = np.random.default_rng(int(1000 * deviation)), 0.2
+
+    def study(seeds: int) -> list[Any]:
+        image = generator.normal(0, 0.6, 100)
+        return [(effect + generator.normal(0, deviation) + image)[:, None] for _ in range(seeds)]
+
+    (needed,) = seeds_to_show(study(400), effect)
+    assert needed is not None
+    found = np.mean([paired_means(study(needed))[0][3] < 0.05 for _ in range(400)])
+    assert POWER - 0.12 < found < POWER + 0.15
+    if needed > 3:
+        fewer = np.mean([paired_means(study(needed // 2 + 1))[0][3] < 0.05 for _ in range(400)])
+        assert fewer < found - 0.1
+
+
+def test_what_no_number_of_seeds_shows_is_none() -> None:
+    generator = np.random.default_rng(3)
+    image = generator.normal(0, 10, (50, 1))
+    assert seeds_to_show([image, image + 0.01], 0.2) == [None], "images alone vary by more"
+    assert seeds_to_show([image], 0.2) == [None]
+    calm = [np.full((50, 1), 0.1), np.full((50, 1), 0.1)]
+    assert seeds_to_show(calm, 0.2) == [2]
+    with pytest.raises(MetricError, match="above 0"):
+        seeds_to_show(calm, 0.0)

@@ -132,6 +132,7 @@ def comparisons(frame: pd.DataFrame) -> pd.DataFrame:
                 named
                 | {"measure": measure, "difference": difference, "low": difference - width, "high": difference + width}
                 | {"p": np.nan if np.isnan(difference) else 0.002 if abs(difference) > width else 0.4}
+                | {"seeds_needed": 4 if measure == "psnr" and len(both) > 1 else np.nan}
                 | {"n_images": mine["n"].max(), "seeds": len(both), "failed": len(group) - len(both), "reason": ""}
             )
     return pd.DataFrame(rows)

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from assessments_by_hand import AUTOENCODER, HONEST, VICIOUS, Writer
 
-from vicious.metrics.paired import paired_means
+from vicious.metrics.paired import paired_means, seeds_to_show
 from vicious.results.comparisons import write_comparisons
 from vicious.results.schema import COMPARED, COMPARISONS
 from vicious.system.errors import DataError, MixedResultsError
@@ -109,6 +109,14 @@ def test_a_failed_seed_on_either_side_is_left_out_and_counted(written: Any) -> N
     assert set(rows["failed"]) == {2}
     assert set(rows["reason"]) == {"seed 1: honest: loss is not finite; seed 2: vicious: out of memory"}
     assert rows["difference"].to_numpy() == pytest.approx(np.full(len(COMPARED), 0.1), abs=0.01)
+
+
+def test_seeds_that_would_show_a_gain_are_those_of_the_metric(written: Any) -> None:
+    pairs = [(written(HONEST, seed), written(VICIOUS, seed, shift=0.01 * seed)) for seed in range(3)]
+    row = written.out().query("measure == 'psnr'").iloc[0]
+    differences = [(two[["psnr"]] - one[["psnr"]]).to_numpy().astype(np.float64) for one, two in pairs]
+    assert row["seeds_needed"] == seeds_to_show(differences, 0.2)[0]
+    assert written.out().query("measure != 'psnr'")["seeds_needed"].isna().all()
 
 
 def test_a_cell_without_any_pair_keeps_its_rows(written: Any) -> None:

@@ -11,6 +11,9 @@ from scipy.optimize import brentq
 from vicious.system.errors import MetricError
 
 LEVEL = 0.95
+POWER = 0.8
+"""The probability to show what is there, by which numbers of seeds are told."""
+MOST_SEEDS = 200
 SMALLEST = 1e-9
 """The smallest p-value."""
 Comparison = tuple[float, float, float, float]
@@ -36,10 +39,7 @@ def paired_means(differences: Sequence[NDArray[np.float64]]) -> list[Comparison]
     Raises:
         MetricError: there are no differences, or they are not finite.
     """
-    if not differences or not all(len(values) for values in differences):
-        raise MetricError("there are no paired differences")
-    if not all(values.ndim == 2 and np.isfinite(values).all() for values in differences):
-        raise MetricError("paired differences must be finite, (n, m) for each seed")
+    _check(differences)
     seeds = len(differences)
     each = np.stack([values.mean(0) for values in differences])
     by_images, images = _variance_over_images(differences)
@@ -50,6 +50,49 @@ def paired_means(differences: Sequence[NDArray[np.float64]]) -> list[Comparison]
         wide = _half_width(1 - LEVEL, parts)
         found.append((mean, mean - wide, mean + wide, _p(mean, parts) if seeds > 1 else np.nan))
     return found
+
+
+def seeds_to_show(differences: Sequence[NDArray[np.float64]], effect: float) -> list[int | None]:
+    """How many seeds would show a mean difference as large as ``effect``, of m measures.
+
+    That is the smallest number, from 2, with which the interval of :func:`paired_means` leaves out 0 with a probability
+    of :data:`POWER`, if the true mean is ``effect`` and seeds and images vary as they do here. The mean is taken as
+    normal, and the interval as wide as is expected. More seeds do not help where images alone vary too much.
+
+    Args:
+        differences: as of :func:`paired_means`.
+        effect: above 0, in the measures' units.
+
+    Returns:
+        m numbers; None with a single seed, whose variance is not known, or where :data:`MOST_SEEDS` are too few.
+
+    Raises:
+        MetricError: as :func:`paired_means`, or ``effect`` is not above 0.
+    """
+    _check(differences)
+    if not effect > 0:
+        raise MetricError(f"an effect to be shown must be above 0, got {effect}")
+    if len(differences) < 2:
+        return [None] * differences[0].shape[1]
+    of_seed = np.stack([values.mean(0) for values in differences]).var(0, ddof=1)
+    by_images, images = _variance_over_images(differences)
+    return [_enough(effect, *both, images) for both in zip(of_seed.tolist(), by_images.tolist(), strict=True)]
+
+
+def _enough(effect: float, of_seed: float, by_images: float, images: int) -> int | None:
+    for seeds in range(2, MOST_SEEDS + 1):
+        variance = of_seed / seeds + by_images
+        wide = _half_width(1 - LEVEL, [(of_seed / seeds, seeds - 1), (by_images, images - 1)])
+        if effect - wide >= sqrt(variance) * float(stats.norm.ppf(POWER)):
+            return seeds
+    return None
+
+
+def _check(differences: Sequence[NDArray[np.float64]]) -> None:
+    if not differences or not all(len(values) for values in differences):
+        raise MetricError("there are no paired differences")
+    if not all(values.ndim == 2 and np.isfinite(values).all() for values in differences):
+        raise MetricError("paired differences must be finite, (n, m) for each seed")
 
 
 def _half_width(tails: float, parts: Sequence[tuple[float, int]]) -> float:

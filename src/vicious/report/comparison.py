@@ -19,7 +19,7 @@ from vicious.report import frames, render
 from vicious.report.frames import Group
 from vicious.report.render import FEWEST_SEEDS, MEASURED, Column, Difference, Line, Table
 from vicious.report.text import UNITS, Text, about, counts
-from vicious.results.schema import BEST, COMPARISONS, MEASURES, SUMMARY, Role, check_table, read_table
+from vicious.results.schema import BEST, COMPARISONS, EFFECTS, MEASURES, SUMMARY, Role, check_table, read_table
 from vicious.study.artifacts import Destination
 from vicious.system.errors import DataError, MixedResultsError
 
@@ -35,6 +35,7 @@ _COLUMNS = (
     *("dataset", "task", "title", "k", "source", "outputs", "role", "attack", "beta_r", "n_images", "seeds"),
     *render.spread_names(MEASURES),
     *(f"{name}_{end}" for name in MEASURES for end in ("difference", "low", "high", "p", "holm", "difference_n")),
+    *(f"{name}_seeds_needed" for name in EFFECTS),
     "failures",
 )
 
@@ -150,10 +151,23 @@ def text(subject: Subject, summary: pd.DataFrame, comparisons: pd.DataFrame, fai
             "interval: by the original's post-hoc attack, or by the best one. A seed that one of the two lacks counts "
             "as failed. *: p < 0.05, two-sided, by Holm "
             f"over all gains of this table. Interval and p are Student's t over models, with the images' share.{few}",
+            _needed(comparisons),
             *about(summary),
         ),
         failed,
     )
+
+
+def _needed(comparisons: pd.DataFrame) -> str:
+    """How many seeds would show a gain that is worth showing; "" where that is not known, with one seed."""
+    gains = comparisons.loc[(comparisons["measure"] == "psnr") & (comparisons["seeds"] > 1)]
+    known = gains["seeds_needed"].dropna().astype(int)
+    if gains.empty:
+        return ""
+    low, high, never = known.min(), known.max(), len(gains) - len(known)
+    few = f"4 in 5 such studies with {low if low == high else f'{low} to {high}'} seeds" if len(known) else "no study"
+    rest = f"; in {never} of {len(gains)} lines none would, with these test images" if never and len(known) else ""
+    return f"By the spread over seeds and images, a true gain of {EFFECTS['psnr']:g} dB would be shown by {few}{rest}."
 
 
 def write_comparison(subject: Subject, summary: Path, comparisons: Path, out: Destination) -> tuple[Path, ...]:
@@ -177,6 +191,7 @@ def _differences(compared: Mapping[Any, Mapping[Any, Any]], group: Group, honest
         _check(group, honest, name, float(row["difference"]))
         found |= {f"{name}_{end}": row[end] * frames.scale_of(name) for end in ("difference", "low", "high")}
         found |= {f"{name}_p": row["p"], f"{name}_difference_n": row["seeds"]}
+        found |= {f"{name}_seeds_needed": row["seeds_needed"]} if name in EFFECTS else {}
     return found
 
 

@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vicious.metrics.paired import paired_means
+from vicious.metrics.paired import paired_means, seeds_to_show
 from vicious.results.assessments import Assessment, alike, in_order, read_assessments, same_images
-from vicious.results.schema import ATTACK_OF, BEST, COMPARED, COMPARISONS
+from vicious.results.schema import ATTACK_OF, BEST, COMPARED, COMPARISONS, EFFECTS
 
 _PAIRED = ("task", "outputs", "seed")
 """What a model shares with the honest one that it is compared with."""
@@ -32,7 +32,9 @@ def compare(cells: Sequence[Assessment]) -> pd.DataFrame:
     Tasks come in the order given, then by role, attack, outputs, beta_R and adaptive penalty. ``difference`` is the
     mean over images and seeds, ``low``, ``high`` and ``p`` are as in :func:`vicious.metrics.paired.paired_means`,
     ``seeds`` counts the seeds for which both attacks succeeded, ``failed`` the others, and ``reason`` says why; numbers
-    are empty where no seed is left. Accuracy (a share) is empty for autoencoders, which are not asked for labels.
+    are empty where no seed is left. ``seeds_needed`` is how many would show the measure's
+    :data:`~vicious.results.schema.EFFECTS`, as :func:`vicious.metrics.paired.seeds_to_show` counts them. Accuracy (a
+    share) is empty for autoencoders, which are not asked for labels.
 
     Raises:
         DataError: see :meth:`Assessment.images`; or two attacks were measured on different test images.
@@ -55,6 +57,7 @@ def _rows(pairs: Sequence[tuple[Assessment | None, Assessment]]) -> list[dict[st
     sound = [(honest, one) for honest, one in pairs if honest and not reasons[one.record["seed"]]]
     differences = [_differences(honest, one, measures) for honest, one in sound]
     results = dict(zip(measures, paired_means(differences), strict=True)) if differences else {}
+    needed = _seeds_needed(differences, measures)
     shared = {
         **{name: record[name] for name in COMPARISONS.group},
         "n_images": len(differences[0]) if differences else None,
@@ -65,8 +68,18 @@ def _rows(pairs: Sequence[tuple[Assessment | None, Assessment]]) -> list[dict[st
     rows = []
     for name in COMPARED:
         numbers = results.get(name, [math.nan] * 4)
-        rows.append(shared | {"measure": name} | dict(zip(("difference", "low", "high", "p"), numbers, strict=True)))
+        numbered = dict(zip(("difference", "low", "high", "p"), numbers, strict=True))
+        rows.append(shared | {"measure": name, **numbered, "seeds_needed": needed.get(name)})
     return rows
+
+
+def _seeds_needed(differences: Sequence[NDArray[np.float64]], measures: Sequence[str]) -> dict[str, int | None]:
+    """How many seeds would show the :data:`~vicious.results.schema.EFFECTS`, by measure."""
+    return {
+        name: seeds_to_show([values[:, [measures.index(name)]] for values in differences], effect)[0]
+        for name, effect in EFFECTS.items()
+        if differences
+    }
 
 
 def _reason(honest: Assessment | None, other: Assessment) -> str:

@@ -107,6 +107,8 @@ MEASURES = ("accuracy", "psnr", "ssim", "risk", "risk95")
 """Measures of an image that are compared, and given by class."""
 COMPARED = (*MEASURES, "identity")
 """Columns of single images that are compared; ``identity`` is R without whitening."""
+EFFECTS = {"psnr": 0.2}
+"""Differences that a study should be able to show, in a measure's units."""
 IDENTIFIED = ("top1", "top10", "top1_same_answer", "top10_same_answer")
 """Whether an original is the nearest, or among the ten nearest, to its reconstruction, of all test images or of those
 with the same answer (:mod:`vicious.metrics.identification`). Each has a level of chance, ``_chance``."""
@@ -218,6 +220,7 @@ COLUMNS = {
     "share": _SHARE,  # share of variance that the estimator keeps; of verdicts, those flagged
     "risk_float32": _RISK,  # R from a factorisation and arithmetic in single precision
     "error_outside": _SHARE,  # share of squared error outside of the components that are kept
+    "seeds_needed": _COUNT,  # seeds that would show a difference of 0.2 dB, in 4 studies of 5
     "reference": _text(),  # image quality that R is held against; of thresholds, the dataset of their honest models
     "agree": _SHARE,  # share of (test image, pair of attacks) that R orders as the reference does
     "agree_models": _SHARE,  # the same of means over images
@@ -423,11 +426,11 @@ COMPARISONS = Table(
     "comparisons",
     (
         *key("trained_for", "recipe", "hidden", "seed"),
-        *("measure", "difference", "low", "high", "p", "n_images", "seeds", "failed", "reason"),
+        *("measure", "difference", "low", "high", "p", "seeds_needed", "n_images", "seeds", "failed", "reason"),
     ),
     ("measure",),
     only={"role": ("vicious", "autoencoder")},
-    whole=("n_images",),
+    whole=("n_images", "seeds_needed"),
     empty=True,
 )
 """``<experiment>_comparisons.csv``, a row for each measure of the original's joint attack and of the best one."""
