@@ -10,7 +10,7 @@ from vicious.models.architecture import ORIGINAL
 from vicious.report import frames, render
 from vicious.report.frames import Group, OverSeeds
 from vicious.report.render import MEASURED, Column, Line, Table
-from vicious.report.text import UNITS, Text, about, counts
+from vicious.report.text import UNITS_IDENTIFIED, Text, about, counts, identified
 from vicious.results.schema import ATTACK_OF, MEASURES, SUMMARY, read_table
 from vicious.study.artifacts import Destination
 from vicious.system.errors import DataError
@@ -121,10 +121,11 @@ def text(summary: pd.DataFrame, found: Sequence[Attacked]) -> Text:
     original = ORIGINAL["attack"]
     return Text(
         "Attack models trained afterwards on the same outputs of the same target models: the original's decoder "
-        f"({original}) and others. {counts(groups)} {UNITS}",
+        f"({original}) and others. {counts(groups)} {UNITS_IDENTIFIED}",
         (
             "New attack models, trained on the finished outputs of vicious models too. Accuracy is the target model's.",
             f"PSNR minus {original}: mean over the same models; a seed missing in one counts as failed. En dash: none.",
+            identified((group.task, group.images) for group in groups),
             *about(summary, groups),
         ),
         [line for one in found for line in one.failures()],
