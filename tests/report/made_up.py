@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from vicious.data.tasks import parse_task
-from vicious.results.schema import INTERVALS
+from vicious.results.schema import BASELINE, IDENTIFIED, IN_SUMMARY, INTERVALS, MEDIANS
 from vicious.study.grid import task_outputs
 
 ALL = ("mnist", "fashion_mnist", "cifar10", "cifar100", "tiny_imagenet", "celeba")
@@ -21,8 +21,7 @@ _ACCURACY = {
 }
 _EMPTY = dict.fromkeys(
     (
-        *("n", "accuracy", "mse", "psnr", "ssim", "risk", "risk95"),
-        *("risk_class_mean", "risk95_class_mean", "psnr_class_mean", "rank", "rank95", "n_perfect"),
+        *("n", *IN_SUMMARY, *BASELINE, "rank", "rank95", "n_perfect"),
         *("pixels", "covariance_images", "share_kept", "calibration_error"),
         *(f"{name}_{end}" for name in INTERVALS for end in ("low", "high")),
     ),
@@ -126,7 +125,14 @@ def comparisons(frame: pd.DataFrame) -> pd.DataFrame:
         honest = best.loc[best["role"] == "honest"]
         mine = best.loc[(best["role"] == named["role"]) & (best["beta_r"] == named["beta_r"])]
         both = mine.index.intersection(honest.index)
-        for measure, width in (("accuracy", 0.01), ("psnr", 0.1), ("ssim", 0.02), ("risk", 0.02), ("risk95", 0.03)):
+        for measure, width in (
+            ("accuracy", 0.01),
+            ("psnr", 0.1),
+            ("ssim", 0.02),
+            ("risk", 0.02),
+            ("risk95", 0.03),
+            ("top1", 0.01),
+        ):
             difference = (mine.loc[both, measure] - honest.loc[both, measure]).mean() if len(both) else np.nan
             rows.append(
                 named
@@ -161,11 +167,23 @@ def _measures(
         "n_perfect": 0,
         "share_kept": 0.9999,
         "calibration_error": 0.05,
+        **_identified(gain),
         **{f"{name}_{end}": np.nan for name in INTERVALS for end in ("low", "high")},
         "pixels": 1024 if dataset in ALL[:2] else 3072,
         "covariance_images": 60_000,
         "estimator": "truncated 1.2e-07",
     }
+
+
+def _identified(gain: float) -> dict[str, float]:
+    """How many originals are found, and the tails, of an attack of that gain; without chance."""
+    found = {
+        **{name: min(0.9, 0.15 + 0.1 * gain) for name in IDENTIFIED},
+        **{f"{name}_chance": 1e-4 for name in IDENTIFIED},
+        **dict.fromkeys(MEDIANS, max(1.0, 40.0 - 10 * gain)),
+        **{f"{name}_share": 0.01 for name in MEDIANS},
+    }
+    return {**found, "psnr_p99": 20.0 + gain, "psnr_worst1": 21.0 + gain, "top1_class_mean": 0.001}
 
 
 def detection(

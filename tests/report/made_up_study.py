@@ -16,7 +16,7 @@ from vicious.report.figures import estimator_agreement, risk_distributions, risk
 from vicious.report.tables import estimators_table, shortcuts_table
 from vicious.results.agreement import write_estimators
 from vicious.results.assessments import read_assessments
-from vicious.results.schema import AGREEMENT, ESTIMATORS_OF_ONE, SUMMARY, read_table
+from vicious.results.schema import AGREEMENT, ESTIMATORS_OF_ONE, IN_SUMMARY, MEDIANS, SUMMARY, read_table
 from vicious.results.summaries import write_summary
 from vicious.system.files import write_json
 
@@ -79,6 +79,8 @@ class Study:
             measures = ("accuracy", "mse", "psnr", "ssim", "risk", "risk95")
             record |= {name: float(frame[name].mean()) for name in measures}
             record |= {"risk_class_mean": 1.02, "risk95_class_mean": 1.05, "psnr_class_mean": 12.0}
+            record |= {name: 0.1 for name in (*IN_SUMMARY, "top1_class_mean") if name not in measures}
+            record |= dict.fromkeys(MEDIANS, 5.0)
             record |= {"n": images, "risk_estimator": "truncated 1.2e-07", "risk95_estimator": "share 0.95"}
             record |= {"pixels": 1024, "covariance_images": 60_000}
         file = self.folder / task / f"{role}-{outputs}-{beta_r:g}" / f"seed{seed}" / f"risk-{attack}.json"

@@ -66,6 +66,16 @@ def test_numbers_agree_with_numpy(made_up: ModuleType) -> None:
     # Points of a percentage, as the accuracies are; a p is none.
     assert row["accuracy_difference"] == pytest.approx(100 * np.mean(vicious["accuracy"] - honest["accuracy"]))
     assert row["psnr_p"] == 0.002
+    assert row["top1_mean"] == pytest.approx(100 * np.mean(vicious["top1"]))
+    assert row["top1_difference"] == pytest.approx(100 * np.mean(vicious["top1"] - honest["top1"]))
+
+
+def test_identified_images_stand_beside_what_a_guess_identifies(made_up: ModuleType, texts: Any) -> None:
+    _, markdown, latex = texts(made_up.summary(("mnist", "celeba")))
+    assert "| Identified (%) |" in markdown
+    assert "Accuracy and identified in %" in markdown
+    assert "A guess: 0.01% (MNIST); 0.005% (CelebA)." in markdown
+    assert r"A guess: 0.01\% (MNIST); 0.005\% (CelebA)." in latex
 
 
 def test_every_line_has_a_row_in_order(made_up: ModuleType) -> None:
@@ -90,9 +100,10 @@ def test_baselines_are_those_of_the_summary(made_up: ModuleType) -> None:
     table = _table(made_up, frame)
     for beta in (0.0, 1.0, 3.0):
         alone = _row(table, attack=comparison.CLASS_MEAN, beta_r=beta)
-        for measure in ("psnr", "risk", "risk95"):
+        for measure in ("psnr", "risk", "risk95", "top1"):
             of_labels = frame.loc[frame["beta_r"] == beta, f"{measure}_class_mean"]
-            assert alone[f"{measure}_mean"] == pytest.approx(of_labels.mean())
+            scale = 100 if measure == "top1" else 1
+            assert alone[f"{measure}_mean"] == pytest.approx(scale * of_labels.mean())
         assert np.isnan(alone["accuracy_mean"])
         assert np.isnan(alone["psnr_difference"])
     labels = [line["label"] for line in comparison.lines(MAIN, table)]
@@ -124,8 +135,8 @@ def test_a_failed_seed_is_marked_and_left_out_of_the_mean(made_up: ModuleType, t
     assert row["psnr_mean"] == pytest.approx(good.mean())
     assert (row["psnr_n"], row["seeds"]) == (2, 3)
     text, markdown, latex = texts(frame)
-    assert markdown.count("(1/3 failed)") == 5 + 1 + 3, "measures, the gain, and the baseline"
-    assert latex.count("1/3 failed") == 5 + 1 + 3
+    assert markdown.count("(1/3 failed)") == 6 + 1 + 4, "measures, the gain, and the baseline"
+    assert latex.count("1/3 failed") == 6 + 1 + 4
     assert "2 of 3" in markdown
     assert "2 of 3" in latex
     assert "seed 1: loss is not finite" in text
@@ -141,7 +152,7 @@ def test_a_model_that_failed_throughout_keeps_its_line(made_up: ModuleType, text
     assert r"\shortstack{failed\\(3 of 3 seeds)}" in latex
     rows = [row for row in csv.DictReader(io.StringIO(text)) if (row["task"], row["role"]) == ("mnist", role)]
     assert {(row["psnr_mean"], row["seeds"]) for row in rows} == {("", "3")}
-    gains = [line[7] for line in _lines(markdown)[2:7]]
+    gains = [line[8] for line in _lines(markdown)[2:7]]
     assert [gain == "failed" for gain in gains] == [False, False, role != "autoencoder", False, role != "vicious"]
     assert "nan" not in (markdown + latex).lower()
 
@@ -152,7 +163,7 @@ def test_a_gain_tells_the_seeds_behind_it(made_up: ModuleType, texts: Any, role:
     row = _row(_table(made_up, frame), role="vicious", task="mnist", attack="joint")
     assert (row["psnr_difference_n"], row["risk95_difference_n"], row["seeds"]) == (2, 2, 3)
     _, markdown, _ = texts(frame)
-    gains = [line[7] for line in _lines(markdown) if line[1].startswith("vicious")]
+    gains = [line[8] for line in _lines(markdown) if line[1].startswith("vicious")]
     assert [gain.endswith("(1/3 failed)") for gain in gains] == [True, False]
 
 
@@ -160,7 +171,7 @@ def test_a_gain_over_failed_honest_models_is_failed(made_up: ModuleType, texts: 
     failed = tuple(("mnist", "honest", seed) for seed in range(3))
     _, markdown, latex = texts(made_up.summary(("mnist",), failed=failed))
     (line,) = [line for line in _lines(markdown) if line[1].startswith("vicious")]
-    assert line[7] == "failed"
+    assert line[8] == "failed"
     assert line[-1] == "3"
     assert "& failed &" in latex
 
@@ -186,7 +197,7 @@ def test_a_study_is_complete_just_where_its_table_and_metrics_show_no_failure(
         check_complete(file)
     except IncompleteStudyError as error:
         told = str(error)
-    expected = role != "autoencoder" or column in ("status", "psnr", "ssim", "risk", "risk95")
+    expected = role != "autoencoder" or column in ("status", "psnr", "ssim", "risk", "risk95", "top1")
     assert ("1 of 3 cells of main failed" in told) == expected
     assert (f"cifar10, {role}" in told) == expected
     assert ("Without a result" in texts(frame)[1]) == expected

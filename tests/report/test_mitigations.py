@@ -149,8 +149,8 @@ def test_table_keeps_what_failed(made_up: ModuleType, written: Any) -> None:
     (top,) = [line for line in lines if "| top 3 | honest |" in line]
     (softmax,) = [line for line in lines if "| softmax | honest |" in line]
     assert "(1/3 failed)" in logits.split("|")[-2]
-    assert top.count("failed (3 of 3 seeds)") == 7
-    assert softmax.count("not run") == 7
+    assert top.count("failed (3 of 3 seeds)") == 8
+    assert softmax.count("not run") == 8
     assert "MNIST, vicious (label, trained for logits, beta" in tex.read_text(encoding="utf-8").replace(
         "$", ""
     ).replace("\\", "")

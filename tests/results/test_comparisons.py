@@ -38,8 +38,10 @@ class _Writer(Writer):
     ) -> pd.DataFrame:
         role, _, outputs, _ = model
         rows = 0 if reason else n
-        image = np.random.default_rng(1).normal(1, 0.5, (rows, 6))  # what all models find hard or easy alike
-        own = np.random.default_rng([seed, len(role), len(outputs)]).normal(shift, 0.1, (rows, 6))
+        image = np.random.default_rng(1).normal(
+            1, 0.5, (rows, len(COMPARED))
+        )  # what all models find hard or easy alike
+        own = np.random.default_rng([seed, len(role), len(outputs)]).normal(shift, 0.1, image.shape)
         frame = pd.DataFrame((0.1 * (2 + image + own)).astype(np.float32), columns=list(COMPARED))
         frame.insert(0, "image", np.arange(rows))
         self.write(self.assessment(task, model, seed, reason, n), frame, **changes)
@@ -143,6 +145,10 @@ def test_damage_is_told(written: Any, tmp_path: Path) -> None:
     for bad, words in (
         (frame.iloc[1:], "199 test images"),
         (frame.drop(columns="ssim"), "ssim"),
+        (
+            frame.drop(columns="top1"),
+            r"cannot read .*top1.* of .*risk-joint\.parquet .*: delete it and run `snakemake`",
+        ),
         (frame.assign(psnr=np.nan), "psnr is not finite"),
         (frame.assign(accuracy=1.1), "column accuracy holds 1.1; expected a number from 0 to 1: delete it"),
         (frame.assign(image=frame["image"] + 1), "different test images"),

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from vicious.results.flat import flatten, write_metrics
-from vicious.results.schema import SUMMARY
+from vicious.results.schema import MEASURES, SUMMARY
 from vicious.system.errors import DataError
 
 
@@ -22,7 +22,7 @@ def row(
     seed: int = 0,
     **values: Any,
 ) -> dict[Any, Any]:
-    measured = {"accuracy": 0.5, "psnr": 10.0 + seed, "ssim": 0.25, "risk": 1.0, "risk95": 0.5}
+    measured = {"accuracy": 0.5, "psnr": 10.0 + seed, "ssim": 0.25, "risk": 1.0, "risk95": 0.5, "top1": 0.2}
     told = {
         "dataset": "mnist",
         "task": "mnist",
@@ -36,7 +36,7 @@ def row(
 
 
 def failed(**values: Any) -> dict[Any, Any]:
-    numbers: dict[str, Any] = dict.fromkeys(("accuracy", "psnr", "ssim", "risk", "risk95"), np.nan)
+    numbers: dict[str, Any] = dict.fromkeys(MEASURES, np.nan)
     return row(**numbers, status="failed", reason="the loss is nan", **values)
 
 

@@ -18,7 +18,7 @@ from vicious.metrics.paired import holm
 from vicious.report import frames, render
 from vicious.report.frames import Group
 from vicious.report.render import FEWEST_SEEDS, MEASURED, Column, Difference, Line, Table
-from vicious.report.text import UNITS, Text, about, counts
+from vicious.report.text import UNITS_IDENTIFIED, Text, about, counts, identified
 from vicious.results.schema import BEST, COMPARISONS, EFFECTS, MEASURES, SUMMARY, Role, check_table, read_table
 from vicious.study.artifacts import Destination
 from vicious.system.errors import DataError, MixedResultsError
@@ -78,7 +78,10 @@ def comparison(summary: pd.DataFrame, comparisons: pd.DataFrame) -> pd.DataFrame
             differences = _differences(compared, one, honest) if both else {}
             rows.append(one.facts() | facts | render.spread_columns(measured) | differences)
         if group.role != "autoencoder":
-            class_mean = {name: group.over_seeds(f"{name}_class_mean") for name in ("psnr", "risk", "risk95")}
+            class_mean = {
+                name: group.over_seeds(f"{name}_class_mean", frames.scale_of(name))
+                for name in ("psnr", "risk", "risk95", "top1")
+            }
             rows.append(group.facts() | facts | {"attack": CLASS_MEAN} | render.spread_columns(class_mean))
     rows.append({"attack": MEAN_IMAGE, "risk_mean": 1.0, "risk95_mean": 1.0})
     numbers = render.numbers(rows, _COLUMNS)
@@ -123,7 +126,7 @@ def columns(subject: Subject, table: pd.DataFrame) -> list[Column]:
         *MEASURED,
         Column("gain", "PSNR gain (dB)", decimals=2),
         Column("images", "Test images", "Images"),
-        Column("seeds", "Seeds"),
+        Column("seeds", "Seeds", "$n$"),
     ]
 
 
@@ -134,7 +137,7 @@ def text(subject: Subject, summary: pd.DataFrame, comparisons: pd.DataFrame, fai
     if any(0 < n < FEWEST_SEEDS for n in seeds):
         few += f" No difference over fewer than {FEWEST_SEEDS} seeds has a star."
     return Text(
-        f"{subject.caption} {counts(frames.groups(summary))} {UNITS}",
+        f"{subject.caption} {counts(frames.groups(summary))} {UNITS_IDENTIFIED}",
         (
             subject.note,
             frames.ATTACKS[BEST in set(summary["attack"])],
@@ -152,6 +155,7 @@ def text(subject: Subject, summary: pd.DataFrame, comparisons: pd.DataFrame, fai
             "as failed. *: p < 0.05, two-sided, by Holm "
             f"over all gains of this table. Interval and p are Student's t over models, with the images' share.{few}",
             _needed(comparisons),
+            identified((group.task, group.images) for group in frames.groups(summary)),
             *about(summary),
         ),
         failed,

@@ -34,7 +34,7 @@ CLASS_COUNTS = (
 """What a reader must know to compare models of some of the classes."""
 PUBLISHED = "truncated 1.2e-07"
 """The published R, by its estimator's name in results: what the pseudo-inverse of a covariance in float32 keeps."""
-IN_PERCENT = ("accuracy", "calibration_error")
+IN_PERCENT = ("accuracy", "calibration_error", "top1")
 """Measures that tables give in percent."""
 
 ATTACKS = {

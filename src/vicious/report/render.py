@@ -83,6 +83,7 @@ MEASURED = (
     Column("ssim", "SSIM"),
     Column("risk", "R", "$R$"),
     Column("risk95", "R95"),
+    Column("top1", "Identified (%)", r"\shortstack{Identified\\(\%)}", decimals=2),
 )
 """Columns of measures."""
 

@@ -11,6 +11,8 @@ from vicious.report.frames import Group
 
 UNITS = "Accuracy in %, PSNR in dB; SSIM, R and R95 have no unit."
 """A caption's sentence."""
+UNITS_IDENTIFIED = UNITS.replace("Accuracy", "Accuracy and identified")
+"""The same where there is a column of identified images."""
 ABOUT_RISK = "R and R95: larger is worse for privacy; guessing the mean image gives R = 1 by definition."
 ABOUT_RISK95 = "R95: R on the leading components that explain 95% of the variance."
 ABOUT_SEEDS = (
@@ -50,6 +52,17 @@ def about(summary: pd.DataFrame, found: Sequence[Group] | None = None) -> tuple[
     """The notes of all that shows accuracy and R over seeds: which R, what the spread is, and the conditions."""
     conditions = frames.conditions(summary, accuracy=True, risk=True, found=found)
     return f"R is {frames.risk_words(summary)}. {ABOUT_RISK95} {ABOUT_RISK}", ABOUT_SEEDS, conditions
+
+
+def identified(images: Iterable[tuple[str, int | None]]) -> str:
+    """A note on the column of identified images, with what a guess reaches.
+
+    Args:
+        images: tasks with their number of test images, None or 0 where unknown.
+    """
+    chance = frames.listed("A guess", ((task, f"{frames.PERCENT / n:.2g}%") for task, n in images if n))
+    what = "Identified: of all test images, the original is the nearest to its reconstruction, by distance of pixels."
+    return f"{what} {chance}".rstrip()
 
 
 def counts(found: Iterable[Group]) -> str:

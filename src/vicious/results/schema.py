@@ -103,7 +103,7 @@ KEY = (
 """What tells the results of a study apart, in order: model, attack, seed. A table has some of them."""
 ESTIMATOR = ("estimator", "kind", "parameter")
 """What tells estimators of the covariance's inverse apart."""
-MEASURES = ("accuracy", "psnr", "ssim", "risk", "risk95")
+MEASURES = ("accuracy", "psnr", "ssim", "risk", "risk95", "top1")
 """Measures of an image that are compared, and given by class."""
 COMPARED = (*MEASURES, "identity")
 """Columns of single images that are compared; ``identity`` is R without whitening."""

@@ -94,7 +94,7 @@ def test_ranks_by_the_post_hoc_attack_where_vicious_models_failed(tmp_path: Path
     printed = printed_cells(markdown)[:6]
     assert [line[1] for line in printed][::5] == ["1 of 10", "10 of 10"]
     assert [line[2] for line in printed] == [str(label) for label in shown["label"]]
-    assert [line[12] for line in printed] == [f"{value:.3f}" for value in shown["risk"]]
+    assert [line[13] for line in printed] == [f"{value:.3f}" for value in shown["risk"]]
     assert {tuple(line[4:9]) for line in printed} == {(*["–"] * 4, "failed (3 of 3 seeds)")}
     assert "MNIST, whose vicious models have no result: by the R95 of the post-hoc attack." in markdown
     assert "MNIST, vicious (logits, β_R = 1), seed 2: the loss is nan" in markdown

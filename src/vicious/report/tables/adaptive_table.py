@@ -15,7 +15,7 @@ from vicious.report.adaptive import Block, Server
 from vicious.report.frames import PERCENT
 from vicious.report.judged import SAMPLES, auroc, words
 from vicious.report.render import Column, Line, Table
-from vicious.report.text import ABOUT_SEEDS, Text, counts
+from vicious.report.text import ABOUT_SEEDS, Text, counts, identified
 from vicious.results.schema import DETECTION, SUMMARY, read_table
 from vicious.study.artifacts import Destination
 
@@ -25,7 +25,7 @@ DETECTORS = (
     *("distance_correlation", "within_class_scatter", "effective_rank"),
 )
 """Those printed, where they are there; the CSV holds all."""
-_MEASURES = ("accuracy", "psnr", "gain", "risk95")
+_MEASURES = ("accuracy", "psnr", "gain", "risk95", "top1")
 _SHARES = {"flagged": "share", "outside": "outside"}
 _SEPARATED = ("honest_models", "vicious_models", "failed", "auroc", "auroc_low", "auroc_high", "tpr_at_5fpr")
 _COLUMNS = (
@@ -69,6 +69,7 @@ def columns(table: pd.DataFrame) -> list[Column]:
         Column("psnr", "PSNR (dB)", r"\shortstack{PSNR\\(dB)}", decimals=2),
         Column("gain", "PSNR gain (dB)", r"\shortstack{gain\\(dB)}", decimals=2),
         Column("risk95", "R95", decimals=2),
+        Column("top1", "Identified (%)", r"\shortstack{Identified\\(\%)}", decimals=2),
         *(
             Column(name, f"AUROC, {words(name)}", r"\shortstack{" + words(name).replace(" ", r"\\") + "}", text=True)
             for name in _printed(table)
@@ -90,20 +91,23 @@ def text(table: pd.DataFrame, summary: pd.DataFrame, found: Sequence[Block]) -> 
     hidden = ", ".join(sorted({server.hidden for block in found for server in block.servers} - {""}))
     return Text(
         "Vicious servers that know of detectors, beside an honest server and a vicious one that does not know "
-        f"of detectors. {counts(attacks)} Accuracy, flagged and outside in %, PSNR and gain in dB. AUROC over verdicts "
-        f"at n = {table['n_user'].max():,.0f} user images.",
+        f"of detectors. {counts(attacks)} Accuracy, identified, flagged and outside in %, PSNR and gain in dB. AUROC "
+        f"over verdicts at n = {table['n_user'].max():,.0f} user images.",
         (
-            "PSNR and R95: the post-hoc attack on honest models; on vicious ones the better, by PSNR, of the joint "
-            "attack and another trained afterwards, over the seeds that have both. Gain: PSNR minus that of the "
-            "post-hoc attack on honest models of the same seeds. Larger is worse for privacy.",
+            "PSNR, R95 and identified: the post-hoc attack on honest models; on vicious ones the better, by PSNR, of "
+            "the joint attack and another trained afterwards, over the seeds that have both. Gain: PSNR minus that of "
+            "the post-hoc attack on honest models of the same seeds. Larger is worse for privacy.",
             f"Evasion: an adaptive penalty of that weight against {' or '.join(evaded)}." if evaded else "",
-            f"Hidden codes ({hidden}): accuracy, PSNR and R95 of the hidden model, same seeds." if hidden else "",
+            f"Hidden codes ({hidden}): accuracy, PSNR, R95 and identified of the hidden model, same seeds."
+            if hidden
+            else "",
             "AUROC over verdicts: 0.5 is guessing. Models: judged. failed: models, honest ones included, without a "
             "score. An en dash: no such detector, too few references, or nothing to compare.",
             f"Flagged: share of verdicts more than {SPREADS:g} standard deviations above the mean of honest ones of "
             "the dataset, by the detector beside it (first word), which flags most; no user knows it beforehand. "
             "Outside: above this threshold, or as far below the mean. Honest: each by the threshold from the others.",
             f"All vicious servers of a dataset have the same beta_R. {ABOUT_SEEDS} {SAMPLES}",
+            identified((attack.task, attack.images) for attack in attacks),
             adaptive.conditions(summary, found, accuracy=True),
         ),
         adaptive.failures(found),

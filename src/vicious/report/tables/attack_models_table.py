@@ -9,7 +9,7 @@ import pandas as pd
 from vicious.report import frames, render
 from vicious.report.frames import Group, OverSeeds
 from vicious.report.render import MEASURED, Column, Line, Table
-from vicious.report.text import UNITS, Text, about, counts
+from vicious.report.text import UNITS_IDENTIFIED, Text, about, counts, identified
 from vicious.results.schema import ATTACK_OF, BEST, MEASURES, SUMMARY, read_table
 from vicious.study.artifacts import Destination
 
@@ -119,11 +119,12 @@ def text(summary: pd.DataFrame, found: Sequence[Attacked]) -> Text:
     groups = [one.group for one in found]
     return Text(
         "What every attack reads from the same outputs of the same target models: the original study's two, and "
-        f"others. {counts(groups)} {UNITS}",
+        f"others. {counts(groups)} {UNITS_IDENTIFIED}",
         (
             frames.ATTACKS[BEST in set(summary["attack"])],
             "Accuracy is the target model's. PSNR over post-hoc: mean over the same models; a seed missing in one "
             "counts as failed. En dash: none.",
+            identified((group.task, group.images) for group in groups),
             *about(summary, groups),
         ),
         [line for one in found for line in one.failures()],

@@ -8,7 +8,7 @@ import pandas as pd
 
 from vicious.report import at_risk, frames, render
 from vicious.report.render import Column, Line, Table
-from vicious.report.text import ABOUT_RISK, ABOUT_RISK95, UNITS, Text
+from vicious.report.text import ABOUT_RISK, ABOUT_RISK95, UNITS_IDENTIFIED, Text, identified
 from vicious.results.schema import MEASURES, PER_CLASS, read_table
 from vicious.study.artifacts import Destination
 from vicious.system.errors import DataError
@@ -56,6 +56,7 @@ _PRINTED_MEASURES = (
     ("ssim", "SSIM", "SSIM", 3),
     ("risk", "R", "$R$", 3),
     ("risk95", "R95", "$R_{95}$", 3),
+    ("top1", "Identified (%)", "Ident.", 1),
 )
 PRINTED = (
     Column("title", "Dataset", text=True),
@@ -85,11 +86,12 @@ def text(table: pd.DataFrame) -> Text:
     return Text(
         f"Classes ranked by the R95 of their test images under the vicious model: at most {ENDS} with the highest and "
         f"{ENDS} with the lowest of each dataset. {at_risk.counts(table, _SIDES, images)} n: test images of the class. "
-        f"{UNITS}",
+        f"{UNITS_IDENTIFIED}",
         (
             f"The CSV has all classes.{_ranked_by_honest(table)}{_empty(table)}",
             f"{at_risk.CHOICE} Honest: the post-hoc attack on honest models.",
             f"{ABOUT_RISK95} {ABOUT_RISK} A class far from the mean image may rank high under any attack.",
+            f"{identified(images.items())} Ident.: identified, of the images of the class.",
             "Means over images, then seeds. R95: ± standard deviation over seeds, if several (CSV: of all). Failed "
             "seeds, counted there, are left out of all means of the model.",
             f"{at_risk.conditions(table, _SIDES, images)}{_warning(table)}",
@@ -138,7 +140,12 @@ def _line(row: Mapping[Any, Any]) -> Line:
         "rank": f"{row['rank']} of {row['classes']}",
         "class": _short(str(row["label_name"])),
         "n": int(row["n"]),
-        **{f"{side}_{name}": float(row[f"{side}_{name}_mean"]) for side in _SIDES for name in MEASURES[:-1]},
+        **{
+            f"{side}_{name}": float(row[f"{side}_{name}_mean"])
+            for side in _SIDES
+            for name in MEASURES
+            if name != "risk95"
+        },
     }
 
 

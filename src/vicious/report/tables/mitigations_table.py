@@ -9,12 +9,12 @@ from vicious.report import frames, mitigations, render
 from vicious.report.frames import Group
 from vicious.report.mitigations import Treated
 from vicious.report.render import Column, Line, Table
-from vicious.report.text import UNITS, Text, about, counts
+from vicious.report.text import UNITS_IDENTIFIED, Text, about, counts, identified
 from vicious.results.schema import SUMMARY, read_table
 from vicious.study.artifacts import Destination
 
 EXPERIMENT = "mitigations"
-_MEASURES = ("accuracy", "calibration_error", "psnr", "ssim", "risk", "risk95")
+_MEASURES = ("accuracy", "calibration_error", "psnr", "ssim", "risk", "risk95", "top1")
 """In the order of the table's columns."""
 _COLUMNS = (
     *("dataset", "title", "source", "outputs", "role", "server", "beta_r", "n_images", "seeds"),
@@ -55,6 +55,7 @@ PRINTED = (
     Column("ssim", "SSIM", decimals=3),
     Column("risk", "R", "$R$", 2),
     Column("risk95", "R95", "$R_{95}$", 2),
+    Column("top1", "Identified (%)", r"\shortstack{Identified\\(\%)}", 2),
     Column("beyond", "PSNR beyond the label (dB)", r"\shortstack{Beyond\\label (dB)}", decimals=2),
 )
 
@@ -77,7 +78,7 @@ def text(summary: pd.DataFrame, found: Sequence[Treated]) -> Text:
     groups = mitigations.groups(found)
     return Text(
         "What a user can do to the outputs: accuracy of the answers sent, and what an attack model reads that was "
-        f"trained from scratch on outputs after the same mitigation. {counts(groups)} {UNITS}",
+        f"trained from scratch on outputs after the same mitigation. {counts(groups)} {UNITS_IDENTIFIED}",
         (
             mitigations.servers(found),
             mitigations.meanings(found),
@@ -85,6 +86,7 @@ def text(summary: pd.DataFrame, found: Sequence[Treated]) -> Text:
             "sent; of logits, that of their softmax. An en dash: none.",
             "Beyond the label: PSNR minus that of the attack on labels alone, of the same seeds; for the server "
             "trained for the mitigation, on the labels of the server trained for logits.",
+            identified((group.task, group.images) for group in groups),
             *about(summary, groups),
         ),
         frames.failures(groups),
