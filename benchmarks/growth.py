@@ -176,9 +176,9 @@ Work = Callable[[], object]
 def _train(data: str, width: str) -> Work:
     from vicious.data.prepared import load_prepared
     from vicious.models.architecture import model
+    from vicious.models.schedule import Schedule
     from vicious.system.runtime import use_device
     from vicious.training.jobs import train_vicious
-    from vicious.training.loop import Schedule
 
     settings = {"depth": DEPTH, "width": int(width)}
     target, attack = model("target", "wideresnet", settings), model("attack", "mirror", settings)

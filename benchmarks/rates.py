@@ -19,8 +19,8 @@ from vicious.data.prepared import PreparedDataset, load_prepared
 from vicious.data.synthetic.plan import write_synthetic
 from vicious.models.architecture import Model, model
 from vicious.models.checkpoint import failure
+from vicious.models.schedule import Schedule
 from vicious.training import jobs, loop
-from vicious.training.loop import Schedule
 from vicious.training.stepping import Stepping
 
 ROWS = 2

@@ -13,9 +13,9 @@ from measuring import machine, report
 from rates import drawn, flops_of_a_row, rates
 
 from vicious.models.precision import is_slow
+from vicious.models.schedule import Schedule
 from vicious.system.runtime import limit_threads, use_device
 from vicious.system.settings import Precision
-from vicious.training.loop import Schedule
 
 SIZES = ((10, 1, 20, 240), (28, 1, 125, 250), (28, 5, 25, 50))
 """Depth, width, images in a batch, images of an epoch."""

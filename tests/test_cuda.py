@@ -19,12 +19,12 @@ from vicious.defense.evaluation.evaluate import evaluate_defense
 from vicious.metrics.moments import fit
 from vicious.metrics.risk import save_covariance
 from vicious.models.checkpoint import failure
+from vicious.models.schedule import Schedule
 from vicious.system.files import read_json
 from vicious.system.interrupt import Interrupted
 from vicious.system.registry import names
 from vicious.system.runtime import limit_threads, use_device
 from vicious.training import augment, jobs, loop
-from vicious.training.loop import Schedule
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU here")
 SCHEDULE = Schedule(epochs=2, batch_images=16, learning_rate=0.002, seed=0)

@@ -38,10 +38,10 @@ from measuring import machine  # noqa: E402
 from rates import drawn, flops_of_a_row, rates  # noqa: E402
 
 from vicious.data.prepared import PreparedDataset  # noqa: E402
+from vicious.models.schedule import Schedule  # noqa: E402
 from vicious.system.errors import ConfigError  # noqa: E402
 from vicious.system.interrupt import Interrupted, listen  # noqa: E402
 from vicious.system.settings import Precision  # noqa: E402
-from vicious.training.loop import Schedule  # noqa: E402
 
 PEAKS = {"H100": (989, 67), "H200": (989, 67), "A100": (312, 19.5)}
 """Dense TFLOP/s of bfloat16 on tensor cores and of float32 outside them, by the makers' data sheets (SXM)."""

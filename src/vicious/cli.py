@@ -113,7 +113,7 @@ def _runner(command: str) -> Callable[..., None]:
 
     run.__doc__ = kind.title()
     run.__annotations__ = {
-        "step": Annotated[kind, Parameter(name="*", consume_multiple=True, negative=())],
+        "step": Annotated[kind, Parameter(name="*", consume_multiple=True, negative_iterable=(), negative_none=())],
         "provenance": Annotated[
             Path | None,
             Parameter(help="where to record settings, inputs, outputs, code and hardware", negative=()),

@@ -21,6 +21,7 @@ from vicious.metrics.answers import calibration_error
 from vicious.metrics.moments import fit
 from vicious.metrics.risk import Covariance, label_images, save_covariance
 from vicious.models.checkpoint import load_model
+from vicious.models.schedule import Schedule
 from vicious.results.assessments import read_assessments
 from vicious.results.schema import (
     BASELINE,
@@ -37,7 +38,6 @@ from vicious.results.summaries import write_summary
 from vicious.system.errors import CheckpointError, DataError, MixedResultsError
 from vicious.system.files import read_json
 from vicious.training.jobs import train_attack, train_honest, train_vicious
-from vicious.training.loop import Schedule
 
 CPU = torch.device("cpu")
 
@@ -379,6 +379,8 @@ def test_summary_has_a_row_per_model_and_attack(study: Any, prepared: PreparedDa
         (("risk_estimator",), "ridge 1", "estimator"),
         (("target", "schedule", "epochs"), 99, "schedule"),
         (("attacker", "schedule", "batch_images"), 99, "attack schedule"),
+        (("target", "schedule", "rate"), "one_cycle", "schedule"),
+        (("target", "schedule", "average"), 0.9, "schedule"),
         (("target", "architecture", "width"), 5, "width"),
     ],
 )

@@ -17,8 +17,8 @@ from vicious.models import precision
 from vicious.models.architecture import Architecture, model
 from vicious.models.checkpoint import load_record
 from vicious.models.precision import Float32Linear, Float32Sigmoid, forward, is_slow
+from vicious.models.schedule import Schedule
 from vicious.training import jobs, loop
-from vicious.training.loop import Schedule
 
 CPU = torch.device("cpu")
 SCHEDULE = Schedule(epochs=2, batch_images=16, learning_rate=0.002, seed=0, precision="bfloat16")

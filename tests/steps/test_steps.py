@@ -148,6 +148,19 @@ def test_a_job_has_memory_and_time(scale: Any) -> None:
         assert one.need.runtime >= 15
 
 
+@pytest.mark.parametrize("augmented", [True, False])
+def test_a_yes_or_no_is_read_back_from_the_command_line(augmented: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    planned = plan("smoke").rules["train_honest"][0].step
+    step = planned.model_copy(update={"augmented": augmented, "rate": "one_cycle", "average": 0.5})
+    words = [step.command(), *step.options()]
+    assert ("--no-augmented" in words) != augmented
+    assert "--augmented" not in words, "what is left at its default is left out"
+    read: list[Step] = []
+    monkeypatch.setattr(run, "run_step", lambda one, *_: read.append(one))
+    assert cli.main(words) == 0
+    assert read == [step]
+
+
 def test_planned_settings_are_plain_and_read_back() -> None:
     for steps in plan("smoke").rules.values():
         step = steps[0].step

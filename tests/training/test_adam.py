@@ -52,6 +52,38 @@ def test_decayed_steps_are_those_of_torch_to_the_bit(build: Any) -> None:
     assert all(torch.equal(one, other) for one, other in zip(found, expected, strict=True))
 
 
+RATES = (1e-2, 3e-2, 2e-3, 1e-4)
+
+
+def paced(net: nn.Module, optimiser: Any, pace: Any) -> list[torch.Tensor]:
+    for index, rate in enumerate(RATES):
+        pace(rate)
+        train(net, optimiser, steps=1, seed=index)
+    return [weight.detach().clone() for weight in net.parameters()]
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.1])
+def test_a_rate_that_changes_makes_the_steps_of_torch_to_the_bit(decay: float) -> None:
+    net, reference = network(), network()
+    own = Adam(net, 1.0, decay, varies=True)
+    theirs = torch.optim.AdamW(reference.parameters(), lr=1.0, weight_decay=decay)
+    found = paced(net, own, own.pace)
+    expected = paced(reference, theirs, lambda rate: theirs.param_groups[0].update(lr=rate))
+    assert all(torch.equal(one, other) for one, other in zip(found, expected, strict=True))
+
+
+def test_a_rate_in_memory_as_on_a_gpu_makes_the_same_steps() -> None:
+    found = []
+    for rate in (1.0, torch.tensor(1.0)):
+        net = network()
+        own = Adam(net, 1.0)
+        own._fused, own.rate = True, rate
+        found.append(paced(net, own, own.pace))
+        assert own.rate == pytest.approx(RATES[-1])
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=2e-4)  # the rate is rounded to float32
+
+
 def test_restored_it_goes_on_as_if_never_interrupted() -> None:
     net, reference = network(), network()
     first = Adam(net, 1e-2)

@@ -15,8 +15,8 @@ from vicious.data.prepare import prepare
 from vicious.data.prepared import load_prepared
 from vicious.data.source import obtain
 from vicious.models.checkpoint import load_model
+from vicious.models.schedule import Schedule
 from vicious.training.jobs import train_honest
-from vicious.training.loop import Schedule
 
 CLEARLY_DRAWN = ("Black_Hair", "Blond_Hair", "Heavy_Makeup", "Male", "Wearing_Lipstick")
 

@@ -5,6 +5,7 @@ import random
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,12 @@ from models_by_hand import F, G
 
 from vicious.data.batches import Batch, Held
 from vicious.data.prepared import PreparedDataset
+from vicious.models.schedule import Schedule
 from vicious.system import interrupt
 from vicious.system.files import write_bytes
 from vicious.system.interrupt import Interrupted
 from vicious.system.registry import names
 from vicious.training import jobs, loop, objectives
-from vicious.training.loop import Schedule
 from vicious.training.penalty import PACKAGE
 
 CPU = torch.device("cpu")
@@ -44,10 +45,18 @@ def honest(data: Any, out: Path) -> None:
     jobs.train_honest(data, out / "target.safetensors", F, SCHEDULE, CPU, "", recipe="plain")
 
 
-def joint(outputs: str = "logits", **options: Any) -> Callable[..., None]:
+def paced(data: Any, out: Path) -> None:
+    """With all that a schedule may ask for."""
+    schedule = replace(SCHEDULE, rate="one_cycle", augmented=False, average=0.8)
+    jobs.train_honest(data, out / "target.safetensors", F, schedule, CPU, "", recipe="decayed")
+
+
+def joint(outputs: str = "logits", changes: Any = None, **options: Any) -> Callable[..., None]:
+    schedule = replace(SCHEDULE, **(changes or {}))
+
     def run(data: Any, out: Path) -> None:
         files = out / "target.safetensors", out / "joint.safetensors"
-        jobs.train_vicious(data, *files, F, G, outputs, 1.0, 1.0, SCHEDULE, CPU, "", **options)
+        jobs.train_vicious(data, *files, F, G, outputs, 1.0, 1.0, schedule, CPU, "", **options)
 
     return run
 
@@ -90,6 +99,9 @@ def signals_at(monkeypatch: pytest.MonkeyPatch, moments: Any) -> list[Any]:
         pytest.param(posthoc, "classes", id="posthoc-noise"),
         pytest.param(joint("noise0.2"), "classes", id="noise"),
         pytest.param(joint(), "attributes", id="attributes"),
+        pytest.param(paced, "classes", id="paced"),
+        pytest.param(joint(changes={"rate": "one_cycle"}), "classes", id="rate"),
+        pytest.param(joint(changes={"average": 0.9}), "attributes", id="average"),
         *(
             pytest.param(joint(evasion=0.5, evades=name), kind, id=f"{name}-{kind}")
             for name in names(PACKAGE)

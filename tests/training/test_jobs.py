@@ -20,10 +20,10 @@ from vicious.data.batches import Batch, Held
 from vicious.data.prepared import PreparedDataset, load_prepared
 from vicious.models.architecture import model
 from vicious.models.checkpoint import check_fits, failure, load_model, load_record, load_task
+from vicious.models.schedule import Schedule, complete
 from vicious.steps.train_vicious import TrainVicious
 from vicious.system.errors import CheckpointError
 from vicious.training import jobs, loop, objectives
-from vicious.training.loop import Schedule
 from vicious.training.losses import reconstruction_loss
 
 CPU = torch.device("cpu")
@@ -348,6 +348,50 @@ def test_a_batch_is_each_image_and_one_augmented_copy(
     originals = torch.cat([images[: len(images) // 2] for images in seen])
     expected = torch.from_numpy(np.array(prepared.images("train"))).float() / 255
     assert sorted(originals.flatten(1).sum(1).tolist()) == pytest.approx(sorted(expected.flatten(1).sum(1).tolist()))
+
+
+def test_without_augmentation_a_batch_is_its_images(
+    prepared: PreparedDataset, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    seen = []
+
+    def spy(reconstruction: Any, images: Any) -> torch.Tensor:
+        seen.append(len(images))
+        return reconstruction_loss(reconstruction, images)
+
+    monkeypatch.setattr(objectives, "reconstruction_loss", spy)
+    monkeypatch.setattr(loop, "augment", lambda *_: pytest.fail("nothing is augmented"))
+    vicious(prepared, tmp_path / "a", Schedule(1, 20, 0.002, 0, augmented=False))
+    assert seen == [20, 20, 8]
+
+
+def test_averages_are_judged_and_saved_in_place_of_weights(prepared: PreparedDataset, tmp_path: Path) -> None:
+    """With a decay of nearly 1 they are the plain mean over steps: of one step, its weights."""
+
+    def trained(batch: int, average: float) -> tuple[Any, Any]:
+        out = tmp_path / f"{batch} {average}"
+        curve = vicious(prepared, out, Schedule(1, batch, 0.002, 0, average=average))[2]
+        return load_file(out / "joint.safetensors"), next(csv.DictReader(curve.decode().splitlines()))
+
+    (plain, curve), (same, again) = trained(48, 0.0), trained(48, 0.99)
+    assert curve == again
+    assert all(torch.equal(value, same[key]) for key, value in plain.items())
+    (last, first), (mean, second) = trained(16, 0.0), trained(16, 0.99)
+    assert first["train_loss"] == second["train_loss"]
+    assert first["validation_mse"] != second["validation_mse"]
+    assert not torch.equal(last["linear.weight"], mean["linear.weight"])
+
+
+def test_a_record_names_what_of_a_schedule_older_ones_had_no_choice_of(
+    prepared: PreparedDataset, tmp_path: Path
+) -> None:
+    changed = {"rate": "one_cycle", "augmented": False, "average": 0.5}
+    for changes in ({}, changed):
+        schedule = Schedule(1, 16, 0.002, 0, **changes)
+        vicious(prepared, tmp_path / "a", schedule)
+        record = load_record(tmp_path / "a/target.safetensors")["schedule"]
+        assert {key: record[key] for key in changed.keys() & record} == changes
+        assert Schedule(**complete(record)) == schedule
 
 
 @pytest.mark.parametrize("role", ["posthoc", "joint"])

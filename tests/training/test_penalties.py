@@ -14,9 +14,9 @@ from sklearn.linear_model import LinearRegression
 
 from vicious.data.prepared import PreparedDataset
 from vicious.defense.detector import Evidence, find_detector
+from vicious.models.schedule import Schedule
 from vicious.system.registry import names
 from vicious.training import jobs, loop
-from vicious.training.loop import Schedule
 from vicious.training.penalties.distance_correlation import RECENT, DistanceCorrelation
 from vicious.training.penalties.linear_decodability import Decodability
 from vicious.training.penalty import PACKAGE, SIDE, new_penalty

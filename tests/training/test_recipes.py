@@ -10,10 +10,10 @@ from torch import Tensor
 
 from vicious.data.prepared import PreparedDataset
 from vicious.models.checkpoint import load_model, load_record
+from vicious.models.schedule import Schedule
 from vicious.system.registry import names
 from vicious.training import jobs, loop
 from vicious.training.augment import augment
-from vicious.training.loop import Schedule
 from vicious.training.losses import classification_loss
 from vicious.training.recipe import PACKAGE, STANDARD, find_recipe
 

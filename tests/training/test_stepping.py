@@ -2,6 +2,7 @@
 into the tensors of its results: the rest is what a GPU does too."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,9 @@ from torch import Tensor
 from vicious import mitigations
 from vicious.data.prepared import PreparedDataset
 from vicious.mitigations import Outputs, parse_outputs, transmit
+from vicious.models.schedule import Schedule
 from vicious.system.registry import names
 from vicious.training import jobs, loop
-from vicious.training.loop import Schedule
 from vicious.training.stepping import Stepping, Work
 
 CPU = torch.device("cpu")
@@ -53,28 +54,37 @@ def recorder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Recorder:
     return made
 
 
-def trained(data: Any, out: Path, kind: str) -> dict[str, Tensor]:
+def trained(data: Any, out: Path, kind: str, schedule: Schedule = SCHEDULE) -> dict[str, Tensor]:
     target, attack = out / "target.safetensors", out / "attack.safetensors"
     if kind == "joint":
-        jobs.train_vicious(data, target, attack, F, G, "logits", 1.0, 1.0, SCHEDULE, CPU, "")
+        jobs.train_vicious(data, target, attack, F, G, "logits", 1.0, 1.0, schedule, CPU, "")
     else:
-        jobs.train_honest(data, target, F, SCHEDULE, CPU, "")
+        jobs.train_honest(data, target, F, schedule, CPU, "")
     if kind == "posthoc":
-        jobs.train_attack(data.folder, target, attack, G, "softmax", SCHEDULE, CPU, "")
+        jobs.train_attack(data.folder, target, attack, G, "softmax", schedule, CPU, "")
     files = [file for file in (target, attack) if file.is_file()]
     curves = {file.stem: torch.tensor([*file.read_bytes()]) for file in out.glob("*.csv")}
     return curves | {f"{file.stem} {key}": value for file in files for key, value in load_file(file).items()}
 
 
+PACED = replace(SCHEDULE, rate="one_cycle", augmented=False, average=0.9)
+
+
+@pytest.mark.parametrize("schedule", [SCHEDULE, PACED], ids=["constant", "paced"])
 @pytest.mark.parametrize("kind", ["honest", "joint", "posthoc"])
 def test_replayed_steps_train_the_same_model(
-    prepared: PreparedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, recorder: Recorder
+    prepared: PreparedDataset,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    recorder: Recorder,
+    schedule: Schedule,
 ) -> None:
-    found = trained(prepared, tmp_path / "replayed", kind)
+    found = trained(prepared, tmp_path / "replayed", kind, schedule)
     trainings = 2 if kind == "posthoc" else 1
     assert (recorder.recordings, recorder.replays) == (trainings, trainings * SCHEDULE.epochs * 2)
     monkeypatch.setattr(loop, "Stepping", Stepping)
-    expected = trained(prepared, tmp_path / "plain", kind)
+    expected = trained(prepared, tmp_path / "plain", kind, schedule)
     assert found.keys() == expected.keys()
     assert all(torch.equal(found[key], expected[key]) for key in expected)
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,7 @@ def test_training_flops_count_each_pass() -> None:
     job = Sized(raw=0, channels=1, outputs=1, target=F, attack=G, epochs=3, device="cpu", **counts)
     assert training_cost(job).flops == 3 * (2 * 100 * 11 * 3 + 10 * 11)
     assert training_cost(job, target=False).flops == 3 * (2 * 100 * (11 + 2 * 1) + 10 * 11)
-    assert training_cost(job, attack=False, copies=1).flops == 3 * (100 * 10 * 3 + 10 * 10)
+    assert training_cost(replace(job, copies=1), attack=False).flops == 3 * (100 * 10 * 3 + 10 * 10)
     costs = training_cost(job), training_cost(job, target=False), training_cost(job, attack=False)
     assert [cost.disk for cost in costs] == [40_020, 40_008, 40_012]
     assert [cost.launches for cost in costs] == [3 * 25 * 12 * 3, 3 * 25 * (12 + 2 * 5), 3 * 25 * 7 * 3]
@@ -61,6 +62,18 @@ def test_narrow_models_take_no_less_than_their_launches_whatever_the_rate() -> N
     assert costs["mnist"].hours(slow) == pytest.approx(trainings * 40_000 * 0.045 / 3600, rel=0.2)  # 31 to 63 ms a step
     assert costs["mnist"].hours(fast) == pytest.approx(costs["mnist"].hours(slow), rel=0.03)
     assert costs["celeba"].hours(fast) < costs["celeba"].hours(slow)
+
+
+def test_without_augmentation_half_the_rows_are_trained() -> None:
+    params = scale("pilot")
+    plain = params.study.model_copy(update={"augmented": False})
+    other = params.model_copy(update={"scales": params.scales.model_copy(update={"pilot": plain})})
+    for one, half in zip(Plan(params, ["main"]).steps, Plan(other, ["main"]).steps, strict=True):
+        if one.step.STAGE == "models":
+            frozen = one.step.command() == "train-attack"  # images without copies are shown to F once
+            assert (0.2 if frozen else 0.5) <= half.cost.flops / one.cost.flops < 0.6
+            assert half.cost.memory < one.cost.memory
+            assert half.need.runtime <= one.need.runtime
 
 
 def test_some_datasets_cost_what_they_cost_among_all() -> None:

@@ -23,7 +23,7 @@ from vicious.data.tasks import parse_task
 from vicious.models.architecture import Architecture, Kind
 from vicious.system.errors import CheckpointError, ConfigError
 from vicious.system.files import check_regular, digest, read_json, write_bytes, write_json
-from vicious.system.settings import Count, NotNegative, Positive, Precision, Seed
+from vicious.system.settings import Count, Decay, NotNegative, Positive, Precision, RateShape, Seed
 from vicious.system.typed_json import UntypedError, first_problem, read_typed
 
 _DTYPES = {"F32": torch.float32, "I64": torch.int64}
@@ -39,6 +39,9 @@ class _Schedule(BaseModel):
     seed: Seed
     epoch_images: Count | None
     precision: Precision = "float32"
+    rate: RateShape = "constant"
+    augmented: bool = True
+    average: Decay = 0.0
 
 
 class _Described(BaseModel):

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from vicious.models.evaded import evasion_of
+from vicious.models.schedule import complete
 from vicious.results import schema
 from vicious.results.schema import AGAIN, RECORD_OK, SUMMARY, Table
 from vicious.system.errors import DataError, MixedResultsError
@@ -217,7 +218,7 @@ def _shared_settings(record: Mapping[str, Any]) -> dict[str, Any]:
     schedules = {"schedule": record["target"]["schedule"], of_attack: record["attacker"]["schedule"]}
     return {
         **{name: record[name] for name in names},
-        **{name: {"precision": "float32", **schedule, "seed": "any"} for name, schedule in schedules.items()},
+        **{name: {**complete(schedule), "seed": "any"} for name, schedule in schedules.items()},
         f"beta_c of {record['role']}": record["beta_c"],
         **{name: record["target"]["architecture"].get(name) for name in ("depth", "width")},
     }

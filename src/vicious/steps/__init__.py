@@ -158,7 +158,7 @@ class Step(BaseModel):
         for name, field in type(self).model_fields.items():
             value = getattr(self, name)
             if value is not None and value != field.get_default(call_default_factory=True):
-                option, values = f"--{name.replace('_', '-')}", list(_words(value))
+                option, values = f"--{'no-' * (value is False)}{name.replace('_', '-')}", list(_words(value))
                 dashed = any(word.startswith("-") for word in values)  # which a parser would take for an option
                 words += [f"{option}={word}" for word in values] if dashed else [option, *values]
         return words
@@ -175,7 +175,7 @@ PERFORM = f"{perform.__module__}:{perform.__name__}"
 
 
 def _words(value: object) -> Iterator[str]:
-    if value is True:
+    if isinstance(value, bool):
         return
     if isinstance(value, list | tuple):
         yield from map(str, value)

@@ -13,7 +13,7 @@ from vicious.models.architecture import Model
 from vicious.models.size import FLOAT, Size
 
 COPIES = 2
-"""Rows of a batch for each image: itself and one augmented copy."""
+"""Rows of a batch for each image, where it is joined by one augmented copy."""
 CSV_AND_JSON = 40e3
 """Bytes of records, curves and summaries beside each model and attack."""
 MARGIN = 1.5
@@ -104,8 +104,9 @@ class Work:
         target, attack: the models.
         epochs: passes over the training images, or over those drawn for each.
         epoch_images: training images of an epoch.
-        batch_images: images in a batch; each comes with one augmented copy.
+        batch_images: images in a batch.
         device: "cpu" or "cuda".
+        copies: rows of a batch for each image: 1, or :data:`COPIES`.
     """
 
     raw: float
@@ -121,6 +122,7 @@ class Work:
     epoch_images: int
     batch_images: int
     device: str
+    copies: int = COPIES
 
     @property
     def sizes(self) -> tuple[Size, Size]:
@@ -181,7 +183,7 @@ def factorisation(job: Work) -> Need:
     return _need(_covariance_bytes(job.channels), CPU_RATE.seconds(factorisation_cost(job).flops))
 
 
-def training_cost(job: Work, *, target: bool = True, attack: bool = True, copies: int = COPIES) -> Cost:
+def training_cost(job: Work, *, target: bool = True, attack: bool = True) -> Cost:
     """Of a training: every row forward and backward, and the validation images forward, in every epoch. A frozen target
     model is asked once for images that come more than once.
 
@@ -191,18 +193,17 @@ def training_cost(job: Work, *, target: bool = True, attack: bool = True, copies
     Args:
         target: the target model is trained; else it is frozen and only runs forward.
         attack: there is an attack model, which is trained.
-        copies: rows of a batch for each image.
     """
     own, other = job.sizes
     forward = own + other if attack else own
     trained = sum([*([own] if target else []), *([other] if attack else [])], Size())
-    rows, batches = job.epochs * copies * job.epoch_images, ceil(job.epoch_images / job.batch_images)
+    rows, batches = job.epochs * job.copies * job.epoch_images, ceil(job.epoch_images / job.batch_images)
     passed = rows + job.epochs * job.validation
     asked = passed
     if not target and job.epochs * job.epoch_images > job.train:
         asked = rows - job.epochs * job.epoch_images + job.train + job.validation
     flops = own.flops * (asked + (2 * rows if target else 0)) + (other.flops * (passed + 2 * rows) if attack else 0)
-    activations = 2 * (own.activations + other.activations) * COPIES * job.batch_images
+    activations = 2 * (own.activations + other.activations) * job.copies * job.batch_images
     return Cost(
         flops=float(flops),
         launches=float(job.epochs * batches * (forward.layers + 2 * trained.layers)),
@@ -255,7 +256,7 @@ def _training_bytes(job: Work) -> float:
     """Weights, gradients and two moments; activations of a batch and their gradients; the images."""
     activations = sum(size.activations for size in job.sizes)
     images = (job.train + job.validation) * _pixels(job.channels)
-    return _weights_bytes(job) + 2 * activations * 2 * job.batch_images + images
+    return _weights_bytes(job) + 2 * activations * job.copies * job.batch_images + images
 
 
 def _weights_bytes(job: Work) -> float:

@@ -7,13 +7,25 @@ from pydantic import Field
 
 from vicious.data.datasets import all_datasets
 from vicious.models.architecture import ORIGINAL, Model, model, model_is_fitted, parse_model
+from vicious.models.schedule import Schedule
 from vicious.steps import Device, Files, PreparedData, Stage, Step, Threads
 from vicious.steps._needs import Need, Work, training
-from vicious.system.settings import Count, Depth, NameIn, Pair, Positive, Precision, Seed, Width, pairs
+from vicious.system.settings import (
+    Count,
+    Decay,
+    Depth,
+    NameIn,
+    Pair,
+    Positive,
+    Precision,
+    RateShape,
+    Seed,
+    Width,
+    pairs,
+)
 
 if TYPE_CHECKING:
     from vicious.data.prepared import PreparedDataset
-    from vicious.training.loop import Schedule
 
 
 def _trained(weights: Path) -> list[Path]:
@@ -34,8 +46,11 @@ class Training(Step):
     width: Width = Field(description="width factor")
     epochs: Count = Field(description="passes over the training images, or over those drawn for each epoch")
     epoch_images: Count | None = Field(default=None, description="most training images of an epoch (default: all)")
-    batch_images: Count = Field(description="images in a batch; each comes with one augmented copy")
-    learning_rate: Positive = Field(description="of Adam, constant")
+    batch_images: Count = Field(description="images in a batch")
+    learning_rate: Positive = Field(description="of Adam; the largest, where it changes")
+    rate: RateShape = Field(default="constant", description="how the learning rate changes")
+    augmented: bool = Field(default=True, description="each image of a batch comes with one augmented copy")
+    average: Decay = Field(default=0.0, description="decay of a moving average of the weights; 0: none")
     precision: Precision = Field(default="float32", description="of the networks' layers while they are trained")
     seed: Seed = Field(description="of everything that is random")
     threads: Threads = 1
@@ -94,8 +109,9 @@ def task_data(step: TaskTraining) -> "PreparedDataset":
     return load_prepared(step.data).restrict(step.attributes, step.classes, step.as_many_as)
 
 
-def schedule(step: Training) -> "Schedule":
+def schedule(step: Training) -> Schedule:
     """How long it trains, and how fast."""
-    from vicious.training.loop import Schedule
-
-    return Schedule(step.epochs, step.batch_images, step.learning_rate, step.seed, step.epoch_images, step.precision)
+    return Schedule(
+        *(step.epochs, step.batch_images, step.learning_rate, step.seed, step.epoch_images, step.precision),
+        *(step.rate, step.augmented, step.average),
+    )

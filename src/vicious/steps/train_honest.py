@@ -5,10 +5,9 @@ from typing import Annotated
 from pydantic import Field
 
 from vicious.steps import Identity
-from vicious.steps._needs import COPIES, Cost, Work, training_cost
+from vicious.steps._needs import Cost, Work, training_cost
 from vicious.steps._training import TaskTraining, schedule, target_model, task_data
 from vicious.system.settings import NameIn
-from vicious.training.recipe import find_recipe
 
 
 class TrainHonest(TaskTraining):
@@ -23,7 +22,7 @@ class TrainHonest(TaskTraining):
         return [*super().lookups(), *recipes]
 
     def cost(self, work: Work) -> Cost:
-        return training_cost(work, attack=False, copies=COPIES if find_recipe(self.recipe).augmented else 1)
+        return training_cost(work, attack=False)
 
     def run(self, identity: Identity) -> None:
         from vicious.system.runtime import use_device

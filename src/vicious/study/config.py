@@ -22,6 +22,7 @@ from vicious.system.registry import nearest
 from vicious.system.settings import (
     Checksum,
     Count,
+    Decay,
     Depth,
     Distinct,
     NameIn,
@@ -29,6 +30,7 @@ from vicious.system.settings import (
     OneOf,
     Positive,
     Precision,
+    RateShape,
     Seed,
     Strict,
     Width,
@@ -246,8 +248,15 @@ class DatasetParams(Strict):
     width: Width = Field(description="width factor of F and G")
     epochs: Count = Field(description="passes over the training images, or over the epoch_images drawn for each")
     epoch_images: Count | None = Field(description="most training images of an epoch, drawn anew for each; null: all")
-    batch_images: Count = Field(description="images in a batch; each with one augmented copy, so twice as many rows")
-    learning_rate: Positive = Field(description="of both Adam optimisers, constant")
+    batch_images: Count = Field(description="images in a batch; with augmented copies twice as many rows")
+    learning_rate: Positive = Field(description="of both Adam optimisers; the largest, where it changes")
+    rate: RateShape = Field(
+        description="how the learning rate changes; one_cycle: it grows for 0.3 of all steps, then falls to 0"
+    )
+    augmented: bool = Field(description="each image of a batch is joined by one augmented copy")
+    average: Decay = Field(
+        description="decay of a moving average of the weights, which is validated and saved; 0: none"
+    )
     precision: Precision = Field(description="of the networks' layers while they are trained; the rest is float32")
     seeds: Seeds = Field(description="one model of each kind per seed")
     beta_r: Betas = Field(min_length=1, description="weights of the reconstruction loss, one vicious model each")

@@ -328,7 +328,10 @@ def _cell_names(cell: grid.Cell) -> dict[str, str]:
 
 def _schedule(params: Params, task: Task, seed: int) -> dict[str, object]:
     own = grid.settings(params, task)
-    names = ("depth", "width", "epochs", "epoch_images", "batch_images", "learning_rate", "precision")
+    names = (
+        *("depth", "width", "epochs", "epoch_images", "batch_images"),
+        *("learning_rate", "precision", "rate", "augmented", "average"),
+    )
     return {**{name: getattr(own, name) for name in names}, "seed": seed, **_computed(params, task)}
 
 

@@ -3,7 +3,7 @@
 from vicious.data.datasets import find_dataset
 from vicious.data.tasks import Task
 from vicious.models.architecture import ORIGINAL, Model, model
-from vicious.steps._needs import Work
+from vicious.steps._needs import COPIES, Work
 from vicious.study.config import Params, ScaleParams
 from vicious.study.grid import settings, task_outputs
 from vicious.training.recipe import find_recipe
@@ -34,6 +34,7 @@ def work(params: Params, task: Task, recipe: str | None = None, attack: Model | 
         epochs=how.longer * own.epochs,
         epoch_images=n["train"] if own.epoch_images is None else min(n["train"], own.epoch_images),
         batch_images=own.batch_images,
+        copies=COPIES if own.augmented and how.augmented else 1,
         device=params.runtime.device,
     )
 

@@ -18,17 +18,27 @@ class Adam:
     (Loshchilov and Hutter, "Decoupled weight decay regularization", 2019). On a GPU all weights change in one kernel.
 
     Args:
-        rate: learning rate, constant.
+        rate: learning rate.
         decay: share of each weight that a step takes off, times ``rate``.
+        varies: :meth:`pace` will change the rate. On a GPU it is then in its memory, where a recorded step finds it.
     """
 
-    def __init__(self, module: nn.Module, rate: float, decay: float = 0.0) -> None:
+    def __init__(self, module: nn.Module, rate: float, decay: float = 0.0, varies: bool = False) -> None:
         self.weights = list(module.parameters())
-        self.rate, self.decay = rate, decay
         self._fused = self.weights[0].is_cuda
+        held = varies and self._fused
+        self.rate: float | Tensor = torch.tensor(rate, device=self.weights[0].device) if held else rate
+        self.decay = decay
         counts = self.weights[0].device if self._fused else torch.device("cpu")
         self._steps = [torch.tensor(0.0, device=counts) for _ in self.weights]
         self._first, self._second = ([torch.zeros_like(weight) for weight in self.weights] for _ in range(2))
+
+    def pace(self, rate: float) -> None:
+        """Take this learning rate from now on."""
+        if isinstance(self.rate, Tensor):
+            self.rate.fill_(rate)
+        else:
+            self.rate = rate
 
     def zero_grad(self) -> None:
         """Forget the gradients."""

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import logging
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,11 @@ from vicious.data.prepared import PreparedDataset
 from vicious.models.architecture import Architecture, Model
 from vicious.models.checkpoint import check_fits, failure, load_model, load_record, load_task, save_failure, save_model
 from vicious.models.evaded import UNNAMED, evasion_of
+from vicious.models.schedule import Schedule
 from vicious.system.files import digest, write_text
 from vicious.system.progress import Progress
 from vicious.system.randomness import derive_seed
-from vicious.training.loop import Schedule, evaluate, fresh, train
+from vicious.training.loop import evaluate, fresh, train
 from vicious.training.losses import positive_weights
 from vicious.training.objective import Objective, Row
 from vicious.training.objectives import Honest, Joint, PostHoc
@@ -238,7 +238,7 @@ def _record(data: PreparedDataset, schedule: Schedule, job: dict[str, Any]) -> d
     """What a model's record says beside its architecture."""
     info = data.info
     known = {"dataset": info.name, "task": data.task, "source": info.source, "data": info.fingerprint, "n": info.n}
-    return known | {"schedule": asdict(schedule)} | job
+    return known | {"schedule": schedule.record()} | job
 
 
 def _write_failure(

@@ -4,12 +4,12 @@ import hashlib
 import json
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
@@ -18,46 +18,22 @@ from torch import Generator, Tensor, nn
 from vicious.data.batches import EVALUATION_BATCH, Held
 from vicious.data.prepared import PreparedDataset
 from vicious.models.precision import is_slow
+from vicious.models.schedule import Schedule
 from vicious.system.errors import CheckpointError, TrainingError
 from vicious.system.files import write_bytes
 from vicious.system.interrupt import Interrupted, check, held_back
 from vicious.system.progress import Progress
 from vicious.system.randomness import derive_seed
 from vicious.system.runtime import kept_memory
-from vicious.system.settings import Precision
 from vicious.training.adam import Adam
 from vicious.training.augment import augment
+from vicious.training.average import Averaged
 from vicious.training.losses import selection_score
 from vicious.training.objective import Objective, Row
+from vicious.training.rate import learning_rate
 from vicious.training.stepping import Stepping, cuda_graph
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """How to train.
-
-    Attributes:
-        epochs: passes over the training images, or over those drawn for each.
-        batch_images: images in a batch; with their augmented copies twice as many rows.
-        learning_rate: of Adam, constant.
-        seed: of initial weights, order and augmentation.
-        epoch_images: most images of an epoch, drawn anew for each; None: all.
-        precision: of the networks' layers while they are trained (:mod:`vicious.models.precision`).
-    """
-
-    epochs: int
-    batch_images: int
-    learning_rate: float
-    seed: int
-    epoch_images: int | None = None
-    precision: Precision = "float32"
-
-    def order(self, epoch: int, count: int) -> np.ndarray:
-        """The images of an epoch, out of ``count``, in the order in which they come."""
-        generator = np.random.default_rng(derive_seed(self.seed, "order", epoch))
-        return generator.permutation(count)[: self.epoch_images]
 
 
 def fresh(build: Callable[[], nn.Module], seed: int, name: str, device: torch.device) -> nn.Module:
@@ -120,7 +96,8 @@ def _train(run: "_Run", data: PreparedDataset, count: int, state: Path, label: s
             for epoch in range(len(run.curve), epochs):
                 run.objective.begin(epoch)
                 row = _train_epoch(run, train, epoch, progress)
-                run.finish_epoch({"epoch": epoch + 1, **row, **evaluate(run.objective, validation)})
+                with run.averaged():
+                    run.finish_epoch({"epoch": epoch + 1, **row, **evaluate(run.objective, validation)})
                 run.save(state)
         except Interrupted:
             run.save(state)
@@ -139,8 +116,9 @@ def _train_epoch(run: "_Run", held: Held, epoch: int, progress: Progress) -> Row
         objective.restore(place.carried)
     for images, labels, index in held.batches(schedule.batch_images, order[place.images :]):
         rows = images
-        if objective.augmented:
+        if schedule.augmented:
             rows, labels = torch.cat([images, augment(images, generator)]), torch.cat([labels, labels])
+        run.pace(epoch, len(order))
         found = run.step(rows, labels, index)
         place = run.place = place.after(len(images), found, generator.get_state(), objective.carried())
         progress.advance(len(images), lambda: f"epoch {epoch + 1}/{schedule.epochs}, {run.told()}")
@@ -189,13 +167,39 @@ class _Run:
 
     def __init__(self, objective: Objective, schedule: Schedule) -> None:
         self.objective, self.schedule, self.modules = objective, schedule, objective.modules
-        rate, decay = schedule.learning_rate, objective.weight_decay
-        self.optimisers = {name: Adam(module, rate, decay) for name, module in self.modules.items()}
+        self.optimisers = {name: self._optimiser(module) for name, module in self.modules.items()}
         record = cuda_graph if objective.device.type == "cuda" else None
         self.step = Stepping(objective, self.optimisers, schedule.batch_images, record)
         self.curve: list[Row] = []
         self.best: dict[str, dict[str, Tensor]] = {}
         self.place = _Place()
+
+    def _optimiser(self, module: nn.Module) -> Adam:
+        schedule, decay = self.schedule, self.objective.weight_decay
+        varies = schedule.rate != "constant"
+        if schedule.average == 0:
+            return Adam(module, schedule.learning_rate, decay, varies)
+        return Averaged(module, schedule.learning_rate, decay, varies, schedule.average)
+
+    def pace(self, epoch: int, count: int) -> None:
+        """Set the learning rate of the next step, in an epoch of ``count`` images."""
+        schedule = self.schedule
+        if schedule.rate == "constant":
+            return
+        each = math.ceil(count / schedule.batch_images)
+        done = epoch * each + self.place.images // schedule.batch_images
+        rate = learning_rate(schedule.rate, schedule.learning_rate, done, schedule.epochs * each)
+        for optimiser in self.optimisers.values():
+            optimiser.pace(rate)
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Within it the models hold the averages of their weights, where the schedule asks for averages."""
+        with ExitStack() as stack:
+            for optimiser in self.optimisers.values():
+                if isinstance(optimiser, Averaged):
+                    stack.enter_context(optimiser.shown())
+            yield
 
     def sums(self) -> Row:
         """Over the images of the running epoch that are done.

@@ -17,13 +17,11 @@ class Objective(ABC):
     Attributes:
         modules: the models whose weights change, by name, each with its own Adam.
         precision: in which the loss computes them; they are judged in float32, as they will be used.
-        augmented: whether a batch has, beside each image, one augmented copy.
         weight_decay: decoupled from the gradient.
         last: the weights of the last epoch are selected, whatever its score.
         repeatable: a step depends on its batch and on the weights alone, so that it can be recorded and replayed.
     """
 
-    augmented = True
     weight_decay = 0.0
     last = False
     repeatable = True
@@ -41,7 +39,7 @@ class Objective(ABC):
         """The loss to minimise, and named terms for the curve, all of them scalars, the terms without a gradient.
 
         Args:
-            rows: (N, C, 32, 32), training images, and their augmented copies after them.
+            rows: (N, C, 32, 32), training images, and their augmented copies, if there are any, after them.
             labels: (N,) or (N, K).
             index: (n,), which of the training images they are.
         """

@@ -11,10 +11,11 @@ from vicious.metrics.measures.ssim import similarity
 from vicious.mitigations import parse_outputs, readable, transmit
 from vicious.models.fitting import Pairs
 from vicious.models.precision import forward
+from vicious.models.schedule import Schedule
 from vicious.system.interrupt import check
 from vicious.system.randomness import derive_seed
 from vicious.system.settings import Precision
-from vicious.training.loop import Schedule, below
+from vicious.training.loop import below
 from vicious.training.losses import classification_loss, reconstruction_loss
 from vicious.training.objective import Objective
 from vicious.training.penalty import new_penalty
@@ -30,7 +31,7 @@ class Honest(Objective):
 
     def __init__(self, target: nn.Module, positive_weight: Tensor | None, how: Recipe, precision: Precision) -> None:
         super().__init__({"target": target}, precision)
-        self.augmented, self.weight_decay = how.augmented, how.weight_decay
+        self.weight_decay = how.weight_decay
         self._target, self._weight, self._smoothing = target, positive_weight, how.label_smoothing
 
     def loss(self, rows: Tensor, labels: Tensor, index: Tensor) -> tuple[Tensor, dict[str, Tensor]]:

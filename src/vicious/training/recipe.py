@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from vicious.models.architecture import Model
 from vicious.system.registry import find
 
-if TYPE_CHECKING:  # planning a study reads recipes, and must not wait for PyTorch
-    from vicious.training.loop import Schedule
+if TYPE_CHECKING:
+    from vicious.models.schedule import Schedule
 
 PACKAGE = "vicious.training.recipes"
 
@@ -25,7 +25,7 @@ class Recipe:
         deeper: layers more, a multiple of 6.
         wider: factor on the width.
         longer: factor on the epochs.
-        augmented: whether each image is joined by an augmented copy.
+        augmented: whether each image is joined by an augmented copy, if the study's schedule has them.
         label_smoothing: share of the target probability that is spread over all classes (Szegedy et al., "Rethinking
             the Inception architecture", 2016); for attributes, drawn towards a half.
         weight_decay: decoupled, of Loshchilov and Hutter, "Decoupled weight decay regularization" (2019), at this
@@ -53,7 +53,7 @@ class Recipe:
 
     def schedule(self, schedule: Schedule) -> Schedule:
         """The schedule in place of the study's own."""
-        return replace(schedule, epochs=schedule.epochs * self.longer)
+        return replace(schedule, epochs=schedule.epochs * self.longer, augmented=schedule.augmented and self.augmented)
 
 
 STANDARD = Recipe()

@@ -43,7 +43,7 @@ class Stepping:
         """Make one step; the loss and its terms, scalars, until the next one.
 
         Args:
-            rows: images, and their augmented copies after them; labels (N,) or (N, K), for each.
+            rows: images, and their augmented copies, if any, after them; labels (N,) or (N, K), for each.
             index: which of the training images they are.
         """
         if self._record is None or len(index) != self._full:

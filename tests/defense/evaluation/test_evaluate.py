@@ -13,9 +13,9 @@ from vicious.data.prepared import PreparedDataset
 from vicious.defense.detector import PACKAGE, Detector
 from vicious.defense.detectors import linear_decodability
 from vicious.defense.evaluation.evaluate import evaluate_defense, samples
+from vicious.models.schedule import Schedule
 from vicious.system.registry import names
 from vicious.training.jobs import train_honest
-from vicious.training.loop import Schedule
 
 CPU = torch.device("cpu")
 LINEAR = "linear_decodability"

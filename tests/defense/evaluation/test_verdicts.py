@@ -15,8 +15,8 @@ from vicious.defense.detector import Detector, find_detector
 from vicious.defense.evaluation import evaluate
 from vicious.defense.evaluation.evaluate import evaluate_defense
 from vicious.defense.evaluation.verdicts import FOLDER, Verdict, Verdicts, keep, kept
+from vicious.models.schedule import Schedule
 from vicious.training.jobs import train_honest
-from vicious.training.loop import Schedule
 
 CPU = torch.device("cpu")
 NAMES = ("entropy", "own_decoder", "margin")
