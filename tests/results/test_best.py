@@ -12,7 +12,7 @@ from assessments_by_hand import Writer
 from vicious.results.assessments import read_assessments
 from vicious.results.best import write_best
 from vicious.results.comparisons import compare
-from vicious.results.schema import CHOOSING, COMPARED, INTERVALS, follows
+from vicious.results.schema import CHOOSING, COMPARED, INTERVALS, MEDIANS, follows
 from vicious.results.summaries import collect
 from vicious.system.errors import DataError, MixedResultsError
 
@@ -31,7 +31,8 @@ class _Attacks(Writer):
         self, attack: str, role: str = "vicious", seed: int = 0, reason: str = "", **means: tuple[float, float]
     ) -> pd.DataFrame:
         model = (role, attack, "logits", 0.0 if role == "honest" else 1.0)
-        values = {name: means.get(name, (0.5, 0.5)) for name in {*CHOOSING, *COMPARED}}
+        ranks = dict.fromkeys(MEDIANS, (1.0, 1.0))
+        values = {name: means.get(name) or ranks.get(name, (0.5, 0.5)) for name in {*CHOOSING, *COMPARED, *INTERVALS}}
         spread = np.random.default_rng(len(attack)).normal(0, 0.01, 0 if reason else IMAGES)
         frame = pd.DataFrame(
             {name: test + spread - (spread.mean() if len(spread) else 0) for name, (_, test) in values.items()}
