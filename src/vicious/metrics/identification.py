@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vicious.metrics.checks import check_axes, check_images
+from vicious.metrics.checks import DATA_RANGE, check_axes, check_values
 from vicious.metrics.risk import Array
 from vicious.system.errors import MetricError
 
@@ -73,7 +73,7 @@ class Candidates:
         if not images.size:
             raise MetricError("no candidates were given")
         if images.dtype != np.uint8:
-            check_images(images, axes="Nd")
+            check_values(images, "pixels", 0.0, DATA_RANGE)
         check_axes(groups, "groups", N=len(images))
         if groups.dtype.kind not in "iu":
             raise MetricError(f"groups must be whole numbers, got {groups.dtype}")
@@ -96,13 +96,13 @@ class Candidates:
             MetricError: other shapes, pixels outside [0, 1], or an index that is none.
         """
         check_axes(reconstructions, "reconstructions", n=len(originals) if of is None else None, d=self._d)
-        check_images(reconstructions, axes="nd")
+        check_values(reconstructions, "pixels", 0.0, DATA_RANGE)
         of = np.arange(len(originals)) if of is None else of
         check_axes(of, "reconstructions of originals", n=len(originals))
         _check_indices(originals, len(self._images), "candidates")
         _check_indices(of, len(reconstructions), "reconstructions")
         y, x = reconstructions.astype(np.float64, copy=False), _pixels(self._images[originals])
-        own = (_squares(x) - 2 * np.einsum("nd,nd->n", x, y[of]))[:, None]
+        own = (_squares(x) - 2 * np.einsum("ij,ij->i", x, y[of]))[:, None]
         found = np.zeros((2, 2, len(originals)), np.int64)  # among all, in the group; nearer, tied
         for start in range(0, len(self._images), AT_ONCE):
             block = _pixels(self._images[start : start + AT_ONCE])
@@ -122,7 +122,7 @@ def _check_indices(indices: NDArray[np.integer], n: int, what: str) -> None:
 
 def _squares(pixels: Array) -> Array:
     """Squared lengths of rows, (n, d) -> (n,)."""
-    return np.asarray(np.einsum("nd,nd->n", pixels, pixels))
+    return np.asarray(np.einsum("ij,ij->i", pixels, pixels))
 
 
 def _pixels(images: NDArray[Any]) -> Array:
