@@ -69,7 +69,7 @@ def test_without_augmentation_half_the_rows_are_trained() -> None:
     plain = params.study.model_copy(update={"augmented": False})
     other = params.model_copy(update={"scales": params.scales.model_copy(update={"pilot": plain})})
     for one, half in zip(Plan(params, ["main"]).steps, Plan(other, ["main"]).steps, strict=True):
-        if one.step.STAGE == "models":
+        if one.step.STAGE == "models" and one.cost.launches:  # not what is fitted in closed form
             frozen = one.step.command() == "train-attack"  # images without copies are shown to F once
             assert (0.2 if frozen else 0.5) <= half.cost.flops / one.cost.flops < 0.6
             assert half.cost.memory < one.cost.memory

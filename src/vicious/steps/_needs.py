@@ -152,7 +152,7 @@ def fitting(job: Work, flops: float) -> Need:
 
 def assessment(job: Work) -> Need:
     """Of the assessment of one attack on one model."""
-    seconds = _rate(job.device).seconds(job.test * job.forward) + CPU_RATE.seconds(_measuring_flops(job))
+    seconds = _rate(job.device).seconds(_judged(job) * job.forward) + CPU_RATE.seconds(_measuring_flops(job))
     held = _training_bytes(job) + _covariance_bytes(job.channels) + _identification_bytes(job)
     return _need(held, seconds, job.device)
 
@@ -213,8 +213,8 @@ def training_cost(job: Work, *, target: bool = True, attack: bool = True) -> Cos
 
 
 def assessment_cost(job: Work, columns: int) -> Cost:
-    """Of an assessment: both models forward, and its measures; so many columns for each image."""
-    flops = job.test * job.forward + _measuring_flops(job)
+    """Of an assessment: both models forward, and its measures; so many columns for each test image."""
+    flops = _judged(job) * job.forward + _measuring_flops(job)
     return Cost(flops, disk=job.test * (FLOAT * columns + 100) + CSV_AND_JSON)
 
 
@@ -266,9 +266,15 @@ def _weights_bytes(job: Work) -> float:
 
 def _measuring_flops(job: Work) -> float:
     """Five projections onto the eigenvectors; and the products of reconstructions, and of at most as many guesses by
-    label, with all test images."""
+    label, with all test images. Of validation images two projections, and the first of these products."""
     d = _pixels(job.channels)
-    return job.test * (5 * 2.0 * d**2 + 2 * 2.0 * job.test * d)
+    test = job.test * (5 * 2.0 * d**2 + 2 * 2.0 * job.test * d)
+    return test + job.validation * (2 * 2.0 * d**2 + 2.0 * job.validation * d)
+
+
+def _judged(job: Work) -> int:
+    """Images that an attack is measured on."""
+    return job.test + job.validation
 
 
 def _identification_bytes(job: Work) -> float:
