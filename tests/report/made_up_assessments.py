@@ -13,10 +13,14 @@ from vicious.system.files import write_json
 
 IMAGES = 4
 GREY = ("mnist", "fashion_mnist")
+OTHER = "posthoc-kernel_ridge"
 
 
 def writer(tmp_path: Path) -> Callable[..., list[Any]]:
-    """Writes the assessments of some tasks below a folder; returns their summaries."""
+    """Writes the assessments of some tasks below a folder; returns their summaries.
+
+    ``best``: each model has another attack, too, and the best one, which is the other one by PSNR alone.
+    """
 
     def write(
         tasks: Any = ("mnist",),
@@ -26,6 +30,7 @@ def writer(tmp_path: Path) -> Callable[..., list[Any]]:
         failed: Any = (),
         synthetic: Any = (),
         images: Any = IMAGES,
+        best: bool = False,
     ) -> list[Any]:
         files = []
         for task in tasks:
@@ -37,7 +42,14 @@ def writer(tmp_path: Path) -> Callable[..., list[Any]]:
                     folder = tmp_path / task / f"{role}-{'' if role == 'honest' else kind}-{beta:g}" / f"seed{seed}"
                     bad = (task, role, seed) in failed
                     record = _record(task, role, kind, beta, seed, synthetic, bad)
-                    files.append(_assessment(folder, attack, record, 0 if bad else images))
+                    count = 0 if bad else images
+                    files.append(_assessment(folder, attack, record, count))
+                    if best:
+                        other = {"attack": OTHER}
+                        files.append(_assessment(folder, f"{OTHER}-{kind}", record | other, count, sharper=0.02))
+                        choices = {} if bad else {"psnr": OTHER, "risk95": record["attack"]}
+                        chosen = {"attack": "best", "choices": choices}
+                        files.append(_assessment(folder, f"best-{kind}", record | chosen, count))
         return files
 
     return write
@@ -80,9 +92,9 @@ def _record(task: str, role: str, kind: Any, beta: Any, seed: int, synthetic: An
     return record
 
 
-def _assessment(folder: Path, attack: Any, record: Any, images: Any) -> Path:
+def _assessment(folder: Path, attack: Any, record: Any, images: Any, sharper: float = 0.0) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    noise = {"honest": 0.4, "vicious": 0.2, "autoencoder": 0.05}[record["role"]]
+    noise = {"honest": 0.4, "vicious": 0.2, "autoencoder": 0.05}[record["role"]] - sharper
     path = folder / f"gallery-{attack}.npz"
     made_up.gallery(path, 1 if record["dataset"] in GREY else 3, noise, max(images, 1))
     with np.load(path) as arrays:
@@ -93,7 +105,7 @@ def _assessment(folder: Path, attack: Any, record: Any, images: Any) -> Path:
         shown[f"{end}_risk95"] = np.full(images, middle) + np.arange(images) / 100
         shown[f"{end}_image"] = np.arange(images)
     np.savez(path, **shown)
-    table = pd.DataFrame({"image": np.arange(2 * images), "risk95": np.arange(2.0 * images)})
+    table = pd.DataFrame({"image": np.arange(2 * images), "risk95": np.arange(2.0 * images) + 100 * sharper})
     table.to_parquet(folder / f"risk-{attack}.parquet")
     write_json(folder / f"risk-{attack}.json", {name: _plain(value) for name, value in record.items()})
     return folder / f"risk-{attack}.json"

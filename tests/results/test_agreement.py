@@ -85,6 +85,19 @@ def test_a_hand_made_example_with_ties(written: Any) -> None:
     assert found.loc[("psnr", "share 0.95"), "spearman"] == pytest.approx(expected)
 
 
+def test_the_agreement_is_of_the_originals_attacks_alone(written: Any) -> None:
+    generator = np.random.default_rng(1)
+    for model in (HONEST, VICIOUS):
+        written(_random(generator), model)
+    _, alone = written.out()
+    for role, _, *rest in (HONEST, VICIOUS):
+        for attack in ("posthoc-other", "best"):
+            written(_random(generator), (role, attack, *rest))
+    profile, beside = written.out()
+    pd.testing.assert_frame_equal(alone, beside)
+    assert set(profile["attack"]) == {"posthoc", "joint", "posthoc-other", "best"}
+
+
 def test_a_higher_risk_of_the_better_reconstruction_is_agreement() -> None:
     quality = np.array([[1.0, 2.0], [3.0, 4.0]])
     values = np.stack([quality, -quality, np.ones((2, 2))], axis=2)

@@ -156,6 +156,13 @@ def test_attributes_have_a_row_for_each_seed_and_no_classes(written: Any) -> Non
     assert set(attributes["role"]) == {"honest", "vicious"}
 
 
+def test_of_several_attacks_on_a_model_attributes_have_one_row(written: Any) -> None:
+    for attack in ("joint", "posthoc-other", "best"):
+        written(("vicious", attack, "logits", 1.0), task="celeba", k=1, names=("Bald",), several=True)
+    _, attributes = written.out()
+    assert attributes[["role", "attribute"]].to_numpy().tolist() == [["vicious", "Bald"]]
+
+
 def test_only_the_columns_that_are_needed_are_read(written: Any) -> None:
     file = written()
     frame = pd.read_parquet(file.with_suffix(".parquet"))

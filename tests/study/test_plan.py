@@ -176,6 +176,13 @@ def test_a_part_of_the_experiments_is_a_part_of_the_plan() -> None:
     )
 
 
+def test_training_curves_are_of_target_models_and_of_the_originals_attacks() -> None:
+    (step,) = (one.step for one in plan("demo").rules["training_curves"])
+    curves = step.curves  # type: ignore[attr-defined]
+    assert {file.name for file in curves} == {"target.csv", "posthoc-logits.csv", "posthoc-softmax.csv"}
+    assert {file.parent.parent.name for file in curves if file.name != "target.csv"} == {"honest"}
+
+
 def test_a_second_attack_model_is_planned_with_its_settings() -> None:
     steps: list[Any] = [one.step for one in plan("smoke").rules["train_attack"]]
     others = [step for step in steps if step.attack_model != "mirror"]

@@ -91,6 +91,14 @@ def evaded(found: Iterable[Block]) -> list[str]:
     return [name for name in EVADED if name in there]
 
 
+def about_attacks(summary: pd.DataFrame) -> str:
+    """A note: what the best attack on a vicious server is."""
+    return frames.about_best(summary) or (
+        "Best attack: the better, by PSNR, of the joint attack and another trained afterwards, over the seeds that "
+        "have both."
+    )
+
+
 def failures(found: Sequence[Block], detectors: Sequence[str] | None = None) -> list[str]:
     """Why attacks, and ``detectors`` (None: any), have no result, a line for each; see :func:`without_score`."""
     attacks = [server.attack for block in found for server in block.servers if not server.hidden]

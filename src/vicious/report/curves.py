@@ -4,7 +4,7 @@ A row of panels for each dataset, a panel for each measure, a curve for each rol
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 from vicious.report import frames, style
 from vicious.report.frames import Group
 from vicious.report.style import COLOURS, DASHED, GREY, RISK, RISK95, SMALL
-from vicious.report.text import UNITS, Text, about, counts
+from vicious.report.text import UNITS, Text, about, best_attack, counts
 from vicious.results.schema import SUMMARY, check_table, read_table
 from vicious.study.artifacts import Destination
 from vicious.study.grid import Role
@@ -62,10 +62,12 @@ def draw(subject: Subject, summary: pd.DataFrame) -> Figure:
 
     Autoencoders are left out. Raises as :func:`vicious.report.frames.groups`.
     """
-    found = frames.groups(_shown(summary))
+    shown = _shown(summary)
+    found = frames.groups(shown)
     datasets = list(dict.fromkeys(group.dataset for group in found))
     source = {group.dataset: str(group.rows["source"].iloc[0]) for group in found}
-    around: dict[str, Any] = {"handles": _legend(subject, found), "titles": (style.once(source), frames.spread(found))}
+    around: dict[str, Any] = {"handles": _legend(subject, found, frames.model_words(shown))}
+    around["titles"] = style.once(source), frames.attack_line(shown), frames.spread(found)
     around["failed"] = frames.failed_seeds(found)
     shape = len(datasets), len(_PANELS), 0.5 + 1.05 * len(datasets)
     with style.page(*shape, sharex="row", **around) as (figure, axes):
@@ -85,9 +87,10 @@ def text(subject: Subject, summary: pd.DataFrame) -> Text:
     shown = _shown(summary)
     found = frames.groups(shown)
     return Text(
-        f"{subject.caption} {counts(found)} {UNITS}",
+        f"{subject.caption}{best_attack(shown)} {counts(found)} {UNITS}",
         (
             subject.note,
+            frames.about_best(shown),
             f"Dashed: R = 1.{' A cross: no seed has a result.' if _lost(found) else ''}",
             *about(shown),
         ),
@@ -191,9 +194,8 @@ def _ticks(values: Sequence[float], span: float) -> list[float]:
     return sorted(chosen)
 
 
-def _legend(subject: Subject, found: Sequence[Group]) -> list[Line2D]:
+def _legend(subject: Subject, found: Sequence[Group], words: Mapping[Role, str]) -> list[Line2D]:
     kinds = list(dict.fromkeys(group.outputs for group in found))
-    words = {"honest": "honest, post-hoc attack", "vicious": "vicious"}
     handles = []
     for role, outputs in dict.fromkeys((group.role, group.outputs) for group in found):
         look = _look(role, outputs) | ({"marker": "none"} if subject.level and role == "honest" else {})

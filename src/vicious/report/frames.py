@@ -37,12 +37,15 @@ PUBLISHED = "truncated 1.2e-07"
 IN_PERCENT = ("accuracy", "calibration_error", "top1")
 """Measures that tables give in percent."""
 
+_BEST = (
+    "Best attack: of all attack models on the same outputs, for each measure the one that reads the most from "
+    "validation images."
+)
 ATTACKS = {
     False: "Post-hoc: an attack model trained afterwards, on the finished target model. Joint: the one that was "
     "trained with the target model.",
     True: "Post-hoc and joint: the original study's attacks, by an attack model that was trained afterwards, on the "
-    "finished target model, or with it. Best attack: of all attack models on the same outputs, for each measure the "
-    "one that reads the most from validation images.",
+    f"finished target model, or with it. {_BEST}",
 }
 """What a reader must know of the attacks, with and without the best one."""
 _SHORT = {"posthoc": "post-hoc", "joint": "joint", BEST: "best attack"}
@@ -242,14 +245,44 @@ def attack_words(summary: pd.DataFrame) -> dict[Role, str]:
     return {role: f"{_SHORT[attack].removesuffix(' attack')} attack" for role, attack in _reported(summary).items()}
 
 
+def model_words(summary: pd.DataFrame) -> dict[Role, str]:
+    """Names of models for legends: ``honest, post-hoc`` beside ``vicious``.
+
+    Where the best attack is shown, which :func:`attack_line` says, they are the roles alone.
+    """
+    attack = _reported(summary)["honest"]
+    names: dict[Role, str] = {role: role for role in ATTACK_OF}
+    return names if attack == BEST else names | {"honest": f"honest, {_SHORT[attack]}"}
+
+
+def attack_line(summary: pd.DataFrame) -> str:
+    """A line above a figure: ``best attack on every model`` where that is shown, else ""."""
+    return f"{_SHORT[BEST]} on every model" if BEST in set(summary["attack"]) else ""
+
+
+def about_best(summary: pd.DataFrame, measure: str = "") -> str:
+    """A note on the best attack where that is shown, else "".
+
+    ``measure``: the one that the attack was chosen for, where all that is shown comes from one attack.
+    """
+    if not attack_line(summary):
+        return ""
+    return _BEST + (f" Shown here: the one for {measure}." if measure else "")
+
+
 def protocols(summary: pd.DataFrame) -> list[Mapping[Role, str]]:
     """The attacks that a summary compares, by role: the original's, and the best of all where it has one."""
     best = _reported(summary)
     return [ATTACK_OF, *([best] if best != ATTACK_OF else [])]
 
 
-def _reported(summary: pd.DataFrame) -> dict[Role, str]:
-    return reported(set(summary["attack"]))
+def reported_rows(rows: pd.DataFrame) -> pd.DataFrame:
+    """Those of the attack that is reported; ``rows`` have the columns ``role`` and ``attack``."""
+    return rows.loc[rows["attack"] == rows["role"].map(_reported(rows))]
+
+
+def _reported(rows: pd.DataFrame) -> dict[Role, str]:
+    return reported(set(rows["attack"]))
 
 
 def sources(summary: pd.DataFrame) -> dict[str, str]:

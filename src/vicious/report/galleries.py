@@ -5,6 +5,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from vicious.data.prepared import UNREADABLE
 from vicious.data.splits import SIDE
 from vicious.metrics.image import decibels
 from vicious.report.style import GREY, RISK95, SMALL
-from vicious.results.assessments import read_assessments
+from vicious.results.assessments import Assessment, read_assessments
 from vicious.results.schema import MOST_BYTES, SUMMARY, check_table
 from vicious.results.summaries import collect
 from vicious.system.errors import DataError, MixedResultsError
@@ -60,14 +61,29 @@ class Strip:
         return cls(f"{label}\n{'∞' if math.isinf(psnr) else f'{psnr:.1f}'} dB{risk95}", gallery.reconstructions)
 
 
-def read_galleries(files: Sequence[Path]) -> pd.DataFrame:
-    """The summary of some assessments, with the column ``gallery``: the gallery file beside each."""
+def read_galleries(files: Sequence[Path], measure: str = "psnr") -> pd.DataFrame:
+    """The summary of some assessments, with the column ``gallery``: the gallery file beside each.
+
+    That of the best attack is the file of the attack that was chosen for ``measure``, whose assessment must be there.
+    """
     found = read_assessments(files)
     frame = collect(found)
-    galleries = {one.key: one.gallery for one in found}
+    known = {one.key: one for one in found}
+    galleries = {key: _chosen(one, known, measure).gallery for key, one in known.items()}
     check_table(SUMMARY, frame, "the summaries of assessments")
     keys = frame[list(SUMMARY.key)].itertuples(index=False, name=None)
     return frame.assign(gallery=pd.Series([galleries[key] for key in keys], index=frame.index, dtype=object))
+
+
+def _chosen(one: Assessment, known: Mapping[tuple[Any, ...], Assessment], measure: str) -> Assessment:
+    """The attack that the best one is by a measure; any other attack itself."""
+    name = one.record.get("choices", {}).get(measure)
+    if name is None:
+        return one
+    key = tuple(name if column == "attack" else own for column, own in zip(SUMMARY.key, one.key, strict=True))
+    if key not in known:
+        raise DataError(f"{one.file} has the gallery of the attack {name}: give the assessment of that attack, too")
+    return known[key]
 
 
 def load_gallery(path: Path | None) -> Gallery | None:

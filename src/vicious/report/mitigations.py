@@ -9,7 +9,7 @@ import pandas as pd
 from vicious.mitigations import parse_outputs
 from vicious.report import frames
 from vicious.report.frames import PERCENT, Group, OverSeeds
-from vicious.results.schema import SUMMARY, Role, check_table, reported, unique
+from vicious.results.schema import BEST, SUMMARY, Role, check_table, reported, unique
 from vicious.system.errors import DataError
 from vicious.system.registry import find, names
 
@@ -138,6 +138,13 @@ def meanings(found: Sequence[Treated]) -> str:
         f"What is sent: {words}. The attack model reads logits and softmax as they are sent, as in the original study, "
         "and all other probabilities together with their logarithms."
     )
+
+
+def attack_words(summary: pd.DataFrame) -> str:
+    """The attack that is shown, for captions."""
+    if BEST in set(summary["attack"]):
+        return "the best attack on outputs after the same mitigation"
+    return "an attack model trained from scratch on outputs after the same mitigation"
 
 
 def servers(found: Sequence[Treated]) -> str:

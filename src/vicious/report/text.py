@@ -74,6 +74,12 @@ def counts(found: Iterable[Group]) -> str:
     return f"{spread[0].upper() if spread.startswith('mean') else 'Shown: ' + spread[0]}{spread[1:]}{of_images}."
 
 
+def best_attack(summary: pd.DataFrame) -> str:
+    """A caption's sentence, after a space: ``Best attack on every model.``; "" where another attack is shown."""
+    line = frames.attack_line(summary)
+    return f" {line.capitalize()}." if line else ""
+
+
 def span(values: Sequence[object]) -> str:
     """Sorted values as ``5``, or as their ends, ``3 to 5``."""
     return str(values[0]) if len(values) == 1 else f"{values[0]} to {values[-1]}"

@@ -9,8 +9,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vicious.results.assessments import Assessment, alike, columns_of, read_assessments, reported, same_images
-from vicious.results.schema import AGAIN, AGREEMENT, ESTIMATOR, ESTIMATORS, ESTIMATORS_OF_ONE, PSNR_ITSELF, read_table
+from vicious.results.assessments import Assessment, alike, columns_of, read_assessments, same_images
+from vicious.results.schema import (
+    AGAIN,
+    AGREEMENT,
+    ATTACK_OF,
+    ESTIMATOR,
+    ESTIMATORS,
+    ESTIMATORS_OF_ONE,
+    PSNR_ITSELF,
+    read_table,
+)
 from vicious.system.errors import DataError, MixedResultsError
 
 REFERENCES = {"psnr": 1.0, "ssim": 1.0, "lpips": -1.0}
@@ -53,6 +62,9 @@ def agreement(found: Sequence[Assessment]) -> pd.DataFrame:
     images of R and the reference, the mean over the attacks and seeds whose values are not all equal. ``pairs`` counts
     the pairs of attacks summed over seeds, ``models`` the attacks that succeeded, ``n_images`` the test images.
 
+    The attacks are the original's. The best one may have R and image quality from different reconstructions, so it
+    cannot tell whether the two agree.
+
     The estimator ``psnr`` is PSNR itself in place of R: how far two measures of image quality agree.
 
     Without two attacks of one seed, the agreements are empty; a task where all failed has one row for each of PSNR and
@@ -62,7 +74,8 @@ def agreement(found: Sequence[Assessment]) -> pd.DataFrame:
         DataError: a Parquet is missing, damaged, or lacks an estimator.
         MixedResultsError: the attacks of a task were judged under different estimators.
     """
-    tasks = alike(reported(found), ("task",))
+    originals = [one for one in found if one.record["attack"] == ATTACK_OF[one.record["role"]]]
+    tasks = alike(originals, ("task",))
     return AGREEMENT.frame(row for cells in tasks for row in _task_rows(cells))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vicious.results.assessments import Assessment, alike, in_order, read_assessments, read_images
+from vicious.results.assessments import Assessment, alike, in_order, read_assessments, read_images, reported
 from vicious.results.schema import AGAIN, MEASURES, OF_ATTRIBUTE, PER_ATTRIBUTE, PER_CLASS
 from vicious.system.errors import DataError
 
@@ -38,9 +38,10 @@ def per_attribute(found: Sequence[Assessment]) -> pd.DataFrame:
     ``accuracy``, ``balanced`` (the mean of the accuracies on images with and without the attribute; empty where one
     kind is missing) and ``majority``, the share of the commoner value in the test set, are shares; ``positives`` counts
     the ``n`` test images that have the attribute. A failed seed has one row: n 0, no attribute, no numbers.
-    Autoencoders, which are not asked for attributes, are left out.
+    Autoencoders, which are not asked for attributes, are left out. Each model is there once, as the same for all
+    attacks on it: by the attack that is reported.
     """
-    asked = [one for one in found if one.multilabel and one.record["role"] != "autoencoder"]
+    asked = [one for one in reported(found) if one.multilabel and one.record["role"] != "autoencoder"]
     return in_order(PER_ATTRIBUTE, (row for one in asked for row in _attribute_rows(one)), found)
 
 

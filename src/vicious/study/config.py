@@ -262,7 +262,7 @@ class DatasetParams(Strict):
     beta_r: Betas = Field(min_length=1, description="weights of the reconstruction loss, one vicious model each")
     outputs: OutputsList = Field(description="what the user sends back")
     autoencoder: Autoencoder = Field(
-        description="outputs for which F and G are also trained with beta_c 0: the upper bound"
+        description="outputs for which F and G are also trained with beta_c 0, for reconstruction alone"
     )
 
 

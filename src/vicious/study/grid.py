@@ -31,7 +31,7 @@ class Model:
     """How a target model is trained, apart from its task and seed.
 
     Attributes:
-        role: "honest", "vicious", or "autoencoder" (vicious with beta_C = 0: the most that these outputs can carry).
+        role: "honest", "vicious", or "autoencoder" (vicious with beta_C = 0, for reconstruction alone).
         outputs: what a jointly trained attack model reads; None for an honest model.
         beta_c, beta_r: weights of the classification and the reconstruction loss.
         recipe: how an honest model is trained otherwise (:mod:`vicious.training.recipes`); None for the study's own

@@ -308,12 +308,12 @@ def detections(params: Params) -> list[Path]:
 
 
 def training_curves(params: Params, cells: Iterable[grid.Cell]) -> list[Path]:
-    """The curves of all trainings behind some cells: of target models, and of post-hoc attacks."""
+    """The curves of the trainings behind some cells: of target models, and of the original's post-hoc attacks."""
     found = set()
     for cell in cells:
         target = paths.target(params.scale, **_model_names(cell))
         found.add(target.with_suffix(".csv"))
-        if cell.attack.kind == "posthoc":
+        if cell.model.role == "honest" and cell.attack == grid.Attack(cell.attack.outputs):
             found.add(target.with_name(f"{cell.attack}.csv"))
     return sorted(found, key=str)
 

@@ -73,7 +73,7 @@ def train_vicious(
 ) -> None:
     """Train a target model jointly with an attack model that reads its outputs: beta_c L_C + beta_r L_R.
 
-    With ``beta_c`` 0 the pair is an autoencoder: the most that these outputs can carry.
+    With ``beta_c`` 0 the pair is an autoencoder, trained for reconstruction alone.
 
     Args:
         data: a prepared dataset, as the task uses it.

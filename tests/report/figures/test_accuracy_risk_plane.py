@@ -89,7 +89,7 @@ def test_each_kind_of_outputs_has_a_line_of_panels(made_up: ModuleType) -> None:
 def test_the_legend_names_roles_that_there_are(made_up: ModuleType, role: str) -> None:
     frame = made_up.summary(("mnist",))
     (legend,) = accuracy_risk_plane.draw(frame.loc[frame["role"] == role]).legends
-    labels = {"honest": "honest, post-hoc attack", "vicious": "vicious"}
+    labels = {"honest": "honest, post-hoc", "vicious": "vicious"}
     assert [text.get_text() for text in legend.get_texts()] == [labels[role], f"mean image ({style.RISK} = 1)"]
 
 

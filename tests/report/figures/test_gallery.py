@@ -39,22 +39,22 @@ def pairs(made_up: ModuleType, tmp_path: Path) -> Callable[..., list[tuple[Any, 
 def test_a_missing_gallery_is_drawn_as_failed(made_up: ModuleType, pairs: Any) -> None:
     frame = made_up.summary(("mnist", "cifar10"), synthetic=("cifar10",))
     panels = gallery.load_panels(frame, pairs(("mnist", "cifar10"), missing=("mnist",)))
-    words = all_words(gallery.draw(panels))
+    words = all_words(gallery.draw(frame, panels))
     assert "failed" in words
     assert "CIFAR-10 (synthetic stand-in)" in words
     assert "MNIST (vicious)" in str(gallery.text(frame, panels))
 
 
-def test_each_strip_is_that_of_its_label() -> None:
+def test_each_strip_is_that_of_its_label(made_up: ModuleType) -> None:
     original, honest, vicious = (np.full((2, 1, 32, 32), grey, np.uint8) for grey in (0, 51, 102))
     panel = gallery.Panel(
         "mnist", "official", galleries.Gallery(original, honest), galleries.Gallery(original, vicious)
     )
-    (ax,) = gallery.draw([panel]).axes
+    (ax,) = gallery.draw(made_up.summary(("mnist",)), [panel]).axes
     assert ax.get_title() == "MNIST"
     assert [label.get_text() for label in ax.get_yticklabels()] == [
         "original",
-        f"post-hoc\non honest\n{-20 * np.log10(0.2):.1f} dB",
+        f"honest,\npost-hoc\n{-20 * np.log10(0.2):.1f} dB",
         f"vicious\n{-20 * np.log10(0.4):.1f} dB",
     ]
     image = np.asarray(ax.images[0].get_array())

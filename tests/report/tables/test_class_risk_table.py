@@ -71,8 +71,8 @@ def test_ranks_by_r95_under_the_smallest_beta_r(tmp_path: Path) -> None:
         assert float(row["vicious_accuracy_mean"]) == pytest.approx(100 * vicious["accuracy"][label])
         assert float(row["vicious_accuracy_sd"]) == pytest.approx(100 * vicious["accuracy_sd"][label])
         assert float(row["vicious_risk95_mean"]) == pytest.approx(vicious["risk95"][label])
-        assert float(row["posthoc_psnr_mean"]) == pytest.approx(honest["psnr"][label])
-        assert float(row["posthoc_risk95_sd"]) == pytest.approx(honest["risk95_sd"][label])
+        assert float(row["honest_psnr_mean"]) == pytest.approx(honest["psnr"][label])
+        assert float(row["honest_risk95_sd"]) == pytest.approx(honest["risk95_sd"][label])
     printed = printed_cells(markdown)
     assert [int(line[2]) for line in printed] == [*expected[:3], *expected[-3:]]
     assert [line[1] for line in printed][::5] == ["1 of 10", "10 of 10"]
@@ -103,7 +103,7 @@ def test_ranks_by_the_post_hoc_attack_where_vicious_models_failed(tmp_path: Path
     rows = [row for row in csv.DictReader(io.StringIO(text)) if row["task"] == "mnist"]
     assert len(rows) == 10
     assert [row["label"] for row in rows] == [str(label) for label in honest["label"]]
-    assert {row["ranked_by"] for row in rows} == {"posthoc"}
+    assert {row["ranked_by"] for row in rows} == {"honest"}
 
 
 def test_ranks_only_classes_with_test_images(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
-"""Accuracy against reconstruction risk, from the post-hoc attack on honest models to vicious ones."""
+"""Accuracy against reconstruction risk, from honest models to vicious ones."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from vicious.report import frames, style
 from vicious.report.frames import PERCENT, Group
 from vicious.report.style import BETA, DASHED, GREY, RISK, RISK95, Point
 from vicious.report.text import Text, about, counts
-from vicious.results.schema import SUMMARY, check_table, read_table
+from vicious.results.schema import SUMMARY, Role, check_table, read_table
 from vicious.study.artifacts import Destination
 
 EXPERIMENT = "main"
@@ -36,8 +36,8 @@ def draw(summary: pd.DataFrame) -> Figure:
     source = frames.sources(shown)
     around: dict[str, Any] = {
         "failed": frames.failed_seeds(found),
-        "handles": _legend(found),
-        "titles": [style.once(source)],
+        "handles": _legend(found, frames.model_words(shown)),
+        "titles": [style.once(source), frames.attack_line(shown)],
     }
     with style.page(len(kinds), 2, 0.25 + 2.6 * len(kinds), sharey="row", **around) as (figure, axes):
         for line, kind in zip(axes, kinds, strict=True):
@@ -55,11 +55,14 @@ def draw(summary: pd.DataFrame) -> Figure:
 def text(summary: pd.DataFrame) -> Text:
     shown = _shown(summary)
     found = frames.groups(shown)
+    attacks = frames.attack_words(shown)
     left_out = "Autoencoders have no accuracy and are left out." if len(shown) < len(summary) else ""
     return Text(
-        "Test accuracy (%) against reconstruction risk (no unit): the post-hoc attack on honest models, and the joint "
-        f"attack on vicious models. Left: R; right: R95. Further right is worse for privacy. {counts(found)}",
+        f"Test accuracy (%) against reconstruction risk (no unit): the {attacks['honest']} on honest models, and the "
+        f"{attacks['vicious']} on vicious models. Left: R; right: R95. Further right is worse for privacy. "
+        f"{counts(found)}",
         (
+            frames.about_best(shown),
             "Arrows lead from honest to vicious models, by growing beta_R where there are several. Bars: standard "
             "deviation. Vertical line: R = 1, guessing the mean image.",
             left_out,
@@ -113,10 +116,10 @@ def _write_names(ax: Axes, paths: dict[str, list[Point]], source: dict[str, str]
         style.tie(ax, name, (1.02, place), ends[name], ha="left")
 
 
-def _legend(found: Sequence[Group]) -> list[Line2D]:
+def _legend(found: Sequence[Group], words: Mapping[Role, str]) -> list[Line2D]:
     betas = sorted({group.beta_r for group in found if group.role == "vicious"})
     weights = f", {BETA} = {', '.join(f'{beta:g}' for beta in betas)}" if len(betas) > 1 else ""
-    words = {"honest": "honest, post-hoc attack", "vicious": f"vicious{weights}"}
+    labels = {"honest": words["honest"], "vicious": words["vicious"] + weights}
     there = {group.role for group in found}
-    handles = [style.role_handle(role, label) for role, label in words.items() if role in there]
+    handles = [style.role_handle(role, label) for role, label in labels.items() if role in there]
     return [*handles, style.mean_image_handle()]

@@ -1,19 +1,21 @@
-"""Test images of each task, and what each attack makes of them, from the honest model to the upper bound."""
+"""Test images of each task, and what is reconstructed of them, from the honest model to the autoencoder."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
 from vicious.report import frames, style
 from vicious.report.galleries import Gallery, Strip, check_same_images, draw_strips, load_gallery, read_galleries
 from vicious.report.headline import one_of_each
 from vicious.report.style import BETA, DOUBLE, SINGLE
-from vicious.report.text import Text
+from vicious.report.text import Text, best_attack
 from vicious.results.assessments import read_images
+from vicious.results.schema import Role
 from vicious.study.artifacts import Destination
 from vicious.system.errors import DataError
 
@@ -23,7 +25,6 @@ MAX_IMAGES = 10  # images shown of a task
 _FEW = 4  # images that fit a single column
 _SIDE = 0.68  # largest side of an image in inches
 _LABELS = 1.45  # width of the labels in inches
-_AUTOENCODER = "autoencoder (upper bound)"
 
 
 @dataclass(frozen=True)
@@ -34,15 +35,16 @@ class Row:
 
 def write(assessments: Sequence[Path], out: Destination) -> tuple[Path, ...]:
     """A figure for each task and kind of outputs; of each model, the first seed."""
-    shown = one_of_each(read_galleries(assessments))
+    summary = read_galleries(assessments)
+    shown, words = one_of_each(summary), frames.model_words(summary)
     written: list[Path] = []
     for key, models in shown.groupby(["task", "outputs"], sort=False):
         task, outputs = cast(tuple[str, str], key)
-        source, seed = str(models["source"].iloc[0]), int(models["seed"].min())
-        rows = load_rows(task, [(_name(row), row["gallery"]) for row in models.to_dict("records")])
+        source = str(models["source"].iloc[0])
+        rows = load_rows(task, [(_name(row, words), row["gallery"]) for row in models.to_dict("records")])
         part = out.part(f"{task}_{outputs}", f"{frames.title(task)}, {outputs}")
-        around = text(task, source, outputs, rows, seed)
-        written += style.write_figure(part, draw(task, source, outputs, rows), around)
+        around = text(task, source, outputs, rows, models)
+        written += style.write_figure(part, draw(task, source, outputs, rows, frames.attack_line(models)), around)
     return tuple(written)
 
 
@@ -60,39 +62,43 @@ def load_rows(task: str, rows: Sequence[tuple[str, Path | None]]) -> list[Row]:
 
 
 @style.applied()
-def draw(task: str, source: str, outputs: str, rows: Sequence[Row]) -> Figure:
+def draw(task: str, source: str, outputs: str, rows: Sequence[Row], attack: str = "") -> Figure:
+    """Draw the rows below the originals; ``attack`` is what the title says of the attack."""
     originals = next((row.gallery.originals for row in rows if row.gallery is not None), None)
     count = MAX_IMAGES if originals is None else len(originals)
     width = SINGLE if count <= _FEW else DOUBLE
     side = min(_SIDE, (width - _LABELS) / count)
-    with style.page(1, 1, 0.4 + side * 1.05 * (len(rows) + 1), width=width) as (figure, axes):
-        axes[0, 0].set_title(style.plain(f"{frames.marked_title(task, source)}\noutputs: {outputs}"), pad=3)
+    height = (0.55 if attack else 0.4) + side * 1.05 * (len(rows) + 1)
+    with style.page(1, 1, height, width=width) as (figure, axes):
+        lines = filter(None, [frames.marked_title(task, source), f"outputs: {outputs}", attack])
+        axes[0, 0].set_title(style.plain("\n".join(lines)), pad=3)
         strips = [Strip.of(style.plain(row.label).replace("beta_R", BETA), row.gallery) for row in rows]
         draw_strips(axes[0, 0], [Strip("original", originals), *strips], count)
     return figure
 
 
-def text(task: str, source: str, outputs: str, rows: Sequence[Row], seed: int | None = None) -> Text:
+def text(task: str, source: str, outputs: str, rows: Sequence[Row], models: pd.DataFrame | None = None) -> Text:
+    """Caption and notes; ``models`` are the rows of the summary that are shown."""
     known = [row.gallery for row in rows if row.gallery is not None]
     risk = any(gallery.risk95 is not None for gallery in known)
-    one = "one model for each row" + ("" if seed is None else f", seed {seed}")
-    upper = any(row.label == _AUTOENCODER for row in rows)
+    one = "one model for each row" + ("" if models is None else f", seed {int(models['seed'].min())}")
+    autoencoder = any(row.label == "autoencoder" for row in rows)
     return Text(
         f"{frames.title(task)}: the first {len(known[0].originals) if known else 0} test images, and their "
         f"reconstructions from {outputs}; {one}. Below each name: PSNR in dB{' and R95 (no unit)' if risk else ''}, "
-        "mean over the images shown.",
+        f"mean over the images shown.{'' if models is None else best_attack(models)}",
         (
+            "" if models is None else frames.about_best(models, "PSNR"),
             "R95 = 1 is no better than guessing the mean image; larger is worse for privacy." if risk else "",
-            "Autoencoder: target and attack model trained for reconstruction alone." if upper else "",
+            "Autoencoder: target and attack model trained for reconstruction alone." if autoencoder else "",
             f"Data: {frames.source_words(source)}.",
         ),
         [f"{row.label}: no gallery" for row in rows if row.gallery is None],
     )
 
 
-def _name(row: dict[Any, Any]) -> str:
-    names = {"honest": "post-hoc on honest", "vicious": f"vicious, beta_R = {row['beta_r']:g}"}
-    return names.get(row["role"], _AUTOENCODER)
+def _name(row: Mapping[Any, Any], words: Mapping[Role, str]) -> str:
+    return words[row["role"]] + (f", beta_R = {row['beta_r']:g}" if row["role"] == "vicious" else "")
 
 
 def _load(path: Path | None) -> Gallery | None:

@@ -14,7 +14,7 @@ from vicious.report.estimators import REFERENCES, settings, title_of
 from vicious.report.frames import PUBLISHED
 from vicious.report.style import SMALL
 from vicious.report.text import Text, span
-from vicious.results.schema import AGREEMENT, SUMMARY, check_table, read_table
+from vicious.results.schema import AGREEMENT, ATTACK_OF, SUMMARY, check_table, read_table
 from vicious.study.artifacts import Destination
 
 EXPERIMENT = "main"
@@ -35,7 +35,7 @@ def draw(agreement: pd.DataFrame, summary: pd.DataFrame) -> Figure:
     tasks = [task for task in source if task in paired]
     shown = agreement.loc[agreement["task"].isin(paired)]
     reach = max(0.1, float((shown["agree"] - _CHANCE).abs().max())) if len(shown) else 0.1
-    failed = [*_without(agreement, source), *frames.failed_seeds(frames.groups(summary))]
+    failed = [*_without(agreement, source), *frames.failed_seeds(frames.groups(summary, ATTACK_OF))]
     height = 1.5 + 0.152 * max(len(found), 3)
     around: dict[str, Any] = {"failed": failed, "titles": [style.once(source)]}
     with style.page(1, len(references), height, sharey=True, **around) as (figure, ((*axes,),)):
@@ -51,7 +51,7 @@ def draw(agreement: pd.DataFrame, summary: pd.DataFrame) -> Figure:
 
 
 def text(agreement: pd.DataFrame, summary: pd.DataFrame) -> Text:
-    groups = frames.groups(summary)
+    groups = frames.groups(summary, ATTACK_OF)
     counts = agreement.loc[agreement["models"] > 0].drop_duplicates("task")
     references = ", ".join(_TITLES.get(reference, reference) for reference in _references(agreement))
     attacks = "; ".join(
@@ -64,11 +64,11 @@ def text(agreement: pd.DataFrame, summary: pd.DataFrame) -> Text:
         f"(left to right: {references}), for each estimator of the covariance's inverse, in [0, 1]; 0.5 is chance. "
         f"{_counted(span(pairs), 'pair')} of attacks of each dataset.",
         (
-            "Ties count half. Pairs are of all attacks on the same task and seed. Below 0.5 R calls the worse "
-            "reconstruction the riskier one more often than not.",
+            "Ties count half. Pairs are of the original study's attacks on the same task and seed. Below 0.5 R calls "
+            "the worse reconstruction the riskier one more often than not.",
             f"Bold: the published R (cut-off 1.2e-07 d) and R95 (share 0.95).{frames.risk_elsewhere(summary)}",
             f"Attacks over all seeds: {attacks or 'none'}.",
-            frames.conditions(summary, risk=True),
+            frames.conditions(summary, risk=True, found=groups),
         ),
         [*frames.failures(groups), *_without(agreement, frames.sources(summary))],
     )

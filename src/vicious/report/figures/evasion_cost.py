@@ -65,7 +65,7 @@ def draw(summary: pd.DataFrame, scores: pd.DataFrame) -> Figure:
     source = {block.dataset: block.source for block in found}
     failed = [*frames.failed_seeds(_attacks(found)), *adaptive.without_score(found, DETECTORS), *_unscaled(found, n)]
     titles = style.once(source), _ABOVE if adaptive.evaded(found) else ""
-    around: dict[str, Any] = {"failed": failed, "handles": _legend(found), "titles": titles}
+    around: dict[str, Any] = {"failed": failed, "handles": _legend(found, summary), "titles": titles}
     with style.page(len(found), len(_PANELS), 0.55 + 1.35 * len(found), sharey="row", **around) as (figure, axes):
         for row, block in zip(axes, found, strict=True):
             for ax, measure in zip(row, _PANELS, strict=True):
@@ -91,8 +91,8 @@ def text(summary: pd.DataFrame, scores: pd.DataFrame) -> Text:
         f"{counts(attacks)}",
         (
             z_scores.MEANING,
-            "Best attack: the better, by PSNR, of the joint attack and another trained afterwards, over the seeds that "
-            "have both. Vertical line: the post-hoc attack on honest models.",
+            f"{adaptive.about_attacks(summary)} Vertical line: the {frames.attack_words(summary)['honest']} on honest "
+            "models.",
             "Lines start at the vicious server without adaptive penalty (0). Numbers above the panels: growing weights "
             f"of the penalty against {' or '.join(evaded)}{', a line for each' if len(evaded) > 1 else ''}."
             if evaded
@@ -210,7 +210,7 @@ def _weights(ax: Axes, block: Block, measure: str) -> None:
         style.tie(ax, text, (share, 1.06), (at[text], 0.97), ax.get_xaxis_transform(), va="bottom")
 
 
-def _legend(found: Sequence[Block]) -> list[Line2D]:
+def _legend(found: Sequence[Block], summary: pd.DataFrame) -> list[Line2D]:
     judged = {name for block in found for name in _judged(block)}
     look: dict[str, Any] = {"marker": "o", "markersize": 3.5, "linewidth": 0.9}
     handles = [Line2D([], [], color=SHOWN[name], label=words(name), **look) for name in DETECTORS if name in judged]
@@ -220,7 +220,8 @@ def _legend(found: Sequence[Block]) -> list[Line2D]:
         own = look | {"marker": marker, "linestyle": line}
         handles.append(Line2D([], [], color=GREY, label=f"evading {words(name)} ({sign})", **own))
     handles += [Line2D([], [], color=GREY, label=f"code {code}", **_hollow(code)) for code in _codes(found)]
-    honest = Line2D([], [], color=COLOURS["honest"], linewidth=1.0, label="honest, post-hoc attack")
+    label = frames.model_words(summary)["honest"]
+    honest = Line2D([], [], color=COLOURS["honest"], linewidth=1.0, label=label)
     return [*handles, z_scores.thresholds_handle(), honest]
 
 

@@ -11,7 +11,7 @@ from vicious.report import frames, style
 from vicious.report.galleries import Gallery, Strip, draw_strips, load_extremes, read_galleries
 from vicious.report.headline import of_roles
 from vicious.report.style import DOUBLE, RISK95
-from vicious.report.text import Text
+from vicious.report.text import Text, best_attack
 from vicious.study.artifacts import Destination
 from vicious.system.errors import DataError
 
@@ -33,7 +33,7 @@ class Row:
 def write(assessments: Sequence[Path], out: Destination) -> tuple[Path, ...]:
     """Of each task, the first seed of the vicious model with the smallest beta_R, on logits where there are any. A
     gallery that is not there or holds no image is drawn as failed."""
-    summary = read_galleries(assessments)
+    summary = read_galleries(assessments, "risk95")
     rows = load_rows(of_roles(summary, "vicious"))
     return style.write_figure(out, draw(rows), text(summary, rows))
 
@@ -72,8 +72,9 @@ def text(summary: pd.DataFrame, rows: Sequence[Row]) -> Text:
     return Text(
         f"Who is at risk, image by image: of the whole test set, at most {MAX_IMAGES} images each with the highest and "
         "with the lowest R95 (no unit) under a vicious model, and their reconstructions; one model of each dataset. "
-        "Below each image: its R95.",
+        f"Below each image: its R95.{best_attack(summary)}",
         (
+            frames.about_best(summary, "R95"),
             "R95 = 1 is no better than guessing the mean image. An image far from it may have a high R95 and still a "
             "coarse reconstruction.",
             frames.conditions(of_roles(summary, "vicious"), all_seeds=summary),

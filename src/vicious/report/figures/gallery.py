@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -38,7 +39,7 @@ def write(assessments: Sequence[Path], out: Destination) -> tuple[Path, ...]:
     files = {(row["task"], row["role"]): row["gallery"] for row in shown.to_dict("records")}
     tasks = dict.fromkeys(str(task) for task in shown["task"])
     panels = load_panels(shown, [(task, files.get((task, "honest")), files.get((task, "vicious"))) for task in tasks])
-    return style.write_figure(out, draw(panels), text(summary, panels))
+    return style.write_figure(out, draw(summary, panels), text(summary, panels))
 
 
 def load_panels(summary: pd.DataFrame, galleries: Sequence[tuple[str, Path | None, Path | None]]) -> list[Panel]:
@@ -55,20 +56,23 @@ def load_panels(summary: pd.DataFrame, galleries: Sequence[tuple[str, Path | Non
         for task, honest, vicious in sorted(galleries, key=lambda item: frames.order(item[0]))
     ]
     for panel in panels:
-        check_same_images({"post-hoc on honest": panel.honest, "vicious": panel.vicious}, panel.task)
+        check_same_images({"honest": panel.honest, "vicious": panel.vicious}, panel.task)
     return panels
 
 
 @style.applied()
-def draw(panels: Sequence[Panel]) -> Figure:
+def draw(summary: pd.DataFrame, panels: Sequence[Panel]) -> Figure:
     across = min(2, len(panels))
     down = math.ceil(len(panels) / across)
-    with style.page(down, across, down * 1.3, width=SINGLE if across == 1 else DOUBLE) as (figure, axes):
+    words = frames.model_words(summary)
+    around: dict[str, Any] = {"width": SINGLE if across == 1 else DOUBLE, "titles": [frames.attack_line(summary)]}
+    with style.page(down, across, down * 1.3, **around) as (figure, axes):
         for ax, panel in zip(axes.flat, panels, strict=False):
             ax.set_title(style.plain(frames.marked_title(panel.task, panel.source)), pad=3)
             known = panel.honest or panel.vicious
             strips = [Strip("original", None if known is None else known.originals)]
-            for label, gallery in (("post-hoc\non honest", panel.honest), ("vicious", panel.vicious)):
+            for label, gallery in ((words["honest"], panel.honest), (words["vicious"], panel.vicious)):
+                label = label.replace(", ", ",\n")
                 strips.append(Strip.of(label, None if gallery is None else gallery.first(MAX_IMAGES)))
             draw_strips(ax, strips, MAX_IMAGES)
         for ax in axes.flat[len(panels) :]:
@@ -82,14 +86,16 @@ def text(summary: pd.DataFrame, panels: Sequence[Panel]) -> Text:
     failed = [
         f"{frames.title(panel.task)} ({name}): no gallery"
         for panel in panels
-        for name, gallery in (("post-hoc attack on honest", panel.honest), ("vicious", panel.vicious))
+        for name, gallery in (("honest", panel.honest), ("vicious", panel.vicious))
         if gallery is None
     ]
+    attacks = frames.attack_words(summary)
     return Text(
-        f"Reconstructions from model outputs: at most {MAX_IMAGES} test images of each dataset, the post-hoc attack on "
-        "an honest model, and the joint attack on a vicious model. One model each. In dB: PSNR, mean over the images "
-        "shown.",
+        f"Reconstructions from model outputs: at most {MAX_IMAGES} test images of each dataset, the "
+        f"{attacks['honest']} on an honest model, and the {attacks['vicious']} on a vicious model. One model each. "
+        "In dB: PSNR, mean over the images shown.",
         (
+            frames.about_best(summary, "PSNR"),
             "The images are the same for all models, the first of the test set.",
             frames.conditions(of_roles(here, "honest", "vicious"), all_seeds=summary),
         ),

@@ -72,7 +72,7 @@ def draw(summary: pd.DataFrame) -> Figure:
     looks = _looks(one.outputs for one in found)
     height = 0.35 + min(2.1, 8.4 / len(tasks)) * len(tasks)
     around: dict[str, Any] = {"failed": frames.failed_seeds(shown), "handles": _legend(looks, found), "across": _ACROSS}
-    around["titles"] = style.once(source), frames.spread(shown)
+    around["titles"] = style.once(source), frames.attack_line(summary), frames.spread(shown)
     panels = []
     with style.page(len(tasks), len(_PANELS), height, sharex="row", **around) as (figure, axes):
         for line, task in zip(axes, tasks, strict=True):
@@ -96,10 +96,10 @@ def text(summary: pd.DataFrame) -> Text:
     found = mitigations.treated(summary)
     groups = mitigations.groups(found)
     return Text(
-        "Accuracy (%) of the answers as sent against reconstruction by an attack model trained from scratch on outputs "
-        "after the same mitigation, for each mitigation. Left: PSNR (dB); right: R95 (no unit). Higher is worse for "
-        f"privacy. {counts(groups)}",
+        f"Accuracy (%) of the answers as sent against reconstruction by {mitigations.attack_words(summary)}, for each "
+        f"mitigation. Left: PSNR (dB); right: R95 (no unit). Higher is worse for privacy. {counts(groups)}",
         (
+            frames.about_best(summary),
             "Filled: vicious models. Half filled: vicious ones trained for what is sent. Hollow: honest ones. "
             f"{mitigations.servers(found)}",
             "A tie of answers counts as chance. Markers that would cover each other are moved apart sideways, and a "

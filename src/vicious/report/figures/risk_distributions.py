@@ -1,6 +1,6 @@
 """How R and R95 are distributed over test images, honest models against vicious ones."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,7 +72,8 @@ def draw(rows: Sequence[Row], summary: pd.DataFrame) -> Figure:
     downwards; ``summary`` is that of the same assessments."""
     source = frames.sources(summary)
     around: dict[str, Any] = {"failed": frames.failed_seeds(_groups(rows)), "gridspec_kw": {"wspace": 0.06}}
-    around |= {"handles": _legend(rows), "titles": [style.once(source)]}
+    around |= {"handles": _legend(rows, frames.model_words(summary))}
+    around["titles"] = style.once(source), frames.attack_line(summary)
     with style.page(len(rows), 2, 0.6 + 0.85 * len(rows), **around) as (figure, axes):
         for line, row in zip(axes, rows, strict=True):
             for ax, measure in zip(line, MEASURES, strict=True):
@@ -95,12 +96,15 @@ def text(rows: Sequence[Row], summary: pd.DataFrame) -> Text:
         for task, both in below.items()
         if len(both) == 2
     )
+    attacks = frames.attack_words(summary)
     images = counts(groups).partition("; ")[2]
     return Text(
-        "Distribution of the reconstruction risk over test images, the seeds together: above each line the post-hoc "
-        "attack on honest models, below it the joint attack on vicious ones. Left: R; right: R95 (no unit, log scale). "
+        "Distribution of the reconstruction risk over test images, the seeds together: above each line the "
+        f"{attacks['honest']} on honest models, below it the {attacks['vicious']} on vicious ones. Left: R; right: R95 "
+        "(no unit, log scale). "
         f"{frames.spread(groups).removeprefix('mean ± s.d. over ')}{f'; {images}' if images else '.'}",
         (
+            frames.about_best(summary),
             "Dashed: median and quartiles; grey: R = 1. Densities, of log R over all images, have one height; "
             f"each panel has its own scale, from the {100 * (1 - VIEW):g}% to the {100 * VIEW:g}% quantile.",
             f"R is {frames.risk_words(used)}. {ABOUT_RISK95} {ABOUT_RISK}",
@@ -159,11 +163,11 @@ def log_ticks(low: float, high: float) -> list[float]:
     return next((ticks for ticks in found if 2 <= len(ticks) <= _MOST_TICKS), found[-1])
 
 
-def _legend(rows: Sequence[Row]) -> list[Artist]:
+def _legend(rows: Sequence[Row], words: Mapping[Role, str]) -> list[Artist]:
     betas = sorted({row.groups["vicious"].beta_r for row in rows if "vicious" in row.groups})
     weights = f", {BETA} = {', '.join(f'{beta:g}' for beta in betas)}" if betas else ""
     return [
-        Patch(color=COLOURS["honest"], label="honest, post-hoc (upwards)", linewidth=0),
-        Patch(color=COLOURS["vicious"], label=f"vicious{weights} (downwards)", linewidth=0),
+        Patch(color=COLOURS["honest"], label=f"{words['honest']} (upwards)", linewidth=0),
+        Patch(color=COLOURS["vicious"], label=f"{words['vicious']}{weights} (downwards)", linewidth=0),
         style.mean_image_handle(),
     ]

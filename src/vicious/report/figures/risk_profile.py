@@ -16,7 +16,7 @@ from vicious.report.estimators import Profile, profiles, read_estimators, settin
 from vicious.report.frames import PUBLISHED
 from vicious.report.style import BETA, COLOURS, DASHED, DOUBLE, GREY, MARKERS, PALE, RISK, RISK95, SINGLE, SMALL
 from vicious.report.text import ABOUT_RISK, ABOUT_SEEDS, Text
-from vicious.results.schema import SUMMARY, read_table
+from vicious.results.schema import SUMMARY, Role, read_table
 from vicious.study.artifacts import Destination
 
 EXPERIMENT = "main"
@@ -37,8 +37,8 @@ _VIEW = (0.9, 1.2)
 def draw(estimators: pd.DataFrame, summary: pd.DataFrame) -> Figure:
     """Draw R against the share of variance kept, and below it R over that of the honest models, for each task.
 
-    Means over seeds with bands of one sd. Shown is the first kind of outputs: the post-hoc attack on honest models,
-    vicious models of each beta_R, the autoencoder, and the mean image of the class that the honest model predicts.
+    Means over seeds with bands of one sd. Shown is the first kind of outputs: honest models, vicious models
+    of each beta_R, the autoencoder, and the mean image of the class that the honest model predicts.
     ``estimators`` has rows of estimators.csv.
     """
     shown = _shown(estimators, summary)
@@ -46,10 +46,11 @@ def draw(estimators: pd.DataFrame, summary: pd.DataFrame) -> Figure:
     betas = sorted({profile.group.beta_r for profile in shown if profile.group.role == "vicious"})
     columns = min(_COLUMNS, len(source))
     lines = -(-len(source) // columns)
-    handles = _legend(shown, betas)
+    handles = _legend(shown, betas, frames.model_words(summary))
     wide = columns > 1
     across = (len(handles) if len(handles) <= 5 else 4) if wide else 2
-    around: dict[str, Any] = {"handles": handles, "across": across, "titles": [style.once(source)]}
+    around: dict[str, Any] = {"handles": handles, "across": across}
+    around["titles"] = style.once(source), frames.attack_line(summary)
     around |= {"failed": frames.failed_seeds([profile.group for profile in shown]), "width": DOUBLE if wide else SINGLE}
     ratios = {"height_ratios": [1.7, 1] * lines}
     with style.page(2 * lines, columns, 0.45 + 2.4 * lines, gridspec_kw=ratios, **around) as (figure, axes):
@@ -72,17 +73,19 @@ def draw(estimators: pd.DataFrame, summary: pd.DataFrame) -> Figure:
 def text(estimators: pd.DataFrame, summary: pd.DataFrame) -> Text:
     shown = _shown(estimators, summary)
     groups = [profile.group for profile in shown]
+    honest = f"{frames.attack_words(summary)['honest']} on honest models"
     kinds = dict.fromkeys(summary["outputs"])
     first = ", ".join(dict.fromkeys(group.outputs for group in groups))
     left_out = f"Shown for {first}; other outputs are in the CSV of the table of estimators." if len(kinds) > 1 else ""
     return Text(
         "Profile of the reconstruction risk: R (no unit) on the fewest leading components that explain a share of the "
-        "variance, against that share in %. Small panels: R over that of the post-hoc attack on honest models. Curves: "
+        f"variance, against that share in %. Small panels: R over that of the {honest}. Curves: "
         f"{frames.spread(groups)}; bands: one standard deviation.",
         (
+            frames.about_best(summary, "R"),
             "The axis is logarithmic in the share left out, except that all shares between "
             f"{100 * (1 - 10**-_LAST):.3f}% and 100% are drawn at one place.",
-            "Small panels: over seeds that both have; below 1 the post-hoc attack on honest models counts as riskier. "
+            f"Small panels: over seeds that both have; below 1 the {honest} counts as riskier. "
             f"Curves leave the panel beyond {_VIEW[0]:g} and {_VIEW[1]:g}.",
             "Thin black: R of the mean image of the class that the honest model predicts. Vertical lines: R95, and the "
             f"published R (cut-off 1.2e-07 d, for d pixels).{frames.risk_elsewhere(summary)}",
@@ -195,14 +198,14 @@ def _marks(ax: Axes, ok: pd.DataFrame, *, named: bool = True) -> None:
         ax.annotate(text, (at, 1.0), xycoords=ax.get_xaxis_transform(), **offset, **words)
 
 
-def _legend(shown: Sequence[Profile], betas: Sequence[float]) -> list[Line2D]:
+def _legend(shown: Sequence[Profile], betas: Sequence[float], words: Mapping[Role, str]) -> list[Line2D]:
     roles = {profile.group.role for profile in shown}
-    handles = [_handle("honest", "honest, post-hoc")] if "honest" in roles else []
+    handles = [_handle("honest", words["honest"])] if "honest" in roles else []
     for index, beta in enumerate(betas):
-        label = f"vicious, {BETA} = {beta:g}" if len(betas) > 1 else "vicious"
+        label = words["vicious"] + (f", {BETA} = {beta:g}" if len(betas) > 1 else "")
         handles.append(_handle("vicious", label, _LINES[index % len(_LINES)]))
     if "autoencoder" in roles:
-        handles.append(_handle("autoencoder", "autoencoder"))
+        handles.append(_handle("autoencoder", words["autoencoder"]))
     if "honest" in roles:
         handles.append(Line2D([], [], color="black", linewidth=0.6, label="predicted class mean"))
     return [*handles, style.mean_image_handle()]

@@ -12,7 +12,7 @@ SUBJECT = Subject(
     BETA,
     True,
     "Accuracy against reconstruction: vicious models by the weight beta_R of the reconstruction loss in their "
-    "training. Horizontal line and band: the post-hoc attack on honest models.",
+    "training. Horizontal line and band: honest models.",
 )
 
 

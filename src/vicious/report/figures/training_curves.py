@@ -1,4 +1,4 @@
-"""Training curves of target models and of post-hoc attacks, a row of panels for each task."""
+"""Training curves of target models and of the original study's attacks, a row of panels for each task."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -143,8 +143,8 @@ def text(curves: Sequence[Curve]) -> Text:
         (
             "Dots: the epoch whose weights were kept, that with the best validation score. Crosses: the last complete "
             "epoch of a failed training.",
-            "L_C: honest and vicious target models. L_R: the attacks, of which the post-hoc one is trained on a "
-            "trained honest model. Autoencoders are trained for reconstruction alone.",
+            "L_C: honest and vicious target models. L_R: the original study's attacks, of which the post-hoc one is "
+            "trained on a trained honest model. Autoencoders are trained for reconstruction alone.",
             f"{frames.listed('Data', ((c.task, frames.source_words(c.source)) for c in curves))} "
             f"{frames.listed('Seeds', ((task, ', '.join(map(str, sorted(of)))) for task, of in seeds.items()))}"
             + (f" Outputs: {outputs}." if outputs else "")

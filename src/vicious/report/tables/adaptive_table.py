@@ -47,8 +47,8 @@ def write(summary: Path, detection: Path, out: Destination) -> tuple[Path, ...]:
 def numbers(found: Sequence[Block]) -> pd.DataFrame:
     """A row for each dataset, kind of outputs, server, detector and number of user images.
 
-    Measures of an attack are the same in all rows of a server; ``gain`` is the difference of PSNR from the post-hoc
-    attack on the honest models of the same seeds. ``models`` counts the models judged. ``flagged`` is the percentage of
+    Measures of an attack are the same in all rows of a server; ``gain`` is the difference of PSNR from the honest
+    models of the same seeds. ``models`` counts the models judged. ``flagged`` is the percentage of
     verdicts above a threshold from the honest models of the dataset
     (:func:`vicious.defense.evaluation.thresholds.flagged`), for honest models each by the threshold from the others;
     ``outside`` of those above it or as far below the honest ones. A server that was not judged has one row without a
@@ -87,6 +87,7 @@ def lines(table: pd.DataFrame) -> list[Line]:
 
 def text(table: pd.DataFrame, summary: pd.DataFrame, found: Sequence[Block]) -> Text:
     attacks = [server.attack for block in found for server in block.servers]
+    honest = f"{frames.attack_words(summary)['honest']} on honest models"
     evaded = [words(name) for name in adaptive.evaded(found)]
     hidden = ", ".join(sorted({server.hidden for block in found for server in block.servers} - {""}))
     return Text(
@@ -94,9 +95,9 @@ def text(table: pd.DataFrame, summary: pd.DataFrame, found: Sequence[Block]) -> 
         f"of detectors. {counts(attacks)} Accuracy, identified, flagged and outside in %, PSNR and gain in dB. AUROC "
         f"over verdicts at n = {table['n_user'].max():,.0f} user images.",
         (
-            "PSNR, R95 and identified: the post-hoc attack on honest models; on vicious ones the better, by PSNR, of "
-            "the joint attack and another trained afterwards, over the seeds that have both. Gain: PSNR minus that of "
-            "the post-hoc attack on honest models of the same seeds. Larger is worse for privacy.",
+            f"PSNR, R95 and identified: the {honest}, and the best attack on vicious ones. Gain: PSNR minus "
+            f"that of the {honest} of the same seeds. Larger is worse for privacy.",
+            adaptive.about_attacks(summary),
             f"Evasion: an adaptive penalty of that weight against {' or '.join(evaded)}." if evaded else "",
             f"Hidden codes ({hidden}): accuracy, PSNR, R95 and identified of the hidden model, same seeds."
             if hidden

@@ -8,7 +8,7 @@ import pandas as pd
 
 from vicious.report import at_risk, frames, render
 from vicious.report.render import Column, Line, Table
-from vicious.report.text import ABOUT_RISK, ABOUT_RISK95, UNITS_IDENTIFIED, Text, identified
+from vicious.report.text import ABOUT_RISK, ABOUT_RISK95, UNITS_IDENTIFIED, Text, best_attack, identified
 from vicious.results.schema import MEASURES, PER_CLASS, read_table
 from vicious.study.artifacts import Destination
 from vicious.system.errors import DataError
@@ -20,7 +20,7 @@ FEW = 100
 """Test images of a class below which a note warns."""
 _LONGEST = 20
 """Letters of a class's name that are printed."""
-_SIDES = ("vicious", "posthoc")
+_SIDES = ("vicious", "honest")
 _COLUMNS = (
     *("dataset", "task", "title", "source", "outputs", "beta_r", "label", "label_name", "n"),
     *("rank", "classes", "ranked_by"),
@@ -35,18 +35,19 @@ def write(classes: Path, out: Destination) -> tuple[Path, ...]:
     if frame.empty:
         raise DataError(f"{classes} has no rows: the table of classes needs a dataset whose labels are classes")
     table = numbers(frame)
-    return render.write(out, Table(table, PRINTED, lines(table), text(table)))
+    return render.write(out, Table(table, PRINTED, lines(table), text(table, frame)))
 
 
 def numbers(classes: pd.DataFrame) -> pd.DataFrame:
     """A row for each task and class of per_class.csv, by rank.
 
-    Of each task: the vicious model with the smallest beta_R and the post-hoc attack on the honest model, on logits
-    where there are any. ``rank`` 1 of ``classes`` has the highest mean R95 under ``ranked_by``: the vicious model, or
-    the post-hoc attack (``posthoc``) where that has no result. A class without a test image has no rank and is none of
+    Of each task: the vicious model with the smallest beta_R and the honest one, on logits where there are any, each
+    under the attack that is reported. ``rank`` 1 of ``classes`` has the highest mean R95 under ``ranked_by``: the
+    vicious model, or the honest one where that has no result. A class without a test image has no rank and is none of
     ``classes``. A task whose models all failed has one row, without a class.
     """
-    rows = [row for models in at_risk.by_task(classes) for row in _task_rows(*models)]
+    reported = frames.reported_rows(classes)
+    rows = [row for models in at_risk.by_task(reported) for row in _task_rows(*models)]
     return render.numbers(rows, _COLUMNS)
 
 
@@ -64,8 +65,8 @@ PRINTED = (
     Column("class", "Class", text=True),
     Column("n", "n", "$n$"),
     *(
-        Column(f"{side}_{name}", f"{head}, {who}", rf"\shortstack{{{short}\\{who}}}", decimals)
-        for side, who in (("vicious", "vicious"), ("posthoc", "honest"))
+        Column(f"{side}_{name}", f"{head}, {side}", rf"\shortstack{{{short}\\{side}}}", decimals)
+        for side in _SIDES
         for name, head, short, decimals in _PRINTED_MEASURES
     ),
 )
@@ -81,15 +82,18 @@ def lines(table: pd.DataFrame) -> list[Line]:
     return render.once(printed, ("title",))
 
 
-def text(table: pd.DataFrame) -> Text:
+def text(table: pd.DataFrame, classes: pd.DataFrame) -> Text:
+    """Caption and notes; ``classes`` are the rows that the table is made from."""
+    honest = frames.attack_words(classes)["honest"]
     images = {str(task): int(n.fillna(0).sum()) for task, n in table.groupby("task")["n"]}
     return Text(
         f"Classes ranked by the R95 of their test images under the vicious model: at most {ENDS} with the highest and "
         f"{ENDS} with the lowest of each dataset. {at_risk.counts(table, _SIDES, images)} n: test images of the class. "
-        f"{UNITS_IDENTIFIED}",
+        f"{UNITS_IDENTIFIED}{best_attack(classes)}",
         (
-            f"The CSV has all classes.{_ranked_by_honest(table)}{_empty(table)}",
-            f"{at_risk.CHOICE} Honest: the post-hoc attack on honest models.",
+            f"The CSV has all classes.{_ranked_by_honest(table, honest)}{_empty(table)}",
+            f"{at_risk.CHOICE} Honest: the {honest} on honest models.",
+            frames.about_best(classes),
             f"{ABOUT_RISK95} {ABOUT_RISK} A class far from the mean image may rank high under any attack.",
             f"{identified(images.items())} Ident.: identified, of the images of the class.",
             "Means over images, then seeds. R95: ± standard deviation over seeds, if several (CSV: of all). Failed "
@@ -101,8 +105,7 @@ def text(table: pd.DataFrame) -> Text:
 
 
 def _task_rows(honest: pd.DataFrame, vicious: pd.DataFrame) -> list[dict[Any, Any]]:
-    honest = honest.loc[honest["attack"] == "posthoc"]
-    sides = {"vicious": vicious, "posthoc": honest}
+    sides = {"vicious": vicious, "honest": honest}
     facts: dict[Any, Any] = at_risk.facts(honest, vicious)
     facts["failures"] = "; ".join(note for side in sides.values() for note in _failures(side))
     for side, rows in sides.items():
@@ -116,7 +119,7 @@ def _task_rows(honest: pd.DataFrame, vicious: pd.DataFrame) -> list[dict[Any, An
         for name in MEASURES:
             scale = frames.scale_of(name)
             table[f"{side}_{name}_mean"], table[f"{side}_{name}_sd"] = own[name] * scale, own[f"{name}_sd"] * scale
-    facts["ranked_by"] = "vicious" if table["vicious_risk95_mean"].notna().any() else "posthoc"
+    facts["ranked_by"] = "vicious" if table["vicious_risk95_mean"].notna().any() else "honest"
     risk95 = table[f"{facts['ranked_by']}_risk95_mean"]
     table["rank"], table["classes"] = risk95.rank(method="first", ascending=False), risk95.notna().sum()
     ordered = table.sort_values("rank", kind="stable").reset_index()
@@ -155,10 +158,10 @@ def _short(name: str) -> str:
     return first if len(first) <= _LONGEST else f"{first[: _LONGEST - 3].rstrip()}..."
 
 
-def _ranked_by_honest(table: pd.DataFrame) -> str:
-    tasks = dict.fromkeys(table.loc[table["ranked_by"] == "posthoc", "task"])
+def _ranked_by_honest(table: pd.DataFrame, attack: str) -> str:
+    tasks = dict.fromkeys(table.loc[table["ranked_by"] == "honest", "task"])
     names = ", ".join(frames.title(task) for task in tasks)
-    return f" {names}, whose vicious models have no result: by the R95 of the post-hoc attack." if names else ""
+    return f" {names}, whose vicious models have no result: by the R95 of the {attack}." if names else ""
 
 
 def _empty(table: pd.DataFrame) -> str:

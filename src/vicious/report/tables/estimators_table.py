@@ -1,6 +1,6 @@
 """What the choice of the covariance's estimator makes of R.
 
-Printed are chosen estimators, the post-hoc attack and one vicious model.
+Printed are chosen estimators, the honest models and one vicious model.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ from vicious.report.estimators import (
 )
 from vicious.report.frames import NO_SEEDS, PUBLISHED, OverSeeds
 from vicious.report.render import Column, Line, Table
-from vicious.report.text import ABOUT_RISK, ABOUT_SEEDS, Text, counts
+from vicious.report.text import ABOUT_RISK, ABOUT_SEEDS, Text, best_attack, counts
 from vicious.results.schema import AGREEMENT, ESTIMATOR, SUMMARY, check_table, read_table
 from vicious.study.artifacts import Destination
 from vicious.system.errors import DataError
@@ -42,14 +42,14 @@ AS_REFERENCE, REVERSED, UNCLEAR = "as PSNR", "reversed", "unclear"
 def write(estimators: Path, agreement: Path, summary: Path, out: Destination) -> tuple[Path, ...]:
     rows = read_table(SUMMARY, Path(summary))
     table = numbers(read_estimators(Path(estimators)), read_table(AGREEMENT, Path(agreement)), rows)
-    return render.write(out, Table(table, PRINTED_COLUMNS, lines(table), text(table, rows)))
+    return render.write(out, Table(table, columns(rows), lines(table), text(table, rows)))
 
 
 def numbers(estimators: pd.DataFrame, agreement: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
     """A row for each task, estimator and attack, from those of three tables of results.
 
     The agreements are those of the task and estimator, over all its attacks, and stand in each of its rows. ``order``
-    compares R of the attack and of the post-hoc one on the honest models of the same seed: "as PSNR", "reversed" where
+    compares R with that of the honest models of the same seed: "as PSNR", "reversed" where
     the risk calls that model the safer one that PSNR calls the worse, or "unclear" where the seeds that both have do
     not agree in the sign of the difference of R and of PSNR; empty where it does not apply. Where all attacks of a task
     failed, its rows have no estimator.
@@ -87,12 +87,13 @@ def lines(table: pd.DataFrame) -> list[Line]:
     return render.once(printed, ("title",))
 
 
-PRINTED_COLUMNS = (
+_BEFORE = (
     Column("title", "Dataset", text=True),
     Column("estimator", "Estimator", text=True),
     Column("rank", "Rank"),
     Column("share", "Variance kept", r"\shortstack{Var.\\kept}", decimals=4),
-    Column("honest", "R, honest, post-hoc", r"\shortstack{$R$, honest\\post-hoc}"),
+)
+_AFTER = (
     Column("vicious", "R, vicious", r"\shortstack{$R$\\vicious}"),
     Column("order", "Order", text=True),
     Column("class_mean", "R, class mean", r"\shortstack{$R$, class\\mean}"),
@@ -104,25 +105,33 @@ PRINTED_COLUMNS = (
 )
 
 
+def columns(summary: pd.DataFrame) -> list[Column]:
+    honest = frames.model_words(summary)["honest"]
+    latex = r"\shortstack{$R$, " + honest.replace(", ", r"\\") + "}"
+    return [*_BEFORE, Column("honest", f"R, {honest}", latex), *_AFTER]
+
+
 def text(table: pd.DataFrame, summary: pd.DataFrame) -> Text:
     orders = [line["order"] for line in lines(table) if line["order"]]
     reverse, unclear = orders.count(REVERSED), orders.count(UNCLEAR)
     found = f" {reverse} of the {len(orders)} lines that compare two are {REVERSED}, {unclear} {UNCLEAR}."
-    groups = frames.groups(summary)
+    groups, attack = frames.groups(summary), frames.attack_words(summary)["honest"]
     return Text(
         "The reconstruction risk R under estimators of the covariance's inverse, and how each orders reconstructions "
-        f"beside PSNR and SSIM. {counts(groups)} R has no unit; larger is worse for privacy.",
+        f"beside PSNR and SSIM.{best_attack(summary)} {counts(groups)} R has no unit; larger is worse for privacy.",
         (
+            frames.about_best(summary, "R"),
             "Cut-off c d: components with an eigenvalue above c times d times the largest, for d pixels. 1.2e-07 d is "
             "the published definition, 2.2e-16 d what a float64 pseudo-inverse keeps. Ridge: in units of the mean "
             "variance. Share: the fewest leading components that explain that share of it. Rank: components kept.",
             f"R, vicious: for the smallest beta_R; if that failed, no other replaces it.{_printed_outputs(table)}",
             f"Order: {REVERSED} where R and PSNR disagree on which model leaks more; {UNCLEAR} where seeds "
             f"differ; a single seed decides alone.{found if orders else ''}",
-            "Class mean: R of the mean image of the class that the honest model predicts. Float32: R of the post-hoc "
-            "attack, computed in float32. Error outside: share of its squared error outside the kept components.",
+            "Class mean: R of the mean image of the class that the honest model predicts. Float32: R of the "
+            f"{attack}, computed in float32. Error outside: share of its squared error outside the kept components.",
             "Agreement: how often R orders two reconstructions of one test image as PSNR or SSIM does, ties half; 0.5 "
-            "is chance. Spearman: rank correlation of R and PSNR over test images, mean over attacks.",
+            "is chance. Spearman: rank correlation of R and PSNR over test images, mean over attacks. Both are of the "
+            "original study's attacks.",
             f"{ABOUT_RISK} {ABOUT_SEEDS}",
             f"{frames.conditions(summary, risk=True)}{frames.risk_elsewhere(summary)}",
         ),
@@ -146,7 +155,7 @@ _COLUMNS = (
 
 
 def _order(profile: Profile, here: Sequence[Profile], estimator: str) -> str | None:
-    """Whether R orders this model and the honest one, post-hoc, as PSNR does, if all seeds agree about it."""
+    """Whether R orders this model and the honest one as PSNR does, if all seeds agree about it."""
     honest = [one for one in here if (one.group.role, one.group.outputs) == ("honest", profile.group.outputs)]
     if profile.group.role == "honest" or not honest:
         return None

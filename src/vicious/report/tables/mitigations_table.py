@@ -77,9 +77,10 @@ def lines(found: Sequence[Treated]) -> list[Line]:
 def text(summary: pd.DataFrame, found: Sequence[Treated]) -> Text:
     groups = mitigations.groups(found)
     return Text(
-        "What a user can do to the outputs: accuracy of the answers sent, and what an attack model reads that was "
-        f"trained from scratch on outputs after the same mitigation. {counts(groups)} {UNITS_IDENTIFIED}",
+        "What a user can do to the outputs: accuracy of the answers sent, and what is reconstructed by "
+        f"{mitigations.attack_words(summary)}. {counts(groups)} {UNITS_IDENTIFIED}",
         (
+            frames.about_best(summary),
             mitigations.servers(found),
             mitigations.meanings(found),
             "Accuracy: a tie counts as chance. Calibration error (Cal.): the expected one, in %, of the probabilities "

@@ -14,7 +14,7 @@ from vicious.report.frames import Group
 from vicious.report.render import Column, Line, Table
 from vicious.report.text import ABOUT_SEEDS, Text, counts
 from vicious.results.assessments import Assessment, read_assessments
-from vicious.results.schema import SUMMARY, check_table
+from vicious.results.schema import ATTACK_OF, SUMMARY, check_table
 from vicious.results.summaries import collect
 from vicious.study.artifacts import Destination
 
@@ -65,6 +65,9 @@ def changes(images: pd.DataFrame) -> dict[str, float]:
 def numbers(found: Sequence[Assessment], summary: pd.DataFrame) -> pd.DataFrame:
     """A row for each task, kind of outputs and attack.
 
+    The attacks are the original's: the best one takes each measure from another attack, so that PSNR of its mean MSE
+    and its mean PSNR would not be of the same images.
+
     ``ssim``, ``risk`` and ``psnr`` are the means over images and seeds; their ``_change`` is what :func:`changes`
     gives. ``n_images`` counts the test images, ``last_batch`` those in the last batch. The Parquets of the assessments
     ``found``, of which ``summary`` is the summary, are read one at a time.
@@ -72,7 +75,7 @@ def numbers(found: Sequence[Assessment], summary: pd.DataFrame) -> pd.DataFrame:
     check_table(SUMMARY, summary)
     source = frames.sources(summary)
     by_key = {one.key: one for one in found}
-    rows = [_row(group, by_key) | {"source": source[group.task]} for group in frames.groups(summary)]
+    rows = [_row(group, by_key) | {"source": source[group.task]} for group in frames.groups(summary, ATTACK_OF)]
     return render.numbers(rows, _COLUMNS)
 
 
@@ -94,17 +97,18 @@ def columns(table: pd.DataFrame) -> list[Column]:
 
 
 def text(summary: pd.DataFrame) -> Text:
-    groups = frames.groups(summary)
+    groups = frames.groups(summary, ATTACK_OF)
     return Text(
         "What three shortcuts change: the measure with the shortcut minus the measure without it, on the same test "
-        f"images in the same order, in batches of {BATCH}. SSIM and R have no unit, PSNR is in dB. {counts(groups)}",
+        f"images in the same order, in batches of {BATCH}; the original study's attacks. SSIM and R have no unit, PSNR "
+        f"is in dB. {counts(groups)}",
         (
             "SSIM as the mean of batch means, and R without the images at the end that fill no batch (published code); "
             "PSNR of the mean MSE in place of the mean PSNR of single images.",
             f"Last batch: its number of images; where it is {BATCH}, the first two change nothing. An en dash: no "
             "batch is full.",
             ABOUT_SEEDS,
-            frames.conditions(summary),
+            frames.conditions(summary, found=groups),
         ),
         frames.failures(groups),
     )

@@ -8,7 +8,7 @@ from vicious.study.artifacts import Destination
 EXPERIMENT = "tradeoff"
 SUBJECT = Subject(
     "Accuracy against reconstruction: vicious models by the weight beta_R of the reconstruction loss in their "
-    "training, beside the post-hoc attack on honest models."
+    "training, beside honest models."
 )
 
 
