@@ -204,7 +204,9 @@ def _check_comparable(found: Sequence[Assessment]) -> None:
 def _shared_settings(record: Mapping[str, Any]) -> dict[str, Any]:
     """What all cells of a task must agree in, those that failed as far as they know it."""
     names = ["data", "source", "images", *(RECORD_OK[1:] if record["status"] == "ok" else ())]
-    schedules = {"schedule": record["target"]["schedule"], "attack schedule": record["attacker"]["schedule"]}
+    _, _, other = record["attack"].partition("-")  # an attack model that may have a schedule of its own
+    attack = f"attack schedule of {other}" if other else "attack schedule"
+    schedules = {"schedule": record["target"]["schedule"], attack: record["attacker"]["schedule"]}
     return {
         **{name: record[name] for name in names},
         **{name: {**complete(schedule), "seed": "any"} for name, schedule in schedules.items()},

@@ -15,7 +15,7 @@ from pydantic import Field, ValidationError, create_model, field_validator, mode
 from vicious.data.datasets import attribute_sets, dataset_names, find_dataset, official_names
 from vicious.data.facts import Dataset
 from vicious.mitigations import parse_outputs, parse_trainable
-from vicious.models.architecture import ORIGINAL, model
+from vicious.models.architecture import ORIGINAL, model, sized
 from vicious.system.errors import ConfigError
 from vicious.system.registry import nearest
 from vicious.system.settings import (
@@ -164,7 +164,8 @@ class AttackModels(Strict):
     seeds: Seeds = Field(description="one honest and one vicious model, and an attack of each kind on both, per seed")
     beta_r: Beta
     models: dict[str, dict[str, Any]] = Field(
-        description="attack model (src/vicious/models/decoders) -> its settings; none: no such experiment"
+        description="attack model (src/vicious/models/decoders) -> its settings; none: no such experiment; depth and "
+        "width, where a model has them, are the scale's"
     )
 
     @field_validator("models")
@@ -174,7 +175,7 @@ class AttackModels(Strict):
             if name == ORIGINAL["attack"]:
                 raise ValueError(f"leave out {name}: the others are compared with it")
             try:
-                model("attack", name, settings)
+                model("attack", name, sized(name, settings, {"depth": 10, "width": 1}))
             except ConfigError as error:
                 raise ValueError(str(error)) from None
         return models

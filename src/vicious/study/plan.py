@@ -10,7 +10,7 @@ from typing import Any
 
 from vicious.data.datasets import find_dataset
 from vicious.data.tasks import Task
-from vicious.models.architecture import Model, model
+from vicious.models.architecture import Model, model, sized
 from vicious.steps import Stage, Step, step_class
 from vicious.steps._needs import LIGHT, Cost, Need, Work
 from vicious.study import grid, paths
@@ -197,9 +197,9 @@ def _of_models(params: Params, experiments: Sequence[grid.Experiment]) -> Iterat
         if not cell.attack.joint:
             names = _cell_names(cell)
             target = paths.target(params.scale, **_model_names(cell))
-            settings = _schedule(params, cell.task, cell.seed) | _decoder(params, cell.attack)
+            settings = _schedule(params, cell.task, cell.seed) | _decoder(params, cell)
             settings |= {"target": target, "outputs": cell.attack.outputs}
-            size = work(params, cell.task, attack=_attack_model(params, cell.attack))
+            size = work(params, cell.task, attack=_attack_model(params, cell))
             yield _planned("train-attack", params, names, settings, dataset=cell.task.dataset, work=size)
 
 
@@ -215,7 +215,7 @@ def _of_assessments(params: Params, experiments: Sequence[grid.Experiment]) -> I
             "estimator": params.risk.estimator,
             "cutoff": params.risk.cutoff,
         }
-        size = work(params, cell.task, attack=_attack_model(params, cell.attack))
+        size = work(params, cell.task, attack=_attack_model(params, cell))
         yield _planned("assess-risk", params, _cell_names(cell), settings, dataset=cell.task.dataset, work=size)
     for one in grid.judged(params) if "defense" in experiments else ():
         defense = params.cell(one.task.dataset).defense
@@ -331,18 +331,22 @@ def _schedule(params: Params, task: Task, seed: int) -> dict[str, object]:
     return {**{name: getattr(own, name) for name in names}, "seed": seed, **_computed(params, task)}
 
 
-def _decoder(params: Params, attack: grid.Attack) -> dict[str, object]:
+def _decoder(params: Params, cell: grid.Cell) -> dict[str, object]:
     """The settings of an attack model that is not the original's: all of them, so that a changed default counts."""
-    found = _attack_model(params, attack)
+    found = _attack_model(params, cell)
     if found is None:
         return {}
     settings = sorted(found.settings.model_dump().items())
-    return {"attack_model": attack.model, "attack_settings": [f"{key}={json.dumps(value)}" for key, value in settings]}
+    return {"attack_model": found.name, "attack_settings": [f"{key}={json.dumps(value)}" for key, value in settings]}
 
 
-def _attack_model(params: Params, attack: grid.Attack) -> Model | None:
-    own = params.study.attack_models.models.get(attack.model)
-    return None if own is None else model("attack", attack.model, own)
+def _attack_model(params: Params, cell: grid.Cell) -> Model | None:
+    """An attack model that is not the original's; its depth and width are the scale's where nothing else is said."""
+    name, of_scale = cell.attack.model, grid.settings(params, cell.task)
+    own = params.study.attack_models.models.get(name)
+    if own is None:
+        return None
+    return model("attack", name, sized(name, own, {"depth": of_scale.depth, "width": of_scale.width}))
 
 
 def _computed(params: Params, task: Task) -> dict[str, object]:
