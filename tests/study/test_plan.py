@@ -46,7 +46,7 @@ def files(one: Planned) -> set[str]:
 
 
 COUNTS = {
-    "smoke": {"train_honest": 11, "train_vicious": 21, "train_attack": 22, "assess_risk": 42, "evaluate_defense": 14},
+    "smoke": {"train_honest": 11, "train_vicious": 21, "train_attack": 26, "assess_risk": 46, "evaluate_defense": 14},
     "demo": {"train_honest": 17, "train_vicious": 21, "train_attack": 52, "assess_risk": 73, "evaluate_defense": 36},
     "pilot": {
         **{"train_honest": 51, "train_vicious": 102, "train_attack": 140},
@@ -178,11 +178,19 @@ def test_a_part_of_the_experiments_is_a_part_of_the_plan() -> None:
 def test_a_second_attack_model_is_planned_with_its_settings() -> None:
     steps: list[Any] = [one.step for one in plan("smoke").rules["train_attack"]]
     others = [step for step in steps if step.attack_model != "mirror"]
+    own = ("augmented=false", "average=0.0", "batch_images=24")
     assert {(step.attack_model, *step.attack_settings) for step in others} == {
-        ("upsampling", "features=16", "standardise=true")
+        ("upsampling", "features=16", "standardise=true"),
+        ("conditioned", *own, "depth=10", "epochs=1", "learning_rate=0.003", 'rate="one_cycle"', "width=1"),
+        (
+            *("components", *own[:2], "batch_images=24", "components=16", "epochs=2", "hidden=32", "hidden_layers=2"),
+            *("learning_rate=0.003", 'rate="one_cycle"'),
+        ),
     }
-    assert {step.out.name for step in others} == {"posthoc-logits-upsampling.safetensors"}
-    assert len(others) == 2, "on an honest and on a vicious model"
+    assert {step.out.name for step in others} == {
+        f"posthoc-logits-{name}.safetensors" for name in ("upsampling", "conditioned", "components")
+    }
+    assert len(others) == 2 * 3, "on an honest and on a vicious model"
     assessments: list[Any] = [one.step for one in plan("smoke").rules["assess_risk"]]
     read = {step.attack for step in assessments}
     assert {step.out for step in others} <= read
