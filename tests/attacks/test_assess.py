@@ -398,6 +398,15 @@ def test_results_of_different_settings_are_not_mixed(
         read_assessments([study / "v/risk-joint.json", study / "h/risk-posthoc.json"])
 
 
+def test_an_attack_model_may_have_a_schedule_of_its_own(study: Any, prepared: PreparedDataset) -> None:
+    assess(study, prepared)
+    record, _ = assess(study, prepared, "h", "posthoc")
+    record["attack"] = "posthoc-conditioned"
+    record["attacker"]["schedule"]["epochs"] = 99
+    (study / "h/risk-posthoc.json").write_text(json.dumps(record))
+    assert len(read_assessments([study / "v/risk-joint.json", study / "h/risk-posthoc.json"])) == 2
+
+
 def test_a_failed_cell_hides_no_difference_between_the_others(study: Any, prepared: PreparedDataset) -> None:
     record, _ = assess(study, prepared)
     files = [study / f"v/risk-{name}.json" for name in ("failed", "one", "two")]

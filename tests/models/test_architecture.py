@@ -24,6 +24,8 @@ SIZED = [{"depth": depth, "width": width} for depth, width in product((10, 16, 2
 EXAMPLES: dict[tuple[Kind, str], list[dict[str, Any]]] = {
     ("target", "wideresnet"): SIZED,
     ("attack", "mirror"): SIZED,
+    ("attack", "components"): [{"hidden": 8}, {"components": 3072, "hidden_layers": 0}, {"hidden_layers": 3}],
+    ("attack", "conditioned"): SIZED[:4],
     ("attack", "kernel_ridge"): [{"landmarks": 7}, {"landmarks": 50, "kernel_components": 20}],
     ("attack", "linear_ridge"): [{}],
     ("attack", "upsampling"): [{"features": 4}, {"features": 64}, {"standardise": False}],

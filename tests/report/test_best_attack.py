@@ -48,9 +48,10 @@ def written(
 
     def write(name: str, best: bool) -> tuple[Path, Any]:
         folder = tmp_path_factory.mktemp(name)
-        artifact, change = artifacts.known()[name], made_up.with_best if best else (lambda frame: frame)
+        artifact = artifacts.known()[name]
+        change: Callable[[pd.DataFrame], pd.DataFrame] = made_up.with_best if best else (lambda frame: frame)
         models = (HONEST, VICIOUS, AUTOENCODER)
-        summary = {
+        summary: Callable[[], pd.DataFrame] = {
             "defense": lambda: servers.summary(made_up, ("mnist",), seeds=2),
             "mitigations": lambda: made_up.mitigations(("mnist",), ("logits", "label"), 2, trained_for=()),
         }.get(artifact.experiment, lambda: made_up.summary(("mnist",), 2, autoencoder=("logits",)))
@@ -86,7 +87,13 @@ def _classes() -> pd.DataFrame:
     """Rows of per_class.csv."""
     generator, rows = np.random.default_rng(5), []
     for role, attack, beta in (("honest", "posthoc", 0.0), ("vicious", "joint", 1.0)):
-        told = {"dataset": "mnist", "task": "mnist", "role": role, "attack": attack, "outputs": "logits"}
+        told: dict[str, Any] = {
+            "dataset": "mnist",
+            "task": "mnist",
+            "role": role,
+            "attack": attack,
+            "outputs": "logits",
+        }
         told |= {"beta_r": beta, "seeds": 2, "failed": 0, "reason": "", "source": "official", "n": 200}
         for label in range(10):
             rows.append(told | {"label": label, "label_name": str(label)} | dict.fromkeys(MEASURES, 0.5))
@@ -172,11 +179,13 @@ def test_curves_and_points_are_those_of_the_best_attack(made_up: ModuleType) -> 
     check_legible(figure)
     assert figure.legends[0].get_title().get_text() == "best attack on every model"
     assert next(iter(figure.legends[0].get_texts())).get_text() == "honest"
-    drawn = [line.get_xdata()[0] for line in figure.axes[1].lines if line.get_marker() in ("o", "^")]
+    drawn = [np.asarray(line.get_xdata())[0] for line in figure.axes[1].lines if line.get_marker() in ("o", "^")]
     assert drawn == pytest.approx([group.over_seeds("risk95").mean for group in best])
     ax = curves.draw(tradeoff_curves.SUBJECT, made_up.with_best(plain)).axes[1]
-    (points,) = [line.get_ydata() for line in ax.lines if line.get_marker() == "^" and len(line.get_xdata())]
-    assert list(points) == pytest.approx([group.over_seeds("psnr").mean for group in best if group.role == "vicious"])
+    found = [np.asarray(line.get_ydata()) for line in ax.lines if line.get_marker() == "^"]
+    (points,) = [values for values in found if len(values)]
+    vicious = [group for group in best if group.role == "vicious"]
+    assert points.tolist() == pytest.approx([group.over_seeds("psnr").mean for group in vicious])
     assert not accuracy_risk_plane.draw(plain).legends[0].get_title().get_text()
 
 

@@ -97,6 +97,12 @@ def test_overrides_of_a_part_leave_its_other_keys(raw: Any) -> None:
         ("scales.demo.epochs", True, ["scales.demo.epochs:", "integer"]),
         ("scales.demo.learning_rate", "1e-3", ["scales.demo.learning_rate:", "without quotes"]),
         ("scales.demo.learning_rate", float("nan"), ["scales.demo.learning_rate:"]),
+        (
+            "scales.demo.attack_models.models",
+            {"conditioned": {"epoch": 3}},
+            ["attack model conditioned, setting epoch:", "did you mean 'epochs'"],
+        ),
+        ("scales.demo.attack_models.models", {"components": {"average": 1.0}}, ["setting average:", "less than 1"]),
         ("scales.demo.rate", "one_cyle", ["scales.demo.rate:", "did you mean 'one_cycle'"]),
         ("scales.demo.augmented", 1, ["scales.demo.augmented:", "boolean"]),
         ("scales.demo.average", 1.0, ["scales.demo.average:", "less than 1"]),

@@ -109,7 +109,7 @@ def test_a_hidden_code_is_no_training_of_its_own(params: Any) -> None:
 
 
 def test_adaptive_servers_are_attacked_as_they_train_and_afterwards(params: Any) -> None:
-    pilot = at(params, "pilot")
+    pilot = by_the_original(params, "pilot")
     attacks = {
         (cell.model.evades, cell.model.evasion, cell.attack)
         for cell in grid.cells(pilot, "defense")
@@ -139,7 +139,7 @@ def test_names_of_models_differ_and_tell_how_they_came_about(params: Any) -> Non
 
 
 def test_every_treatment_meets_the_same_models_and_some_a_server_that_trains_for_them(params: Any) -> None:
-    pilot = at(params, "pilot")
+    pilot = by_the_original(params, "pilot")
     block, cells = pilot.study.mitigations, grid.cells(pilot, "mitigations")
     count = 2 * len(block.outputs) + len(block.trained_for)
     assert len(cells) == len(block.datasets) * count * len(block.seeds)

@@ -46,15 +46,15 @@ def files(one: Planned) -> set[str]:
 
 
 COUNTS = {
-    "smoke": {"train_honest": 11, "train_vicious": 21, "train_attack": 24, "assess_risk": 44, "evaluate_defense": 14},
+    "smoke": {"train_honest": 11, "train_vicious": 21, "train_attack": 30, "assess_risk": 50, "evaluate_defense": 14},
     "demo": {"train_honest": 17, "train_vicious": 21, "train_attack": 78, "assess_risk": 99, "evaluate_defense": 36},
     "pilot": {
-        **{"train_honest": 51, "train_vicious": 102, "train_attack": 299},
-        **{"assess_risk": 387, "evaluate_defense": 99},
+        **{"train_honest": 51, "train_vicious": 102, "train_attack": 905},
+        **{"assess_risk": 1007, "evaluate_defense": 99},
     },
     "paper": {
-        **{"train_honest": 168, "train_vicious": 558, "train_attack": 1446},
-        **{"assess_risk": 1842, "evaluate_defense": 306},
+        **{"train_honest": 168, "train_vicious": 558, "train_attack": 1806},
+        **{"assess_risk": 2202, "evaluate_defense": 306},
     },
 }
 """Jobs of the rules that take long: those of a committed configuration."""
@@ -186,10 +186,19 @@ def test_training_curves_are_of_target_models_and_of_the_originals_attacks() -> 
 def test_a_second_attack_model_is_planned_with_its_settings() -> None:
     steps: list[Any] = [one.step for one in plan("smoke").rules["train_attack"]]
     others = [step for step in steps if step.attack_model != "mirror"]
+    own = ("augmented=false", "average=0.0", "batch_images=24")
     assert {(step.attack_model, *step.attack_settings) for step in others} == {
-        ("upsampling", "features=16", "standardise=true")
+        ("upsampling", "features=16", "standardise=true"),
+        ("conditioned", *own, "depth=10", "epochs=1", "learning_rate=0.003", 'rate="one_cycle"', "width=1"),
+        (
+            *("components", *own[:2], "batch_images=24", "components=16", "epochs=2", "hidden=32", "hidden_layers=2"),
+            *("learning_rate=0.003", 'rate="one_cycle"'),
+        ),
     }
-    assert {step.out.name for step in others} == {"posthoc-logits-upsampling.safetensors"}
+    assert {step.out.name for step in others} == {
+        f"posthoc-logits-{name}.safetensors" for name in ("upsampling", "conditioned", "components")
+    }
+    assert len(others) == 3 * 3, "on an honest and on two vicious models"
     assessments: list[Any] = [one.step for one in plan("smoke").rules["assess_risk"]]
     read = {step.attack for step in assessments}
     assert {step.out for step in others} <= read

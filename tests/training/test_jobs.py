@@ -385,7 +385,7 @@ def test_averages_are_judged_and_saved_in_place_of_weights(prepared: PreparedDat
 def test_a_record_names_what_of_a_schedule_older_ones_had_no_choice_of(
     prepared: PreparedDataset, tmp_path: Path
 ) -> None:
-    changed = {"rate": "one_cycle", "augmented": False, "average": 0.5}
+    changed: dict[str, Any] = {"rate": "one_cycle", "augmented": False, "average": 0.5}
     for changes in ({}, changed):
         schedule = Schedule(1, 16, 0.002, 0, **changes)
         vicious(prepared, tmp_path / "a", schedule)
@@ -494,7 +494,7 @@ def test_a_fit_that_fails_is_recorded(
 def test_no_target_model_is_trained_with_an_attack_in_closed_form() -> None:
     settings = {"data": "d", "out": "a", "attack_out": "b", "outputs": "logits", "beta_c": 1.0, "beta_r": 1.0}
     size = {"depth": 10, "width": 1, "epochs": 1, "batch_images": 8, "learning_rate": 0.1, "seed": 0}
-    with pytest.raises(ValidationError, match="linear_ridge is fitted in closed form"):
+    with pytest.raises(ValidationError, match="linear_ridge needs a finished target model"):
         TrainVicious.model_validate({**settings, **size, "attack_model": "linear_ridge"})
 
 

@@ -9,8 +9,10 @@ import pytest
 from models_by_hand import F, G
 
 from vicious.data.tasks import Task
+from vicious.models.architecture import model
 from vicious.models.size import Size
 from vicious.steps._needs import Cost, Rate, Work, training_cost
+from vicious.steps.train_attack import TrainAttack
 from vicious.study import grid
 from vicious.study.config import Overrides, Params, load_params
 from vicious.study.grid import EXPERIMENTS
@@ -64,12 +66,38 @@ def test_narrow_models_take_no_less_than_their_launches_whatever_the_rate() -> N
     assert costs["celeba"].hours(fast) < costs["celeba"].hours(slow)
 
 
+def test_an_attack_model_costs_what_its_own_schedule_takes() -> None:
+    def costs(epochs: int) -> dict[str, Cost]:
+        own = {"conditioned": {"epochs": epochs}, "components": {"epochs": epochs}}
+        params = scale("pilot")
+        block = params.study.attack_models.model_copy(update={"models": own})
+        study = params.study.model_copy(update={"attack_models": block})
+        changed = params.model_copy(update={"scales": params.scales.model_copy(update={"pilot": study})})
+        steps = Plan(changed, ["main"]).steps
+        attacks = {
+            one.step.attack_model: one for one in steps if isinstance(one.step, TrainAttack) and one.dataset == "mnist"
+        }
+        assert all(15 <= one.need.runtime < 60 for name, one in attacks.items() if name != "mirror")
+        return {name: one.cost for name, one in attacks.items()}
+
+    once, more = costs(10), costs(20)
+    f, images, judged = F.size(1, 10), 4500, 500
+    for name in ("conditioned", "components"):
+        attack = model("attack", name, {"depth": 10, "width": 1} if name == "conditioned" else {})
+        size, beside = attack.size(1, 10), attack.condition_flops(images, 1, 10)
+        expected = (images + judged) * f.flops + 10 * (3 * images + judged) * size.flops
+        assert once[name].flops == pytest.approx(expected + beside)
+        assert more[name].flops - once[name].flops == pytest.approx(10 * (3 * images + judged) * size.flops)
+    assert once["mirror"] == more["mirror"]
+
+
 def test_without_augmentation_half_the_rows_are_trained() -> None:
     params = scale("pilot")
     plain = params.study.model_copy(update={"augmented": False})
     other = params.model_copy(update={"scales": params.scales.model_copy(update={"pilot": plain})})
     for one, half in zip(Plan(params, ["main"]).steps, Plan(other, ["main"]).steps, strict=True):
-        if one.step.STAGE == "models" and one.cost.launches:  # not what is fitted in closed form
+        of_study = getattr(one.step, "attack_model", "mirror") == "mirror"  # others have schedules of their own
+        if one.step.STAGE == "models" and of_study:
             frozen = one.step.command() == "train-attack"  # images without copies are shown to F once
             assert (0.2 if frozen else 0.5) <= half.cost.flops / one.cost.flops < 0.6
             assert half.cost.memory < one.cost.memory

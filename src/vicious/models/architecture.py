@@ -14,6 +14,17 @@ An attack model that is fitted in closed form, and not by gradients, has two mor
   :class:`~vicious.models.fitting.Pairs` and tells ``tried(done, all)`` of its progress;
 - ``fit_flops(settings, images, channels, length)``, what that costs with so many images.
 
+One that is trained by gradients may have:
+
+- ``schedule(settings, schedule)``, the :class:`~vicious.models.schedule.Schedule` in place of the study's;
+- ``LOSS``, a name out of :data:`vicious.training.losses.OF_IMAGES`; without it the study's reconstruction loss;
+- ``condition(settings, network, train)``, called once before training with the
+  :class:`~vicious.models.fitting.Pairs` of the training images: it fills buffers, the same bits each time. The
+  network's images may leave [0, 1] only while it is in training mode;
+- ``condition_flops(settings, images, channels, length)``, what that costs with so many images.
+
+One that is fitted or conditioned needs a finished target model: no target model can be trained with it.
+
 ``channels`` are those of the images, 1 or 3; ``length`` is that of the vector on the other side: the logits of a target
 model, or what an attack model reads.
 """
@@ -24,6 +35,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from types import ModuleType
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import ValidationError
@@ -38,6 +50,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from vicious.models.fitting import Pairs
+    from vicious.models.schedule import Schedule
 
 Kind = Literal["target", "attack"]
 PACKAGES: dict[Kind, str] = {"target": "vicious.models.targets", "attack": "vicious.models.decoders"}
@@ -85,6 +98,35 @@ class Model:
         )
         return found
 
+    @property
+    def loss(self) -> str:
+        """What its training minimises, a name out of :data:`vicious.training.losses.OF_IMAGES`."""
+        return str(getattr(self._file, "LOSS", "reconstruction"))
+
+    def schedule(self, schedule: Schedule) -> Schedule:
+        """The schedule that it is trained by, where this one is the study's."""
+        own: Schedule = self._file.schedule(self.settings, schedule) if hasattr(self._file, "schedule") else schedule
+        return own
+
+    @property
+    def conditioned(self) -> bool:
+        """Whether it is to be conditioned before it is trained."""
+        return hasattr(self._file, "condition")
+
+    def condition(self, network: nn.Module, train: Pairs) -> None:
+        """Condition a network that :meth:`build` gave."""
+        find(PACKAGES[self.kind], self.name, "condition", "condition_flops").condition(self.settings, network, train)
+
+    def condition_flops(self, images: int, channels: int, length: int) -> float:
+        """What :meth:`condition` costs with so many images, in FLOPs; 0 where there is none."""
+        if not self.conditioned:
+            return 0.0
+        return float(self._file.condition_flops(self.settings, images, channels, length))
+
+    @property
+    def _file(self) -> ModuleType:
+        return find(PACKAGES[self.kind], self.name)
+
     def changed(self, **settings: object) -> Model:
         """The same model with some settings replaced; raises as :func:`model`."""
         return model(self.kind, self.name, {**self.settings.model_dump(), **settings})
@@ -100,15 +142,35 @@ def model_is_fitted(name: str) -> bool:
     return hasattr(find(PACKAGES["attack"], name), "fit")
 
 
+def needs_finished_target(name: str) -> bool:
+    """Whether the attack model of a name can be trained on the outputs of a finished target model alone."""
+    return model_is_fitted(name) or hasattr(find(PACKAGES["attack"], name), "condition")
+
+
+def parts_of(name: str) -> list[str]:
+    """The definitions in the file of the attack model of a name that a training uses."""
+    file = find(PACKAGES["attack"], name)
+    return [part for part in ("build", "fit", "condition", "schedule", "LOSS") if hasattr(file, part)]
+
+
 def parse_model(kind: Kind, name: str, settings: Mapping[str, str], scale: Mapping[str, str]) -> Model:
     """As :func:`model`, of settings as text: JSON, or plain words.
 
     Args:
         scale: values of the scale, such as depth and width, for settings of these names that ``settings`` lacks.
     """
+    given = _with_scale(kind, name, settings, scale)
+    return model(kind, name, {key: _value(text) for key, text in given.items()})
+
+
+def sized(name: str, settings: Mapping[str, Any], scale: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of an attack model, with those of ``scale``, such as depth and width, that it has and they lack."""
+    return _with_scale("attack", name, settings, scale)
+
+
+def _with_scale(kind: Kind, name: str, settings: Mapping[str, Any], scale: Mapping[str, Any]) -> dict[str, Any]:
     known = find(PACKAGES[kind], name, "Settings").Settings.model_fields
-    of_scale = {key: value for key, value in scale.items() if key in known}
-    return model(kind, name, {key: _value(text) for key, text in {**of_scale, **settings}.items()})
+    return {**{key: value for key, value in scale.items() if key in known}, **settings}
 
 
 def _value(text: str) -> Any:

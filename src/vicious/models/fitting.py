@@ -1,9 +1,9 @@
-"""What an attack model that is fitted in closed form is given."""
+"""What an attack model that is fitted in closed form, or conditioned, is given."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,17 +21,19 @@ class Pairs:
     Attributes:
         read: (N, L), what an attack model reads of what was sent.
         images: (N, d), uint8 pixels in [0, 255].
+        probabilities: of classes or of attributes, where nothing else is read and no logarithm of them; else None.
     """
 
     read: Tensor
     images: Tensor
+    probabilities: Literal["classes", "attributes"] | None = None
 
     def __len__(self) -> int:
         return len(self.read)
 
     def some(self, chosen: Tensor) -> Pairs:
         """The pairs of these indices (n,)."""
-        return Pairs(self.read[chosen], self.images[chosen])
+        return Pairs(self.read[chosen], self.images[chosen], self.probabilities)
 
     def pixels(self) -> Tensor:
         """The images as float64 in [0, 1], (N, d)."""

@@ -5,7 +5,7 @@ Weights, gradients of weights and Adam's moments are float32 always; with "bfloa
 user's outputs, is what this study measures: it is not rounded, nor are the pixels of a reconstruction.
 """
 
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from pathlib import Path
 
@@ -47,12 +47,21 @@ def _flags() -> frozenset[str]:
     return frozenset(next(found, "").split())
 
 
+def in_float32(kind: str) -> AbstractContextManager[object]:
+    """Within it a device of this kind computes in float32, if what it is given is in float32."""
+    return torch.autocast(kind, enabled=False) if _rounds(kind) else nullcontext()
+
+
+def _rounds(kind: str) -> bool:
+    return torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
+
+
 class Float32Linear(nn.Linear):
     """A linear layer that computes in float32, (N, in_features) -> (N, out_features)."""
 
     def forward(self, inputs: Tensor) -> Tensor:
         kind = inputs.device.type
-        if not (torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)):
+        if not _rounds(kind):
             return super().forward(inputs)
         with torch.autocast(kind, enabled=False):
             return super().forward(inputs.float())

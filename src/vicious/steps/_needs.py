@@ -150,6 +150,14 @@ def fitting(job: Work, flops: float) -> Need:
     return _need(held, _rate(job.device).seconds(flops), job.device)
 
 
+def conditioning(job: Work, cost: Cost) -> Need:
+    """Of an attack model that is conditioned and then trained at this cost: matrices of pixels in float64 too, and the
+    images."""
+    held = 8 * 8 * _pixels(job.channels) ** 2 + 3 * (job.train + job.validation) * _pixels(job.channels)
+    seconds = _rate(job.device).seconds(cost.flops, cost.launches)
+    return _need(_training_bytes(job) + held, seconds, job.device)
+
+
 def assessment(job: Work) -> Need:
     """Of the assessment of one attack on one model."""
     seconds = _rate(job.device).seconds(_judged(job) * job.forward) + CPU_RATE.seconds(_measuring_flops(job))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import Field
 
 from vicious.data.datasets import all_datasets
-from vicious.models.architecture import ORIGINAL, Model, model, model_is_fitted, parse_model
+from vicious.models.architecture import ORIGINAL, Model, model, parse_model, parts_of
 from vicious.models.schedule import Schedule
 from vicious.steps import Device, Files, PreparedData, Stage, Step, Threads
 from vicious.steps._needs import Need, Work, training
@@ -87,7 +87,7 @@ class AttackTraining(Training):
     )
 
     def lookups(self) -> list[str]:
-        used = ("build", "fit") if model_is_fitted(self.attack_model) else ("build",)
+        used = parts_of(self.attack_model)
         return [*super().lookups(), *(f"vicious.models.decoders.{self.attack_model}:{name}" for name in used)]
 
 

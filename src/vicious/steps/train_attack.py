@@ -8,7 +8,7 @@ from pydantic import Field
 from vicious.mitigations import parse_outputs
 from vicious.models.architecture import ORIGINAL
 from vicious.steps import Identity, Weights, mitigation_file
-from vicious.steps._needs import Cost, Need, Work, fitting, training_cost
+from vicious.steps._needs import COPIES, Cost, Need, Work, conditioning, fitting, training_cost
 from vicious.steps._training import AttackTraining, attack_model, schedule
 from vicious.system.settings import parsed
 
@@ -23,17 +23,25 @@ class TrainAttack(AttackTraining):
         return [*super().lookups(), f"vicious.models.targets.{ORIGINAL['target']}:build", mitigation_file(self.outputs)]
 
     def cost(self, work: Work) -> Cost:
+        length, own = parse_outputs(self.outputs).width(work.outputs), training_cost(self._own(work), target=False)
         if not work.attack.fitted:
-            return training_cost(work, target=False)
+            return replace(own, flops=own.flops + work.attack.condition_flops(work.train, work.channels, length))
         asked = (work.train + work.validation) * work.sizes[0].flops
-        length = parse_outputs(self.outputs).width(work.outputs)
-        flops = asked + work.attack.fit_flops(work.train, work.channels, length)
-        return replace(training_cost(work, target=False), flops=flops, launches=0.0)
+        return replace(own, flops=asked + work.attack.fit_flops(work.train, work.channels, length), launches=0.0)
 
     def need(self, work: Work) -> Need:
-        if not work.attack.fitted:
-            return super().need(work)
-        return fitting(work, self.cost(work).flops)
+        if work.attack.fitted:
+            return fitting(work, self.cost(work).flops)
+        return conditioning(self._own(work), self.cost(work)) if work.attack.conditioned else super().need(work)
+
+    def _own(self, work: Work) -> Work:
+        """The work with the attack model's own schedule, where it has one."""
+        theirs, own = schedule(self), work.attack.schedule(schedule(self))
+        if own == theirs:
+            return work
+        images = min(work.train, own.epoch_images or work.train)
+        copies = COPIES if own.augmented else 1
+        return replace(work, epochs=own.epochs, epoch_images=images, batch_images=own.batch_images, copies=copies)
 
     def run(self, identity: Identity) -> None:
         from vicious.system.runtime import use_device

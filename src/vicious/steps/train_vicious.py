@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field, field_validator
 
 from vicious.mitigations import parse_trainable
-from vicious.models.architecture import model_is_fitted
+from vicious.models.architecture import needs_finished_target
 from vicious.models.evaded import UNNAMED
 from vicious.steps import Files, Identity, mitigation_file, model_files
 from vicious.steps._needs import Cost, Work, training_cost
@@ -29,8 +29,8 @@ class TrainVicious(TaskTraining, AttackTraining):
     @field_validator("attack_model")
     @classmethod
     def _learns(cls, name: str) -> str:
-        if model_is_fitted(name):
-            raise ValueError(f"{name} is fitted in closed form, so no target model can be trained with it")
+        if needs_finished_target(name):
+            raise ValueError(f"{name} needs a finished target model, so none can be trained with it")
         return name
 
     def lookups(self) -> list[str]:

@@ -15,7 +15,7 @@ from pydantic import Field, ValidationError, create_model, field_validator, mode
 from vicious.data.datasets import attribute_sets, dataset_names, find_dataset, official_names
 from vicious.data.facts import Dataset
 from vicious.mitigations import parse_outputs, parse_trainable
-from vicious.models.architecture import ORIGINAL, model
+from vicious.models.architecture import ORIGINAL, model, sized
 from vicious.study.grid import Experiment
 from vicious.system.errors import ConfigError
 from vicious.system.registry import nearest
@@ -164,7 +164,10 @@ class AttackModels(Strict):
         description="those whose target models are read by all attack models and the best of them; others: by the "
         "original's alone"
     )
-    models: dict[str, dict[str, Any]] = Field(description="attack model (src/vicious/models/decoders) -> its settings")
+    models: dict[str, dict[str, Any]] = Field(
+        description="attack model (src/vicious/models/decoders) -> its settings; depth and width, where a model has "
+        "them, are the scale's"
+    )
 
     @field_validator("models")
     @classmethod
@@ -173,7 +176,7 @@ class AttackModels(Strict):
             if name == ORIGINAL["attack"]:
                 raise ValueError(f"leave out {name}, the original's: it is always there")
             try:
-                model("attack", name, settings)
+                model("attack", name, sized(name, settings, {"depth": 10, "width": 1}))
             except ConfigError as error:
                 raise ValueError(str(error)) from None
         return models

@@ -10,7 +10,7 @@ from typing import Any
 
 from vicious.data.datasets import find_dataset
 from vicious.data.tasks import Task
-from vicious.models.architecture import Model, model
+from vicious.models.architecture import Model, model, sized
 from vicious.steps import Stage, Step, step_class
 from vicious.steps._needs import LIGHT, Cost, Need, Work
 from vicious.study import grid, paths
@@ -341,15 +341,16 @@ def _decoder(params: Params, cell: grid.Cell) -> dict[str, object]:
     if found is None:
         return {}
     settings = sorted(found.settings.model_dump().items())
-    return {
-        "attack_model": cell.attack.model,
-        "attack_settings": [f"{key}={json.dumps(value)}" for key, value in settings],
-    }
+    return {"attack_model": found.name, "attack_settings": [f"{key}={json.dumps(value)}" for key, value in settings]}
 
 
 def _attack_model(params: Params, cell: grid.Cell) -> Model | None:
-    own = params.cell(cell.task.dataset).attack_models.models.get(cell.attack.model)
-    return None if own is None else model("attack", cell.attack.model, own)
+    """An attack model that is not the original's; its depth and width are the scale's where nothing else is said."""
+    name, of_scale = cell.attack.model, grid.settings(params, cell.task)
+    own = params.cell(cell.task.dataset).attack_models.models.get(name)
+    if own is None:
+        return None
+    return model("attack", name, sized(name, own, {"depth": of_scale.depth, "width": of_scale.width}))
 
 
 def _computed(params: Params, task: Task) -> dict[str, object]:

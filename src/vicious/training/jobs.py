@@ -122,12 +122,13 @@ def train_attack(
 
     Args:
         folder: the prepared dataset of the target model; its task is the target model's.
+        schedule: the study's; an attack model may have another one of its own.
         outputs, code: as for :func:`train_vicious`.
 
     Raises:
         CheckpointError: the target model is damaged, or was trained on another dataset.
     """
-    data = load_task(folder, target_weights)
+    data, schedule = load_task(folder, target_weights), attack.schedule(schedule)
     victim = load_record(target_weights)
     job = {
         "role": "posthoc",
@@ -148,7 +149,7 @@ def train_attack(
     check_fits(target_weights, target_architecture, data)
     target = target.to(device, memory_format=torch.channels_last)
     decoder = fresh(architecture.build, schedule.seed, "attack", device)
-    objective = PostHoc(target, decoder, outputs, data.info.multilabel, schedule)
+    objective = PostHoc(target, decoder, outputs, data.info.multilabel, schedule, attack)
     if attack.fitted:
         _fit(objective, data, schedule, job, products, attack)
     else:

@@ -1,5 +1,7 @@
 """Losses and the selection rule of the study (arXiv 2212.04223 and its public code)."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -15,6 +17,13 @@ def reconstruction_loss(reconstruction: Tensor, images: Tensor) -> Tensor:
     """L_R = 5 Huber (delta 1, mean over pixels) + (1 - SSIM), a scalar. Shapes: two of (N, C, H, W)."""
     huber = functional.huber_loss(reconstruction, images, delta=1.0)
     return HUBER_WEIGHT * huber + SSIM_WEIGHT * (1.0 - similarity(reconstruction, images).mean())
+
+
+OF_IMAGES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "reconstruction": reconstruction_loss,
+    "mse": functional.mse_loss,
+}
+"""What the training of an attack model on a frozen target model may minimise, by name: scalars of two (N, C, H, W)."""
 
 
 def classification_loss(

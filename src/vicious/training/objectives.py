@@ -1,5 +1,7 @@
 """What the three kinds of training minimise, and by what an epoch is selected."""
 
+from typing import Literal
+
 import torch
 from torch import Generator, Tensor, nn
 
@@ -9,6 +11,7 @@ from vicious.metrics.answers import correct
 from vicious.metrics.measures.mse import squared_error
 from vicious.metrics.measures.ssim import similarity
 from vicious.mitigations import parse_outputs, readable, transmit
+from vicious.models.architecture import Model
 from vicious.models.fitting import Pairs
 from vicious.models.precision import forward
 from vicious.models.schedule import Schedule
@@ -16,7 +19,7 @@ from vicious.system.interrupt import check
 from vicious.system.randomness import derive_seed
 from vicious.system.settings import Precision
 from vicious.training.loop import below
-from vicious.training.losses import classification_loss, reconstruction_loss
+from vicious.training.losses import OF_IMAGES, classification_loss, reconstruction_loss
 from vicious.training.objective import Objective
 from vicious.training.penalty import new_penalty
 from vicious.training.recipe import Recipe
@@ -91,31 +94,43 @@ class PostHoc(_Attack):
 
     Args:
         outputs, multilabel: as for both attacks.
+        model: what the attack model is, which says what loss it is trained on, and whether it is conditioned.
     """
 
     def __init__(
-        self, target: nn.Module, attack: nn.Module, outputs: str, multilabel: bool, schedule: Schedule
+        self, target: nn.Module, attack: nn.Module, outputs: str, multilabel: bool, schedule: Schedule, model: Model
     ) -> None:
         super().__init__(target, attack, {"attack": attack}, outputs, multilabel, schedule)
+        self._model = model
         self._known: dict[str, Tensor] = {}
 
     def open(self, train: Held, validation: Held, passes: float) -> None:
-        if passes > 1:
+        if passes > 1 or self._model.conditioned:
             self._known = {"train": self._all_answers(train), "validation": self._all_answers(validation)}
+        if self._model.conditioned:
+            self._model.condition(self._attack, self._pairs(train, self._known["train"]))
 
     def loss(self, rows: Tensor, labels: Tensor, index: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         logits = self._answers(rows, index, "train")
-        return reconstruction_loss(self._steal(logits, self.precision), rows), {}
+        return OF_IMAGES[self._model.loss](self._steal(logits, self.precision), rows), {}
 
     def validate(self, images: Tensor, labels: Tensor, index: Tensor) -> dict[str, Tensor]:
         return self._quality(self._answers(images, index, "validation"), images)
 
     def pairs(self, held: Held) -> Pairs:
         """What the attack model reads of all images of a split, beside these images, on the CPU."""
+        return self._pairs(held, self._all_answers(held))
+
+    def _pairs(self, held: Held, logits: Tensor) -> Pairs:
+        """The same, of the target model's logits (N, K) of these images."""
         self.begin(0)
-        sent = transmit(self._all_answers(held), self._outputs, self._multilabel, self._noise)
+        sent = transmit(logits, self._outputs, self._multilabel, self._noise)
         images = [batch.images.mul(255).round().to(torch.uint8).flatten(1) for batch in held.batches(EVALUATION_BATCH)]
-        return Pairs(readable(sent, self._outputs).cpu(), torch.cat(images).cpu())
+        kind = parse_outputs(self._outputs)
+        bare: Literal["classes", "attributes"] | None = None
+        if kind.plain and kind.mitigation.probabilities:
+            bare = "attributes" if self._multilabel else "classes"
+        return Pairs(readable(sent, self._outputs).cpu(), torch.cat(images).cpu(), bare)
 
     def _answers(self, rows: Tensor, index: Tensor, split: Split) -> Tensor:
         """Logits (N, K) of rows (N, C, 32, 32), of which the first are the split's images ``index`` (n,)."""

@@ -13,34 +13,13 @@ import torch
 from torch import Tensor, nn
 
 from vicious.data.splits import SIDE
+from vicious.models.decoders._principal import CHUNK, mean_image, principal_components
+from vicious.models.decoders._standardised import Standardised
 from vicious.models.fitting import PENALTIES, WIDTHS, Pairs
 
 Found = TypeVar("Found")
-CHUNK = 2000
-"""Rows at a time."""
 JITTER = 1e-11
 """Of the mean diagonal, added to it, so that rounding makes no matrix indefinite."""
-
-
-class _Standardised(nn.Module):
-    """What is read, with zero mean and unit variance over the images of the fit; a constant number stays 0."""
-
-    shift: Tensor
-    scale: Tensor
-
-    def __init__(self, length: int) -> None:
-        super().__init__()
-        self.register_buffer("shift", torch.zeros(length))
-        self.register_buffer("scale", torch.ones(length))
-
-    def take(self, read: Tensor) -> None:
-        """Remember mean and deviation of (N, L)."""
-        deviation = read.double().std(0, unbiased=False)
-        self.shift.copy_(read.double().mean(0))
-        self.scale.copy_(torch.where(deviation > 1e-12, deviation, 1.0))
-
-    def forward(self, read: Tensor) -> Tensor:
-        return (read - self.shift) / self.scale
 
 
 class LinearRidge(nn.Module):
@@ -49,7 +28,7 @@ class LinearRidge(nn.Module):
     def __init__(self, channels: int, length: int) -> None:
         super().__init__()
         self.channels = channels
-        self.inputs = _Standardised(length)
+        self.inputs = Standardised(length)
         self.weights = nn.Parameter(torch.zeros(length, channels * SIDE**2))
         self.mean = nn.Parameter(torch.zeros(channels * SIDE**2))
 
@@ -67,7 +46,7 @@ class KernelRidge(nn.Module):
     def __init__(self, channels: int, length: int, landmarks: int, components: int) -> None:
         super().__init__()
         self.channels = channels
-        self.inputs = _Standardised(length)
+        self.inputs = Standardised(length)
         self.register_buffer("width", torch.ones(()))
         self.register_buffer("landmarks", torch.zeros(landmarks, length))
         self.weights = nn.Parameter(torch.zeros(landmarks, components))
@@ -94,7 +73,7 @@ def kernel(rows: Tensor, others: Tensor, width: Tensor | float) -> Tensor:
 def fit_linear(network: LinearRidge, train: Pairs, validation: Pairs, tried: Callable[[], None]) -> None:
     """Fit all images; ``tried`` is called after each penalty."""
     network.inputs.take(train.read)
-    mean = _mean(train)
+    mean = mean_image(train)
     inputs = network.inputs.double()(train.read.double())
     gram = inputs.T @ inputs
     cross = sum(
@@ -122,8 +101,8 @@ def fit_kernel(
     network.inputs.take(train.read)
     standardised = network.inputs.double()
     inputs, judged = standardised(train.read.double()), standardised(validation.read.double())
-    middle, mean, truth = inputs[landmarks], _mean(train), validation.pixels()
-    basis = _components(train, mean, len(network.components))
+    middle, mean, truth = inputs[landmarks], mean_image(train), validation.pixels()
+    basis, _ = principal_components(train, mean, len(network.components))
     targets = torch.cat(
         [(train.some(part).pixels() - mean) @ basis.T for part in torch.arange(len(train)).split(CHUNK)]
     )
@@ -154,20 +133,6 @@ def fit_kernel(
     network.components[: len(basis)] = basis
     network.mean.copy_(mean)
     network.float()
-
-
-def _mean(pairs: Pairs) -> Tensor:
-    return pairs.images.sum(0, dtype=torch.int64).double() / (255 * len(pairs))
-
-
-def _components(pairs: Pairs, mean: Tensor, most: int) -> Tensor:
-    """The leading principal components of the images, as rows (at most ``most``, d)."""
-    covariance = torch.zeros(len(mean), len(mean), dtype=torch.float64)
-    for part in torch.arange(len(pairs)).split(CHUNK):
-        centred = pairs.some(part).pixels() - mean
-        covariance += centred.T @ centred
-    vectors: Tensor = torch.linalg.eigh(covariance)[1]
-    return vectors.flip(1)[:, :most].T.contiguous()
 
 
 def _solve(matrix: Tensor, right: Tensor) -> Tensor:

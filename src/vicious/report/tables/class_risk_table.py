@@ -87,8 +87,8 @@ def text(table: pd.DataFrame, classes: pd.DataFrame) -> Text:
     honest = frames.attack_words(classes)["honest"]
     images = {str(task): int(n.fillna(0).sum()) for task, n in table.groupby("task")["n"]}
     return Text(
-        f"Classes ranked by the R95 of their test images under the vicious model: at most {ENDS} with the highest and "
-        f"{ENDS} with the lowest of each dataset. {at_risk.counts(table, _SIDES, images)} n: test images of the class. "
+        f"Classes ranked by the R95 of their test images under the vicious model: at most {ENDS} highest and {ENDS} "
+        f"lowest of each dataset. {at_risk.counts(table, _SIDES, images)} n: test images of the class. "
         f"{UNITS_IDENTIFIED}{best_attack(classes)}",
         (
             f"The CSV has all classes.{_ranked_by_honest(table, honest)}{_empty(table)}",
