@@ -14,6 +14,12 @@ WIDTHS = tuple(2.0**power for power in range(-3, 6))
 """Of a kernel, squared: tried, times the median squared distance of the landmarks."""
 
 
+def components_flops(images: int, pixels: int, most: int) -> float:
+    """FLOPs of the leading principal components of images: the covariance, its reduction to a tridiagonal matrix, and
+    the eigenvectors that are kept (Golub and Van Loan, "Matrix Computations", sections 8.3 and 8.4)."""
+    return 2.0 * images * pixels**2 + 4 / 3 * pixels**3 + 4.0 * pixels**2 * most
+
+
 @dataclass(frozen=True)
 class Pairs:
     """What an attacker's own images make the target model send, and these images.

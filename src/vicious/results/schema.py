@@ -229,7 +229,7 @@ COLUMNS = {
     "models": _COUNT,  # models behind the numbers
     "n_images": _COUNT,  # test images
     "measure": _text(*COMPARED),  # what is compared
-    "difference": _number(),  # mean of this attack minus the post-hoc one on the honest model, in the measure's unit
+    "difference": _number(),  # mean of this attack minus the one on the honest model on the honest model, in the measure's unit
     "low": _number(),  # lower end of its 95% interval
     "high": _number(),  # upper end
     "p": _SHARE,  # two-sided p of no difference; none with one seed

@@ -211,7 +211,7 @@ class _Run:
         if not all(map(math.isfinite, found.values())):
             raise TrainingError(
                 f"the loss is no longer finite in epoch {len(self.curve) + 1} (seed {self.schedule.seed}): "
-                "lower scales.<scale>.learning_rate"
+                "lower learning_rate, of scales.<scale> or the attack model's own"
             )
         return found
 

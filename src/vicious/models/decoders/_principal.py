@@ -1,6 +1,7 @@
 """Principal components of images: Jolliffe, "Principal component analysis" (2002), section 3.1."""
 
 import torch
+from scipy.linalg import eigh
 from torch import Tensor
 
 from vicious.models.fitting import Pairs
@@ -21,5 +22,6 @@ def principal_components(pairs: Pairs, mean: Tensor, most: int) -> tuple[Tensor,
     for part in torch.arange(len(pairs)).split(CHUNK):
         centred = pairs.some(part).pixels() - mean
         covariance += centred.T @ centred
-    squares, vectors = torch.linalg.eigh(covariance)
-    return vectors.flip(1)[:, :most].T.contiguous(), squares.flip(0)[:most].clamp_min(0)
+    d = len(mean)
+    squares, vectors = map(torch.from_numpy, eigh(covariance.numpy(), subset_by_index=(max(0, d - most), d - 1)))
+    return vectors.flip(1).T.contiguous(), squares.flip(0).clamp_min(0)

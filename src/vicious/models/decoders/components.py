@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from vicious.data.splits import SIDE
+from vicious.models.fitting import components_flops
 from vicious.models.own_schedule import OwnSchedule, own_schedule
 from vicious.models.size import Size, linear
 
@@ -49,10 +50,9 @@ def condition(settings: Settings, network: Any, train: Pairs) -> None:
 
 
 def condition_flops(settings: Settings, images: int, channels: int, length: int) -> float:
-    """Of the components: the product, and the decomposition (about 9 d^3: Golub and Van Loan, "Matrix Computations",
-    section 8.3)."""
+    """Of the components."""
     pixels = channels * SIDE**2
-    return 2.0 * images * pixels**2 + 9.0 * pixels**3
+    return components_flops(images, pixels, min(settings.components, pixels))
 
 
 def layers(settings: Settings, channels: int, length: int) -> Iterator[Size]:

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from vicious.data.splits import SIDE
 from vicious.models.architecture import ModelSettings
-from vicious.models.fitting import PENALTIES, WIDTHS
+from vicious.models.fitting import PENALTIES, WIDTHS, components_flops
 from vicious.models.size import Size
 
 if TYPE_CHECKING:
@@ -57,7 +57,8 @@ def fit_flops(settings: Settings, images: int, channels: int, length: int) -> fl
     pixels, landmarks = channels * SIDE**2, min(images, settings.landmarks)
     products = 0.0 if images <= settings.landmarks else 2.0 * images * landmarks**2
     solutions = len(PENALTIES) * landmarks**2 * (landmarks / 3 + 2 * _components(settings, channels))
-    return 2.0 * images * pixels**2 + 9.0 * pixels**3 + len(WIDTHS) * (products + solutions)
+    components = components_flops(images, pixels, _components(settings, channels))
+    return components + len(WIDTHS) * (products + solutions)
 
 
 def _components(settings: Settings, channels: int) -> int:
