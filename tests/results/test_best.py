@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from assessments_by_hand import Writer
 
+from vicious.report.frames import groups
 from vicious.results.assessments import read_assessments
 from vicious.results.best import write_best
 from vicious.results.comparisons import compare
@@ -72,11 +73,14 @@ def test_each_measure_has_the_attack_that_reads_the_most_from_validation_images(
     assert record["rivals"] == ["joint", "posthoc-other"]
 
 
-def test_of_several_as_good_the_first_is_taken(attacks: Any) -> None:
-    attacks("joint")
-    attacks("posthoc")
-    record, _, _ = attacks.best()
+def test_of_several_as_good_the_one_with_the_smaller_error_is_taken_then_the_first(attacks: Any) -> None:
+    attacks("joint", top1=(0.0, 0.0))
+    attacks("posthoc", top1=(0.0, 0.1))
+    record, _, out = attacks.best()
     assert set(record["choices"].values()) == {"joint"}
+    attacks("posthoc-other", top1=(0.0, 0.2), mse=(0.4, 0.4))
+    write_best(attacks.files, out)
+    assert json.loads(out.read_text())["choices"]["top1"] == "posthoc-other"
 
 
 def test_files_beside_are_those_of_the_attack_that_the_risk_and_the_psnr_chose(attacks: Any) -> None:
@@ -93,6 +97,8 @@ def test_an_attack_that_failed_is_passed_over_and_all_that_failed_are_a_failure(
     record, frame, out = attacks.best()
     assert set(record["choices"].values()) == {"posthoc"}
     assert (record["status"], len(frame)) == ("ok", IMAGES)
+    assert record["failed_rivals"] == ["joint"]
+    assert record["reason"] == "the best without what failed (joint: the loss is nan)"
     attacks("posthoc", reason="no memory")
     write_best(attacks.files[:1] + attacks.files[2:], out)
     record = json.loads(out.read_text())
@@ -118,6 +124,31 @@ def test_the_best_is_summarised_and_compared_with_the_best(attacks: Any) -> None
     assert rows.loc["joint", "difference"] == pytest.approx(2.0, abs=1e-6)
     assert rows.loc["best", "difference"] == pytest.approx(3.0, abs=1e-6)
     assert rows["seeds"].tolist() == [2, 2]
+
+
+def test_the_best_of_fewer_attacks_is_named_and_not_compared(attacks: Any) -> None:
+    for seed, reason in ((0, ""), (1, "the loss is nan")):
+        attacks("posthoc", "honest", seed)
+        attacks("posthoc-other", "honest", seed, reason=reason, psnr=(15.0, 15.0))
+        attacks("joint", "vicious", seed, reason="no memory" if seed == 0 else "")
+        attacks("posthoc-other", "vicious", seed, psnr=(18.0, 18.0))
+    best = [attacks.best(role=role, seed=f"seed{seed}")[2] for role in ("honest", "vicious") for seed in (0, 1)]
+    found = read_assessments([*attacks.files, *best])
+    (row,) = compare(found).query("attack == 'best' and measure == 'psnr'").to_dict("records")
+    assert (row["seeds"], row["failed"]) == (1, 1), "that honest models lack the joint attack is no difference"
+    assert row["reason"] == "seed 1: not the best of the same attacks, since one failed: posthoc-other"
+    (honest,) = groups(_complete(collect(found)), {"honest": "best"})
+    (line,) = honest.failures()
+    assert line.endswith("seed 1: the best without what failed (posthoc-other: the loss is nan)")
+
+
+def _complete(frame: pd.DataFrame) -> pd.DataFrame:
+    """With a number wherever one is missing: no cell lacks a measure."""
+    numbers = frame.select_dtypes("number").columns
+    return frame.assign(
+        **{name: 1.0 for name in frame if name in numbers or frame[name].isna().all()}
+        | {name: frame[name].fillna(1.0) for name in numbers if name in ("seed", "beta_r", "evasion")}
+    )
 
 
 def test_attacks_on_other_models_are_refused(attacks: Any) -> None:

@@ -132,6 +132,20 @@ def test_a_cell_without_any_pair_keeps_its_rows(written: Any) -> None:
     assert rows["reason"].iloc[-1] == "seed 0: there is no such attack on the honest model"
 
 
+def test_servers_that_trained_for_other_outputs_are_no_seeds_of_one(written: Any) -> None:
+    """As in the experiment on mitigations: two vicious servers are read at the same outputs."""
+    best = {"attack": "best", "rivals": ["posthoc"], "failed_rivals": []}
+    written(("honest", "best", "softmax", 0.0), **best)
+    written(("vicious", "best", "softmax", 1.0), shift=0.2, trained_for="softmax", **best)
+    first = written.files.pop()
+    moved = first.parents[1].rename(written.folder / "trained for softmax")
+    written.files.append(moved / "seed0" / first.name)
+    written(("vicious", "best", "softmax", 1.0), shift=0.4, trained_for="logits", **best)
+    rows = written.out().query("measure == 'psnr'").set_index("trained_for")
+    assert rows["seeds"].to_dict() == {"logits": 1, "softmax": 1}
+    assert rows.loc["logits", "difference"] > rows.loc["softmax", "difference"]
+
+
 def test_a_summary_with_honest_models_only_gives_a_header(written: Any) -> None:
     written(HONEST)
     assert written.out().empty

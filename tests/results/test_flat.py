@@ -82,3 +82,9 @@ def test_a_damaged_summary_is_told(tmp_path: Path, text: str) -> None:
     with pytest.raises(DataError, match=r"(cannot read|is missing).* again"):
         write_metrics(tmp_path / "main.csv", tmp_path / "metrics.json")
     assert not (tmp_path / "metrics.json").exists()
+
+
+def test_an_attack_models_name_stands_where_it_does_in_paths() -> None:
+    frame = pd.DataFrame([row(attack=attack) for attack in ("posthoc", "posthoc-kernel_ridge", "best")])
+    names = {key.rsplit("/", 1)[0].removeprefix("mnist/honest/") for key in flatten(frame)}
+    assert names == {"posthoc-logits", "posthoc-logits-kernel_ridge", "best-logits"}

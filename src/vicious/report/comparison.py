@@ -78,8 +78,9 @@ def comparison(summary: pd.DataFrame, comparisons: pd.DataFrame) -> pd.DataFrame
             differences = _differences(compared, one, honest) if both else {}
             rows.append(one.facts() | facts | render.spread_columns(measured) | differences)
         if group.role != "autoencoder":
+            known = max((one for one, _ in attacks), key=lambda one: len(one.ok))  # the same under every attack
             class_mean = {
-                name: group.over_seeds(f"{name}_class_mean", frames.scale_of(name))
+                name: known.over_seeds(f"{name}_class_mean", frames.scale_of(name))
                 for name in ("psnr", "risk", "risk95", "top1")
             }
             rows.append(group.facts() | facts | {"attack": CLASS_MEAN} | render.spread_columns(class_mean))
@@ -169,9 +170,10 @@ def _needed(comparisons: pd.DataFrame) -> str:
     if gains.empty:
         return ""
     low, high, never = known.min(), known.max(), len(gains) - len(known)
-    few = f"4 in 5 such studies with {low if low == high else f'{low} to {high}'} seeds" if len(known) else "no study"
+    few = f"4 in 5 such studies with {low if low == high else f'{low} to {high}'} seeds" if len(known) else "none"
     rest = f"; in {never} of {len(gains)} lines none would, with these test images" if never and len(known) else ""
-    return f"By the spread over seeds and images, a true gain of {EFFECTS['psnr']:g} dB would be shown by {few}{rest}."
+    effect = f"{EFFECTS['psnr']:g} dB"
+    return f"By this spread, an interval would leave out 0, were the true gain {effect}, in {few}{rest}."
 
 
 def write_comparison(subject: Subject, summary: Path, comparisons: Path, out: Destination) -> tuple[Path, ...]:

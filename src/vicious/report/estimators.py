@@ -3,6 +3,7 @@
 R needs the inverse of a covariance that is singular or nearly so, and every way to invert it gives another R.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -82,8 +83,10 @@ def check_estimators(frame: pd.DataFrame, where: str = schema.ESTIMATORS.name) -
             )
 
 
-def profiles(estimators: pd.DataFrame, summary: pd.DataFrame) -> list[Profile]:
-    """The estimators of each group of the summary, in its order."""
+def profiles(
+    estimators: pd.DataFrame, summary: pd.DataFrame, attacks: Mapping[schema.Role, str] | None = None
+) -> list[Profile]:
+    """The estimators of each group of the summary, in its order; ``attacks`` as for :func:`frames.groups`."""
     schema.check_table(schema.SUMMARY, summary)
     check_estimators(estimators)
     columns = [*schema.ESTIMATORS.part_of_key(), "status"]
@@ -94,7 +97,7 @@ def profiles(estimators: pd.DataFrame, summary: pd.DataFrame) -> list[Profile]:
             f"the estimators and the summary are not of the same results ({first}): run the steps that write them again"
         )
     ok = estimators.loc[estimators["status"] == "ok"]
-    return [Profile(group, _of(ok, group)) for group in frames.groups(summary)]
+    return [Profile(group, _of(ok, group)) for group in frames.groups(summary, attacks)]
 
 
 def settings(frame: pd.DataFrame) -> pd.DataFrame:

@@ -144,6 +144,8 @@ class Group:
 
     def failures(self) -> list[str]:
         failed = failed_cells(self.rows)
+        lacking = self.ok.loc[self.ok["reason"] != "", "reason"]  # the best attack, without one that failed
+        failed = pd.concat([failed, lacking.drop(failed.index, errors="ignore")])
         seeds: dict[str, list[str]] = {}
         for seed, reason in zip(self.rows.loc[failed.index, "seed"], failed, strict=True):
             seeds.setdefault(one_line(reason), []).append(f"{seed:g}")

@@ -41,11 +41,12 @@ def write_best(json_files: Iterable[Path], out: Path) -> None:
     failed = {one.record["attack"]: one.record["reason"] for one in found if not one.ok}
     shared = {name: found[0].record[name] for name in (*_MODEL, "target")}
     shared |= {"attack": BEST, "attacker": {"schedule": {}}, "rivals": [one.record["attack"] for one in found]}
+    shared |= {"failed_rivals": list(failed)}
     if good:
         chosen = choose(good)
         _write_images(chosen, best)
         names = {measure: one.record["attack"] for measure, one in chosen.items()}
-        told = {"status": "ok", "reason": "", **_values(chosen), "choices": names}
+        told = {"status": "ok", "reason": _without(failed), **_values(chosen), "choices": names}
     else:
         chosen = {"risk": found[0], "psnr": found[0]}  # their files are those of a failed attack
         _copy(found[0].parquet, best.parquet)
@@ -56,11 +57,22 @@ def write_best(json_files: Iterable[Path], out: Path) -> None:
     write_json(best.file, {**shared, **told})
 
 
+def _without(failed: Mapping[str, str]) -> str:
+    """Which attacks had no part in the choice, and why; "" where all had."""
+    reasons = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
+    return f"the best without what failed ({reasons})" if failed else ""
+
+
 def choose(good: Sequence[Assessment]) -> dict[str, Assessment]:
     """By measure of :data:`~vicious.results.schema.CHOOSING` the attack that reads the most from validation images; of
-    several as good the first."""
+    several as good the one with the smaller error, then the first."""
+
+    def place(one: Assessment, measure: str, sign: float) -> tuple[float, float]:
+        means = _validation(one)
+        return sign * means[measure], -means["mse"]
+
     return {
-        measure: max(good, key=lambda one, name=measure, sign=sign: sign * _validation(one)[name])  # type: ignore[misc]
+        measure: max(good, key=lambda one, name=measure, sign=sign: place(one, name, sign))  # type: ignore[misc]
         for measure, sign in CHOOSING.items()
     }
 

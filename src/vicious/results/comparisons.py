@@ -2,7 +2,7 @@
 with models as the units.
 
 By the original's attacks, the joint one against the post-hoc one on the honest model; and by the best of all attacks,
-the same for both."""
+which are the same for both, but that only vicious models have the joint one."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from vicious.metrics.paired import paired_means, seeds_to_show
 from vicious.results.assessments import Assessment, alike, in_order, read_assessments, same_images
 from vicious.results.schema import ATTACK_OF, BEST, COMPARED, COMPARISONS, EFFECTS
+from vicious.system.errors import MixedResultsError
 
 _PAIRED = ("task", "outputs", "seed")
 """What a model shares with the honest one that it is compared with."""
@@ -53,6 +54,8 @@ def _rows(pairs: Sequence[tuple[Assessment | None, Assessment]]) -> list[dict[st
     """The rows of one attack: a pair of the honest model's and this attack for each seed."""
     record = pairs[0][1].record
     measures = [name for name in COMPARED if not (name == "accuracy" and record["role"] == "autoencoder")]
+    if len({one.record["seed"] for _, one in pairs}) < len(pairs):
+        raise MixedResultsError(f"{pairs[0][1].file} and others are of one seed of one model: remove all but one")
     reasons = {one.record["seed"]: _reason(honest, one) for honest, one in pairs}
     sound = [(honest, one) for honest, one in pairs if honest and not reasons[one.record["seed"]]]
     differences = [_differences(honest, one, measures) for honest, one in sound]
@@ -87,7 +90,15 @@ def _reason(honest: Assessment | None, other: Assessment) -> str:
     if honest is None:
         return "there is no such attack on the honest model"
     failed = [one.record for one in (honest, other) if not one.ok]
+    unequal = _rivals_that_failed(honest) ^ _rivals_that_failed(other)
+    if not failed and unequal:
+        return f"not the best of the same attacks, since one failed: {', '.join(sorted(unequal))}"
     return ", ".join(f"{record['role']}: {record['reason'] or 'failed'}" for record in failed)
+
+
+def _rivals_that_failed(one: Assessment) -> set[str]:
+    """Of the attacks that the best one is chosen from, apart from the joint one, which honest models lack."""
+    return {*one.record.get("failed_rivals", ())} - {ATTACK_OF["vicious"]}
 
 
 def _differences(honest: Assessment, other: Assessment, measures: Sequence[str]) -> NDArray[np.float64]:

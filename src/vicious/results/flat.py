@@ -34,7 +34,8 @@ def _name(row: Any) -> str:
     """Task, model and attack, named as in the paths of results."""
     model = [row.role, *([] if row.role == "honest" else [row.outputs])]
     model += [f"beta{float(row.beta_r)!r}".removesuffix(".0")] if row.role == "vicious" else []
-    attack = row.attack if row.attack == "joint" else f"{row.attack}-{row.outputs}"
+    kind, *decoder = row.attack.split("-")
+    attack = "-".join([kind, *([] if kind == "joint" else [row.outputs]), *decoder])
     return f"{row.task}/{'-'.join(model)}/{attack}"
 
 

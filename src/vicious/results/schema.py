@@ -187,7 +187,7 @@ COLUMNS = {
     "hidden": _text(),  # how the server hides the code in the outputs
     "seed": _COUNT,  # of the training
     "status": _text("ok", "failed"),  # whether there are results
-    "reason": _text(),  # why not
+    "reason": _text(),  # why not; of the best attack, too, which others failed
     "source": _text(),  # official data, or a synthetic stand-in
     "n": _COUNT,  # test images
     "image": _COUNT,  # place among the test images
@@ -229,7 +229,7 @@ COLUMNS = {
     "models": _COUNT,  # models behind the numbers
     "n_images": _COUNT,  # test images
     "measure": _text(*COMPARED),  # what is compared
-    "difference": _number(),  # mean of this attack minus the one on the honest model on the honest model, in the measure's unit
+    "difference": _number(),  # mean of this attack minus that on the honest model, in the measure's unit
     "low": _number(),  # lower end of its 95% interval
     "high": _number(),  # upper end
     "p": _SHARE,  # two-sided p of no difference; none with one seed
@@ -425,7 +425,7 @@ SUMMARY = Table(
 COMPARISONS = Table(
     "comparisons",
     (
-        *key("trained_for", "recipe", "hidden", "seed"),
+        *key("recipe", "hidden", "seed"),
         *("measure", "difference", "low", "high", "p", "seeds_needed", "n_images", "seeds", "failed", "reason"),
     ),
     ("measure",),
@@ -513,7 +513,8 @@ RENAMED = {"rank": "risk_rank", "rank95": "risk95_rank", "share_kept": "risk_sha
 RECORD_OK = ("n", "risk_estimator", "risk95_estimator")
 """Keys of one that has results. It also holds the means of :data:`PER_IMAGE` and :data:`BASELINE`, more of the
 summary's columns, ``validation``, the means of :data:`CHOOSING` on validation images, and, of the best attack,
-``choices``: the attack that was chosen for each of these, and ``rivals``, all that it was chosen from."""
+``choices``: the attack that was chosen for each of these, ``rivals``, all attacks, and ``failed_rivals``, those that
+had no part in the choice since they failed; ``reason`` says why."""
 
 
 class _Model(BaseModel):
@@ -555,6 +556,8 @@ class Record(BaseModel):
     attributes: list[_Attribute] = []
     validation: dict[str, float] = {}
     choices: dict[str, str] = {}
+    rivals: list[str] = []
+    failed_rivals: list[str] = []
     risk_estimator: str | None = None
     risk95_estimator: str | None = None
 

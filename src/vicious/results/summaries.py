@@ -9,7 +9,7 @@ import pandas as pd
 
 from vicious.models.evaded import evasion, trained_otherwise
 from vicious.results.assessments import Assessment, in_order, read_assessments
-from vicious.results.schema import BASELINE, IN_SUMMARY, RENAMED, SUMMARY, applies, read_table
+from vicious.results.schema import BASELINE, IN_SUMMARY, OF_LABELS, RENAMED, SUMMARY, applies, read_table
 from vicious.system.errors import IncompleteStudyError
 
 _MEASURED = (*IN_SUMMARY, *BASELINE, "calibration_error")
@@ -28,7 +28,7 @@ def collect(found: Sequence[Assessment]) -> pd.DataFrame:
         choices = one.record.get("choices", {})
         rows.append(row | {"chosen": "; ".join(f"{measure}: {attack}" for measure, attack in choices.items())})
     frame = in_order(SUMMARY, rows, found)
-    frame.loc[frame["role"] == "autoencoder", ["accuracy", "calibration_error"]] = np.nan  # never asked for labels
+    frame.loc[frame["role"] == "autoencoder", [name for name in OF_LABELS if name in frame]] = np.nan
     return frame
 
 

@@ -13,6 +13,9 @@ from vicious.steps import Device, Identity, PreparedData, Read, Stage, Step, Thr
 from vicious.steps._needs import Cost, Need, Work, assessment, assessment_cost
 from vicious.system.settings import Count, NameIn, NotNegative, parsed
 
+COLUMNS = len(SHARES) + len(CUTOFFS) + len(RIDGES) + 10
+"""Numbers of each test image."""
+
 
 class AssessRisk(Step):
     """Measure an attack on every test image: accuracy, MSE, PSNR, SSIM, the reconstruction risk, and whether the
@@ -51,7 +54,7 @@ class AssessRisk(Step):
         return assessment(work)
 
     def cost(self, work: Work) -> Cost:
-        return assessment_cost(work, columns=len(SHARES) + len(CUTOFFS) + len(RIDGES) + 10)
+        return assessment_cost(work, columns=COLUMNS)
 
     def run(self, identity: Identity) -> None:
         from vicious.attacks.assess import assess_risk

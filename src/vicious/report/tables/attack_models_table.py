@@ -118,8 +118,8 @@ def lines(found: Sequence[Attacked]) -> list[Line]:
 def text(summary: pd.DataFrame, found: Sequence[Attacked]) -> Text:
     groups = [one.group for one in found]
     return Text(
-        "What every attack reads from the same outputs of the same target models: the original study's two, and "
-        f"others. {counts(groups)} {UNITS_IDENTIFIED}",
+        "What every attack reads from the same outputs of the same target models: the original study's two, and those "
+        f"of other attack models, where there are any. {counts(groups)} {UNITS_IDENTIFIED}",
         (
             frames.ATTACKS[BEST in set(summary["attack"])],
             "Accuracy is the target model's. PSNR over post-hoc: mean over the same models; a seed missing in one "

@@ -25,7 +25,7 @@ from vicious.report.estimators import (
 from vicious.report.frames import NO_SEEDS, PUBLISHED, OverSeeds
 from vicious.report.render import Column, Line, Table
 from vicious.report.text import ABOUT_RISK, ABOUT_SEEDS, Text, best_attack, counts
-from vicious.results.schema import AGREEMENT, ESTIMATOR, SUMMARY, check_table, read_table
+from vicious.results.schema import AGREEMENT, ATTACK_OF, ESTIMATOR, SUMMARY, check_table, read_table
 from vicious.study.artifacts import Destination
 from vicious.system.errors import DataError
 
@@ -55,7 +55,7 @@ def numbers(estimators: pd.DataFrame, agreement: pd.DataFrame, summary: pd.DataF
     failed, its rows have no estimator.
     """
     check_table(AGREEMENT, agreement)
-    found = profiles(estimators, summary)
+    found, originals = profiles(estimators, summary), profiles(estimators, summary, ATTACK_OF)
     source = frames.sources(summary)
     rows: list[dict[str, Any]] = []
     for task in source:
@@ -71,7 +71,7 @@ def numbers(estimators: pd.DataFrame, agreement: pd.DataFrame, summary: pd.DataF
             rows += [
                 profile.group.facts()
                 | facts
-                | {"order": _order(profile, here, name)}
+                | {"order": _order(profile, originals, name)}
                 | render.spread_columns(profile.measured(name))
                 for profile in here
             ]
@@ -130,8 +130,8 @@ def text(table: pd.DataFrame, summary: pd.DataFrame) -> Text:
             "Class mean: R of the mean image of the class that the honest model predicts. Float32: R of the "
             f"{attack}, computed in float32. Error outside: share of its squared error outside the kept components.",
             "Agreement: how often R orders two reconstructions of one test image as PSNR or SSIM does, ties half; 0.5 "
-            "is chance. Spearman: rank correlation of R and PSNR over test images, mean over attacks. Both are of the "
-            "original study's attacks.",
+            "is chance. Spearman: rank correlation of R and PSNR over test images, mean over attacks. Order, "
+            "agreement and Spearman are of the original study's attacks.",
             f"{ABOUT_RISK} {ABOUT_SEEDS}",
             f"{frames.conditions(summary, risk=True)}{frames.risk_elsewhere(summary)}",
         ),
@@ -154,13 +154,20 @@ _COLUMNS = (
 )
 
 
-def _order(profile: Profile, here: Sequence[Profile], estimator: str) -> str | None:
-    """Whether R orders this model and the honest one as PSNR does, if all seeds agree about it."""
-    honest = [one for one in here if (one.group.role, one.group.outputs) == ("honest", profile.group.outputs)]
-    if profile.group.role == "honest" or not honest:
+def _model(one: Profile) -> tuple[str, str, str, float]:
+    return one.group.task, one.group.outputs, one.group.role, one.group.beta_r
+
+
+def _order(profile: Profile, originals: Sequence[Profile], estimator: str) -> str | None:
+    """Whether R orders this model and the honest one as PSNR does, if all seeds agree about it: under the original's
+    attacks, since the best one for R may be another than that for PSNR."""
+    of = {_model(one): one for one in originals}
+    mine = of.get(_model(profile))
+    honest = of.get((profile.group.task, profile.group.outputs, "honest", 0.0))
+    if profile.group.role == "honest" or mine is None or honest is None:
         return None
-    pairs = ((profile.by_seed(estimator), honest[0].by_seed(estimator)), (profile.psnr, honest[0].psnr))
-    risk, quality = (np.sign([mine[seed] - theirs[seed] for seed in mine if seed in theirs]) for mine, theirs in pairs)
+    pairs = ((mine.by_seed(estimator), honest.by_seed(estimator)), (mine.psnr, honest.psnr))
+    risk, quality = (np.sign([one[seed] - other[seed] for seed in one if seed in other]) for one, other in pairs)
     if not len(risk) or np.isnan([*risk, *quality]).any():
         return None
     if len({*risk}) > 1 or len({*quality}) > 1:
