@@ -47,7 +47,7 @@ def files(one: Planned) -> set[str]:
 
 COUNTS = {
     "smoke": {"train_honest": 11, "train_vicious": 21, "train_attack": 30, "assess_risk": 50, "evaluate_defense": 14},
-    "demo": {"train_honest": 17, "train_vicious": 21, "train_attack": 78, "assess_risk": 99, "evaluate_defense": 36},
+    "demo": {"train_honest": 17, "train_vicious": 21, "train_attack": 63, "assess_risk": 84, "evaluate_defense": 36},
     "pilot": {
         **{"train_honest": 51, "train_vicious": 102, "train_attack": 905},
         **{"assess_risk": 1007, "evaluate_defense": 99},
