@@ -377,12 +377,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="default: another each time")
+    parser.add_argument("targets", nargs="*", default=["all"], help="what is built (default: the whole smoke study)")
     parser.add_argument("--limit", type=float, default=6 * 3600.0, help="seconds after which it is given up")
     arguments = parser.parse_args()
     print(f"{arguments.kills} kills, --seed {arguments.seed}", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="chaos "))
     try:
-        total = chaos(folder, arguments.kills, arguments.seed, limit=arguments.limit)
+        total = chaos(folder, arguments.kills, arguments.seed, tuple(arguments.targets), arguments.limit)
     except ChaosError as error:
         sys.exit(f"error: {error}\nseed {arguments.seed}; the studies are in {folder}")
     shutil.rmtree(folder)

@@ -113,3 +113,11 @@ def test_the_joint_attack_stands_first(made_up: ModuleType, written: Any) -> Non
     vicious = table.loc[table["role"] == "vicious", "attack"]
     assert list(vicious) == ["joint", "posthoc", "posthoc-upsampling", "best"]
     assert [line[2] for line in printed_cells(text)[3:5]] == ["original, joint", "original, post-hoc"]
+
+
+def test_an_autoencoder_has_no_accuracy(made_up: ModuleType, written: Any) -> None:
+    frame = made_up.summary(("mnist",), betas=(1.0,), autoencoder=("logits",)).assign(recipe="", hidden="")
+    table, text = written(frame)
+    (line,) = [cells for cells in printed_cells(text) if "autoencoder" in cells]
+    assert line[3] == "–"
+    assert table.loc[table["role"] == "autoencoder", "accuracy_n"].isna().all()

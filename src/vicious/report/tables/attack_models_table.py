@@ -38,10 +38,12 @@ class Attacked:
         return _TITLES.get(attack) or attack.removeprefix(f"{_POSTHOC}-").replace("_", " ")
 
     def cells(self) -> dict[str, OverSeeds | None]:
-        """Its measures, and ``gain``, the PSNR in dB minus the original's; None for the original's itself."""
+        """Its measures, and ``gain``, the PSNR in dB minus the original's; None for the original's itself, and where a
+        measure does not apply."""
         compared = self.group.attack != _POSTHOC and self.original.planned
         gain = self.group.difference(self.original, "psnr") if compared else None
-        return {**self.group.measured(MEASURES), "gain": gain}
+        measured = self.group.measured(MEASURES)
+        return {**{name: measured[name] if self.group.applies(name) else None for name in MEASURES}, "gain": gain}
 
     def failures(self) -> list[str]:
         return [f"{self.name} on {line}" for line in self.group.failures()]
