@@ -279,7 +279,8 @@ def _steps(data: Path, epochs: int, small: bool) -> list[Any]:
     from vicious.study.plan import Plan
 
     scale = "paper"
-    own = {"epochs": epochs, "seeds": [0], "precision": "bfloat16"}
+    own: dict[str, Any] = {"epochs": epochs, "seeds": [0], "precision": "bfloat16"}
+    own |= {"attack_models": {"experiments": []}}  # the original's attacks alone: the time is for them
     if small:
         own |= {"train": 200, "validation": 50, "test": 1000, "depth": 10, "batch_images": 25, "epochs": 1}
         own |= {"outputs": ["logits"], "autoencoder": ["logits"], "beta_r": [1.0]}

@@ -117,7 +117,7 @@ def comparisons(frame: pd.DataFrame) -> pd.DataFrame:
     """The comparisons of a summary: differences over the seeds that both have, made-up intervals and p."""
     rows: list[dict[str, Any]] = []
     ok = frame.loc[frame["status"] == "ok"].set_index("seed")
-    keys = ["dataset", "task", "role", "attack", "outputs", "beta_r", "evades", "evasion"]
+    keys = ["dataset", "task", "role", "attack", "outputs", "trained_for", "beta_r", "evades", "evasion"]
     for key, group in frame.loc[frame["role"] != "honest"].groupby(keys, sort=False):
         named = dict(zip(keys, key, strict=True))
         here = ok.loc[(ok["task"] == named["task"]) & (ok["outputs"] == named["outputs"])]
