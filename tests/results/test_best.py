@@ -144,11 +144,10 @@ def test_the_best_of_fewer_attacks_is_named_and_not_compared(attacks: Any) -> No
 
 def _complete(frame: pd.DataFrame) -> pd.DataFrame:
     """With a number wherever one is missing: no cell lacks a measure."""
-    numbers = frame.select_dtypes("number").columns
-    return frame.assign(
-        **{name: 1.0 for name in frame if name in numbers or frame[name].isna().all()}
-        | {name: frame[name].fillna(1.0) for name in numbers if name in ("seed", "beta_r", "evasion")}
-    )
+    for name in frame:
+        if frame[name].isna().any():
+            frame[name] = pd.to_numeric(frame[name], errors="coerce").fillna(1.0)
+    return frame
 
 
 def test_attacks_on_other_models_are_refused(attacks: Any) -> None:
