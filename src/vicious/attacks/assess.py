@@ -39,6 +39,7 @@ from vicious.metrics.tails import mean_of_largest, percentile99
 from vicious.mitigations import parse_outputs, probabilities_of
 from vicious.models.checkpoint import check_attacks, failure, load_record, load_task
 from vicious.models.evaded import evasion_of
+from vicious.results.files import assessment_files
 from vicious.results.schema import BASELINE, ESTIMATORS_OF_ONE, INTERVALS, PER_IMAGE, PLACES
 from vicious.system.files import atomic_path, write_json
 
@@ -90,13 +91,13 @@ def assess_risk(
         record["validation"] = on_validation(data, covariance, headline, pair)
         if data.info.multilabel:
             record["attributes"] = measured.attributes()
-    name = attack_weights.stem
-    with atomic_path(out / f"risk-{name}.parquet") as temporary:
+    files = assessment_files(out / f"risk-{attack_weights.stem}.json")
+    with atomic_path(files.images) as temporary:
         frame.to_parquet(temporary, index=False)
-    ESTIMATORS_OF_ONE.write(profile, out / f"estimators-{name}.csv")
-    with atomic_path(out / f"gallery-{name}.npz") as temporary:
+    ESTIMATORS_OF_ONE.write(profile, files.estimators)
+    with atomic_path(files.gallery) as temporary:
         np.savez(temporary, allow_pickle=False, **shown)
-    write_json(out / f"risk-{name}.json", record)
+    write_json(files.summary, record)
 
 
 class _Measured:

@@ -45,7 +45,7 @@ ATTACKS = {
     False: "Post-hoc: an attack model trained afterwards, on the finished target model. Joint: the one that was "
     "trained with the target model.",
     True: "Post-hoc and joint: the original study's attacks, by an attack model that was trained afterwards, on the "
-    f"finished target model, or with it. {_BEST}",
+    f"finished target model, or with it, which honest models do not have. {_BEST}",
 }
 """What a reader must know of the attacks, with and without the best one."""
 _SHORT = {"posthoc": "post-hoc", "joint": "joint", BEST: "best attack"}

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from vicious.models.evaded import evasion_of
 from vicious.models.schedule import complete
 from vicious.results import schema
+from vicious.results.files import assessment_files
 from vicious.results.schema import AGAIN, RECORD_OK, SUMMARY, Table
 from vicious.system.errors import DataError, MixedResultsError
 from vicious.system.files import check_regular
@@ -49,20 +50,17 @@ class Assessment:
     @property
     def parquet(self) -> Path:
         """The file with a row per test image."""
-        return self.file.with_suffix(".parquet")
+        return assessment_files(self.file).images
 
     @property
     def estimators(self) -> Path:
         """The file with a row per estimator of the risk."""
-        return self._beside("estimators", ".csv")
+        return assessment_files(self.file).estimators
 
     @property
     def gallery(self) -> Path:
         """The file with some test images and their reconstructions."""
-        return self._beside("gallery", ".npz")
-
-    def _beside(self, name: str, suffix: str) -> Path:
-        return self.file.with_name(f"{name}-{self.file.stem.removeprefix('risk-')}{suffix}")
+        return assessment_files(self.file).gallery
 
     def images(self, columns: Sequence[str]) -> pd.DataFrame:
         """:func:`read_images` of the Parquet; also refuses another number of rows than the summary says, and a value
@@ -110,6 +108,12 @@ def read_images(parquet: Path, columns: Sequence[str]) -> pd.DataFrame:
         DataError: it is missing or damaged, lacks a column, has one that holds no plain numbers, or more than
             :data:`MOST_IMAGES` rows.
     """
+    stored = read_stored(parquet, columns)
+    return pd.DataFrame({name: values.astype(np.float64) for name, values in stored.items()})
+
+
+def read_stored(parquet: Path, columns: Sequence[str]) -> dict[str, NDArray[Any]]:
+    """As :func:`read_images`, by name and in the type in which they are stored."""
     try:
         with _opened(parquet) as file:
             rows = file.metadata.num_rows
@@ -120,17 +124,10 @@ def read_images(parquet: Path, columns: Sequence[str]) -> pd.DataFrame:
             if odd:
                 raise ValueError(f"{odd[0]} is of type {kinds[odd[0]]}, expected numbers")
             table = file.read(list(columns), use_pandas_metadata=False)
-        return pd.DataFrame({name: table[name].to_numpy().astype(np.float64) for name in columns})
+        return {name: table[name].to_numpy() for name in columns}
     except _UNREADABLE as error:
         why = " ".join(str(error).split())
         raise DataError(f"cannot read {', '.join(columns)} of {parquet} ({why}): {AGAIN}") from error
-
-
-def read_column(parquet: Path, name: str) -> NDArray[Any]:
-    """One column of a Parquet with a row per test image, as it is stored; raises as :func:`read_images`."""
-    read_images(parquet, [name])
-    with _opened(parquet) as file:
-        return np.asarray(file.read([name], use_pandas_metadata=False)[name].to_numpy())
 
 
 def columns_of(parquet: Path) -> list[str]:

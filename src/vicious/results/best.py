@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from vicious.results.assessments import Assessment, columns_of, read_assessments, read_column, same_images
+from vicious.results.assessments import Assessment, columns_of, read_assessments, read_stored, same_images
 from vicious.results.schema import AGAIN, BEST, CHOOSING, RECORD, follows
 from vicious.system.errors import DataError, MixedResultsError
 from vicious.system.files import atomic_path, open_regular, write_json
@@ -109,7 +109,8 @@ def _write_images(chosen: Mapping[str, Assessment], best: Assessment) -> None:
         odd = sorted({*names} ^ {*columns_of(one.parquet)})
         if odd:
             raise DataError(f"one of {first.parquet} and {one.parquet} lacks {odd[0]}: {AGAIN}")
-    frame = {name: read_column(chosen[follows(name)].parquet, name) for name in names}
+    stored = {one.file: read_stored(one.parquet, names) for one in chosen.values()}
+    frame = {name: stored[chosen[follows(name)].file][name] for name in names}
     with atomic_path(best.parquet) as temporary:
         pd.DataFrame(frame).to_parquet(temporary, index=False)
 

@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
+from vicious.results.files import assessment_files
 from vicious.steps import Files, Step
 
 
@@ -13,6 +14,6 @@ class Gathering(Step):
 
     GROUP: ClassVar[str | None] = "report_{experiment}"
 
-    results: Annotated[list[Path], Files(lambda file: [file, file.with_suffix(".parquet")])] = Field(
+    results: Annotated[list[Path], Files(lambda file: assessment_files(file)[:2])] = Field(
         min_length=1, description="JSON summaries written by assess-risk"
     )

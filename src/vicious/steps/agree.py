@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from vicious.results.files import assessment_files
 from vicious.steps import Identity, Written
 from vicious.steps._gathering import Gathering
 
@@ -18,8 +19,7 @@ class Agree(Gathering):
     agreement: Written = Field(description="CSV of how each orders reconstructions, to write")
 
     def reads(self) -> list[Path]:
-        profiles = [file.with_name(f"estimators-{file.stem.removeprefix('risk-')}.csv") for file in self.results]
-        return [*super().reads(), *profiles]
+        return [*super().reads(), *(assessment_files(file).estimators for file in self.results)]
 
     def run(self, identity: Identity) -> None:
         from vicious.results.agreement import write_estimators

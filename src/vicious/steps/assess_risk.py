@@ -9,6 +9,7 @@ from vicious.metrics import measures
 from vicious.metrics.estimators import CUTOFFS, RIDGES, SHARES
 from vicious.mitigations import parse_outputs
 from vicious.models.architecture import ORIGINAL
+from vicious.results.files import assessment_files
 from vicious.steps import Device, Identity, PreparedData, Read, Stage, Step, Threads, Weights, mitigation_file
 from vicious.steps._needs import Cost, Need, Work, assessment, assessment_cost
 from vicious.system.settings import Count, NameIn, NotNegative, parsed
@@ -41,9 +42,7 @@ class AssessRisk(Step):
     device: Device = "cpu"
 
     def writes(self) -> list[Path]:
-        name = self.attack.stem
-        files = (f"risk-{name}.json", f"risk-{name}.parquet", f"estimators-{name}.csv", f"gallery-{name}.npz")
-        return [self.out / file for file in files]
+        return list(assessment_files(self.out / f"risk-{self.attack.stem}.json"))
 
     def lookups(self) -> list[str]:
         target = f"vicious.models.targets.{ORIGINAL['target']}:build"

@@ -5,16 +5,10 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
+from vicious.results.files import assessment_files
 from vicious.steps import Files, Identity, Stage, Step
 from vicious.steps._needs import Cost, Work, assessment_cost
 from vicious.steps.assess_risk import COLUMNS
-
-
-def _assessment(file: Path) -> list[Path]:
-    """The files of an attack's assessment, by the JSON."""
-    name = file.stem.removeprefix("risk-")
-    beside = (file.with_suffix(".parquet"), file.with_name(f"estimators-{name}.csv"))
-    return [file, *beside, file.with_name(f"gallery-{name}.npz")]
 
 
 class ChooseBest(Step):
@@ -23,10 +17,12 @@ class ChooseBest(Step):
     STAGE: ClassVar[Stage] = "assessments"
     GROUP: ClassVar[str | None] = "best_{task}"
 
-    results: Annotated[list[Path], Files(_assessment)] = Field(
+    results: Annotated[list[Path], Files(assessment_files)] = Field(
         min_length=1, description="JSON summaries written by assess-risk, of every attack on the target model"
     )
-    out: Annotated[Path, Files(_assessment, written=True)] = Field(description="JSON to write; three more files beside")
+    out: Annotated[Path, Files(assessment_files, written=True)] = Field(
+        description="JSON to write; three more files beside"
+    )
 
     def cost(self, work: Work) -> Cost:
         return Cost(disk=assessment_cost(work, columns=COLUMNS).disk)

@@ -14,6 +14,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, create_model
 
+from vicious.results.files import assessment_files
 from vicious.steps import PERFORM, Files, Identity, Read, Stage, Step, model_files
 from vicious.study import grid
 from vicious.system import registry
@@ -37,7 +38,8 @@ NUMBERS = {name: number for names in (TABLES, FIGURES) for number, name in enume
 
 def _measured(file: Path) -> list[Path]:
     """An assessment's summary, its per-image table and its gallery."""
-    return [file, file.with_suffix(".parquet"), file.with_name(f"gallery-{file.stem.removeprefix('risk-')}.npz")]
+    found = assessment_files(file)
+    return [found.summary, found.images, found.gallery]
 
 
 INPUTS = {

@@ -49,10 +49,10 @@ def numbers(estimators: pd.DataFrame, agreement: pd.DataFrame, summary: pd.DataF
     """A row for each task, estimator and attack, from those of three tables of results.
 
     The agreements are those of the task and estimator, over all its attacks, and stand in each of its rows. ``order``
-    compares R with that of the honest models of the same seed: "as PSNR", "reversed" where
-    the risk calls that model the safer one that PSNR calls the worse, or "unclear" where the seeds that both have do
-    not agree in the sign of the difference of R and of PSNR; empty where it does not apply. Where all attacks of a task
-    failed, its rows have no estimator.
+    compares R with that of the honest models of the same seed, both under the original's attacks: "as PSNR", "reversed"
+    where the risk calls that model the safer one that PSNR calls the worse, or "unclear" where the seeds that both have
+    do not agree in the sign of the difference of R and of PSNR; empty where it does not apply. Where all attacks of a
+    task failed, its rows have no estimator.
     """
     check_table(AGREEMENT, agreement)
     found, originals = profiles(estimators, summary), profiles(estimators, summary, ATTACK_OF)
