@@ -73,7 +73,7 @@ def _assessment(task: str, model: Any, seed: int, reason: str = "", images: int 
     return {
         **{"dataset": task.split("-")[0], "task": task, "k": 10, "label_names": None, "source": "official"},
         **{"role": role, "attack": attack, "outputs": outputs, "trained_for": "" if role == "honest" else outputs},
-        **{"beta_r": beta_r, "evades": "", "evasion": 0.0, "seed": seed},
+        **{"means": "", "beta_r": beta_r, "evades": "", "evasion": 0.0, "seed": seed},
         **{"status": "failed" if reason else "ok", "reason": reason},
         **{"data": "fingerprint", "images": {"test": images}, "beta_c": 1.0},
         "target": {"architecture": {"depth": 10, "width": 1}, "schedule": schedule},

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from vicious.data.datasets import find_dataset
 from vicious.system.files import digest
 
 
@@ -17,6 +18,7 @@ def write_prepared(
     multilabel: bool = False,
     counts: Any = (48, 16, 40),
     seed: int = 0,
+    name: str | None = None,
 ) -> Path:
     """A small prepared dataset with one bright bar per class, so that it can be learned in a moment."""
     generator = np.random.default_rng(seed)
@@ -32,8 +34,8 @@ def write_prepared(
         np.save(folder / f"{split}_labels.npy", labels.astype(np.uint8 if multilabel else np.int64))
     train = np.load(folder / "train_images.npy") / 255
     info = {
-        "name": "celeba" if multilabel else "mnist",
-        "title": "CelebA" if multilabel else "MNIST",
+        "name": name or ("celeba" if multilabel else "mnist"),
+        "title": find_dataset(name).title if name else "CelebA" if multilabel else "MNIST",
         "channels": channels,
         "classes": classes,
         "multilabel": multilabel,

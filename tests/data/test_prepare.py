@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from prepared_by_hand import tell_again
+from prepared_by_hand import tell_again, write_prepared
 
 from vicious.data.datasets import find_dataset
 from vicious.data.datasets.celeba import ATTRIBUTE_SETS
@@ -271,6 +271,32 @@ def test_attributes_of_damaged_labels_are_refused_like_all(celeba: Any, tmp_path
         np.save(whole.folder / "train_labels.npy", damaged)
         with pytest.raises(DataError, match=r"train_labels\.npy holds .*dataset\.json says"):
             whole.restrict(attributes="k5").labels("train")
+
+
+@pytest.mark.parametrize("multilabel", [False, True])
+def test_fewer_training_images_are_a_part_of_more(tmp_path: Path, multilabel: bool) -> None:
+    whole = load_prepared(write_prepared(tmp_path, multilabel=multilabel, channels=3))
+    few, more = whole.fewer(5), whole.fewer(20)
+    for data, count in ((few, 5), (more, 20), (more.fewer(5), 5)):
+        images, labels = data.images("train"), data.labels("train")
+        assert len(images) == len(labels) == data.info.n["train"] == count
+        for image, label in zip(images, labels, strict=True):
+            (place,) = np.flatnonzero((whole.images("train") == image).all(axis=(1, 2, 3)))
+            assert np.array_equal(label, whole.labels("train")[place])
+    assert {image.tobytes() for image in few.images("train")} < {image.tobytes() for image in more.images("train")}
+    assert np.array_equal(few.images("test"), whole.images("test"))
+    assert np.array_equal(few.labels("validation"), whole.labels("validation"))
+    assert whole.fewer(48) is whole.fewer(1000) is whole
+
+
+def test_fewer_images_of_some_classes_keep_their_labels(tmp_path: Path) -> None:
+    task = load_prepared(write_prepared(tmp_path)).restrict(classes=2)
+    few = task.fewer(4)
+    images, all_images = few.images("train"), task.images("train")
+    places = [int(np.flatnonzero((all_images == image).all(axis=(1, 2, 3)))[0]) for image in images]
+    assert places == sorted(places)
+    assert np.array_equal(few.labels("train"), task.labels("train")[places])
+    assert few.info.classes == 2
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,7 @@ def summary(
                         "k": task_outputs(parsed),
                         "role": role,
                         "attack": "posthoc" if role == "honest" else "joint",
+                        "means": "",
                         "chosen": "",
                         "outputs": kind,
                         "trained_for": "" if role == "honest" else kind,

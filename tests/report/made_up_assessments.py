@@ -69,6 +69,7 @@ def _record(task: str, role: str, kind: Any, beta: Any, seed: int, synthetic: An
             "outputs": kind,
             "trained_for": "" if role == "honest" else kind,
             "beta_r": beta,
+            "means": "",
             "evades": "",
             "evasion": 0.0,
             "seed": seed,

@@ -1,6 +1,7 @@
 """params.yaml: what is valid, and what a user reads when it is not."""
 
 import copy
+import re
 from pathlib import Path
 from typing import Any
 
@@ -247,3 +248,21 @@ def test_nearby_weights_have_paths_of_their_own() -> None:
     assert name(1.0) == "vicious-logits-beta1"
     assert name(0.3) == "vicious-logits-beta0.3"
     assert name(1.0000001) != name(1.0)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("images_of", {"mnist": ["cifar10"]}, "CIFAR-10 cannot stand in for MNIST: choose another .* of 1 channel$"),
+        ("images_of", {"mnist": ["mnist"]}, "MNIST cannot stand in for MNIST"),
+        ("images_of", {"mnist": ["fashion_mnits"]}, "did you mean 'fashion_mnist'"),
+        ("models", ["upsampling"], "attackers.models asks for upsampling, which attack_models does not list"),
+        ("models", ["miror"], "did you mean 'mirror'"),
+        ("budgets", [1], "greater than or equal to 2"),
+        ("images", [0], "greater than or equal to 10"),
+    ],
+)
+def test_impossible_attackers_are_refused(raw: Any, path: str, value: Any, message: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        check_params(changed(raw, f"scales.demo.attackers.{path}", value))
+    assert re.search(message, str(refused.value), re.MULTILINE), refused.value

@@ -1,5 +1,6 @@
 """The study's grid: what each experiment consists of, and what one more seed, weight or dataset adds."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import yaml
 
 from vicious.data.datasets import dataset_names, find_dataset
 from vicious.data.tasks import Task, parse_task
+from vicious.models.means import Means
 from vicious.study import grid
 from vicious.study.config import Params, load_params
 
@@ -41,7 +43,7 @@ def test_every_scale_has_every_experiment(params: Any, scale: Any) -> None:
         assert cells, experiment
         assert len(set(cells)) == len(cells)
         joint = {cell.attack.kind for cell in cells if cell.model.role != "honest"} == {"joint"}
-        assert joint == (experiment not in ("defense", "mitigations"))
+        assert joint == (experiment not in ("attackers", "defense", "mitigations"))
         assert not any(cell.attack.kind == "joint" for cell in cells if cell.model.role == "honest")
 
 
@@ -177,7 +179,8 @@ def test_every_model_of_the_experiments_named_is_read_by_every_attack_and_the_be
 
 
 def test_other_experiments_are_read_by_the_originals_alone(params: Any) -> None:
-    cells = grid.attacks(by_the_original(params, "demo"))
+    experiments = [name for name in grid.EXPERIMENTS if name != "attackers"]
+    cells = grid.attacks(by_the_original(params, "demo"), experiments)
     assert {cell.attack.model for cell in cells} == {"mirror"}
     assert {cell.attack.kind for cell in cells} == {"joint", "posthoc"}
 
@@ -242,3 +245,30 @@ def test_a_dataset_may_have_treatments_of_its_own(params: Any) -> None:
         sent[cell.task.dataset].add(cell.attack.outputs)
     assert sent["fashion_mnist"] == set(demo.cell("fashion_mnist").mitigations.outputs) > {"logits", "label"}
     assert sent["cifar10"] == {"logits", "label"}
+
+
+def test_attackers_differ_from_the_studys_in_one_thing_each(params: Any) -> None:
+    pilot = at(params, "pilot")
+    cells = grid.cells(pilot, "attackers")
+    mnist = {cell for cell in cells if cell.task == Task("mnist") and cell.model == grid.HONEST and cell.seed == 0}
+    usual = grid.Attack("logits", model="kernel_ridge")
+    means = [Means(), Means(budget=2), Means(images=500), Means(images=4000), Means(of="fashion_mnist")]
+    assert {cell.attack for cell in mnist if cell.attack.model == "kernel_ridge"} == {
+        dataclasses.replace(usual, means=one) for one in means
+    }
+    budgets = {cell.attack.model for cell in mnist if cell.attack.means.budget == 2}
+    assert budgets == {"mirror", "conditioned", "components", "kernel_ridge"}, "linear ridge is exact"
+    without = pilot.model_copy(update={"datasets": ["mnist"]})
+    others = {cell.attack.means.of for cell in grid.cells(without, "attackers")}
+    assert others == {""}, "no images of a dataset that is not in the study"
+
+
+def test_attacks_of_other_means_have_files_of_their_own() -> None:
+    names = [
+        str(grid.Attack("logits", model=model, means=means))
+        for model in ("mirror", "kernel_ridge")
+        for means in (Means(), Means(budget=2), Means(images=500), Means(of="mnist"))
+    ]
+    assert len(set(names)) == 8
+    assert names[0] == "posthoc-logits"
+    assert names[6] == "posthoc-logits-kernel_ridge-images500"

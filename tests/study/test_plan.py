@@ -46,15 +46,15 @@ def files(one: Planned) -> set[str]:
 
 
 COUNTS = {
-    "smoke": {"train_honest": 11, "train_vicious": 21, "train_attack": 30, "assess_risk": 50, "evaluate_defense": 14},
-    "demo": {"train_honest": 17, "train_vicious": 21, "train_attack": 63, "assess_risk": 84, "evaluate_defense": 36},
+    "smoke": {"train_honest": 11, "train_vicious": 21, "train_attack": 34, "assess_risk": 54, "evaluate_defense": 14},
+    "demo": {"train_honest": 17, "train_vicious": 21, "train_attack": 75, "assess_risk": 96, "evaluate_defense": 36},
     "pilot": {
-        **{"train_honest": 51, "train_vicious": 102, "train_attack": 905},
-        **{"assess_risk": 1007, "evaluate_defense": 99},
+        **{"train_honest": 72, "train_vicious": 121, "train_attack": 1209},
+        **{"assess_risk": 1330, "evaluate_defense": 99},
     },
     "paper": {
-        **{"train_honest": 168, "train_vicious": 558, "train_attack": 1806},
-        **{"assess_risk": 2202, "evaluate_defense": 306},
+        **{"train_honest": 168, "train_vicious": 558, "train_attack": 1906},
+        **{"assess_risk": 2302, "evaluate_defense": 306},
     },
 }
 """Jobs of the rules that take long: those of a committed configuration."""
@@ -112,7 +112,8 @@ def test_a_dataset_that_is_left_out_leaves_nothing_behind(scale: str, dataset: s
     fewer = Plan(params(scale).model_copy(update={"datasets": others}))
     assert not [file for one in fewer.steps for file in files(one) if f"/{dataset}/" in file]
     assert {one.dataset for one in fewer.steps} == {None, *others}
-    kept = {one.log: one for one in plan(scale).steps if one.dataset in others}
+    rest = [one for one in plan(scale).steps if one.dataset in others]
+    kept = {one.log: one for one in rest if f"of_{dataset}" not in one.names.get("attack", "")}
     assert {one.log: one for one in fewer.steps if one.dataset is not None} == kept, "and the others stay as they are"
 
 
@@ -185,7 +186,7 @@ def test_training_curves_are_of_target_models_and_of_the_originals_attacks() -> 
 
 def test_a_second_attack_model_is_planned_with_its_settings() -> None:
     steps: list[Any] = [one.step for one in plan("smoke").rules["train_attack"]]
-    others = [step for step in steps if step.attack_model != "mirror"]
+    others = [step for step in steps if step.attack_model != "mirror" and (step.budget, step.images) == (1, None)]
     own = ("augmented=false", "average=0.0", "batch_images=24")
     assert {(step.attack_model, *step.attack_settings) for step in others} == {
         ("upsampling", "features=16", "standardise=true"),
@@ -202,6 +203,34 @@ def test_a_second_attack_model_is_planned_with_its_settings() -> None:
     assessments: list[Any] = [one.step for one in plan("smoke").rules["assess_risk"]]
     read = {step.attack for step in assessments}
     assert {step.out for step in others} <= read
+
+
+def test_an_attackers_means_are_settings_of_its_training() -> None:
+    steps: list[Any] = [one.step for one in plan("demo").rules["train_attack"]]
+    kernel = [one for one in steps if "kernel_ridge" in one.out.name and one.target.parts[3:5] == ("mnist", "honest")]
+    found = {one.out.stem: (one.budget, one.most_images, one.images, one.images_of) for one in kernel}
+    other = paths.prepared("demo", "fashion_mnist")
+    assert found == {
+        "posthoc-softmax-kernel_ridge": (1, None, None, None),
+        "posthoc-logits-kernel_ridge": (1, None, None, None),
+        "posthoc-logits-kernel_ridge-budget2": (2, None, None, None),
+        "posthoc-logits-kernel_ridge-images200": (1, 200, None, None),
+        "posthoc-logits-kernel_ridge-of_fashion_mnist": (1, None, other, "fashion_mnist"),
+    }
+    (theirs,) = (one for one in kernel if one.images)
+    assert other / "dataset.json" in theirs.inputs()
+
+
+def test_what_an_attacker_computes_follows_its_means() -> None:
+    cost = {}
+    for one in plan("pilot").rules["train_attack"]:
+        if (one.names["task"], one.names["model"], one.names["seed"]) == ("mnist", "honest", "0"):
+            cost[one.step.writes()[0].stem] = one.cost.flops
+    for name in ("posthoc-logits", "posthoc-logits-conditioned"):
+        assert cost[f"{name}-budget2"] == pytest.approx(2 * cost[name], rel=0.1)
+        assert cost[f"{name}-images500"] < cost[name] / 4
+    ridge = "posthoc-logits-kernel_ridge"
+    assert cost[f"{ridge}-images500"] < cost[ridge] < cost[f"{ridge}-budget2"]
 
 
 def test_one_plan_equals_another_of_the_same_configuration() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from models_by_hand import F, G
-from prepared_by_hand import tell_again
+from prepared_by_hand import tell_again, write_prepared
 from pydantic import ValidationError
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
@@ -20,9 +20,10 @@ from vicious.data.batches import Batch, Held
 from vicious.data.prepared import PreparedDataset, load_prepared
 from vicious.models.architecture import model
 from vicious.models.checkpoint import check_fits, failure, load_model, load_record, load_task
+from vicious.models.means import Means
 from vicious.models.schedule import Schedule, complete
 from vicious.steps.train_vicious import TrainVicious
-from vicious.system.errors import CheckpointError
+from vicious.system.errors import CheckpointError, DataError
 from vicious.training import jobs, loop, objectives
 from vicious.training.losses import reconstruction_loss
 
@@ -532,3 +533,96 @@ def test_what_comes_once_is_asked_for_when_it_comes(
     schedule = Schedule(2, 16, 0.002, 0, epoch_images=24)
     jobs.train_attack(prepared.folder, target, tmp_path / "attack.safetensors", G, "logits", schedule, CPU, "")
     assert failure(tmp_path / "attack.safetensors") is None
+
+
+def test_an_attacker_with_fewer_images_sees_no_others(
+    prepared: PreparedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, attack = tmp_path / "target.safetensors", tmp_path / "attack.safetensors"
+    jobs.train_honest(prepared, target, F, SCHEDULE, CPU, "")
+    seen: list[torch.Tensor] = []
+    loss = objectives.PostHoc.loss
+
+    def spied(self: Any, rows: torch.Tensor, labels: torch.Tensor, index: torch.Tensor) -> Any:
+        seen.append(rows[: len(index)])
+        return loss(self, rows, labels, index)
+
+    monkeypatch.setattr(objectives.PostHoc, "loss", spied)
+    jobs.train_attack(prepared.folder, target, attack, G, "logits", SCHEDULE, CPU, "", Means(images=12))
+    images = torch.cat(seen).mul(255).round().to(torch.uint8).flatten(1).unique(dim=0)
+    fewer = torch.from_numpy(np.array(prepared.fewer(12).images("train"))).flatten(1).unique(dim=0)
+    assert images.equal(fewer)
+    record = load_record(attack)
+    assert (record["means"], record["images"]["n"]["train"]) == ("images12", 12)
+    assert record["n"] == prepared.info.n, "of the target model's data"
+    check_fits(attack, load_model(attack, "attack")[1], prepared)
+
+
+def test_an_attacker_with_images_of_another_dataset_never_sees_the_users(
+    prepared: PreparedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, other = tmp_path / "target.safetensors", tmp_path / "other"
+    jobs.train_honest(prepared, target, F, SCHEDULE, CPU, "")
+    write_prepared(other, name="fashion_mnist", channels=1, seed=7)
+    shown = load_prepared(other)
+    asked: list[torch.Tensor] = []
+    answer = objectives.PostHoc._asked
+
+    def spied(self: Any, images: torch.Tensor) -> torch.Tensor:
+        asked.append(images)
+        return answer(self, images)
+
+    monkeypatch.setattr(objectives.PostHoc, "_asked", spied)
+    means = Means(of="fashion_mnist")
+    for decoder in (G, model("attack", "linear_ridge", {})):
+        asked.clear()
+        attack = tmp_path / f"{decoder.name}.safetensors"
+        jobs.train_attack(prepared.folder, target, attack, decoder, "logits", SCHEDULE, CPU, "", means, other)
+        found = {bytes(row) for row in torch.cat(asked).mul(255).round().to(torch.uint8).flatten(1).numpy()}
+        theirs, users = (
+            {
+                bytes(image)
+                for split in ("train", "validation")
+                for image in np.array(data.images(split)).reshape(-1, 1024)
+            }
+            for data in (shown, prepared)
+        )
+        assert theirs <= found
+        assert not users & found
+        assert load_record(attack)["images"] == {"data": shown.info.fingerprint, "n": shown.info.n}
+
+
+def test_a_larger_budget_is_as_many_epochs_or_landmarks_more(prepared: PreparedDataset, tmp_path: Path) -> None:
+    target = tmp_path / "target.safetensors"
+    jobs.train_honest(prepared, target, F, SCHEDULE, CPU, "")
+
+    def trained(decoder: Any, name: str, budget: int = 1) -> dict[str, Any]:
+        out = tmp_path / f"{name}.safetensors"
+        jobs.train_attack(prepared.folder, target, out, decoder, "logits", SCHEDULE, CPU, "", Means(budget))
+        return load_record(out)
+
+    assert trained(G, "a", budget=2)["schedule"]["epochs"] == 2 * SCHEDULE.epochs
+    own = model("attack", "components", {"epochs": 2, "components": 8, "hidden": 8, "batch_images": 8})
+    assert trained(own, "b", budget=3)["schedule"]["epochs"] == 6
+    kernel = model("attack", "kernel_ridge", {"landmarks": 5, "kernel_components": 8})
+    assert trained(kernel, "c", budget=2)["architecture"]["landmarks"] == 10
+    assert "means" not in trained(kernel, "d")
+
+
+def test_an_attackers_images_must_be_what_they_are_said_to_be(prepared: PreparedDataset, tmp_path: Path) -> None:
+    target, other, out = tmp_path / "target.safetensors", tmp_path / "other", tmp_path / "attack.safetensors"
+    jobs.train_honest(prepared, target, F, SCHEDULE, CPU, "")
+    write_prepared(other, name="cifar10", channels=3)
+
+    def attack(means: Means, folder: Path | None) -> None:
+        jobs.train_attack(prepared.folder, target, out, G, "logits", SCHEDULE, CPU, "", means, folder)
+
+    with pytest.raises(DataError, match="go together"):
+        attack(Means(of="cifar10"), None)
+    with pytest.raises(DataError, match="go together"):
+        attack(Means(), other)
+    with pytest.raises(DataError, match="expected the dataset fashion_mnist"):
+        attack(Means(of="fashion_mnist"), other)
+    with pytest.raises(DataError, match="images of 3 channels"):
+        attack(Means(of="cifar10"), other)
+    assert not out.exists()

@@ -315,6 +315,7 @@ def _facts(data: PreparedDataset, target_weights: Path, attack_weights: Path) ->
         "source": data.info.source,
         "role": target["role"],
         "attack": _attack_name(attack),
+        "means": attack.get("means", ""),
         "outputs": attack["outputs"],
         "trained_for": target["outputs"] or "",
         "beta_c": target["beta_c"],

@@ -80,8 +80,8 @@ class PreparedDataset:
         info: the facts; after :meth:`restrict` those of the task.
         task: the task's name, the dataset's where all labels are used.
         outputs_used: columns of attributes, or classes, that the task uses, ascending; None for all.
-        chosen: per split, the images that the task uses, ascending; empty for all.
-        whole: the facts before :meth:`restrict`; None for a whole dataset.
+        chosen: per split, the images that are used, ascending; those of a split that is not named are all used.
+        whole: the facts before :meth:`restrict` and :meth:`fewer`; None for a whole dataset.
     """
 
     folder: Path
@@ -103,15 +103,33 @@ class PreparedDataset:
         used = self.outputs_used
         if self.info.multilabel:
             labels = self._load(labels_name(split), split, np.dtype(np.uint8), ((self.whole or self.info).classes,))
-            labels = np.array(labels if used is None else labels[:, used])
+            labels = self._chosen(labels if used is None else labels[:, used], split)
         else:
-            labels = np.array(self._load(labels_name(split), split, np.dtype(np.int64), ()))
+            labels = self._chosen(self._load(labels_name(split), split, np.dtype(np.int64), ()), split)
             if used is not None:
-                labels = np.searchsorted(used, labels[self.chosen[split]])
+                labels = np.searchsorted(used, labels)
         largest = 1 if self.info.multilabel else self.info.classes - 1
         if labels.min() < 0 or labels.max() > largest:
             raise DataError(f"{self.folder / labels_name(split)} has labels outside 0 to {largest}: {_AGAIN}")
         return labels
+
+    def _chosen(self, labels: np.ndarray, split: Split) -> np.ndarray:
+        return np.array(labels[self.chosen[split]] if split in self.chosen else labels)
+
+    def fewer(self, train: int) -> "PreparedDataset":
+        """The same with at most so many training images, drawn once for a dataset: fewer are a part of more."""
+        count = self.info.n["train"]
+        if train >= count:
+            return self
+        drawn = np.random.default_rng(derive_seed(self.info.split_seed, "fewer images")).permutation(count)[:train]
+        places = np.sort(drawn)
+        chosen = {**self.chosen, "train": self.chosen["train"][places] if "train" in self.chosen else places}
+        return replace(
+            self,
+            chosen=chosen,
+            info=replace(self.info, n=self.info.n | {"train": train}),
+            whole=self.whole or self.info,
+        )
 
     def restrict(
         self, attributes: str | None = None, classes: int | None = None, as_many_as: int | None = None

@@ -14,6 +14,8 @@ An attack model that is fitted in closed form, and not by gradients, has two mor
   :class:`~vicious.models.fitting.Pairs` and tells ``tried(done, all)`` of its progress;
 - ``fit_flops(settings, images, channels, length)``, what that costs with so many images.
 
+``BUDGET`` names the setting that says how much it computes; what is trained by the study's schedule has no such one.
+
 One that is trained by gradients may have:
 
 - ``schedule(settings, schedule)``, the :class:`~vicious.models.schedule.Schedule` in place of the study's;
@@ -124,6 +126,16 @@ class Model:
         return float(self._file.condition_flops(self.settings, images, channels, length))
 
     @property
+    def has_budget(self) -> bool:
+        """Whether a setting of its own says how much it computes; else the study's schedule does, if it is trained."""
+        return hasattr(self._file, "BUDGET")
+
+    def larger(self, times: int) -> Model:
+        """The same model with so many times its own budget; itself where it is trained by the study's schedule."""
+        name = getattr(self._file, "BUDGET", None)
+        return self if name is None or times == 1 else self.changed(**{name: times * getattr(self.settings, name)})
+
+    @property
     def _file(self) -> ModuleType:
         return find(PACKAGES[self.kind], self.name)
 
@@ -142,6 +154,11 @@ def model_is_fitted(name: str) -> bool:
     return hasattr(find(PACKAGES["attack"], name), "fit")
 
 
+def can_compute_more(name: str) -> bool:
+    """Whether the attack model of a name has a budget; what is fitted in closed form without ``BUDGET`` is exact."""
+    return hasattr(find(PACKAGES["attack"], name), "BUDGET") or not model_is_fitted(name)
+
+
 def needs_finished_target(name: str) -> bool:
     """Whether the attack model of a name can be trained on the outputs of a finished target model alone."""
     return model_is_fitted(name) or hasattr(find(PACKAGES["attack"], name), "condition")
@@ -150,7 +167,7 @@ def needs_finished_target(name: str) -> bool:
 def parts_of(name: str) -> list[str]:
     """The definitions in the file of the attack model of a name that a training uses."""
     file = find(PACKAGES["attack"], name)
-    return [part for part in ("build", "fit", "condition", "schedule", "LOSS") if hasattr(file, part)]
+    return [part for part in ("build", "fit", "condition", "schedule", "LOSS", "BUDGET") if hasattr(file, part)]
 
 
 def parse_model(kind: Kind, name: str, settings: Mapping[str, str], scale: Mapping[str, str]) -> Model:

@@ -210,8 +210,8 @@ def _check_comparable(found: Sequence[Assessment]) -> None:
 def _shared_settings(record: Mapping[str, Any]) -> dict[str, Any]:
     """What all cells of a task must agree in, those that failed as far as they know it."""
     names = ["data", "source", "images", *(RECORD_OK[1:] if record["status"] == "ok" else ())]
-    original = record["attack"] in schema.ATTACK_OF.values()  # others may have schedules of their own
-    of_attack = "attack schedule" if original else f"schedule of the attack {record['attack']}"
+    original = record["attack"] in schema.ATTACK_OF.values() and not record["means"]  # others have their own schedules
+    of_attack = "attack schedule" if original else f"schedule of the attack {record['attack']} {record['means']}"
     schedules = {"schedule": record["target"]["schedule"], of_attack: record["attacker"]["schedule"]}
     return {
         **{name: record[name] for name in names},

@@ -42,7 +42,8 @@ def compare(cells: Sequence[Assessment]) -> pd.DataFrame:
     """
     rows: list[dict[str, Any]] = []
     for attacks in (ATTACK_OF, dict.fromkeys(ATTACK_OF, BEST)):
-        same = [one for one in cells if one.record["attack"] == attacks[one.record["role"]]]
+        usual = [one for one in cells if not one.record["means"]]
+        same = [one for one in usual if one.record["attack"] == attacks[one.record["role"]]]
         honest = {one.values(_PAIRED): one for one in same if one.record["role"] == "honest"}
         for seeds in alike((one for one in same if one.record["role"] != "honest"), COMPARISONS.group):
             ordered = sorted(seeds, key=lambda one: one.record["seed"])

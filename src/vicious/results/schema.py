@@ -97,7 +97,7 @@ def _measure(name: str) -> Column:
 
 Role = Literal["honest", "vicious", "autoencoder"]
 KEY = (
-    *("dataset", "task", "role", "attack", "outputs", "trained_for", "beta_r"),
+    *("dataset", "task", "role", "attack", "means", "outputs", "trained_for", "beta_r"),
     *("recipe", "evades", "evasion", "hidden", "seed"),
 )
 """What tells the results of a study apart, in order: model, attack, seed. A table has some of them."""
@@ -176,6 +176,7 @@ COLUMNS = {
     "k": Column(Outputs, "a whole number from 1"),  # outputs of the target model
     "role": _text(*ATTACK_OF),  # how the target model was trained
     "attack": _text(),  # posthoc, trained afterwards; joint, trained with the target model; best, of all
+    "means": _text(),  # what the attacker has in place of the study's training images and budget; "": nothing
     "chosen": _text(),  # of the best attack: which one it is, by measure
     "outputs": _text(),  # what the user sends and the attack reads; of a judged model, what it was trained for
     "trained_for": _text(),  # outputs that a vicious model was trained for
@@ -425,7 +426,7 @@ SUMMARY = Table(
 COMPARISONS = Table(
     "comparisons",
     (
-        *key("recipe", "hidden", "seed"),
+        *key("means", "recipe", "hidden", "seed"),
         *("measure", "difference", "low", "high", "p", "seeds_needed", "n_images", "seeds", "failed", "reason"),
     ),
     ("measure",),
@@ -434,7 +435,7 @@ COMPARISONS = Table(
     empty=True,
 )
 """``<experiment>_comparisons.csv``, a row for each measure of the original's joint attack and of the best one."""
-_PLAIN = ("trained_for", "recipe", "evades", "evasion", "hidden")
+_PLAIN = ("means", "trained_for", "recipe", "evades", "evasion", "hidden")
 """What models of the main comparison do not differ in."""
 ESTIMATORS = Table(
     "estimators",

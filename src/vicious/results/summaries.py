@@ -56,7 +56,8 @@ def failed_cells(summary: pd.DataFrame) -> pd.Series:
 def _cell(row: Any) -> str:
     words = [row.outputs, trained_otherwise(row.outputs, row.trained_for), f"beta_R {row.beta_r:g}"]
     model = ", ".join(filter(None, [*words, evasion(row.evades, row.evasion)]))
-    return f"  {row.task}, {row.role} ({model}), {row.attack} attack, seed {row.seed:g}: {row.reason}"
+    attack = " ".join(filter(None, [row.attack, row.means]))
+    return f"  {row.task}, {row.role} ({model}), {attack} attack, seed {row.seed:g}: {row.reason}"
 
 
 def check_complete(summary: Path, verdicts: Sequence[str] = ()) -> int:

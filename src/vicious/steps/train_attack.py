@@ -1,16 +1,18 @@
 """Train an attack model on the outputs of a frozen target model."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
 
 from vicious.mitigations import parse_outputs
 from vicious.models.architecture import ORIGINAL
-from vicious.steps import Identity, Weights, mitigation_file
+from vicious.models.means import Means
+from vicious.steps import Files, Identity, Weights, mitigation_file, prepared_files
 from vicious.steps._needs import COPIES, Cost, Need, Work, conditioning, fitting, training_cost
 from vicious.steps._training import AttackTraining, attack_model, schedule
-from vicious.system.settings import parsed
+from vicious.system.settings import Count, NameIn, parsed
 
 
 class TrainAttack(AttackTraining):
@@ -18,6 +20,14 @@ class TrainAttack(AttackTraining):
 
     target: Weights = Field(description="weights of the target model")
     outputs: Annotated[str, parsed(parse_outputs)] = Field(description="what the user sends back")
+    budget: Count = Field(default=1, description="times the attack model's usual budget")
+    most_images: Count | None = Field(default=None, description="most training images of the attacker (default: all)")
+    images: Annotated[Path | None, Files(prepared_files)] = Field(
+        default=None, description="folder of the prepared dataset of the attacker's images (default: those of --data)"
+    )
+    images_of: Annotated[str, NameIn("vicious.data.datasets")] | None = Field(
+        default=None, description="the name of that dataset"
+    )
 
     def lookups(self) -> list[str]:
         return [*super().lookups(), f"vicious.models.targets.{ORIGINAL['target']}:build", mitigation_file(self.outputs)]
@@ -36,7 +46,9 @@ class TrainAttack(AttackTraining):
 
     def _own(self, work: Work) -> Work:
         """The work with the attack model's own schedule, where it has one."""
-        theirs, own = schedule(self), work.attack.schedule(schedule(self))
+        theirs = schedule(self)
+        usual = replace(theirs, epochs=self.budget * theirs.epochs) if not work.attack.has_budget else theirs
+        own = work.attack.schedule(usual)
         if own == theirs:
             return work
         images = min(work.train, own.epoch_images or work.train)
@@ -56,4 +68,6 @@ class TrainAttack(AttackTraining):
             schedule(self),
             use_device(self.device, self.threads),
             identity(*self.entries()),
+            Means(self.budget, self.most_images, self.images_of or ""),
+            self.images,
         )

@@ -23,7 +23,7 @@ from vicious.system.errors import ConfigError
 TABLES = (
     *("main_table", "tradeoff_table", "attribute_sets_table", "class_counts_table", "estimators_table"),
     *("class_risk_table", "attributes_accuracy_table", "shortcuts_table", "detection_table", "thresholds_table"),
-    *("adaptive_table", "mitigations_table", "attack_models_table"),
+    *("adaptive_table", "mitigations_table", "attack_models_table", "attackers_table"),
 )
 """Tables by number, from 1."""
 FIGURES = (

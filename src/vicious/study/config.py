@@ -182,6 +182,41 @@ class AttackModels(Strict):
         return models
 
 
+class Attackers(Strict):
+    """Attackers with other means than the study's, in which all attacks see the target model's training images."""
+
+    datasets: SomeDatasets
+    outputs: OutputsList = Field(description="what the user sends back")
+    seeds: Seeds = Field(description="one honest and one vicious model per seed")
+    beta_r: Beta
+    models: Annotated[list[Annotated[str, NameIn("vicious.models.decoders")]], Distinct] = Field(
+        description="attack models: the original's, and those of attack_models that a dataset has; none: no such "
+        "experiment"
+    )
+    budgets: Annotated[list[Annotated[int, Field(ge=2, le=1000)]], Distinct] = Field(
+        description="times an attack model's usual budget (its epochs, or the size of its fit)"
+    )
+    images: Annotated[list[Annotated[int, Field(ge=10)]], Distinct] = Field(
+        description="most training images of the attacker's"
+    )
+    images_of: dict[DatasetName, Annotated[list[DatasetName], Field(min_length=1), Distinct]] = Field(
+        description="dataset -> others, whose images the attacker has instead; out of the study's"
+    )
+
+    @field_validator("images_of")
+    @classmethod
+    def _alike(cls, images_of: dict[str, list[str]]) -> dict[str, list[str]]:
+        for name, others in images_of.items():
+            spec = find_dataset(name)
+            for other in map(find_dataset, others):
+                if other.name == name or other.channels != spec.channels:
+                    raise ValueError(
+                        f"{other.title} cannot stand in for {spec.title}: choose another dataset, with images of "
+                        f"{spec.channels} channel{'s' * (spec.channels > 1)}"
+                    )
+        return images_of
+
+
 class Defense(Strict):
     """Detectors that tell vicious from honest models, and servers that know them."""
 
@@ -297,6 +332,7 @@ class ScaleParams(DatasetParams):
     attribute_sets: AttributeSets
     class_counts: ClassCounts
     attack_models: AttackModels
+    attackers: Attackers
     defense: Defense
     mitigations: Mitigations
     gallery: Count = Field(description="test images kept with their reconstructions for the gallery figures")
@@ -313,6 +349,10 @@ class ScaleParams(DatasetParams):
             _out_of(cell.autoencoder, cell.outputs, f"autoencoder asks for {{}}, which outputs does not list{where}")
             if self.source == "synthetic" and None in (cell.train, cell.validation, cell.test):
                 raise ValueError(f"source synthetic needs numbers for train, validation and test, not null{where}")
+        listed = {ORIGINAL["attack"], *self.attack_models.models}.union(
+            *(self.cell(name).attack_models.models for name in self.overrides)
+        )
+        _out_of(self.attackers.models, listed, "attackers.models asks for {}, which attack_models does not list")
         for name in self.mitigations.datasets:
             block, unlisted = self.cell(name).mitigations, "mitigations.trained_for asks for {}, which outputs of "
             _out_of(block.trained_for, block.outputs, f"{unlisted}{find_dataset(name).title} does not list")

@@ -7,19 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import TYPE_CHECKING, Literal, get_args
 
 from vicious.data.datasets import find_dataset
 from vicious.data.tasks import Task, parse_task
-from vicious.models.architecture import ORIGINAL
+from vicious.models.architecture import ORIGINAL, can_compute_more
 from vicious.models.evaded import UNNAMED
+from vicious.models.means import STUDYS, Means
 from vicious.system.errors import ConfigError
 
 if TYPE_CHECKING:  # the command line knows the experiments, and must not wait for what checks params.yaml
     from vicious.study.config import Params, ScaleParams
 
 Role = Literal["honest", "vicious", "autoencoder"]
-Experiment = Literal["main", "tradeoff", "attribute_sets", "class_counts", "defense", "mitigations"]
+Experiment = Literal["main", "tradeoff", "attribute_sets", "class_counts", "attackers", "defense", "mitigations"]
 
 EXPERIMENTS: tuple[Experiment, ...] = get_args(Experiment)
 AUTOENCODER_BETA_R = 1.0
@@ -84,17 +86,21 @@ class Attack:
             trained afterwards, on a frozen target model; "best", by that one of all these which reads the most from
             validation images.
         model: the attack model's name (:mod:`vicious.models.decoders`); the original's for "joint" and "best".
+        means: what the attacker has.
     """
 
     outputs: str
     kind: Literal["joint", "posthoc", "best"] = "posthoc"
     model: str = ORIGINAL["attack"]
+    means: Means = STUDYS
 
     def __str__(self) -> str:
-        """The attack's name in paths: ``joint``, ``posthoc-logits``, ``posthoc-logits-upsampling``, ``best-logits``."""
+        """The attack's name in paths: ``joint``, ``posthoc-logits``, ``posthoc-logits-upsampling``, ``best-logits``,
+        ``posthoc-logits-kernel_ridge-images500``."""
         if self.kind == "joint":
             return "joint"
-        return f"{self.kind}-{self.outputs}" + ("" if self.model == ORIGINAL["attack"] else f"-{self.model}")
+        model = self.model if self.model != ORIGINAL["attack"] else None
+        return "-".join(filter(None, [self.kind, self.outputs, model, str(self.means)]))
 
 
 @dataclass(frozen=True)
@@ -218,6 +224,21 @@ def _class_counts(params: Params) -> Iterator[Cell]:
                 yield from _block(task, outputs, own.beta_c, [experiment.beta_r], own.seeds)
 
 
+def _attackers(params: Params) -> Iterator[Cell]:
+    block = params.study.attackers
+    for task in _tasks(params, block.datasets):
+        others = [name for name in block.images_of.get(task.dataset, []) if name in params.datasets]
+        own = params.cell(task.dataset)
+        means = [STUDYS, *(Means(budget=times) for times in block.budgets)]
+        means += [*(Means(images=count) for count in block.images), *(Means(of=name) for name in others)]
+        attacks = [name for name in block.models if name in (ORIGINAL["attack"], *own.attack_models.models)]
+        for outputs in block.outputs:
+            models = (HONEST, Model("vicious", outputs, own.beta_c, block.beta_r))
+            for model, name, has in product(models, attacks, means):
+                if has.budget == 1 or can_compute_more(name):
+                    yield from (Cell(task, model, Attack(outputs, model=name, means=has), seed) for seed in block.seeds)
+
+
 def rivals(params: Params, cell: Cell) -> list[Cell]:
     """Every attack that reads the same outputs of the same target model, which the best one is chosen from: the jointly
     trained one, if there is one for these outputs, the original's trained afterwards, and all of ``attack_models``."""
@@ -286,6 +307,7 @@ _CELLS = {
     "tradeoff": _tradeoff,
     "attribute_sets": _attribute_sets,
     "class_counts": _class_counts,
+    "attackers": _attackers,
     "defense": _defense,
     "mitigations": _mitigations,
 }

@@ -11,6 +11,7 @@ from typing import Any
 from vicious.data.datasets import find_dataset
 from vicious.data.tasks import Task
 from vicious.models.architecture import Model, model, sized
+from vicious.models.means import Means
 from vicious.steps import Stage, Step, step_class
 from vicious.steps._needs import LIGHT, Cost, Need, Work
 from vicious.study import grid, paths
@@ -198,8 +199,8 @@ def _of_models(params: Params, experiments: Sequence[grid.Experiment]) -> Iterat
             names = _cell_names(cell)
             target = paths.target(params.scale, **_model_names(cell))
             settings = _schedule(params, cell.task, cell.seed) | _decoder(params, cell)
-            settings |= {"target": target, "outputs": cell.attack.outputs}
-            size = work(params, cell.task, attack=_attack_model(params, cell))
+            settings |= {"target": target, "outputs": cell.attack.outputs, **_means(params, cell.attack.means)}
+            size = _attackers_work(params, cell)
             yield _planned("train-attack", params, names, settings, dataset=cell.task.dataset, work=size)
 
 
@@ -342,6 +343,21 @@ def _decoder(params: Params, cell: grid.Cell) -> dict[str, object]:
         return {}
     settings = sorted(found.settings.model_dump().items())
     return {"attack_model": found.name, "attack_settings": [f"{key}={json.dumps(value)}" for key, value in settings]}
+
+
+def _means(params: Params, means: Means) -> dict[str, object]:
+    """The settings of what an attacker has in place of the study's."""
+    others = {"images": paths.prepared(params.scale, means.of), "images_of": means.of} if means.of else {}
+    return {"budget": means.budget, "most_images": means.images, **others}
+
+
+def _attackers_work(params: Params, cell: grid.Cell) -> Work:
+    """What the training of an attack model works on."""
+    means, found = cell.attack.means, _attack_model(params, cell)
+    usual = work(params, cell.task, attack=found if found is None else found.larger(means.budget))
+    shown = work(params, Task(means.of)) if means.of else usual
+    train = min(shown.train, means.images or shown.train)
+    return replace(usual, train=train, validation=shown.validation, epoch_images=min(train, usual.epoch_images))
 
 
 def _attack_model(params: Params, cell: grid.Cell) -> Model | None:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from vicious.data.batches import Held
-from vicious.data.prepared import PreparedDataset
+from vicious.data.prepared import PreparedDataset, load_prepared
 from vicious.models.architecture import Architecture, Model
 from vicious.models.checkpoint import check_fits, failure, load_model, load_record, load_task, save_failure, save_model
 from vicious.models.evaded import UNNAMED, evasion_of
+from vicious.models.means import STUDYS, Means
 from vicious.models.schedule import Schedule
+from vicious.system.errors import DataError
 from vicious.system.files import digest, write_text
 from vicious.system.progress import Progress
 from vicious.system.randomness import derive_seed
@@ -117,6 +120,8 @@ def train_attack(
     schedule: Schedule,
     device: torch.device,
     code: str,
+    means: Means = STUDYS,
+    images: Path | None = None,
 ) -> None:
     """Train a fresh attack model on the outputs of a frozen target model (the post-hoc attack).
 
@@ -124,12 +129,18 @@ def train_attack(
         folder: the prepared dataset of the target model; its task is the target model's.
         schedule: the study's; an attack model may have another one of its own.
         outputs, code: as for :func:`train_vicious`.
+        means: what the attacker has.
+        images: the prepared dataset of ``means.of``, whose images are shown to the target model.
 
     Raises:
         CheckpointError: the target model is damaged, or was trained on another dataset.
+        DataError: the attacker's images are of another dataset than ``means`` says, or of another number of channels.
     """
-    data, schedule = load_task(folder, target_weights), attack.schedule(schedule)
-    victim = load_record(target_weights)
+    data, victim = load_task(folder, target_weights), load_record(target_weights)
+    if not attack.has_budget:
+        schedule = replace(schedule, epochs=means.budget * schedule.epochs)
+    attack, shown = attack.larger(means.budget), _images(data, means, images)
+    schedule = attack.schedule(schedule)
     job = {
         "role": "posthoc",
         "outputs": outputs,
@@ -139,6 +150,8 @@ def train_attack(
         **evasion_of(victim),
         "as_many_as": victim["as_many_as"],
     }
+    if str(means):
+        job |= {"means": str(means), "images": {"data": shown.info.fingerprint, "n": shown.info.n}}
     architecture = _architecture(data, attack, outputs)
     products = {"attack": (out, architecture)}
     reason = failure(target_weights)
@@ -151,9 +164,22 @@ def train_attack(
     decoder = fresh(architecture.build, schedule.seed, "attack", device)
     objective = PostHoc(target, decoder, outputs, data.info.multilabel, schedule, attack)
     if attack.fitted:
-        _fit(objective, data, schedule, job, products, attack)
+        _fit(objective, data, shown, schedule, job, products, attack)
     else:
-        _run(objective, data, schedule, job, products, code)
+        _run(objective, data, schedule, job, products, code, shown)
+
+
+def _images(data: PreparedDataset, means: Means, folder: Path | None) -> PreparedDataset:
+    """What the attacker shows a target model of ``data``."""
+    if (folder is not None) != bool(means.of):
+        raise DataError("the attacker's images and the name of their dataset go together: give both, or none")
+    found = data if folder is None else load_prepared(folder)
+    if folder is not None and (found.info.name, found.info.channels) != (means.of, data.info.channels):
+        raise DataError(
+            f"{folder} holds {found.info.title}, images of {found.info.channels} channels; expected the dataset "
+            f"{means.of}, with {data.info.channels} as {data.info.title} has: choose another dataset"
+        )
+    return found if means.images is None else found.fewer(means.images)
 
 
 def _architecture(data: PreparedDataset, model: Model, reads: str | None = None) -> Architecture:
@@ -181,6 +207,7 @@ def _run(
     job: dict[str, Any],
     products: dict[str, tuple[Path, Architecture]],
     code: str,
+    shown: PreparedDataset | None = None,
 ) -> None:
     record = _record(data, schedule, job)
     identity = {
@@ -193,7 +220,7 @@ def _run(
     }
     key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
     state = RESUME_FOLDER / f"{key}.safetensors"
-    outcome = train(objective, data, schedule, state, f"{job['role']} {data.task} seed {schedule.seed}")
+    outcome = train(objective, shown or data, schedule, state, f"{job['role']} {data.task} seed {schedule.seed}")
     curve = outcome.curve
     if outcome.failure is not None:
         _write_failure(record, products, curve, outcome.failure)
@@ -211,14 +238,15 @@ def _run(
 def _fit(
     objective: PostHoc,
     data: PreparedDataset,
+    shown: PreparedDataset,
     schedule: Schedule,
     job: dict[str, Any],
     products: dict[str, tuple[Path, Architecture]],
     attack: Model,
 ) -> None:
     """Fit an attack model in closed form, on the CPU: it takes minutes at most, and is not resumed."""
-    record, validation = _record(data, schedule, job), Held(data, "validation", objective.device)
-    own, judged = objective.pairs(Held(data, "train", objective.device)), objective.pairs(validation)
+    record, validation = _record(data, schedule, job), Held(shown, "validation", objective.device)
+    own, judged = objective.pairs(Held(shown, "train", objective.device)), objective.pairs(validation)
     (out, architecture), network = products["attack"], objective.modules["attack"]
     told = f"{job['role']} {data.task} seed {schedule.seed}"
     try:

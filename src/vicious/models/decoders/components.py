@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from vicious.models.schedule import Schedule
 
 LOSS = "mse"
+BUDGET = "epochs"
 
 
 class Settings(OwnSchedule):

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from vicious.models.fitting import Pairs
     from vicious.models.schedule import Schedule
 
+BUDGET = "epochs"
+
 
 class Settings(OwnSchedule, Sized):
     """Size of the network, and how it is trained."""

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from vicious.models.decoders._ridge import KernelRidge
     from vicious.models.fitting import Pairs
 
+BUDGET = "landmarks"
+
 
 class Settings(ModelSettings):
     """Size of the attack model; validation images choose the kernel's width and the penalty."""
