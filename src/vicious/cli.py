@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from vicious.study.config import Params
 
 PARAMS_FILE = Path("params.yaml")
+PUBLISHED = Path("docs/claims.json")
 USAGE = 2
 """The exit code of a command line that cannot be understood."""
 AROUND = Group("Commands around the study", sort_key=1)
@@ -37,6 +38,10 @@ log = logging.getLogger("vicious")
 
 File = Annotated[Path, Parameter(help="configuration (default: params.yaml)")]
 Scale = Annotated[Literal["smoke", "demo", "pilot", "paper"] | None, Parameter(help="default: the file's")]
+Config = Annotated[
+    list[str] | None,
+    Parameter(help="KEY=VALUE ..., as snakemake takes them", consume_multiple=True, negative=()),
+]
 Places = Annotated[list[Path], Parameter(help="folders of results, or records of provenance", consume_multiple=True)]
 
 
@@ -77,7 +82,19 @@ def _app(chosen: str) -> App:
         result_action="return_value",
         suppress_keyboard_interrupt=False,  # the exit code tells SIGINT from SIGTERM, and a line how to go on
     )
-    for function in (check_config, schema, budget, verify, discard, restore, build_stage, unlock, version):
+    for function in (
+        check_config,
+        schema,
+        budget,
+        verify,
+        discard,
+        restore,
+        claims,
+        reproduce,
+        build_stage,
+        unlock,
+        version,
+    ):
         app.command(function, group=AROUND)
     for package, group in _STEP_PACKAGES.items():
         for name in names(package):
@@ -174,10 +191,7 @@ def budget(
     scale: Scale = None,
     experiment: Annotated[list[str] | None, Parameter(help="repeatable; default: all", negative=())] = None,
     dataset: Annotated[list[str] | None, Parameter(help="repeatable; default: the file's", negative=())] = None,
-    config: Annotated[
-        list[str] | None,
-        Parameter(help="KEY=VALUE ..., as snakemake takes them", consume_multiple=True, negative=()),
-    ] = None,
+    config: Config = None,
     cpu_gflops: Annotated[float | None, Parameter(help="sustained rate of one core (default: as measured)")] = None,
     gpu_tflops: Annotated[float | None, Parameter(help="sustained rate of your GPU")] = None,
     gpu: Annotated[str | None, Parameter(help="its name, for the heading")] = None,
@@ -243,6 +257,57 @@ def restore() -> None:
 
     check_code_here()
     say(restore(_params(PARAMS_FILE)))
+
+
+def claims(
+    file: File = PARAMS_FILE,
+    *,
+    config: Config = None,
+    out: Annotated[Path | None, Parameter(help="page to write, .md; the values stand beside it as .json")] = None,
+) -> None:
+    """What the paper and this project claim, and what a study measured of it.
+
+    Reads the summaries of the scale in params.yaml. With --out it writes a page and the values that `vicious reproduce`
+    compares with.
+    """
+    from vicious.claims.page import measured, page, write
+
+    params = _params(file, config or ())
+    found = measured(params)
+    if out is None:
+        say(page(params, found).removesuffix("\n"))
+    else:
+        for path in write(params, found, out):
+            say(f"written to {path}")
+
+
+def reproduce(
+    claim: Annotated[str, Parameter(help="its name; `vicious claims` lists them")],
+    /,
+    *,
+    config: Config = None,
+    cores: Annotated[int, Parameter(help="jobs at a time")] = 2,
+    published: Annotated[Path, Parameter(help="the published values")] = PUBLISHED,
+) -> None:
+    """Make again what a claim is measured on, and compare it with the published values.
+
+    Runs snakemake for the claim's experiment: what is there already is not made again. Exits with 1 where a value
+    differs by more than the tolerance. Run it from the project's root folder.
+    """
+    from vicious.claims import find_claim
+    from vicious.claims.page import read_published
+    from vicious.claims.reproduce import build, check, compare
+    from vicious.provenance.record import check_code_here
+    from vicious.system.errors import ClaimError
+
+    check_code_here()
+    params, chosen, values = _params(PARAMS_FILE, config or ()), find_claim(claim), read_published(published)
+    check(chosen, params, values)
+    build(chosen, config or (), cores)
+    found = compare(chosen, params, values)
+    say("\n".join(map(str, found)))
+    if odd := [one for one in found if one.agrees is False]:
+        raise ClaimError(f"{len(odd)} of {len(found)} values differ from the published ones by more than the tolerance")
 
 
 def build_stage(stage: Annotated[str, Parameter(help="its name, such as models@mnist")], /) -> None:

@@ -49,6 +49,10 @@ class IncompleteStudyError(ViciousError):
     """Some cells of an experiment failed."""
 
 
+class ClaimError(ViciousError):
+    """A published value was not found again."""
+
+
 class ProvenanceError(ViciousError):
     """Results are not what their provenance says, or have none."""
 

@@ -1,0 +1,83 @@
+"""What the paper and this project claim, each in a file of its own, and what a study measured of it.
+
+A claim is registered by being there: a file in statements/. The first line of its docstring is the claim. It also has
+
+- ``SOURCE``, who claims it: a name out of :data:`SOURCES`;
+- ``EXPERIMENT``, whose results it is measured on;
+- ``READS``, names of CSVs in ``results/<scale>/summaries``, each with its :class:`~vicious.results.schema.Table`;
+- ``findings(tables)``, a :class:`~vicious.claims.finding.Finding` for each case, from these CSVs by name;
+- ``HOLDS``, in words, when a finding supports the claim, and ``holds(finding)``, which says so.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+from vicious.claims.finding import Finding
+from vicious.results.schema import read_table
+from vicious.study.grid import Experiment
+from vicious.system import registry
+from vicious.system.errors import ConfigError
+
+PACKAGE = "vicious.claims.statements"
+SOURCES = {"paper": "the paper, in our words", "project": "this project"}
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claim.
+
+    Attributes:
+        name: of its file.
+        words: what is claimed.
+        source: who claims it.
+        experiment: whose results it is measured on.
+        holds: when a finding supports it, in words.
+    """
+
+    name: str
+    words: str
+    source: str
+    experiment: Experiment
+    holds: str
+    _file: ModuleType
+
+    def measured(self, summaries: Path) -> list[Finding]:
+        """What a study found of it; empty where it has no such experiment.
+
+        Raises:
+            DataError, MixedResultsError: a CSV is damaged.
+        """
+        files = {name: summaries / name for name in self._file.READS}
+        if not all(file.is_file() for file in files.values()):
+            return []
+        tables = {name: read_table(self._file.READS[name], file) for name, file in files.items()}
+        found: Sequence[Finding] = self._file.findings(tables)
+        return list(found)
+
+    def supported(self, finding: Finding) -> bool | None:
+        """Whether a finding supports it; None without an interval over models."""
+        if not finding.known:
+            return None
+        return bool(self._file.holds(finding))
+
+
+def claims() -> dict[str, Claim]:
+    """Every claim by its name: those of the paper, then those of this project."""
+    found = {name: _read(name) for name in registry.names(PACKAGE)}
+    return dict(sorted(found.items(), key=lambda item: (list(SOURCES.values()).index(item[1].source), item[0])))
+
+
+def find_claim(name: str) -> Claim:
+    """The claim of a name; raises ConfigError where there is none, with the nearest name."""
+    known = claims()
+    if name not in known:
+        raise ConfigError(f"no claim is called {name!r}{registry.nearest(name, known)}: `vicious claims` lists all")
+    return known[name]
+
+
+def _read(name: str) -> Claim:
+    file = registry.find(PACKAGE, name, "SOURCE", "EXPERIMENT", "READS", "HOLDS", "findings", "holds")
+    words = (file.__doc__ or "").partition("\n\n")[0].replace("\n", " ").rstrip(".")
+    return Claim(name, words, SOURCES[file.SOURCE], file.EXPERIMENT, file.HOLDS, file)

@@ -1,0 +1,171 @@
+"""What a study says of every claim: a page for readers, and numbers for who makes the study again."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from math import isfinite, isnan, nan
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from vicious.claims import Claim, claims
+from vicious.claims.finding import Finding
+from vicious.study import paths
+from vicious.study.config import Params, ScaleName
+from vicious.system.errors import ConfigError, DataError
+from vicious.system.files import write_json, write_text
+from vicious.system.typed_json import UntypedError, read_typed
+from vicious.workflow.budget import CPU, budget, total
+
+Findings = dict[str, list[Finding]]
+"""By the claim's name."""
+_Number = Annotated[float, Field(allow_inf_nan=False)] | None
+
+
+class _Published(BaseModel):
+    """A finding in the file of published values; None stands for NaN."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    what: str
+    unit: str
+    value: _Number
+    low: _Number
+    high: _Number
+    models: int
+
+
+class Published(BaseModel):
+    """The file of published values, which stands beside the page."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    scale: ScaleName
+    source: str
+    claims: dict[str, list[_Published]]
+
+    def findings(self, claim: str) -> list[Finding]:
+        """Those of one claim."""
+        return [
+            Finding(one.name, one.what, one.unit, _nan(one.value), _nan(one.low), _nan(one.high), one.models)
+            for one in self.claims.get(claim, [])
+        ]
+
+
+def _nan(value: float | None) -> float:
+    return nan if value is None else value
+
+
+def measured(params: Params) -> Findings:
+    """What the summaries of a configuration's scale say of every claim.
+
+    Raises:
+        ConfigError: there are none.
+    """
+    summaries = paths.summaries(params.scale)
+    found = {name: claim.measured(summaries) for name, claim in claims().items()}
+    if not any(found.values()):
+        raise ConfigError(
+            f"{summaries} holds nothing that a claim is measured on: run `snakemake --cores 2 --config "
+            f"scale={params.scale}` first, or choose another scale"
+        )
+    return found
+
+
+def verdict(claim: Claim, found: list[Finding]) -> str:
+    """Whether findings support a claim, in words."""
+    known = [claim.supported(one) for one in found if one.known]
+    if not known:
+        return "not measured" if not found else "not shown: one model of each kind has no interval"
+    if all(known):
+        return "supported"
+    return f"supported in {sum(map(bool, known))} of {len(known)} cases" if any(known) else "not supported"
+
+
+def page(params: Params, found: Findings) -> str:
+    """The page, in Markdown."""
+    every, source = claims(), params.study.source
+    data = "official data" if source == "official" else "synthetic stand-ins, not real data"
+    lines = [
+        "# What is claimed, and what was measured",
+        "",
+        f"Made by `vicious claims --out` from the summaries of the scale {params.scale}, which uses {data}. Intervals "
+        "are of 95%, with models as units. A claim is supported in a case where the interval says so, as stated below "
+        "it. One model of each kind has no interval, and shows nothing.",
+        "",
+        "| claim | by | verdict |",
+        "| --- | --- | --- |",
+        *(_line(claim, found[name]) for name, claim in every.items()),
+        "",
+        "`vicious reproduce CLAIM` makes again what one claim is measured on, and compares each value with the one "
+        "below. It may differ by the tolerance: half of the interval's width, times the square root of 2, since both "
+        "values vary. Give it the options of `snakemake --config` that the study was made with; `datasets=[mnist]` "
+        "makes less.",
+    ]
+    for name, claim in every.items():
+        lines += ["", f"## {name}", "", *_section(params, claim, found[name])]
+    return "\n".join(lines) + "\n"
+
+
+def _line(claim: Claim, found: list[Finding]) -> str:
+    return f"| [{claim.words}](#{claim.name}) | {claim.source} | {verdict(claim, found)} |"
+
+
+def _section(params: Params, claim: Claim, found: list[Finding]) -> list[str]:
+    lines = [f"{claim.words}.", "", f"- Claimed by: {claim.source}.", f"- Supported where {claim.holds}."]
+    lines += [f"- Verdict: **{verdict(claim, found)}**."]
+    if not found:
+        return [*lines, f"- The experiment `{claim.experiment}` has no results at this scale."]
+    hours = _hours(params, claim)
+    lines += [f"- To make it again: `vicious reproduce {claim.name}`, {_time(hours)}.", ""]
+    lines += ["| case | measured | tolerance | models | supports |", "| --- | ---: | ---: | ---: | --- |"]
+    answers = {True: "yes", False: "no", None: "no interval"}
+    for one in found:
+        cells = (one.what, interval(one), number(one.tolerance), str(one.models), answers[claim.supported(one)])
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def _hours(params: Params, claim: Claim) -> float:
+    return total(budget(params, experiments=[claim.experiment]).values()).hours(CPU)
+
+
+def _time(hours: float) -> str:
+    words = f"{hours:.1f} hours" if hours >= 1 else f"{60 * hours:.0f} minutes"
+    return f"{words} on 2 CPU cores by the budget, if nothing is there"
+
+
+def interval(one: Finding) -> str:
+    """A finding's value with its interval and unit, for readers."""
+    if isnan(one.value):
+        return "failed"
+    ends = f" [{number(one.low)}, {number(one.high)}]" if one.known else ""
+    return f"{number(one.value)}{ends}{' ' if one.unit else ''}{one.unit}"
+
+
+def number(value: float) -> str:
+    """A number for readers, with three decimals; an en dash for NaN."""
+    return f"{value:.3f}" if isfinite(value) else "–"
+
+
+def write(params: Params, found: Findings, out: Path) -> tuple[Path, Path]:
+    """Write the page, and beside it, as .json, the published values."""
+    values = {name: [_finite(one) for one in findings] for name, findings in found.items() if findings}
+    data = out.with_suffix(".json")
+    write_json(data, {"scale": params.scale, "source": params.study.source, "claims": values})
+    write_text(out, page(params, found))
+    return out, data
+
+
+def _finite(one: Finding) -> Mapping[str, object]:
+    ends = {key: value for key in ("value", "low", "high") if isfinite(value := round(getattr(one, key), 6))}
+    return asdict(replace(one, value=nan, low=nan, high=nan)) | dict.fromkeys(("value", "low", "high")) | ends
+
+
+def read_published(file: Path) -> Published:
+    """Read the published values; raises DataError where the file is missing or damaged."""
+    try:
+        return read_typed(file, Published)
+    except UntypedError as error:
+        raise DataError(f"{error}: `git checkout` restores it, and `vicious claims --out` writes it anew") from None

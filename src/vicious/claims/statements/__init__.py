@@ -1,0 +1,1 @@
+"""One file for each claim; :mod:`vicious.claims` says what it holds."""

@@ -1,0 +1,38 @@
+"""Who has some images and labels, and honest models to compare with, can tell vicious models from honest ones.
+
+Measured as the area under the ROC curve of linear decodability, for the largest number of the user's images.
+"""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from vicious.claims.finding import Finding
+from vicious.results.schema import SEPARATION
+from vicious.study.grid import task_title
+
+SOURCE = "project"
+EXPERIMENT = "defense"
+READS = {"detection_summary.csv": SEPARATION}
+DETECTOR = "linear_decodability"
+ENOUGH = 0.8
+"""The AUROC from which models count as told apart."""
+HOLDS = f"the interval of the AUROC lies above {ENOUGH:g}"
+
+
+def findings(tables: Mapping[str, pd.DataFrame]) -> list[Finding]:
+    """For each dataset and kind of vicious server: the AUROC."""
+    rows = tables["detection_summary.csv"]
+    rows = rows.loc[rows["detector"] == DETECTOR]
+    rows = rows.loc[rows["n_user"] == rows["n_user"].max()]
+    found = []
+    for row in rows.to_dict("records"):
+        name, models = f"{row['dataset']}/{row['server']}", int(min(row["honest_models"], row["vicious_models"]))
+        what = f"{task_title(row['dataset'])}, {row['server']}, {row['n_user']:g} images"
+        found.append(Finding(name, what, "", row["auroc"], row["auroc_low"], row["auroc_high"], models))
+    return found
+
+
+def holds(finding: Finding) -> bool:
+    """Whether models are told apart."""
+    return finding.low > ENOUGH
