@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from vicious.defense.decodability import COMPONENTS
 from vicious.defense.detector import Evidence, standardised
-from vicious.defense.exact import COMPONENTS, PENALTIES, Exact, exact_test
+from vicious.defense.exact import PENALTIES, Exact, exact_test
 from vicious.system.errors import MetricError
 
 K = 5
