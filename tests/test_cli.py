@@ -27,7 +27,10 @@ def run(*arguments: Any, **options: Any) -> subprocess.CompletedProcess[Any]:
 def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["--help"]) == 0
     text = capsys.readouterr().out
-    around = ("check-config", "schema", "budget", "verify", "discard", "restore", "build-stage", "unlock", "version")
+    around = (
+        *("check-config", "schema", "budget", "verify", "discard", "restore", "build-stage", "unlock", "version"),
+        *("models", "publish-models"),
+    )
     for command in (*commands(), *known(), *around):
         assert f"\n  {command}: " in text, command
     assert [command for command in (*commands(), *known()) if text.count(f"\n  {command}: ") != 1] == []

@@ -15,7 +15,9 @@ _LONGEST = 120
 
 
 PAGES = sorted(
-    page for pattern in ("*.md", "docs/*.md", "results/*.md", "paper_figures/*.md") for page in ROOT.glob(pattern)
+    page
+    for pattern in ("*.md", "docs/*.md", "results/*.md", "paper_figures/*.md", "models/*.md")
+    for page in ROOT.glob(pattern)
 )
 """All Markdown that people wrote."""
 
@@ -62,7 +64,8 @@ def test_the_glossary_defines_a_term_once() -> None:
 
 
 def test_git_keeps_small_results_of_pilot_and_paper_and_no_others() -> None:
-    kept = [f"{place}/{scale}/{rest}" for scale in ("pilot", "paper") for place, rest in _SMALL]
+    kept = ["models/pilot/mnist/honest/seed0/target.safetensors"]
+    kept += [f"{place}/{scale}/{rest}" for scale in ("pilot", "paper") for place, rest in _SMALL]
     others = [f"{place}/{scale}/{rest}" for scale in ("smoke", "demo") for place, rest in _SMALL]
     others += [
         "results/pilot/models/a",
@@ -71,6 +74,7 @@ def test_git_keeps_small_results_of_pilot_and_paper_and_no_others() -> None:
         "paper_figures/a",
         "data/a",
         "logs/a",
+        "models/pilot/mnist/honest/.seed0.01234567.part/card.md",
     ]
     ignored = subprocess.run(
         ["git", "check-ignore", "--no-index", "--", *kept, *others],

@@ -42,6 +42,7 @@ Config = Annotated[
     list[str] | None,
     Parameter(help="KEY=VALUE ..., as snakemake takes them", consume_multiple=True, negative=()),
 ]
+Names = Annotated[list[str] | None, Parameter(consume_multiple=True, negative=())]
 Places = Annotated[list[Path], Parameter(help="folders of results, or records of provenance", consume_multiple=True)]
 
 
@@ -89,6 +90,8 @@ def _app(chosen: str) -> App:
         verify,
         discard,
         restore,
+        models,
+        publish_models,
         claims,
         reproduce,
         build_stage,
@@ -245,18 +248,75 @@ def discard(places: Places, /, *, file: File = PARAMS_FILE) -> None:
         say(one)
 
 
-def restore() -> None:
+def restore(
+    *,
+    models: Annotated[bool, Parameter(help="put published models (`vicious models`) back first", negative=())] = False,
+) -> None:
     """Have snakemake take results that were pulled or copied as made.
 
     After `dvc pull`, `dvc checkout` or a copy: verifies results, tables and figures of the scale in params.yaml, and if
-    they are what params.yaml and the code make, has Snakemake take them as made, so that it plans nothing. Takes about
+    they are what params.yaml and the code make, has Snakemake take them as made, so that it plans nothing. With
+    --models it first copies the published models that the results lack, if they are what would be trained. Takes about
     0.3 s for each job of the study. Run it from the project's root folder.
     """
     from vicious.provenance.record import check_code_here
     from vicious.provenance.restore import restore
 
     check_code_here()
-    say(restore(_params(PARAMS_FILE)))
+    params = _params(PARAMS_FILE)
+    if models:
+        from vicious.published.back import put_back
+
+        for line in put_back(params):
+            say(line)
+    say(restore(params))
+
+
+def models(
+    *,
+    as_json: Annotated[bool, Parameter(name="--json", help="as JSON", negative=())] = False,
+    check: Annotated[bool, Parameter(help="take every hash again, and load every model", negative=())] = False,
+) -> None:
+    """List the published models: what they are, their accuracy, and what they leak.
+
+    They lie in the folder models/, which Git keeps. docs/models.md says how to use them. With --check it exits with 1
+    where a file is damaged, missing or altered. Run it from the project's root folder.
+    """
+    from vicious.published.listing import as_json as json_of
+    from vicious.published.listing import check as checked
+    from vicious.published.listing import entries, table
+    from vicious.system.errors import PublishedError
+
+    found = entries()
+    print(json_of(found)) if as_json else say(table(found))
+    problems = checked(found) if check else []
+    if problems:
+        raise PublishedError("published models are not sound:", *problems)
+
+
+def publish_models(
+    file: File = PARAMS_FILE,
+    *,
+    scale: Scale = None,
+    models: Annotated[Names, Parameter(help="such as mnist/honest or '*/seed0' (default: all)")] = None,
+    leave_out: Annotated[Names, Parameter(help="those that are not published")] = None,
+    most_mb: Annotated[float, Parameter(help="megabytes that all published models may take")] = 20.0,
+    config: Config = None,
+) -> None:
+    """Copy trained models of a finished study to models/, each with its records and a card.
+
+    Refuses models whose training failed, that were not assessed, or that are not what their records say, and more
+    megabytes than --most-mb. Then nothing is written. Models that are there already are replaced. `vicious models`
+    lists them. Run it from the project's root folder.
+    """
+    from vicious.provenance.record import check_code_here
+    from vicious.published.publish import publish
+
+    check_code_here()
+    params = _params(file, config or ())
+    params = params if scale is None else params.model_copy(update={"scale": scale})
+    for line in publish(params, models or (), leave_out or (), most_mb, file):
+        say(line)
 
 
 def claims(

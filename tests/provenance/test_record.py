@@ -121,7 +121,7 @@ def repository(folder: Path, monkeypatch: pytest.MonkeyPatch, *names: str) -> No
 
 
 def test_code_is_dirty_by_its_source_and_not_by_its_products(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    products = ("paper_figures/pilot/table.md", "results/pilot/summaries/main.csv", "dvc.lock")
+    products = ("paper_figures/pilot/table.md", "results/pilot/summaries/main.csv", "dvc.lock", "models/pilot/card.md")
     repository(tmp_path, monkeypatch, "src/vicious/code.py", *products)
     assert code_version()["dirty"] is False
     for product in products:

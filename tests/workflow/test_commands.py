@@ -12,7 +12,14 @@ from typing import Any
 import pytest
 from project import ROOT, environment, narrow_params, once, run, smoke_study
 
-PAGES = ("README.md", "CONTRIBUTING.md", "docs/*.md", "results/README.md", "paper_figures/README.md")
+PAGES = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "docs/*.md",
+    "results/README.md",
+    "paper_figures/README.md",
+    "models/README.md",
+)
 NO_COMMANDS = ("python", "yaml", "mermaid")
 """Languages of blocks that are no shell's. Blocks marked ``<!-- run -->`` are run by test_contributing."""
 PIECE = re.compile(
@@ -56,6 +63,9 @@ STAND_INS = {
     "results/paper": "results/smoke",
     "--scale demo --measured": "--scale smoke --measured",
     '"$DVC_STAGE"': "data@mnist",
+    "data/prepared/pilot": "data/prepared/smoke",
+    "models/pilot": "models/smoke",
+    "publish-models --scale pilot": "publish-models --scale smoke",
     "paper_figures/paper": "paper_figures/smoke",
 }
 OTHERS = ("make", "pytest", "docker", "tmux", "squeue", "scancel", "sacct", "sbatch", "pip", "uv", "curl", "wget")
@@ -64,6 +74,7 @@ PREPARED = """
 git init -q
 git add --all
 git commit -qm "The code"
+vicious publish-models --scale smoke
 dvc cache dir -q "$PWD cache"
 dvc commit -q -f
 dvc remote add -q --default shelf "$PWD shelf"

@@ -32,7 +32,7 @@ _LIBRARIES = (
     "pyarrow",
     "pillow",
 )
-_PRODUCTS = ("dvc.lock", "results", "paper_figures")
+_PRODUCTS = ("dvc.lock", "results", "paper_figures", "models")
 """What Git keeps of results: making it again does not make the code another."""
 
 

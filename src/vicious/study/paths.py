@@ -10,6 +10,7 @@ results/<scale>/summaries/*.csv        one row per cell, comparisons, statistics
 results/<scale>/summaries/metrics.json means of the main experiment, for dvc metrics
 results/<scale>/complete/              experiments of which no cell failed; that the whole study was verified
 paper_figures/<scale>/                 tables and figures
+models/<scale>/<dataset>/[<part>/]<model>/seed<seed>/   a published model: weights, records, card
 logs/<scale>/                          what each job reported
 
 A task is a dataset, or a part of its labels (:mod:`vicious.data.tasks`), which has a folder in the dataset's: what is
@@ -20,6 +21,8 @@ wildcard of the workflow's, such as ``{model}``.
 from pathlib import Path
 
 RAW_OFFICIAL = Path("data/raw/official")
+PUBLISHED = Path("models")
+"""Folder of the models that Git keeps."""
 
 
 def raw_root(scale: str, source: str, root: str | None) -> Path:
@@ -52,6 +55,11 @@ def results(scale: str) -> Path:
 def target(scale: str, task: str, model: str, seed: str) -> Path:
     """Weights of a target model; attack models on it lie beside."""
     return results(scale) / "models" / task / model / f"seed{seed}" / "target.safetensors"
+
+
+def published(scale: str, task: str, model: str, seed: str) -> Path:
+    """Folder of a published model, with its card."""
+    return PUBLISHED / scale / task / model / f"seed{seed}"
 
 
 def measured(scale: str, task: str, model: str, seed: str) -> Path:

@@ -57,6 +57,10 @@ class ProvenanceError(ViciousError):
     """Results are not what their provenance says, or have none."""
 
 
+class PublishedError(ViciousError):
+    """Models cannot be published, or published ones are damaged."""
+
+
 class StudyRunningError(ViciousError):
     """A folder is still in use."""
 
