@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from sklearn.metrics import accuracy_score
+from sklearn.metrics import accuracy_score, log_loss
 from torch import Tensor
 
-from vicious.metrics.answers import BINS, accuracy, answer_accuracy, calibration_error
+from vicious.metrics.answers import BINS, accuracy, answer_accuracy, answer_loss, calibration_error
 from vicious.system.errors import MetricError
 
 GENERATOR = np.random.default_rng(0)
@@ -28,6 +28,26 @@ def test_accuracy_is_scikit_learns_where_nothing_ties() -> None:
 def test_a_tie_is_broken_by_chance() -> None:
     sent = torch.tensor([[0.0, 0.0, 0.0, 0.0], [0.5, 0.5, 0.0, 0.0], [0.5, 0.5, 0.0, 0.0]])
     assert answer_accuracy(sent, torch.tensor([2, 1, 3])).tolist() == [0.25, 0.5, 0.0]
+
+
+def test_the_loss_is_scikit_learns_of_each_image() -> None:
+    logits, labels = GENERATOR.normal(size=(50, 5)), GENERATOR.integers(5, size=50)
+    found = answer_loss(torch.from_numpy(logits).float(), torch.from_numpy(labels))
+    assert found.dtype == torch.float64
+    p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    assert found.mean().item() == pytest.approx(log_loss(labels, p, labels=range(5)), rel=1e-5)
+    assert found.tolist() == pytest.approx((-np.log(p[np.arange(50), labels])).tolist(), rel=1e-4)
+    bits = GENERATOR.integers(2, size=(50, 5))
+    found = answer_loss(torch.from_numpy(logits), torch.from_numpy(bits))
+    one = 1 / (1 + np.exp(-logits))
+    assert found.tolist() == pytest.approx((-np.log(np.where(bits, one, 1 - one))).mean(1).tolist())
+
+
+def test_a_sure_and_right_answer_has_a_loss_that_is_not_rounded_away() -> None:
+    found = answer_loss(torch.tensor([[40.0, 0.0], [50.0, 0.0]]), torch.tensor([0, 0]))
+    assert 0 <= found[1] <= found[0] < 1e-15
+    close = answer_loss(torch.tensor([[20.0, 0.0], [21.0, 0.0]]), torch.tensor([0, 0]))
+    assert close.tolist() == pytest.approx([np.exp(-20), np.exp(-21)], rel=1e-6), "single precision would give 0"
 
 
 def test_calibration_error_of_classes_by_hand() -> None:

@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from vicious.metrics.checks import check_axes, check_labels, check_values
 
@@ -39,6 +40,20 @@ def answer_accuracy(probabilities: Tensor, labels: Tensor) -> Tensor:
         return ((probabilities >= 0.5) == (labels > 0)).float().mean(1)
     best = probabilities == probabilities.amax(1, keepdim=True)
     return best.gather(1, labels[:, None])[:, 0].float() / best.sum(1)
+
+
+def answer_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Loss of each image, in nats, float64: cross-entropy of the class; for attributes the mean binary cross-entropy,
+    without weights. (N, K), (N,) or (N, K) -> (N,).
+
+    Raises:
+        MetricError: as :func:`accuracy`.
+    """
+    _check(logits, labels, "logits")
+    if labels.ndim == 1:
+        return functional.cross_entropy(logits.double(), labels, reduction="none")
+    losses = functional.binary_cross_entropy_with_logits(logits.double(), labels.double(), reduction="none")
+    return losses.mean(1)
 
 
 def calibration_error(probabilities: Tensor, labels: Tensor) -> float:
