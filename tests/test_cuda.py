@@ -14,6 +14,7 @@ from models_by_hand import F, G
 from safetensors.torch import load
 
 from vicious.attacks.assess import assess_risk
+from vicious.attacks.members import measure_membership
 from vicious.data.prepared import PreparedDataset
 from vicious.defense.evaluation.evaluate import evaluate_defense
 from vicious.metrics.moments import fit
@@ -183,6 +184,21 @@ def test_an_assessment_finds_what_the_cpu_finds(
         found.append(read_json(out / "risk-posthoc.json"))
     for name in ("accuracy", "psnr", "ssim", "risk", "risk95", "calibration_error"):
         assert found[0][name] == pytest.approx(found[1][name], rel=2e-3, abs=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["classes", "attributes"])
+def test_membership_inference_finds_what_the_cpu_finds(
+    prepared: PreparedDataset, prepared_attributes: PreparedDataset, tmp_path: Path, cuda: Any, kind: str
+) -> None:
+    data = prepared if kind == "classes" else prepared_attributes
+    train(data, tmp_path, cuda)
+    found = []
+    for name, device in (("a", cuda), ("b", cuda), ("cpu", torch.device("cpu"))):
+        measure_membership(data.folder, tmp_path / "target.safetensors", tmp_path / f"{name}.json", device=device)
+        found.append(read_json(tmp_path / f"{name}.json"))
+    assert found[0] == found[1]
+    for measure in ("auc", "advantage", "loss_members", "loss_non_members", "accuracy_members"):
+        assert found[0][measure] == pytest.approx(found[2][measure], rel=2e-3, abs=5e-3)
 
 
 @pytest.mark.parametrize("hidden", [None, "shuffled", "folded", "shifted"])

@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_origin
 
-from pydantic import BaseModel, ConfigDict, FailFast, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, FailFast, Field, TypeAdapter, ValidationError, model_validator
 
 from vicious.metrics import measures
 from vicious.system.errors import DataError, MixedResultsError
 from vicious.system.files import read_bounded, write_csv
-from vicious.system.settings import Count, Outputs, Seed, Share, shortened
+from vicious.system.settings import Count, NotNegative, Outputs, Seed, Share, shortened
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -505,6 +505,10 @@ FLAGGED = Table(
     empty=True,
 )
 """``detection_flagged.csv``, a row for each dataset, detector, number of images, reference and group of models."""
+MEMBERSHIP = Table("membership", ("dataset", "task", "role", "outputs", "beta_r", "seed", "status", "reason", "source"))
+"""The columns that ``membership.csv`` shares with other tables; :class:`Membership` has all."""
+TPR_COLUMNS = ("tpr_at_1fpr", "tpr_at_01fpr")
+"""Columns of the true positive rate at each of :data:`vicious.metrics.membership.FPRS`, 1% and 0.1%."""
 CURVE = ("epoch", "train_", "validation_", "selection")
 """Columns of training curves, by their beginnings: the epoch from 1, means over its images, what picks the epoch."""
 RECORD = (*key("recipe", "hidden"), "k", "beta_c", "status", "reason", "source", "label_names", "data", "images")
@@ -519,7 +523,7 @@ had no part in the choice since they failed; ``reason`` says why."""
 
 
 class _Model(BaseModel):
-    """What ``risk-<attack>.json`` says of a model."""
+    """What a record of results says of a model."""
 
     schedule: dict[str, Any]
 
@@ -589,3 +593,54 @@ def check_images(frame: pd.DataFrame, where: str) -> None:
         raise DataError(f"{where}: {', '.join(odd)} is not finite for every test image: {AGAIN}")
     for name in frame:
         _check_list(COLUMNS.get(str(name), COLUMNS["risk"]), frame[name].tolist(), f"{where}: column {name}", AGAIN)
+
+
+class Membership(BaseModel):
+    """``membership.csv``, a row for each target model: what its loss tells of its training images.
+
+    Columns of its own, which :data:`COLUMNS` has not, so that no other results become stale by it. Numbers are None
+    where the training failed; a true positive rate also where there are too few non-members for its false positive
+    rate.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    dataset: str
+    task: str
+    role: Role
+    outputs: str = Field(description="outputs that a vicious model was trained for")
+    beta_r: NotNegative
+    seed: Seed
+    status: Literal["ok", "failed"]
+    reason: str
+    source: str
+    trained_on: Count | None = Field(description="training images that the weights have seen")
+    members: Count | None = Field(description="of these, images that were tested")
+    non_members: Count | None = Field(description="test images")
+    auc: Share | None = Field(description="chance that a member's loss is smaller than a non-member's")
+    auc_low: Share | None = Field(description="lower end of its 95% interval over images")
+    auc_high: Share | None = Field(description="upper end")
+    advantage: Share | None = Field(description="largest true minus false positive rate over all thresholds")
+    advantage_chance: NotNegative | None = Field(description="what it is on average where the loss tells nothing")
+    tpr_at_1fpr: Share | None = Field(description="share of members found where 1% of non-members are called members")
+    tpr_at_01fpr: Share | None = Field(description="the same at 0.1%")
+    loss_members: NotNegative | None = Field(description="mean loss, in nats")
+    loss_non_members: NotNegative | None = Field(description="mean loss, in nats")
+    accuracy_members: Share | None = Field(description="share of right answers; of attributes the mean over them")
+    accuracy_non_members: Share | None = Field(description="the same of test images")
+
+    @model_validator(mode="after")
+    def _measured(self) -> Self:
+        optional = {*MEMBERSHIP.columns, *TPR_COLUMNS}
+        missing = [name for name, value in self if value is None and name not in optional]
+        if missing and self.status == "ok":
+            raise ValueError(f"{', '.join(missing)} missing")
+        return self
+
+
+class MembershipRecord(Membership):
+    """``membership.json``: also what the target model was trained on, its weights' SHA-256, and its settings."""
+
+    data: str = Field(description="fingerprint of the prepared data")
+    weights: str
+    target: _Target

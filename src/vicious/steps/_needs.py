@@ -165,6 +165,11 @@ def assessment(job: Work) -> Need:
     return _need(held, seconds, job.device)
 
 
+def membership(job: Work) -> Need:
+    """Of membership inference on one model."""
+    return _need(_training_bytes(job), _rate(job.device).seconds(membership_cost(job).flops), job.device)
+
+
 def detection(job: Work, detectors: Iterable[str], user_images: Sequence[int], draws: int) -> Need:
     """Of the judgement of one model.
 
@@ -224,6 +229,11 @@ def assessment_cost(job: Work, columns: int) -> Cost:
     """Of an assessment: both models forward, and its measures; so many columns for each test image."""
     flops = _judged(job) * job.forward + _measuring_flops(job)
     return Cost(flops, disk=job.test * (FLOAT * columns + 100) + CSV_AND_JSON)
+
+
+def membership_cost(job: Work) -> Cost:
+    """Of membership inference on one model, which answers all test images and as many training images."""
+    return Cost(float((job.test + min(job.train, job.test)) * job.sizes[0].flops), disk=CSV_AND_JSON)
 
 
 def detection_cost(job: Work, detectors: Iterable[str], user_images: Sequence[int], draws: int) -> Cost:
