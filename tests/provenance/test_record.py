@@ -203,6 +203,8 @@ JOINT, POSTHOC = Path("a/risk-joint.json"), Path("a/risk-posthoc-noise0.1.json")
             DATA | MODEL | {"c.safetensors", "m/posthoc-noise0.1.safetensors", "m/posthoc-noise0.1.json"},
         ),
         ("evaluate-defense", {"data": Path("d"), "target": WEIGHTS}, DATA | MODEL),
+        ("measure-membership", {"data": Path("d"), "target": WEIGHTS}, DATA | MODEL),
+        ("summarize-membership", {"results": [Path("a/membership.json")]}, {"a/membership.json"}),
         ("summarize", {"results": [JOINT, Path("b/risk-joint.json")]}, {"a/risk-joint.json", "b/risk-joint.json"}),
         ("compare", {"results": [JOINT]}, {"a/risk-joint.json", "a/risk-joint.parquet"}),
         ("per-class", {"results": [JOINT]}, {"a/risk-joint.json", "a/risk-joint.parquet"}),

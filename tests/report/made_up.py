@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from vicious.data.tasks import parse_task
-from vicious.results.schema import BASELINE, IDENTIFIED, IN_SUMMARY, INTERVALS, MEDIANS
+from vicious.results.schema import BASELINE, IDENTIFIED, IN_SUMMARY, INTERVALS, MEDIANS, Membership
 from vicious.study.grid import task_outputs
 
 ALL = ("mnist", "fashion_mnist", "cifar10", "cifar100", "tiny_imagenet", "celeba")
@@ -143,6 +143,43 @@ def comparisons(frame: pd.DataFrame) -> pd.DataFrame:
                 | {"n_images": mine["n"].max(), "seeds": len(both), "failed": len(group) - len(both), "reason": ""}
             )
     return pd.DataFrame(rows)
+
+
+def membership(
+    tasks: tuple[str, ...] = ("mnist", "cifar10"),
+    seeds: int = 3,
+    betas: tuple[float, ...] = (1.0, 3.0),
+    outputs: tuple[str, ...] = ("logits",),
+    failed: tuple[tuple[str, str, int], ...] = (),
+    synthetic: tuple[str, ...] = (),
+    images: int = 2000,
+) -> pd.DataFrame:
+    """Rows of membership.csv; ``failed`` holds (task, role, seed). The larger beta_R, the larger the AUC."""
+    generator = np.random.default_rng(9)
+    rows: list[dict[str, Any]] = []
+    models = [("honest", "", 0.0), *(("vicious", kind, beta) for kind in outputs for beta in betas)]
+    for task in tasks:
+        for role, kind, beta in models:
+            for seed in range(seeds):
+                auc = 0.52 + 0.01 * beta + generator.normal(0, 0.002)
+                row: dict[str, Any] = {
+                    **{"dataset": task.split("-")[0], "task": task, "role": role, "outputs": kind, "beta_r": beta},
+                    **{"seed": seed, "status": "ok", "reason": ""},
+                    **{"source": "synthetic" if task.split("-")[0] in synthetic else "official"},
+                }
+                numbers = {
+                    **{"trained_on": 4500, "members": images, "non_members": images},
+                    **{"auc": auc, "auc_low": auc - 0.018, "auc_high": auc + 0.018},
+                    **{"advantage": 2 * auc - 1, "advantage_chance": np.sqrt(np.pi / 4 / images)},
+                    **{"tpr_at_1fpr": 0.01 + beta / 1000, "tpr_at_01fpr": 0.002 if images >= 1000 else np.nan},
+                    **{"loss_members": 0.3, "loss_non_members": 0.3 + beta / 10},
+                    **{"accuracy_members": 0.9 + beta / 100, "accuracy_non_members": 0.88 - beta / 100},
+                }
+                lost = (task, role, seed) in failed
+                state = {"status": "failed", "reason": "the loss; is nan"} if lost else {}
+                rows.append(row | state | (dict.fromkeys(numbers, np.nan) if lost else numbers))
+    counts = ("trained_on", "members", "non_members")
+    return pd.DataFrame(rows, columns=list(Membership.model_fields)).astype(dict.fromkeys(counts, "Int64"))
 
 
 def _measures(

@@ -35,7 +35,7 @@ OF_BEST = (
 )
 WITHOUT = (
     *("attributes_accuracy_table", "detection_table", "thresholds_table", "detector_scores", "training_curves"),
-    *("roc_curves", "all_detectors"),
+    *("roc_curves", "all_detectors", "membership_table"),
 )
 """Artifacts of target models: no attack is in them but trainings."""
 

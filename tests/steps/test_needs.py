@@ -87,7 +87,7 @@ def test_more_of_anything_never_needs_less() -> None:
     changes.append({"target": job.target.changed(width=4), "attack": job.attack.changed(width=4)})
     for change in changes:
         more = replace(job, **change)
-        for kind in (needs.training, needs.assessment, needs.factorisation):
+        for kind in (needs.training, needs.assessment, needs.membership, needs.factorisation):
             before, after = kind(job), kind(more)
             assert after.mem_mb >= before.mem_mb, change
             assert after.runtime >= before.runtime, change
@@ -107,10 +107,19 @@ def test_detectors_get_what_they_were_seen_to_take(depth: int, width: int, image
     assert peak <= needs.detection(job, DETECTORS, [10, images], 5).mem_mb <= 4 * peak
 
 
+def test_membership_inference_costs_a_pass_over_as_many_training_as_test_images() -> None:
+    job = replace(work(chosen("pilot", "cpu"), Task("mnist")), train=300, test=200)
+    assert needs.membership_cost(job).flops == 400 * job.sizes[0].flops
+    assert needs.membership_cost(replace(job, train=50)).flops == 250 * job.sizes[0].flops
+
+
 def test_the_demo_fits_a_laptop() -> None:
+    def detection(job: Any) -> needs.Need:
+        return needs.detection(job, DETECTORS, [10, 50, 200], 3)
+
     params = chosen("demo", "cpu")
     for job in works("demo", "cpu"):
-        kinds = (needs.training, needs.assessment, lambda one: needs.detection(one, DETECTORS, [10, 50, 200], 3))
+        kinds = (needs.training, needs.assessment, needs.membership, detection)
         assert all(kind(job).mem_mb <= 4000 and kind(job).runtime <= 30 for kind in kinds)
     whole = [work(params, Task(name)) for name in params.datasets]
     assert all(kind(job).mem_mb <= 4000 for job in whole for kind in (needs.factorisation, needs.preparation))

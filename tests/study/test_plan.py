@@ -73,8 +73,9 @@ def test_the_plan_has_so_many_steps_of_each_rule(scale: Any) -> None:
         "assess_risk": sum(cell.attack.kind != "best" for cell in attacks),
         "choose_best": sum(cell.attack.kind == "best" for cell in attacks),
         "evaluate_defense": len(grid.judged(params(scale))),
+        "measure_membership": len(grid.sought(params(scale))),
         **dict.fromkeys(("summarize", "compare", "check_complete"), len(grid.EXPERIMENTS)),
-        **dict.fromkeys(("agree", "per_class", "write_metrics", "summarize_defense"), 1),
+        **dict.fromkeys(("agree", "per_class", "summarize_membership", "write_metrics", "summarize_defense"), 1),
         **dict.fromkeys(known(), 1),
     }
     assert {rule: found[rule] for rule in COUNTS[scale]} == COUNTS[scale]

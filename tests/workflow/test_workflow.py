@@ -408,7 +408,7 @@ def test_the_last_job_of_a_study_finds_what_snakemake_alone_does_not_see(
 
 
 TRAINING_RULES = ("train_honest", "train_vicious", "train_attack", "assess_risk", "evaluate_defense")
-BEFORE_RESULTS = ("fetch", "prepare", "fit_covariance", *TRAINING_RULES, "choose_best")
+BEFORE_RESULTS = ("fetch", "prepare", "fit_covariance", *TRAINING_RULES, "choose_best", "measure_membership")
 
 
 @pytest.mark.slow
@@ -420,9 +420,14 @@ BEFORE_RESULTS = ("fetch", "prepare", "fit_covariance", *TRAINING_RULES, "choose
         (
             ["scales={smoke: {seeds: [0, 1]}}"],
             "seed 1",
-            {"train_honest": 6, "train_vicious": 10, "train_attack": 17, "assess_risk": 27, "choose_best": 3},
+            {"train_honest": 6, "train_vicious": 10, "train_attack": 17, "assess_risk": 27, "choose_best": 3}
+            | {"measure_membership": 6},
         ),
-        (["scales={smoke: {beta_r: [1.0, 2.0]}}"], "vicious-logits-beta2", {"train_vicious": 3, "assess_risk": 3}),
+        (
+            ["scales={smoke: {beta_r: [1.0, 2.0]}}"],
+            "vicious-logits-beta2",
+            {"train_vicious": 3, "assess_risk": 3, "measure_membership": 3},
+        ),
         (
             ["scales={smoke: {defense: {evasion: {distance_correlation: [1.0, 2.0]}}}}"],
             "vicious-logits-beta1-evasion2-distance_correlation",
@@ -440,6 +445,7 @@ BEFORE_RESULTS = ("fetch", "prepare", "fit_covariance", *TRAINING_RULES, "choose
             {
                 **{"fetch": 1, "prepare": 1, "fit_covariance": 1},
                 **{"train_honest": 1, "train_vicious": 2, "train_attack": 1, "assess_risk": 3},
+                **{"measure_membership": 2},
             },
         ),
     ],
@@ -457,7 +463,7 @@ def test_a_seed_a_weight_or_a_dataset_adds_its_own_jobs_alone(built: Any, change
     assert all(named in line for line in upstream), upstream
 
 
-FIRST_WORDS = ("Fetch", "Prepare", "Fit", "Train", "Assess", "Choose", "Evaluate")
+FIRST_WORDS = ("Fetch", "Prepare", "Fit", "Train", "Assess", "Choose", "Evaluate", "Measure")
 """How the messages of the rules before the summaries begin."""
 
 

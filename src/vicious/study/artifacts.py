@@ -23,7 +23,7 @@ from vicious.system.errors import ConfigError
 TABLES = (
     *("main_table", "tradeoff_table", "attribute_sets_table", "class_counts_table", "estimators_table"),
     *("class_risk_table", "attributes_accuracy_table", "shortcuts_table", "detection_table", "thresholds_table"),
-    *("adaptive_table", "mitigations_table", "attack_models_table", "attackers_table"),
+    *("adaptive_table", "mitigations_table", "attack_models_table", "attackers_table", "membership_table"),
 )
 """Tables by number, from 1."""
 FIGURES = (
@@ -49,6 +49,7 @@ INPUTS = {
     "agreement": Annotated[Read, Field(description="CSV written by agree")],
     "classes": Annotated[Read, Field(description="CSV written by per-class")],
     "attributes": Annotated[Read, Field(description="CSV written by per-class")],
+    "membership": Annotated[Read, Field(description="CSV written by summarize-membership")],
     "detection": Annotated[Read, Field(description="CSV of scores written by summarize-defense")],
     "separation": Annotated[Read, Field(description="CSV of separations written by summarize-defense")],
     "flagged": Annotated[Read, Field(description="CSV of what thresholds flag, written by summarize-defense")],

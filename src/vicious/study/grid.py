@@ -181,6 +181,12 @@ def judged(params: Params) -> list[Training]:
     return list(dict.fromkeys(found))
 
 
+def sought(params: Params) -> list[Training]:
+    """Target models whose training images are sought by membership inference: honest and vicious ones of the main
+    experiment."""
+    return [one for one in trainings(params, ["main"]) if one.model.role != "autoencoder"]
+
+
 def attacks(params: Params, experiments: Iterable[Experiment] = EXPERIMENTS) -> list[Cell]:
     """Every cell of some experiments, each once."""
     return list(dict.fromkeys(cell for experiment in experiments for cell in cells(params, experiment)))

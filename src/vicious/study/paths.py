@@ -77,6 +77,11 @@ def detection(scale: str, task: str, model: str, seed: str) -> Path:
     return measured(scale, task, model, seed) / "detection.csv"
 
 
+def membership(scale: str, task: str, model: str, seed: str) -> Path:
+    """JSON of what a target model's loss tells of its training images."""
+    return measured(scale, task, model, seed) / "membership.json"
+
+
 def summaries(scale: str) -> Path:
     """Folder of the CSVs that tables and figures are made from."""
     return results(scale) / "summaries"
@@ -140,6 +145,8 @@ def places(rule: str, scale: str, **names: str) -> dict[str, Path]:
             return {"out": assessment(scale, **one, attack=names["attack"])}
         case "evaluate_defense":
             return {"out": detection(scale, **one)}
+        case "measure_membership":
+            return {"out": membership(scale, **one)}
         case "summarize":
             return {"out": summary(scale, names["experiment"])}
         case "compare":
@@ -151,6 +158,8 @@ def places(rule: str, scale: str, **names: str) -> dict[str, Path]:
         case "per_class":
             folder = summaries(scale)
             return {"classes": folder / "per_class.csv", "attributes": folder / "per_attribute.csv"}
+        case "summarize_membership":
+            return {"out": summaries(scale) / "membership.csv"}
         case "write_metrics":
             return {"out": summaries(scale) / "metrics.json"}
         case "summarize_defense":

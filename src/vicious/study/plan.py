@@ -234,6 +234,10 @@ def _of_assessments(params: Params, experiments: Sequence[grid.Experiment]) -> I
         size = work(params, one.task, one.model.recipe)
         names = _model_names(one)
         yield _planned("evaluate-defense", params, names, settings, dataset=one.task.dataset, work=size)
+    for one in grid.sought(params) if "main" in experiments else ():
+        names, size = _model_names(one), work(params, one.task)
+        settings = _computed(params, one.task) | {"target": paths.target(scale, **names)}
+        yield _planned("measure-membership", params, names, settings, dataset=one.task.dataset, work=size)
 
 
 def _of_summaries(params: Params, experiments: Sequence[grid.Experiment]) -> Iterator[Planned]:
@@ -249,6 +253,8 @@ def _of_summaries(params: Params, experiments: Sequence[grid.Experiment]) -> Ite
             summary = paths.summary(scale, experiment)
             yield _planned("agree", params, {}, gathered, experiment=experiment)
             yield _planned("per-class", params, {}, gathered, experiment=experiment)
+            sought = [paths.membership(scale, **_model_names(one)) for one in grid.sought(params)]
+            yield _planned("summarize-membership", params, {}, {"results": sought}, experiment=experiment)
             yield _planned("write-metrics", params, {}, {"summary": summary}, experiment=experiment)
     judged = detections(params) if "defense" in experiments else []
     if judged:
@@ -289,6 +295,7 @@ def _available(params: Params, experiment: grid.Experiment, cells: Sequence[grid
         "comparisons": summaries / f"{experiment}_comparisons.csv",
         "estimators": summaries / "estimators.csv",
         "agreement": summaries / "agreement.csv",
+        "membership": summaries / "membership.csv",
         "detection": summaries / "detection.csv",
         "separation": summaries / "detection_summary.csv",
         "flagged": summaries / "detection_flagged.csv",
