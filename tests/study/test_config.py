@@ -257,7 +257,7 @@ def test_nearby_weights_have_paths_of_their_own() -> None:
         ("images_of", {"mnist": ["mnist"]}, "MNIST cannot stand in for MNIST"),
         ("images_of", {"mnist": ["fashion_mnits"]}, "did you mean 'fashion_mnist'"),
         ("models", ["upsampling"], "attackers.models asks for upsampling, which attack_models does not list"),
-        ("models", ["miror"], "did you mean 'mirror'"),
+        ("models", ["mirrors"], "did you mean 'mirror'"),
         ("budgets", [1], "greater than or equal to 2"),
         ("images", [0], "greater than or equal to 10"),
     ],

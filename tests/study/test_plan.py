@@ -228,7 +228,7 @@ def test_what_an_attacker_computes_follows_its_means() -> None:
         if (one.names["task"], one.names["model"], one.names["seed"]) == ("mnist", "honest", "0"):
             cost[one.step.writes()[0].stem] = one.cost.flops
     for name in ("posthoc-logits", "posthoc-logits-conditioned"):
-        assert cost[f"{name}-budget2"] == pytest.approx(2 * cost[name], rel=0.1)
+        assert cost[f"{name}-budget2"] == pytest.approx(2 * cost[name], rel=0.2), "the target model is asked once"
         assert cost[f"{name}-images500"] < cost[name] / 4
     ridge = "posthoc-logits-kernel_ridge"
     assert cost[f"{ridge}-images500"] < cost[ridge] < cost[f"{ridge}-budget2"]

@@ -1,7 +1,7 @@
 """What a study says of every claim: a page for readers, and numbers for who makes the study again."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from math import isfinite, isnan, nan
 from pathlib import Path
 from typing import Annotated
@@ -159,8 +159,8 @@ def write(params: Params, found: Findings, out: Path) -> tuple[Path, Path]:
 
 
 def _finite(one: Finding) -> Mapping[str, object]:
-    ends = {key: value for key in ("value", "low", "high") if isfinite(value := round(getattr(one, key), 6))}
-    return asdict(replace(one, value=nan, low=nan, high=nan)) | dict.fromkeys(("value", "low", "high")) | ends
+    numbers = {"value": one.value, "low": one.low, "high": one.high}
+    return asdict(one) | {key: round(number, 6) if isfinite(number) else None for key, number in numbers.items()}
 
 
 def read_published(file: Path) -> Published:
