@@ -352,7 +352,7 @@ def reproduce(
     """Make again what a claim is measured on, and compare it with the published values.
 
     Runs snakemake for the claim's experiment: what is there already is not made again. Exits with 1 where a value
-    differs by more than the tolerance. Run it from the project's root folder.
+    differs by more than the tolerance, or cannot be compared. Run it from the project's root folder.
     """
     from vicious.claims import find_claim
     from vicious.claims.page import read_published
@@ -364,10 +364,15 @@ def reproduce(
     params, chosen, values = _params(PARAMS_FILE, config or ()), find_claim(claim), read_published(published)
     check(chosen, params, values)
     build(chosen, config or (), cores)
-    found = compare(chosen, params, values)
-    say("\n".join(map(str, found)))
-    if odd := [one for one in found if one.agrees is False]:
-        raise ClaimError(f"{len(odd)} of {len(found)} values differ from the published ones by more than the tolerance")
+    found, due = compare(chosen, params, values), values.findings(chosen.name)
+    absent = [one.what for one in due if one.name not in {both.published.name for both in found}]
+    say("\n".join([*map(str, found), *(f"not in this study: {what}" for what in absent)]))
+    answers = [one.agrees for one in found]
+    if not all(answers):
+        raise ClaimError(
+            f"of {len(found)} values {answers.count(False)} differ from the published ones by more than the tolerance, "
+            f"and {answers.count(None)} cannot be compared"
+        )
 
 
 def build_stage(stage: Annotated[str, Parameter(help="its name, such as models@mnist")], /) -> None:

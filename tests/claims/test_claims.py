@@ -18,9 +18,10 @@ from vicious import cli
 from vicious.claims import Claim, claims, find_claim, reproduce
 from vicious.claims.finding import Finding, between_models, over_models
 from vicious.claims.page import measured, page, read_published, verdict, write
+from vicious.defense.evaluation.separation import auroc_interval
 from vicious.results.schema import COMPARISONS, SEPARATION, SUMMARY
 from vicious.study.config import Params, load_params
-from vicious.system.errors import ConfigError, DataError, ProvenanceError
+from vicious.system.errors import ConfigError, DataError, MixedResultsError, ProvenanceError
 
 ROOT = Path(__file__).resolve().parents[2]
 SEEDS = 5
@@ -161,47 +162,61 @@ def test_verdicts() -> None:
     claim = find_claim("vicious_leaks_more")
     good, bad, alone = finding(1.0, 0.5, 1.5), finding(1.0, -0.1, 2.1), finding(1.0, nan, nan)
     assert verdict(claim, []) == "not measured"
-    assert verdict(claim, [alone]) == "not shown: one model of each kind has no interval"
-    assert verdict(claim, [good, alone]) == "supported"
-    assert verdict(claim, [good, bad]) == "supported in 1 of 2 cases"
-    assert verdict(claim, [bad]) == "not supported"
+    assert verdict(claim, [alone]) == "not decided"
+    assert verdict(claim, [good, good]) == "supported"
+    assert verdict(claim, [good, bad, alone]) == "supported in 1, not decided in 2 of 3 cases"
+    assert verdict(claim, [bad]) == "not decided"
+    assert verdict(claim, [finding(-1.0, -1.5, -0.5)]) == "contradicted"
     assert claim.supported(alone) is None
 
 
 @pytest.mark.parametrize(
-    ("name", "good", "bad"),
+    ("name", "good", "open_", "bad"),
     [
-        ("vicious_leaks_more", (1, 0.1, 2), (1, -0.1, 2)),
-        ("vicious_identifies_more", (1, 0.1, 2), (1, -0.1, 2)),
-        ("risk_tells_vicious", (1, 0.1, 2), (1, -0.1, 2)),
-        ("softmax_leaks", (1, 0.1, 2), (1, -0.1, 2)),
-        ("simpler_data_leak_more", (1, 0.1, 2), (1, -0.1, 2)),
-        ("more_classes_leak_more", (1, 0.1, 2), (1, -0.1, 2)),
-        ("same_accuracy", (-0.2, -0.9, 0.5), (-0.2, -1.1, 0.7)),
-        ("vicious_can_be_detected", (0.95, 0.85, 1.0), (0.95, 0.75, 1.0)),
-        ("label_alone_gives_nothing_more", (0.0, -0.1, 0.1), (0.1, -0.1, 0.3)),
+        ("vicious_leaks_more", (1, 0.1, 2), (1, -0.1, 2), (-1, -2, -0.1)),
+        ("vicious_identifies_more", (1, 0.1, 2), (1, -0.1, 2), (-1, -2, -0.1)),
+        ("risk_tells_vicious", (1, 0.1, 2), (1, -0.1, 2), (-1, -2, -0.1)),
+        ("softmax_leaks", (1, 0.1, 2), (1, -0.1, 2), (-1, -2, -0.1)),
+        ("simpler_data_leak_more", (1, 0.1, 2), (1, -0.1, 2), (-1, -2, -0.1)),
+        ("more_classes_leak_more", (1, 0.1, 2), (1, -0.1, 2), (-1, -2, -0.1)),
+        ("same_accuracy", (-0.2, -0.9, 0.5), (-0.2, -1.1, 0.7), (-3, -4, -1.1)),
+        ("vicious_can_be_detected", (1.0, 0.64, 1.0), (0.7, 0.45, 0.9), (0.2, 0.1, 0.4)),
+        ("label_alone_gives_nothing_more", (0.0, -0.1, 0.1), (0.1, -0.1, 0.3), (0.5, 0.3, 0.7)),
     ],
 )
-def test_the_whole_interval_must_support_a_claim(name: str, good: Any, bad: Any) -> None:
+def test_the_whole_interval_must_speak_for_or_against_a_claim(name: str, good: Any, open_: Any, bad: Any) -> None:
     claim = find_claim(name)
     assert claim.supported(finding(*good)) is True
+    assert claim.supported(finding(*open_)) is None
     assert claim.supported(finding(*bad)) is False
 
 
+def test_five_models_of_each_kind_can_support_detection() -> None:
+    claim = find_claim("vicious_can_be_detected")
+    assert claim.supported(finding(1.0, *auroc_interval(1.0, 5, 5))) is True
+
+
 def test_every_claim_is_tried_above() -> None:
-    (mark,) = test_the_whole_interval_must_support_a_claim.pytestmark
+    (mark,) = test_the_whole_interval_must_speak_for_or_against_a_claim.pytestmark
     assert {case[0] for case in mark.args[1]} == claims().keys()
 
 
-def test_the_page_has_every_number_and_says_that_data_are_synthetic(study: Path, params: Params) -> None:
+def test_the_page_has_every_number_and_says_whether_data_are_synthetic(study: Path, params: Params) -> None:
     found = measured(params)
     text = page(params, found)
-    assert "synthetic stand-ins, not real data" in text
+    assert "which uses official data" in text, "as the summaries say, whatever params.yaml does"
+    summary = pd.read_csv(study / "main.csv", keep_default_na=False)
+    summary.assign(source="synthetic").to_csv(study / "main.csv", index=False)
+    assert "synthetic stand-ins, not real data" in page(params, found)
+    summary.loc[summary["task"] == "mnist", "source"] = "synthetic"
+    summary.to_csv(study / "main.csv", index=False)
+    with pytest.raises(MixedResultsError, match="mixes official and synthetic data"):
+        page(params, found)
     for name, claim in claims().items():
         assert f"## {name}\n\n{claim.words}.\n" in text
         for one in found[name]:
             assert f"| {one.what} | {one.value:.3f} [{one.low:.3f}, {one.high:.3f}]" in text
-    assert "The experiment `defense` has no results at this scale." in text
+    assert "The experiment `defense` has no such case here, or was not built." in text
     assert "`vicious reproduce same_accuracy`" in text
 
 
@@ -210,7 +225,7 @@ def test_published_values_are_read_back(study: Path, params: Params) -> None:
     found["same_accuracy"] = [finding(0.5, nan, nan)]
     _, data = write(params, found, study / "claims.md")
     published = read_published(data)
-    assert (published.scale, published.source) == ("demo", "synthetic")
+    assert (published.scale, published.source) == ("demo", "official")
     (alone,) = published.findings("same_accuracy")
     assert (alone.value, isnan(alone.low)) == (0.5, True)
     for one, again in zip(found["vicious_leaks_more"], published.findings("vicious_leaks_more"), strict=True):
@@ -222,7 +237,7 @@ def test_published_values_are_read_back(study: Path, params: Params) -> None:
 @pytest.mark.parametrize("content", ["", "{}", '{"scale": "demo", "source": "x", "claims": {"a": [{"name": 1}]}}'])
 def test_damaged_published_values_are_an_error(tmp_path: Path, content: str) -> None:
     (tmp_path / "claims.json").write_text(content)
-    with pytest.raises(DataError, match="`git checkout` restores it"):
+    with pytest.raises(DataError, match="--published names another file"):
         read_published(tmp_path / "claims.json")
 
 
@@ -278,7 +293,39 @@ def test_reproduce_compares_what_was_made_again(
     assert cli.main(["reproduce", "vicious_leaks_more"]) == 1
     told = capsys.readouterr()
     assert told.out.count("differs: MNIST") == 2
-    assert "2 of 4 values differ from the published ones by more than the tolerance" in told.err
+    assert "of 4 values 2 differ from the published ones by more than the tolerance, and 0 cannot" in told.err
+    table.loc[odd, ["difference", "low", "high"]] = nan
+    table.to_csv(study / "main_comparisons.csv", index=False)
+    assert cli.main(["reproduce", "vicious_leaks_more"]) == 1
+    told = capsys.readouterr()
+    assert told.out.count("cannot be compared: MNIST") == 2
+    assert "0 differ from the published ones by more than the tolerance, and 2 cannot be compared" in told.err
+
+
+def test_reproduce_names_the_cases_that_a_study_lacks(
+    published: Path, built: list[Any], study: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = pd.read_csv(study / "main_comparisons.csv", keep_default_na=False)
+    table.loc[table["task"] == "mnist"].to_csv(study / "main_comparisons.csv", index=False)
+    assert cli.main(["reproduce", "vicious_leaks_more"]) == 0
+    told = capsys.readouterr().out
+    assert (told.count("agrees"), told.count("not in this study: CIFAR-10")) == (2, 2)
+
+
+def test_drawn_and_real_images_are_not_compared(
+    published: Path, built: list[Any], study: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = json.loads(published.read_text())
+    published.write_text(json.dumps(content | {"source": "synthetic"}))
+    assert cli.main(["reproduce", "vicious_leaks_more"]) == 1
+    assert "published values are of synthetic data, this study's of official data" in capsys.readouterr().err
+
+
+def test_a_page_has_a_name_of_its_own(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("claims.json", "docs"):
+        assert cli.main(["claims", "--out", name]) == 1
+        assert "give a name that ends in .md" in capsys.readouterr().err
+        assert not Path(name).exists()
 
 
 def test_reproduce_refuses_another_scale_before_it_makes_anything(

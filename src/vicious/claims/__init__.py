@@ -1,12 +1,14 @@
 """What the paper and this project claim, each in a file of its own, and what a study measured of it.
 
-A claim is registered by being there: a file in statements/. The first line of its docstring is the claim. It also has
+A claim is registered by being there: a file in statements/. The first line of its docstring is the claim, the rest how
+it is measured. It also has
 
 - ``SOURCE``, who claims it: a name out of :data:`SOURCES`;
 - ``EXPERIMENT``, whose results it is measured on;
 - ``READS``, names of CSVs in ``results/<scale>/summaries``, each with its :class:`~vicious.results.schema.Table`;
 - ``findings(tables)``, a :class:`~vicious.claims.finding.Finding` for each case, from these CSVs by name;
-- ``HOLDS``, in words, when a finding supports the claim, and ``holds(finding)``, which says so.
+- ``HOLDS``, in words, when a finding supports the claim, ``holds(finding)``, which says so, and ``fails(finding)``,
+  which says whether it speaks against it. Where neither is so, the interval is too wide to decide.
 """
 
 from collections.abc import Sequence
@@ -31,6 +33,7 @@ class Claim:
     Attributes:
         name: of its file.
         words: what is claimed.
+        measured_as: how it is measured, in words.
         source: who claims it.
         experiment: whose results it is measured on.
         holds: when a finding supports it, in words.
@@ -38,6 +41,7 @@ class Claim:
 
     name: str
     words: str
+    measured_as: str
     source: str
     experiment: Experiment
     holds: str
@@ -57,8 +61,9 @@ class Claim:
         return list(found)
 
     def supported(self, finding: Finding) -> bool | None:
-        """Whether a finding supports it; None without an interval over models."""
-        if not finding.known:
+        """Whether a finding supports it, or speaks against it; None where its interval is too wide, or there is none
+        over models."""
+        if not finding.known or not (self._file.holds(finding) or self._file.fails(finding)):
             return None
         return bool(self._file.holds(finding))
 
@@ -78,6 +83,6 @@ def find_claim(name: str) -> Claim:
 
 
 def _read(name: str) -> Claim:
-    file = registry.find(PACKAGE, name, "SOURCE", "EXPERIMENT", "READS", "HOLDS", "findings", "holds")
-    words = (file.__doc__ or "").partition("\n\n")[0].replace("\n", " ").rstrip(".")
-    return Claim(name, words, SOURCES[file.SOURCE], file.EXPERIMENT, file.HOLDS, file)
+    file = registry.find(PACKAGE, name, "SOURCE", "EXPERIMENT", "READS", "HOLDS", "findings", "holds", "fails")
+    words, _, how = (" ".join(part.split()) for part in (file.__doc__ or "").partition("\n\n"))
+    return Claim(name, words.rstrip("."), how, SOURCES[file.SOURCE], file.EXPERIMENT, file.HOLDS, file)

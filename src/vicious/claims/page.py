@@ -10,13 +10,16 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from vicious.claims import Claim, claims
 from vicious.claims.finding import Finding
+from vicious.results.schema import SUMMARY, read_table
 from vicious.study import paths
 from vicious.study.config import Params, ScaleName
-from vicious.system.errors import ConfigError, DataError
+from vicious.study.grid import EXPERIMENTS
+from vicious.system.errors import ConfigError, DataError, MixedResultsError
 from vicious.system.files import write_json, write_text
 from vicious.system.typed_json import UntypedError, read_typed
 from vicious.workflow.budget import CPU, budget, total
 
+_ANSWERS = {True: "supported", False: "contradicted", None: "not decided"}
 Findings = dict[str, list[Finding]]
 """By the claim's name."""
 _Number = Annotated[float, Field(allow_inf_nan=False)] | None
@@ -73,35 +76,50 @@ def measured(params: Params) -> Findings:
     return found
 
 
+def source_of(params: Params) -> str:
+    """Where the images of a study's summaries are from; raises MixedResultsError where some are drawn and some not."""
+    files = [file for name in EXPERIMENTS if (file := paths.summary(params.scale, name)).is_file()]
+    found = sorted({str(source) for file in files for source in read_table(SUMMARY, file)["source"]})
+    if len(found) > 1:
+        raise MixedResultsError(
+            f"{paths.summaries(params.scale)} mixes {' and '.join(found)} data: run `snakemake` again"
+        )
+    return found[0] if found else params.study.source
+
+
 def verdict(claim: Claim, found: list[Finding]) -> str:
     """Whether findings support a claim, in words."""
-    known = [claim.supported(one) for one in found if one.known]
-    if not known:
-        return "not measured" if not found else "not shown: one model of each kind has no interval"
-    if all(known):
-        return "supported"
-    return f"supported in {sum(map(bool, known))} of {len(known)} cases" if any(known) else "not supported"
+    if not found:
+        return "not measured"
+    answers = [claim.supported(one) for one in found]
+    counts = {words: answers.count(answer) for answer, words in _ANSWERS.items() if answer in answers}
+    if len(counts) == 1:
+        (words,) = counts
+        return words
+    return ", ".join(f"{words} in {count}" for words, count in counts.items()) + f" of {len(found)} cases"
 
 
 def page(params: Params, found: Findings) -> str:
     """The page, in Markdown."""
-    every, source = claims(), params.study.source
+    every, source = claims(), source_of(params)
     data = "official data" if source == "official" else "synthetic stand-ins, not real data"
     lines = [
         "# What is claimed, and what was measured",
         "",
         f"Made by `vicious claims --out` from the summaries of the scale {params.scale}, which uses {data}. Intervals "
-        "are of 95%, with models as units. A claim is supported in a case where the interval says so, as stated below "
-        "it. One model of each kind has no interval, and shows nothing.",
+        "are of 95%, with models as units. A claim is supported where the whole interval says so, as stated below it, "
+        "and contradicted where the whole interval says the opposite. Else it is not decided: the interval is too wide "
+        "or, with one model of each kind, there is none.",
         "",
         "| claim | by | verdict |",
         "| --- | --- | --- |",
         *(_line(claim, found[name]) for name, claim in every.items()),
         "",
         "`vicious reproduce CLAIM` makes again what one claim is measured on, and compares each value with the one "
-        "below. It may differ by the tolerance: half of the interval's width, times the square root of 2, since both "
-        "values vary. Give it the options of `snakemake --config` that the study was made with; `datasets=[mnist]` "
-        "makes less.",
+        "below. Seeds fix what is trained, but another processor or library may round otherwise, which is as another "
+        "seed. So a value may differ by the tolerance: half of the interval's width, times the square root of 2, since "
+        "both values vary. 95 of 100 such values lie within. Give it the options of `snakemake --config` that the "
+        "study was made with; `datasets=[mnist]` makes less.",
     ]
     for name, claim in every.items():
         lines += ["", f"## {name}", "", *_section(params, claim, found[name])]
@@ -113,16 +131,21 @@ def _line(claim: Claim, found: list[Finding]) -> str:
 
 
 def _section(params: Params, claim: Claim, found: list[Finding]) -> list[str]:
-    lines = [f"{claim.words}.", "", f"- Claimed by: {claim.source}.", f"- Supported where {claim.holds}."]
+    lines = [
+        f"{claim.words}.",
+        "",
+        f"- Claimed by: {claim.source}.",
+        f"- {claim.measured_as}",
+        f"- Supported where {claim.holds}.",
+    ]
     lines += [f"- Verdict: **{verdict(claim, found)}**."]
     if not found:
-        return [*lines, f"- The experiment `{claim.experiment}` has no results at this scale."]
+        return [*lines, f"- The experiment `{claim.experiment}` has no such case here, or was not built."]
     hours = _hours(params, claim)
     lines += [f"- To make it again: `vicious reproduce {claim.name}`, {_time(hours)}.", ""]
-    lines += ["| case | measured | tolerance | models | supports |", "| --- | ---: | ---: | ---: | --- |"]
-    answers = {True: "yes", False: "no", None: "no interval"}
+    lines += ["| case | measured | tolerance | models | verdict |", "| --- | ---: | ---: | ---: | --- |"]
     for one in found:
-        cells = (one.what, interval(one), number(one.tolerance), str(one.models), answers[claim.supported(one)])
+        cells = (one.what, interval(one), number(one.tolerance), str(one.models), _ANSWERS[claim.supported(one)])
         lines.append(f"| {' | '.join(cells)} |")
     return lines
 
@@ -151,10 +174,12 @@ def number(value: float) -> str:
 
 def write(params: Params, found: Findings, out: Path) -> tuple[Path, Path]:
     """Write the page, and beside it, as .json, the published values."""
+    if out.suffix != ".md":
+        raise ConfigError(f"--out {out}: give a name that ends in .md; the values stand beside it as .json")
     values = {name: [_finite(one) for one in findings] for name, findings in found.items() if findings}
     data = out.with_suffix(".json")
-    write_json(data, {"scale": params.scale, "source": params.study.source, "claims": values})
     write_text(out, page(params, found))
+    write_json(data, {"scale": params.scale, "source": source_of(params), "claims": values})
     return out, data
 
 
@@ -168,4 +193,6 @@ def read_published(file: Path) -> Published:
     try:
         return read_typed(file, Published)
     except UntypedError as error:
-        raise DataError(f"{error}: `git checkout` restores it, and `vicious claims --out` writes it anew") from None
+        raise DataError(
+            f"{error}: --published names another file, and `vicious claims --out` writes one from a study's summaries"
+        ) from None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from vicious.claims import Claim
 from vicious.claims.finding import Finding
-from vicious.claims.page import Published, interval, number
+from vicious.claims.page import Published, interval, number, source_of
 from vicious.study import paths
 from vicious.study.config import Params
 from vicious.system.errors import ConfigError, ProvenanceError
@@ -72,9 +72,14 @@ def compare(claim: Claim, params: Params, published: Published) -> list[Compared
     """Each published finding that this study has too, beside its own.
 
     Raises:
-        ConfigError: they have none in common.
+        ConfigError: they have none in common, or the images are of another source.
     """
     found = {one.name: one for one in claim.measured(paths.summaries(params.scale))}
+    if found and source_of(params) != published.source:
+        raise ConfigError(
+            f"the published values are of {published.source} data, this study's of {source_of(params)} data: they "
+            "cannot be compared"
+        )
     both = [Compared(one, found[one.name]) for one in published.findings(claim.name) if one.name in found]
     if not both:
         raise ConfigError(

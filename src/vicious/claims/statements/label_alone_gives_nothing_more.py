@@ -22,8 +22,10 @@ HOLDS = f"the interval of the difference lies below {MARGIN:g} dB"
 def findings(tables: Mapping[str, pd.DataFrame]) -> list[Finding]:
     """For each task and role: what is read beyond the label, in dB."""
     rows = tables["mitigations.csv"]
-    best = "best" in set(rows["attack"])
-    rows = reported_rows(rows) if best else rows.loc[rows["attack"] == "posthoc"]
+    if "best" in set(rows["attack"]):
+        rows = reported_rows(rows)
+    else:  # every attack is trained on what is sent
+        rows = rows.loc[(rows["attack"] == "posthoc") & (rows["means"] == "") & (rows["evasion"] == 0)]
     rows = rows.loc[rows["outputs"] == "label"]
     found = []
     for (task, role), group in rows.groupby(["task", "role"], sort=False):
@@ -36,3 +38,8 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> list[Finding]:
 def holds(finding: Finding) -> bool:
     """Whether no more is read than the class shows."""
     return finding.high < MARGIN
+
+
+def fails(finding: Finding) -> bool:
+    """Whether more is read than the class shows."""
+    return finding.low > MARGIN

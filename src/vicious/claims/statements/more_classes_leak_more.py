@@ -36,3 +36,8 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> list[Finding]:
 def holds(finding: Finding) -> bool:
     """Whether more is read with more classes."""
     return finding.low > 0
+
+
+def fails(finding: Finding) -> bool:
+    """Whether the interval speaks against it."""
+    return finding.high < 0

@@ -26,3 +26,8 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> list[Finding]:
 def holds(finding: Finding) -> bool:
     """Whether a vicious model loses less than the margin."""
     return finding.low > -MARGIN
+
+
+def fails(finding: Finding) -> bool:
+    """Whether a vicious model loses more than the margin."""
+    return finding.high < -MARGIN

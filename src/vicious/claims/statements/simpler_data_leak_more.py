@@ -1,7 +1,8 @@
 """Simpler images are given away more: what vicious models tell beyond the label, on MNIST against another dataset.
 
 Measured as the PSNR of the best attack minus that of the mean image of the predicted class, so that datasets can be
-compared; beta_R = 1, logits.
+compared; beta_R = 1, logits. The datasets may have unlike numbers of images, schedules and seeds, which params.yaml
+says.
 """
 
 from collections.abc import Mapping
@@ -44,3 +45,8 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> list[Finding]:
 def holds(finding: Finding) -> bool:
     """Whether MNIST is given away more."""
     return finding.low > 0
+
+
+def fails(finding: Finding) -> bool:
+    """Whether the interval speaks against it."""
+    return finding.high < 0

@@ -1,4 +1,4 @@
-"""Who has some images and labels, and honest models to compare with, can tell vicious models from honest ones.
+"""Who has some labelled images can tell vicious models from honest ones better than by guessing.
 
 Measured as the area under the ROC curve of linear decodability, for the largest number of the user's images.
 """
@@ -15,9 +15,10 @@ SOURCE = "project"
 EXPERIMENT = "defense"
 READS = {"detection_summary.csv": SEPARATION}
 DETECTOR = "linear_decodability"
-ENOUGH = 0.8
-"""The AUROC from which models count as told apart."""
-HOLDS = f"the interval of the AUROC lies above {ENOUGH:g}"
+CHANCE = 0.5
+"""The AUROC of guessing. Five models of each kind cannot show much more: where all are told apart, the interval begins
+at 0.64."""
+HOLDS = f"the interval of the AUROC lies above {CHANCE:g}, which is guessing"
 
 
 def findings(tables: Mapping[str, pd.DataFrame]) -> list[Finding]:
@@ -35,4 +36,9 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> list[Finding]:
 
 def holds(finding: Finding) -> bool:
     """Whether models are told apart."""
-    return finding.low > ENOUGH
+    return finding.low > CHANCE
+
+
+def fails(finding: Finding) -> bool:
+    """Whether they are confused."""
+    return finding.high < CHANCE

@@ -24,3 +24,8 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> list[Finding]:
 def holds(finding: Finding) -> bool:
     """Whether more is read from vicious models."""
     return finding.low > 0
+
+
+def fails(finding: Finding) -> bool:
+    """Whether the interval speaks against it."""
+    return finding.high < 0
