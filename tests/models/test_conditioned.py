@@ -225,5 +225,5 @@ def test_a_target_model_is_trained_with_neither() -> None:
 def test_the_code_of_a_training_has_all_parts_of_the_models_file() -> None:
     assert parts_of("mirror") == ["build"]
     assert parts_of("kernel_ridge") == ["build", "fit", "BUDGET"]
-    assert parts_of("conditioned") == ["build", "condition", "schedule", "BUDGET"]
-    assert parts_of("components") == ["build", "condition", "schedule", "LOSS", "BUDGET"]
+    assert parts_of("conditioned") == ["build", "condition", "schedule"]
+    assert parts_of("components") == ["build", "condition", "schedule", "LOSS"]

@@ -27,25 +27,21 @@ def test_another_name_is_refused(name: str) -> None:
         parse_means(name)
 
 
-@pytest.mark.parametrize(
-    ("name", "settings", "budget"),
-    [
-        ("conditioned", {"depth": 10, "width": 1, "epochs": 5}, "epochs"),
-        ("components", {"epochs": 5}, "epochs"),
-        ("kernel_ridge", {"landmarks": 5}, "landmarks"),
-    ],
-)
-def test_a_larger_budget_is_one_setting(name: str, settings: dict[str, object], budget: str) -> None:
-    usual = model("attack", name, settings)
-    larger = usual.larger(3)
-    assert getattr(larger.settings, budget) == 15
-    assert larger.changed(**{budget: 5}) == usual
+def test_a_larger_budget_of_a_fit_is_one_setting() -> None:
+    usual = model("attack", "kernel_ridge", {"landmarks": 5})
+    assert usual.larger(3) == usual.changed(landmarks=15)
     assert usual.larger(1) is usual
+
+
+def test_what_is_trained_is_trained_for_longer() -> None:
+    for name, settings in (("mirror", {"depth": 10, "width": 1}), ("components", {"epochs": 5})):
+        usual = model("attack", name, settings)
+        assert usual.larger(2) is usual
+    assert [Means(images=count).longer(20_000) for count in (500, 4000, 15_000, 30_000)] == [40, 5, 1, 1]
+    assert STUDYS.longer(20_000) == 1
 
 
 def test_what_is_exact_cannot_compute_more() -> None:
     assert not can_compute_more("linear_ridge")
     assert can_compute_more("mirror")
     assert can_compute_more("kernel_ridge")
-    mirror = model("attack", "mirror", {"depth": 10, "width": 1})
-    assert mirror.larger(2) is mirror, "the study's schedule is its budget"

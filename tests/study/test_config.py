@@ -258,6 +258,7 @@ def test_nearby_weights_have_paths_of_their_own() -> None:
         ("images_of", {"mnist": ["fashion_mnits"]}, "did you mean 'fashion_mnist'"),
         ("models", ["upsampling"], "attackers.models asks for upsampling, which attack_models does not list"),
         ("models", ["mirrors"], "did you mean 'mirror'"),
+        ("budgets", [20], "attackers.budgets asks for 20 times the budget of kernel_ridge: .*22000"),
         ("budgets", [1], "greater than or equal to 2"),
         ("images", [0], "greater than or equal to 10"),
     ],

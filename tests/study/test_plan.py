@@ -229,7 +229,7 @@ def test_what_an_attacker_computes_follows_its_means() -> None:
             cost[one.step.writes()[0].stem] = one.cost.flops
     for name in ("posthoc-logits", "posthoc-logits-conditioned"):
         assert cost[f"{name}-budget2"] == pytest.approx(2 * cost[name], rel=0.2), "the target model is asked once"
-        assert cost[f"{name}-images500"] < cost[name] / 4
+        assert cost[f"{name}-images500"] == pytest.approx(cost[name], rel=0.3), "as many steps"
     ridge = "posthoc-logits-kernel_ridge"
     assert cost[f"{ridge}-images500"] < cost[ridge] < cost[f"{ridge}-budget2"]
 

@@ -22,6 +22,7 @@ from vicious.models.architecture import model
 from vicious.models.checkpoint import check_fits, failure, load_model, load_record, load_task
 from vicious.models.means import Means
 from vicious.models.schedule import Schedule, complete
+from vicious.steps.train_attack import TrainAttack
 from vicious.steps.train_vicious import TrainVicious
 from vicious.system.errors import CheckpointError, DataError
 from vicious.training import jobs, loop, objectives
@@ -554,6 +555,8 @@ def test_an_attacker_with_fewer_images_sees_no_others(
     assert images.equal(fewer)
     record = load_record(attack)
     assert (record["means"], record["images"]["n"]["train"]) == ("images12", 12)
+    assert record["images"]["n"]["validation"] == 4, "of 16, as 12 of 48"
+    assert record["schedule"]["epochs"] == 4 * SCHEDULE.epochs, "as many steps"
     assert record["n"] == prepared.info.n, "of the target model's data"
     check_fits(attack, load_model(attack, "attack")[1], prepared)
 
@@ -603,7 +606,8 @@ def test_a_larger_budget_is_as_many_epochs_or_landmarks_more(prepared: PreparedD
 
     assert trained(G, "a", budget=2)["schedule"]["epochs"] == 2 * SCHEDULE.epochs
     own = model("attack", "components", {"epochs": 2, "components": 8, "hidden": 8, "batch_images": 8})
-    assert trained(own, "b", budget=3)["schedule"]["epochs"] == 6
+    record = trained(own, "b", budget=3)
+    assert (record["schedule"]["epochs"], record["architecture"]["epochs"]) == (6, 2)
     kernel = model("attack", "kernel_ridge", {"landmarks": 5, "kernel_components": 8})
     assert trained(kernel, "c", budget=2)["architecture"]["landmarks"] == 10
     assert "means" not in trained(kernel, "d")
@@ -625,4 +629,14 @@ def test_an_attackers_images_must_be_what_they_are_said_to_be(prepared: Prepared
         attack(Means(of="fashion_mnist"), other)
     with pytest.raises(DataError, match="images of 3 channels"):
         attack(Means(of="cifar10"), other)
+    with pytest.raises(DataError, match="are of mnist, as the target model's are: leave them out"):
+        attack(Means(of="mnist"), prepared.folder)
     assert not out.exists()
+
+
+def test_what_is_exact_has_no_budget() -> None:
+    settings = {"data": "d", "out": "a", "target": "t", "outputs": "logits", "attack_model": "linear_ridge", "seed": 0}
+    size = {"depth": 10, "width": 1, "epochs": 1, "batch_images": 2, "learning_rate": 0.1}
+    TrainAttack.model_validate({**settings, **size})
+    with pytest.raises(ValidationError, match="linear_ridge is exact and has none"):
+        TrainAttack.model_validate({**settings, **size, "budget": 3})

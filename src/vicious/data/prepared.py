@@ -117,19 +117,19 @@ class PreparedDataset:
         return np.array(labels[self.chosen[split]] if split in self.chosen else labels)
 
     def fewer(self, train: int) -> "PreparedDataset":
-        """The same with at most so many training images, drawn once for a dataset: fewer are a part of more."""
-        count = self.info.n["train"]
-        if train >= count:
+        """At most so many training images, and the same share of the validation images, drawn once for a dataset: fewer
+        are a part of more."""
+        n = self.info.n["train"]
+        if train >= n:
             return self
-        drawn = np.random.default_rng(derive_seed(self.info.split_seed, "fewer images")).permutation(count)[:train]
-        places = np.sort(drawn)
-        chosen = {**self.chosen, "train": self.chosen["train"][places] if "train" in self.chosen else places}
-        return replace(
-            self,
-            chosen=chosen,
-            info=replace(self.info, n=self.info.n | {"train": train}),
-            whole=self.whole or self.info,
-        )
+        chosen, counts = dict(self.chosen), dict(self.info.n)
+        for split in ("train", "validation"):
+            counts[split] = max(1, round(self.info.n[split] * train / n))
+            generator = np.random.default_rng(derive_seed(self.info.split_seed, "fewer images", split))
+            places = np.sort(generator.permutation(self.info.n[split])[: counts[split]])
+            chosen[split] = self.chosen[split][places] if split in self.chosen else places
+        info = replace(self.info, n=counts)
+        return replace(self, chosen=chosen, info=info, whole=self.whole or self.info)
 
     def restrict(
         self, attributes: str | None = None, classes: int | None = None, as_many_as: int | None = None

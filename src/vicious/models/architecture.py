@@ -14,7 +14,7 @@ An attack model that is fitted in closed form, and not by gradients, has two mor
   :class:`~vicious.models.fitting.Pairs` and tells ``tried(done, all)`` of its progress;
 - ``fit_flops(settings, images, channels, length)``, what that costs with so many images.
 
-``BUDGET`` names the setting that says how much it computes; what is trained by the study's schedule has no such one.
+It may have ``BUDGET``, the name of the setting that says how much it computes; without it its fit is exact.
 
 One that is trained by gradients may have:
 
@@ -125,13 +125,8 @@ class Model:
             return 0.0
         return float(self._file.condition_flops(self.settings, images, channels, length))
 
-    @property
-    def has_budget(self) -> bool:
-        """Whether a setting of its own says how much it computes; else the study's schedule does, if it is trained."""
-        return hasattr(self._file, "BUDGET")
-
     def larger(self, times: int) -> Model:
-        """The same model with so many times its own budget; itself where it is trained by the study's schedule."""
+        """The same model with so many times the budget of its fit; itself where it is trained, by more epochs."""
         name = getattr(self._file, "BUDGET", None)
         return self if name is None or times == 1 else self.changed(**{name: times * getattr(self.settings, name)})
 
@@ -155,8 +150,8 @@ def model_is_fitted(name: str) -> bool:
 
 
 def can_compute_more(name: str) -> bool:
-    """Whether the attack model of a name has a budget; what is fitted in closed form without ``BUDGET`` is exact."""
-    return hasattr(find(PACKAGES["attack"], name), "BUDGET") or not model_is_fitted(name)
+    """Whether the attack model of a name is trained, or its fit has a ``BUDGET``; else it is exact."""
+    return not model_is_fitted(name) or hasattr(find(PACKAGES["attack"], name), "BUDGET")
 
 
 def needs_finished_target(name: str) -> bool:

@@ -15,13 +15,22 @@ class Means:
 
     Attributes:
         budget: times the usual budget of an attack model (its epochs, or what its file calls ``BUDGET``).
-        images: most training images; None: all.
+        images: most training images, and the same share of the validation images; None: all. What is trained sees them
+            the more often: see :meth:`longer`.
         of: the dataset that the images are from; "": that of the target model.
     """
 
     budget: int = 1
     images: int | None = None
     of: str = ""
+
+    def longer(self, images: int) -> int:
+        """Times as many epochs over fewer training images, so that there are about as many steps as with all.
+
+        Args:
+            images: training images of the target model.
+        """
+        return 1 if self.images is None else max(1, round(images / self.images))
 
     def __str__(self) -> str:
         """Their name in paths and results: "" for the study's, ``budget2``, ``images500``, ``of_fashion_mnist``."""

@@ -400,7 +400,12 @@ def _write(one: _Chosen) -> str:
             with held_back():
                 if one.place.exists():
                     one.place.rename(old)
-                made.rename(one.place)
+                try:
+                    made.rename(one.place)
+                except OSError:
+                    if old.exists():
+                        old.rename(one.place)
+                    raise
         finally:
             with held_back():
                 for folder in (made, old):

@@ -107,6 +107,7 @@ class Work:
         batch_images: images in a batch.
         device: "cpu" or "cuda".
         copies: rows of a batch for each image: 1, or :data:`COPIES`.
+        longer: times as many epochs, of an attacker with fewer images.
     """
 
     raw: float
@@ -123,6 +124,7 @@ class Work:
     batch_images: int
     device: str
     copies: int = COPIES
+    longer: int = 1
 
     @property
     def sizes(self) -> tuple[Size, Size]:

@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from vicious.mitigations import parse_outputs
-from vicious.models.architecture import ORIGINAL
+from vicious.models.architecture import ORIGINAL, can_compute_more
 from vicious.models.means import Means
 from vicious.steps import Files, Identity, Weights, mitigation_file, prepared_files
 from vicious.steps._needs import COPIES, Cost, Need, Work, conditioning, fitting, training_cost
@@ -21,13 +21,23 @@ class TrainAttack(AttackTraining):
     target: Weights = Field(description="weights of the target model")
     outputs: Annotated[str, parsed(parse_outputs)] = Field(description="what the user sends back")
     budget: Count = Field(default=1, description="times the attack model's usual budget")
-    most_images: Count | None = Field(default=None, description="most training images of the attacker (default: all)")
+    most_images: Count | None = Field(
+        default=None,
+        description="most training images of the attacker, and the same share of validation images; epochs grow as "
+        "much as images shrink (default: all)",
+    )
     images: Annotated[Path | None, Files(prepared_files)] = Field(
         default=None, description="folder of the prepared dataset of the attacker's images (default: those of --data)"
     )
     images_of: Annotated[str, NameIn("vicious.data.datasets")] | None = Field(
         default=None, description="the name of that dataset"
     )
+
+    @model_validator(mode="after")
+    def _of_use(self) -> Self:
+        if self.budget > 1 and not can_compute_more(self.attack_model):
+            raise ValueError(f"budget {self.budget}: {self.attack_model} is exact and has none; leave it out")
+        return self
 
     def lookups(self) -> list[str]:
         return [*super().lookups(), f"vicious.models.targets.{ORIGINAL['target']}:build", mitigation_file(self.outputs)]
@@ -46,9 +56,8 @@ class TrainAttack(AttackTraining):
 
     def _own(self, work: Work) -> Work:
         """The work with the attack model's own schedule, where it has one."""
-        theirs = schedule(self)
-        usual = replace(theirs, epochs=self.budget * theirs.epochs) if not work.attack.has_budget else theirs
-        own = work.attack.schedule(usual)
+        theirs, usual = schedule(self), work.attack.schedule(schedule(self))
+        own = replace(usual, epochs=self.budget * work.longer * usual.epochs)
         if own == theirs:
             return work
         images = min(work.train, own.epoch_images or work.train)

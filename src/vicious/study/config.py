@@ -353,6 +353,10 @@ class ScaleParams(DatasetParams):
             *(self.cell(name).attack_models.models for name in self.overrides)
         )
         _out_of(self.attackers.models, listed, "attackers.models asks for {}, which attack_models does not list")
+        for name in (None, *self.overrides) if self.attackers.datasets else ():
+            own = (self if name is None else self.cell(name)).attack_models.models
+            for decoder in (one for one in self.attackers.models if one in own):
+                _check_budget(decoder, own[decoder], max(self.attackers.budgets, default=1))
         for name in self.mitigations.datasets:
             block, unlisted = self.cell(name).mitigations, "mitigations.trained_for asks for {}, which outputs of "
             _out_of(block.trained_for, block.outputs, f"{unlisted}{find_dataset(name).title} does not list")
@@ -363,6 +367,14 @@ class ScaleParams(DatasetParams):
         """This scale with the overrides of ``dataset`` applied."""
         own = self.overrides.get(dataset)
         return self if own is None else _changed(self, own)
+
+
+def _check_budget(name: str, settings: dict[str, Any], times: int) -> None:
+    """Refuse a budget that an attack model cannot have, as a ValueError."""
+    try:
+        model("attack", name, sized(name, settings, {"depth": 10, "width": 1})).larger(times)
+    except ConfigError as error:
+        raise ValueError(f"attackers.budgets asks for {times} times the budget of {name}: {error}") from None
 
 
 def _check_top(spec: Dataset, sent: list[str]) -> None:

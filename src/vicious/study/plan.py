@@ -364,7 +364,14 @@ def _attackers_work(params: Params, cell: grid.Cell) -> Work:
     usual = work(params, cell.task, attack=found if found is None else found.larger(means.budget))
     shown = work(params, Task(means.of)) if means.of else usual
     train = min(shown.train, means.images or shown.train)
-    return replace(usual, train=train, validation=shown.validation, epoch_images=min(train, usual.epoch_images))
+    validation = round(shown.validation * train / shown.train)
+    return replace(
+        usual,
+        train=train,
+        validation=round(shown.validation * train / shown.train),
+        epoch_images=min(train, usual.epoch_images),
+        longer=means.longer(usual.train),
+    )
 
 
 def _attack_model(params: Params, cell: grid.Cell) -> Model | None:

@@ -137,10 +137,10 @@ def train_attack(
         DataError: the attacker's images are of another dataset than ``means`` says, or of another number of channels.
     """
     data, victim = load_task(folder, target_weights), load_record(target_weights)
-    if not attack.has_budget:
-        schedule = replace(schedule, epochs=means.budget * schedule.epochs)
     attack, shown = attack.larger(means.budget), _images(data, means, images)
+    longer = means.budget * means.longer(data.info.n["train"])
     schedule = attack.schedule(schedule)
+    schedule = replace(schedule, epochs=longer * schedule.epochs)
     job = {
         "role": "posthoc",
         "outputs": outputs,
@@ -173,6 +173,8 @@ def _images(data: PreparedDataset, means: Means, folder: Path | None) -> Prepare
     """What the attacker shows a target model of ``data``."""
     if (folder is not None) != bool(means.of):
         raise DataError("the attacker's images and the name of their dataset go together: give both, or none")
+    if means.of == data.info.name:
+        raise DataError(f"the attacker's images are of {means.of}, as the target model's are: leave them out")
     found = data if folder is None else load_prepared(folder)
     if folder is not None and (found.info.name, found.info.channels) != (means.of, data.info.channels):
         raise DataError(

@@ -67,14 +67,20 @@ def test_each_attacker_stands_below_the_studys_on_the_same_models(made_up: Modul
 
 def test_the_note_on_larger_budgets_names_what_did_not_converge(made_up: ModuleType, written: Any) -> None:
     _, text = written(summary(made_up))
-    assert "A larger budget changes PSNR by less than 0.1 dB in all 4 cases." in text
+    assert "A larger budget gains less than 0.1 dB in 4 of 4 cases." in text
     frame = summary(made_up)
     odd = (frame["means"] == "budget2") & (frame["role"] == "vicious") & (frame["attack"] == "posthoc")
     frame.loc[odd, "psnr"] += 0.2
     _, text = written(frame)
-    assert "by less than 0.1 dB, but for original on MNIST, vicious (2 times the budget: +0.24 dB)." in text
+    assert "in 3 of 4 cases; more is gained by original on MNIST, vicious (2 times the budget: +0.24 dB)." in text
     _, text = written(frame.loc[frame["means"] != "budget2"])
-    assert "larger budget changes" not in text
+    assert "larger budget gains" not in text
+
+
+def test_the_note_on_larger_budgets_counts_what_failed(made_up: ModuleType, written: Any) -> None:
+    failed = [("budget2", "honest", seed) for seed in range(3)]
+    _, text = written(summary(made_up, failed=failed))
+    assert "A larger budget gains less than 0.1 dB in 2 of 4 cases; 2 failed." in text
 
 
 def test_failures_are_shown_and_left_out_of_differences(made_up: ModuleType, written: Any) -> None:

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from vicious.models.schedule import Schedule
 
 LOSS = "mse"
-BUDGET = "epochs"
 
 
 class Settings(OwnSchedule):

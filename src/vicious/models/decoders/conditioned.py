@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from vicious.models.fitting import Pairs
     from vicious.models.schedule import Schedule
 
-BUDGET = "epochs"
-
 
 class Settings(OwnSchedule, Sized):
     """Size of the network, and how it is trained."""

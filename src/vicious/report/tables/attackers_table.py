@@ -139,8 +139,8 @@ def text(summary: pd.DataFrame, found: Sequence[Attacked]) -> Text:
         f"{counts(groups)} {UNITS_IDENTIFIED.replace('Accuracy and i', 'I')}",
         (
             "Usual: all training images of the target model, and the attack model's own budget, which is its epochs or "
-            "the size of its fit. Images of another dataset: the attacker has no others, and its validation images are "
-            "of that dataset too.",
+            "the size of its fit. Fewer images: the same share of the validation images, and as many more epochs, so "
+            "that there are as many steps. Images of another dataset: the attacker has no others, to validate neither.",
             converged(found),
             "PSNR over usual: mean over the same models; a seed missing in one counts as failed. En dash: none.",
             identified((group.task, group.images) for group in groups),
@@ -151,19 +151,22 @@ def text(summary: pd.DataFrame, found: Sequence[Attacked]) -> Text:
 
 
 def converged(found: Sequence[Attacked]) -> str:
-    """A note on larger budgets: whether they change PSNR by less than :data:`CONVERGED`, and where not; "" without
-    any."""
-    gains = [(one, one.cells()["gain"]) for one in found if parse_means(one.means).budget > 1]
-    known = [(one, gain.mean) for one, gain in gains if gain is not None and not math.isnan(gain.mean)]
-    if not known:
+    """A note on larger budgets: whether they gain less than :data:`CONVERGED` dB, and where not; "" without any."""
+    larger = [one for one in found if parse_means(one.means).budget > 1]
+    if not larger:
         return ""
+    gains = [(one, gain.mean) for one in larger if (gain := one.cells()["gain"]) is not None]
+    failed = sum(math.isnan(mean) for _, mean in gains)
     odd = [
         f"{one.attack} on {frames.title(one.group.task)}, {one.group.role} ({one.words}: {mean:+.2f} dB)"
-        for one, mean in known
-        if abs(mean) >= CONVERGED
+        for one, mean in gains
+        if mean >= CONVERGED
     ]
-    enough = f"A larger budget changes PSNR by less than {CONVERGED:g} dB"
-    return f"{enough} in all {len(known)} cases." if not odd else f"{enough}, but for {'; '.join(odd)}."
+    count = (
+        f"A larger budget gains less than {CONVERGED:g} dB in {len(gains) - len(odd) - failed} of {len(gains)} cases"
+    )
+    more = f"; more is gained by {', '.join(odd)}" if odd else ""
+    return f"{count}{more}{f'; {failed} failed' if failed else ''}."
 
 
 def _target(group: Group) -> tuple[str, str, str, float, str]:
