@@ -364,7 +364,6 @@ def _attackers_work(params: Params, cell: grid.Cell) -> Work:
     usual = work(params, cell.task, attack=found if found is None else found.larger(means.budget))
     shown = work(params, Task(means.of)) if means.of else usual
     train = min(shown.train, means.images or shown.train)
-    validation = round(shown.validation * train / shown.train)
     return replace(
         usual,
         train=train,

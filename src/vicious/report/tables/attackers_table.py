@@ -162,9 +162,8 @@ def converged(found: Sequence[Attacked]) -> str:
         for one, mean in gains
         if mean >= CONVERGED
     ]
-    count = (
-        f"A larger budget gains less than {CONVERGED:g} dB in {len(gains) - len(odd) - failed} of {len(gains)} cases"
-    )
+    few = len(gains) - len(odd) - failed
+    count = f"A larger budget gains less than {CONVERGED:g} dB in {few} of {len(gains)} cases"
     more = f"; more is gained by {', '.join(odd)}" if odd else ""
     return f"{count}{more}{f'; {failed} failed' if failed else ''}."
 
