@@ -49,7 +49,7 @@ def test_jobs_that_were_run_are_compared_with_the_estimate_of_the_same_jobs() ->
     record(plan, "fetch", 1000)  # data do not count
     put("results/smoke/models/mnist/honest/seed7/train_honest.provenance.json", "not asked for, so not read")
     jobs = jobs_of(plan)
-    counted = ("train-honest", "train-vicious", "train-attack", "assess-risk")
+    counted = ("train-honest", "train-vicious", "train-attack", "assess-risk", "measure-membership")
     assert len(jobs) == sum(len(steps_of(plan, command)) for command in counted)
     assert [(job.command, job.estimated, job.measured) for job in jobs if job.measured is not None] == [
         ("train-honest", 10.0, 20.0),
@@ -138,8 +138,8 @@ def test_the_command_compares_with_the_configuration_that_it_is_given(capsys: py
     record(plan, "train-honest", 0.5)
     given = ["--config", "scale=smoke", "--dataset", "mnist", "--experiment", "main"]
     assert cli.main(["budget", *given, "--measured", "results/smoke"]) == 0
-    # three models, one post-hoc attack, an assessment of each model
-    assert "\n1 of 7 jobs measured in results/smoke" in capsys.readouterr().out
+    # three models, one post-hoc attack, an assessment of each model, membership of two
+    assert "\n1 of 9 jobs measured in results/smoke" in capsys.readouterr().out
     cuda = "runtime={device: cuda}"
     assert cli.main(["budget", *given, "--config", cuda, "--measured", "results/smoke"]) == 1, (
         "what ran on a CPU is of no GPU"

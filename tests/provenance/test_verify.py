@@ -282,7 +282,8 @@ def test_every_training_attack_and_verdict_of_a_scale_is_expected(params: Params
     trainings = len(grid.trainings(params)) + sum(cell.attack.kind == "posthoc" for cell in attacks)
     weights = {step.writes()[0] for step in steps if step.writes()[0].suffix == ".safetensors"}
     assert len(weights) == len(params.datasets) + trainings, "and covariances"
-    assert len(steps) == 3 * len(params.datasets) + trainings + len(attacks) + len(grid.judged(params))
+    judged = len(grid.judged(params)) + len(grid.sought(params))
+    assert len(steps) == 3 * len(params.datasets) + trainings + len(attacks) + judged
     files = [file for step in steps for file in step.writes()]
     assert all(file.is_relative_to(paths.results(scale)) or file.is_relative_to("data") for file in files)
 
