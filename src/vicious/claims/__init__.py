@@ -7,8 +7,8 @@ it is measured. It also has
 - ``EXPERIMENT``, whose results it is measured on;
 - ``READS``, names of CSVs in ``results/<scale>/summaries``, each with its :class:`~vicious.results.schema.Table`;
 - ``findings(tables)``, a :class:`~vicious.claims.finding.Finding` for each case, from these CSVs by name;
-- ``HOLDS``, in words, when a finding supports the claim, ``holds(finding)``, which says so, and ``fails(finding)``,
-  which says whether it speaks against it. Where neither is so, the interval is too wide to decide.
+- ``ABOVE`` or ``BELOW``, a limit: a finding whose whole interval lies on that side supports the claim, one whose whole
+  interval lies on the other side speaks against it. Where neither is so, the interval is too wide to decide.
 """
 
 from collections.abc import Sequence
@@ -36,7 +36,8 @@ class Claim:
         measured_as: how it is measured, in words.
         source: who claims it.
         experiment: whose results it is measured on.
-        holds: when a finding supports it, in words.
+        limit: what the whole interval of a finding has to lie beyond to support it.
+        above: whether it has to lie above the limit; else below.
     """
 
     name: str
@@ -44,7 +45,8 @@ class Claim:
     measured_as: str
     source: str
     experiment: Experiment
-    holds: str
+    limit: float
+    above: bool
     _file: ModuleType
 
     def measured(self, summaries: Path) -> list[Finding]:
@@ -63,9 +65,9 @@ class Claim:
     def supported(self, finding: Finding) -> bool | None:
         """Whether a finding supports it, or speaks against it; None where its interval is too wide, or there is none
         over models."""
-        if not finding.known or not (self._file.holds(finding) or self._file.fails(finding)):
+        if not finding.known or finding.low <= self.limit <= finding.high:
             return None
-        return bool(self._file.holds(finding))
+        return (finding.low > self.limit) == self.above
 
 
 def claims() -> dict[str, Claim]:
@@ -83,6 +85,10 @@ def find_claim(name: str) -> Claim:
 
 
 def _read(name: str) -> Claim:
-    file = registry.find(PACKAGE, name, "SOURCE", "EXPERIMENT", "READS", "HOLDS", "findings", "holds", "fails")
+    file = registry.find(PACKAGE, name, "SOURCE", "EXPERIMENT", "READS", "findings")
     words, _, how = (" ".join(part.split()) for part in (file.__doc__ or "").partition("\n\n"))
-    return Claim(name, words.rstrip("."), how, SOURCES[file.SOURCE], file.EXPERIMENT, file.HOLDS, file)
+    above = hasattr(file, "ABOVE")
+    if above == hasattr(file, "BELOW"):
+        raise ConfigError(f"{PACKAGE.replace('.', '/')}/{name}.py must define one of ABOVE and BELOW")
+    limit = file.ABOVE if above else file.BELOW
+    return Claim(name, words.rstrip("."), how, SOURCES[file.SOURCE], file.EXPERIMENT, limit, above, file)

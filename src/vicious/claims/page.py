@@ -136,7 +136,7 @@ def _section(params: Params, claim: Claim, found: list[Finding]) -> list[str]:
         "",
         f"- Claimed by: {claim.source}.",
         f"- {claim.measured_as}",
-        f"- Supported where {claim.holds}.",
+        f"- Supported where the whole interval lies {_side(claim)}.",
     ]
     lines += [f"- Verdict: **{verdict(claim, found)}**."]
     if not found:
@@ -148,6 +148,10 @@ def _section(params: Params, claim: Claim, found: list[Finding]) -> list[str]:
         cells = (one.what, interval(one), number(one.tolerance), str(one.models), _ANSWERS[claim.supported(one)])
         lines.append(f"| {' | '.join(cells)} |")
     return lines
+
+
+def _side(claim: Claim) -> str:
+    return f"{'above' if claim.above else 'below'} {claim.limit:g}"
 
 
 def _hours(params: Params, claim: Claim) -> float:

@@ -15,7 +15,7 @@ from vicious.study.grid import task_title
 SOURCE = "paper"
 EXPERIMENT = "class_counts"
 READS = {"class_counts.csv": SUMMARY}
-HOLDS = "the interval of the difference lies above 0"
+ABOVE = 0.0
 
 
 def findings(tables: Mapping[str, pd.DataFrame]) -> list[Finding]:
@@ -31,13 +31,3 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> list[Finding]:
             measured = between_models(many, few)
             found.append(Finding(f"{dataset}/{outputs}", what, "dB", *measured, min(len(few), len(many))))
     return found
-
-
-def holds(finding: Finding) -> bool:
-    """Whether more is read with more classes."""
-    return finding.low > 0
-
-
-def fails(finding: Finding) -> bool:
-    """Whether the interval speaks against it."""
-    return finding.high < 0

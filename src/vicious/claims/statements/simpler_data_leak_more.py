@@ -16,7 +16,7 @@ from vicious.study.grid import task_title
 SOURCE = "paper"
 EXPERIMENT = "main"
 READS = {"main.csv": SUMMARY}
-HOLDS = "the interval of the difference lies above 0"
+ABOVE = 0.0
 SIMPLEST = "mnist"
 
 
@@ -40,13 +40,3 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> list[Finding]:
         for task, others in beyond.items()
         if simplest
     ]
-
-
-def holds(finding: Finding) -> bool:
-    """Whether MNIST is given away more."""
-    return finding.low > 0
-
-
-def fails(finding: Finding) -> bool:
-    """Whether the interval speaks against it."""
-    return finding.high < 0

@@ -14,7 +14,7 @@ from vicious.study.grid import task_title
 SOURCE = "paper"
 EXPERIMENT = "main"
 READS = {"main.csv": SUMMARY}
-HOLDS = "the interval of the difference lies above 0"
+ABOVE = 0.0
 
 
 def findings(tables: Mapping[str, pd.DataFrame]) -> list[Finding]:
@@ -28,13 +28,3 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> list[Finding]:
         name, what = f"{task}/{role}/beta{beta:g}", f"{task_title(str(task))}, {role}{of_role}"
         found.append(Finding(name, what, "dB", *beyond, int(group["psnr"].notna().sum())))
     return found
-
-
-def holds(finding: Finding) -> bool:
-    """Whether more is read than the label tells."""
-    return finding.low > 0
-
-
-def fails(finding: Finding) -> bool:
-    """Whether the interval speaks against it."""
-    return finding.high < 0

@@ -15,10 +15,9 @@ SOURCE = "project"
 EXPERIMENT = "defense"
 READS = {"detection_summary.csv": SEPARATION}
 DETECTOR = "linear_decodability"
-CHANCE = 0.5
+ABOVE = 0.5
 """The AUROC of guessing. Five models of each kind cannot show much more: where all are told apart, the interval begins
 at 0.64."""
-HOLDS = f"the interval of the AUROC lies above {CHANCE:g}, which is guessing"
 
 
 def findings(tables: Mapping[str, pd.DataFrame]) -> list[Finding]:
@@ -32,13 +31,3 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> list[Finding]:
         what = f"{task_title(row['dataset'])}, {row['server']}, {row['n_user']:g} images"
         found.append(Finding(name, what, "", row["auroc"], row["auroc_low"], row["auroc_high"], models))
     return found
-
-
-def holds(finding: Finding) -> bool:
-    """Whether models are told apart."""
-    return finding.low > CHANCE
-
-
-def fails(finding: Finding) -> bool:
-    """Whether they are confused."""
-    return finding.high < CHANCE

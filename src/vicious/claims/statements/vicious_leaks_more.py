@@ -13,19 +13,9 @@ from vicious.results.schema import COMPARISONS
 SOURCE = "paper"
 EXPERIMENT = "main"
 READS = {"main_comparisons.csv": COMPARISONS}
-HOLDS = "the interval of the difference lies above 0"
+ABOVE = 0.0
 
 
 def findings(tables: Mapping[str, pd.DataFrame]) -> list[Finding]:
     """The difference in PSNR, vicious minus honest."""
     return compared(tables["main_comparisons.csv"], "psnr", "dB")
-
-
-def holds(finding: Finding) -> bool:
-    """Whether more is read from vicious models."""
-    return finding.low > 0
-
-
-def fails(finding: Finding) -> bool:
-    """Whether the interval speaks against it."""
-    return finding.high < 0
