@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from vicious.report import frames, render
+from vicious.report import attacks, frames, render
 from vicious.report.frames import Group, OverSeeds
 from vicious.report.render import MEASURED, Column, Line, Table
 from vicious.report.text import UNITS_IDENTIFIED, Text, about, counts, identified
@@ -90,30 +90,11 @@ def numbers(found: Sequence[Attacked]) -> pd.DataFrame:
 
 
 def columns(found: Sequence[Attacked]) -> list[Column]:
-    return [
-        Column("title", "Dataset", text=True),
-        *render.outputs_column(one.group.outputs for one in found),
-        Column("target", "Target model", text=True),
-        Column("attack", "Attack", text=True),
-        *MEASURED,
-        Column("gain", "PSNR over post-hoc (dB)", r"\shortstack{PSNR over\\post-hoc (dB)}", decimals=2),
-        Column("seeds", "n", "$n$", text=True),
-    ]
+    return attacks.columns((one.group for one in found), [], [*MEASURED, attacks.gain("post-hoc")])
 
 
 def lines(found: Sequence[Attacked]) -> list[Line]:
-    printed: list[Line] = []
-    for one in found:
-        group, psnr = one.group, one.group.over_seeds("psnr")
-        beta = f", beta_R = {group.beta_r:g}" if group.role == "vicious" else ""
-        line: Line = {
-            "title": frames.marked_title(group.task, one.source),
-            "outputs": group.outputs,
-            "target": f"{group.role}{beta}",
-            "attack": one.name,
-            "seeds": f"{psnr.ok} of {psnr.total}" if psnr.failed else f"{psnr.total}",
-        }
-        printed.append(line | one.cells())
+    printed = [attacks.line(one.group, one.source, one.name) | one.cells() for one in found]
     return render.once(printed, ("title",), ("outputs",), ("target",))
 
 

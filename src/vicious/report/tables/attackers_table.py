@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from vicious.models.means import parse_means
-from vicious.report import frames, render
+from vicious.report import attacks, frames, render
 from vicious.report.frames import Group, OverSeeds
 from vicious.report.render import MEASURED, Column, Line, Table
 from vicious.report.text import UNITS_IDENTIFIED, Text, about, counts, identified
@@ -17,7 +17,7 @@ from vicious.study.artifacts import Destination
 
 EXPERIMENT = "attackers"
 CONVERGED = 0.1
-"""A larger budget that changes PSNR by less, in dB, shows that the usual one is enough."""
+"""A larger budget that gains less PSNR, in dB, shows that the usual one is enough."""
 _ROLES: tuple[Role, ...] = ("honest", "vicious")
 _POSTHOC = ATTACK_OF["honest"]
 _MODEL = ("outputs", "role", "beta_r", "attack", "means", "n_images", "seeds")
@@ -103,32 +103,13 @@ def numbers(found: Sequence[Attacked]) -> pd.DataFrame:
 
 
 def columns(found: Sequence[Attacked]) -> list[Column]:
-    return [
-        Column("title", "Dataset", text=True),
-        *render.outputs_column(one.group.outputs for one in found),
-        Column("target", "Target model", text=True),
-        Column("attack", "Attack", text=True),
-        Column("means", "Attacker has", text=True),
-        *(column for column in MEASURED if column.key != "accuracy"),
-        Column("gain", "PSNR over usual (dB)", r"\shortstack{PSNR over\\usual (dB)}", decimals=2),
-        Column("seeds", "n", "$n$", text=True),
-    ]
+    means = Column("means", "Attacker has", text=True)
+    measured = [column for column in MEASURED if column.key != "accuracy"]
+    return attacks.columns((one.group for one in found), [means], [*measured, attacks.gain("usual")])
 
 
 def lines(found: Sequence[Attacked]) -> list[Line]:
-    printed: list[Line] = []
-    for one in found:
-        group, psnr = one.group, one.group.over_seeds("psnr")
-        beta = f", beta_R = {group.beta_r:g}" if group.role == "vicious" else ""
-        line: Line = {
-            "title": frames.marked_title(group.task, one.source),
-            "outputs": group.outputs,
-            "target": f"{group.role}{beta}",
-            "attack": one.attack,
-            "means": one.words,
-            "seeds": f"{psnr.ok} of {psnr.total}" if psnr.failed else f"{psnr.total}",
-        }
-        printed.append(line | one.cells())
+    printed = [attacks.line(one.group, one.source, one.attack) | {"means": one.words} | one.cells() for one in found]
     return render.once(printed, ("title",), ("outputs",), ("target",), ("attack",))
 
 
@@ -140,7 +121,7 @@ def text(summary: pd.DataFrame, found: Sequence[Attacked]) -> Text:
         (
             "Usual: all training images of the target model, and the attack model's own budget, which is its epochs or "
             "the size of its fit. Fewer images: the same share of the validation images, and as many more epochs, so "
-            "that there are as many steps. Images of another dataset: the attacker has no others, to validate neither.",
+            "that there are as many steps. Images of another dataset: the attacker has no others, also to validate.",
             converged(found),
             "PSNR over usual: mean over the same models; a seed missing in one counts as failed. En dash: none.",
             identified((group.task, group.images) for group in groups),
