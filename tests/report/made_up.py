@@ -1,5 +1,6 @@
 """Made-up summaries, detection scores and galleries in the shapes that the pipeline writes."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from vicious.data.tasks import parse_task
-from vicious.results.schema import BASELINE, IDENTIFIED, IN_SUMMARY, INTERVALS, MEDIANS, Membership
+from vicious.results.schema import BASELINE, IDENTIFIED, IN_SUMMARY, INTERVALS, MEASURES, MEDIANS, Membership
 from vicious.study.grid import task_outputs
 
 ALL = ("mnist", "fashion_mnist", "cifar10", "cifar100", "tiny_imagenet", "celeba")
@@ -79,6 +80,15 @@ def with_best(frame: pd.DataFrame, gain: float = 1.0) -> pd.DataFrame:
     other = frame.assign(attack="posthoc-kernel_ridge", psnr=frame["psnr"] + gain, risk95=frame["risk95"] + gain / 10)
     best = other.assign(attack="best", chosen="psnr: posthoc-kernel_ridge; risk95: posthoc-kernel_ridge")
     return pd.concat([frame, other, best], ignore_index=True)
+
+
+def failing(frame: pd.DataFrame, column: str, failed: Iterable[tuple[str, str, int]]) -> pd.DataFrame:
+    """A summary in another order, in which some rows failed: (value of the column, role, seed)."""
+    for value, role, seed in failed:
+        rows = (frame[column] == value) & (frame["role"] == role) & (frame["seed"] == seed)
+        frame.loc[rows, [*MEASURES, "n"]] = np.nan
+        frame.loc[rows, ["status", "reason"]] = "failed", "the loss is nan; step 5"
+    return frame.sample(frac=1, random_state=1)
 
 
 def mitigations(

@@ -8,10 +8,9 @@ from typing import Any
 import pandas as pd
 import pytest
 from legible import printed_cells
-from placed import place
+from placed import table_of
 
 from vicious.report.tables import attack_models_table
-from vicious.results.schema import MEASURES
 
 BETTER = 0.7
 """PSNR, in dB, that the other attack model gains."""
@@ -26,25 +25,15 @@ def summary(made_up: ModuleType, failed: Any = (), **options: Any) -> Any:
     other = plain.assign(attack="posthoc-upsampling", psnr=plain["psnr"] + BETTER)
     best = other.assign(attack="best", chosen="psnr: posthoc-upsampling")
     frame = pd.concat([plain, other, best], ignore_index=True)
-    for attack, role, seed in failed:
-        rows = (frame["attack"] == attack) & (frame["role"] == role) & (frame["seed"] == seed)
-        frame.loc[rows, [*MEASURES, "n"]] = float("nan")
-        frame.loc[rows, ["status", "reason"]] = "failed", "the loss is nan; step 5"
-    return frame.sample(frac=1, random_state=1)
+    result: pd.DataFrame = made_up.failing(frame, "attack", failed)
+    return result
 
 
 @pytest.fixture
 def written(tmp_path: Path) -> Callable[..., Any]:
     """Writes the table of a summary; returns its CSV as a frame, and its Markdown."""
 
-    def write(frame: Any) -> Any:
-        frame.to_csv(tmp_path / "attack_models.csv", index=False)
-        place_of = place(attack_models_table, tmp_path / "out")
-        csv, text, tex = attack_models_table.write(tmp_path / "attack_models.csv", place_of)
-        assert "\\caption{" in tex.read_text(encoding="utf-8")
-        return pd.read_csv(csv), text.read_text(encoding="utf-8")
-
-    return write
+    return lambda frame: table_of(attack_models_table, frame, tmp_path)
 
 
 def test_each_attack_model_stands_below_the_originals_on_the_same_models(made_up: ModuleType, written: Any) -> None:

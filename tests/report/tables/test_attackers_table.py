@@ -8,10 +8,9 @@ from typing import Any
 import pandas as pd
 import pytest
 from legible import printed_cells
-from placed import place
+from placed import table_of
 
 from vicious.report.tables import attackers_table
-from vicious.results.schema import MEASURES
 from vicious.system.errors import DataError
 
 GAINS = {"": 0.0, "budget2": 0.04, "images500": -1.0, "of_fashion_mnist": -2.5}
@@ -26,24 +25,15 @@ def summary(made_up: ModuleType, gains: Any = GAINS, failed: Any = (), **options
         rows.assign(means=means, psnr=rows["psnr"] + gain) for means, gain in gains.items() for rows in (plain, kernel)
     ]
     frame = pd.concat(frames, ignore_index=True)
-    for means, role, seed in failed:
-        rows = (frame["means"] == means) & (frame["role"] == role) & (frame["seed"] == seed)
-        frame.loc[rows, [*MEASURES, "n"]] = float("nan")
-        frame.loc[rows, ["status", "reason"]] = "failed", "the loss is nan; step 5"
-    return frame.sample(frac=1, random_state=1)
+    result: pd.DataFrame = made_up.failing(frame, "means", failed)
+    return result
 
 
 @pytest.fixture
 def written(tmp_path: Path) -> Callable[..., Any]:
     """Writes the table of a summary; returns its CSV as a frame, and its Markdown."""
 
-    def write(frame: Any) -> Any:
-        frame.to_csv(tmp_path / "attackers.csv", index=False)
-        csv, text, tex = attackers_table.write(tmp_path / "attackers.csv", place(attackers_table, tmp_path / "out"))
-        assert "\\caption{" in tex.read_text(encoding="utf-8")
-        return pd.read_csv(csv), text.read_text(encoding="utf-8")
-
-    return write
+    return lambda frame: table_of(attackers_table, frame, tmp_path)
 
 
 def test_each_attacker_stands_below_the_studys_on_the_same_models(made_up: ModuleType, written: Any) -> None:
