@@ -61,6 +61,10 @@ class PublishedError(ViciousError):
     """Models cannot be published, or published ones are damaged."""
 
 
+class AuditError(ViciousError):
+    """A model, its images or its outputs cannot be audited."""
+
+
 class StudyRunningError(ViciousError):
     """A folder is still in use."""
 
