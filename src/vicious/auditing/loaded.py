@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
@@ -56,6 +55,7 @@ class Loaded:
         multilabel: whether outputs are of attributes, where the file states it.
         layout: of the input, where the file states it.
         module: where weights may be had.
+        notes: what was assumed, a sentence each.
     """
 
     format: str
@@ -68,7 +68,4 @@ class Loaded:
     multilabel: bool | None = None
     layout: Layout | None = None
     module: "nn.Module | None" = None
-
-
-Images = NDArray[np.float32]
-"""(n, C, H, W) in [0, 1]."""
+    notes: tuple[str, ...] = ()
