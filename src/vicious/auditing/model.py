@@ -82,7 +82,7 @@ def open_model(path: Path, asked: Asked = Asked()) -> AuditedModel:  # noqa: B00
             stated neither by it nor by the user.
         CheckpointError: a study's target model is damaged.
     """
-    path = _file(path)
+    path = file_of(path)
     loaded = _loaded(path, asked)
     geometry = _geometry(path, loaded, asked)
     low, high, notes = _range(path, loaded, asked)
@@ -118,8 +118,12 @@ def open_model(path: Path, asked: Asked = Asked()) -> AuditedModel:  # noqa: B00
     )
 
 
-def _file(path: Path) -> Path:
-    """The file of a model: of a folder, a study's target model in it."""
+def file_of(path: Path) -> Path:
+    """The file of a model: of a folder, a study's target model in it.
+
+    Raises:
+        AuditError: it is missing, or a folder without one.
+    """
     if path.is_dir():
         if not (path / _TARGET).is_file():
             raise AuditError(f"{path} {explained_folder(path)}")

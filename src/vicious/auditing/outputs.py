@@ -1,5 +1,6 @@
 """Outputs and labels that a user has stored, a row for each image."""
 
+import csv
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -179,22 +180,48 @@ def _is_number(kind: Any) -> bool:
 
 def _frame(path: Path) -> "pd.DataFrame":
     """A table of numbers and texts; all else is refused."""
-    import pandas as pd
     import pyarrow
     from pyarrow import parquet
 
     try:
-        if path.suffix.lower() == ".csv":
-            frame = pd.read_csv(path, sep=",", index_col=False, on_bad_lines="error", encoding="utf-8-sig")
-        else:
-            frame = _of_parquet(parquet.ParquetFile(path))
-    except (ValueError, OSError, MemoryError, OverflowError, LookupError, pyarrow.ArrowException) as error:
+        frame = _of_csv(path) if path.suffix.lower() == ".csv" else _of_parquet(parquet.ParquetFile(path))
+    except (ValueError, OSError, MemoryError, OverflowError, LookupError, csv.Error, pyarrow.ArrowException) as error:
         raise AuditError(
             f"{path} is no table, or damaged ({one_line(error)}): give a heading, and as many values in each row"
         ) from error
+    frame = frame.drop(columns=[name for name in frame.columns if str(name) in _INDICES])
     if not len(frame):
         raise AuditError(f"{path} has no rows: give one for each image")
     return frame
+
+
+_INDICES = ("Unnamed: 0", "__index_level_0__")
+"""Columns that number the rows, which pandas writes beside the others."""
+
+
+def _of_csv(path: Path) -> "pd.DataFrame":
+    """A table with a heading, or without one where the first line is of numbers other than 0 to K - 1."""
+    import pandas as pd
+
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        first = next(csv.reader([file.readline(1 << 24)]), [])
+    bare = all(map(_parses, first)) and first != list(map(str, range(len(first))))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # rows that are longer than the heading
+        try:
+            return pd.read_csv(
+                path, header=None if bare else 0, index_col=False, encoding="utf-8-sig", low_memory=False
+            )
+        except Warning as error:
+            raise ValueError(str(error)) from error
+
+
+def _parses(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _of_parquet(file: Any) -> "pd.DataFrame":
@@ -208,7 +235,7 @@ def _of_parquet(file: Any) -> "pd.DataFrame":
         plain = types.is_integer(field.type) or types.is_floating(field.type) or types.is_boolean(field.type)
         if not (plain or types.is_string(field.type) or types.is_large_string(field.type)):
             raise ValueError(f"the column {shortened(field.name)} is of type {shortened(field.type)}")
-    found: "pd.DataFrame" = file.read().to_pandas(ignore_metadata=True)
+    found: pd.DataFrame = file.read().to_pandas(ignore_metadata=True)
     return found
 
 

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from vicious.auditing.archives import content_of
 from vicious.auditing.asking import one_line
 from vicious.auditing.loaded import Asked, Loaded, Run
+from vicious.auditing.onnx_session import open_session
 from vicious.auditing.stated import read_stated
 from vicious.system.errors import AuditError
 
-_THREADS = 2
 _TYPES = {
     "tensor(float)": "float32",
     "tensor(float16)": "float16",
@@ -40,7 +40,7 @@ def load(path: Path, asked: Asked) -> Loaded:
     """
     content = content_of(path)
     model = _parsed(path, content)
-    session = _session(path, content, outside=_external(path, model))
+    session = open_session(path, None if _external(path, model) else content)
     taken = _input(path, session, asked)
     given = _output(path, session, asked)
     stated = read_stated(path, dict(session.get_modelmeta().custom_metadata_map))
@@ -108,24 +108,6 @@ def _tensors(model: Any) -> Iterator[Any]:
                 for sparse in one.sparse_tensors:
                     yield from (sparse.values, sparse.indices)
                 waiting += [one.g, *one.graphs] if one.HasField("g") else one.graphs
-
-
-def _session(path: Path, content: bytes, outside: bool) -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads = _THREADS, 1
-    options.log_severity_level = 4  # what it logs is raised too
-    options.use_deterministic_compute = True
-    try:
-        return onnxruntime.InferenceSession(str(path) if outside else content, options, ["CPUExecutionProvider"])
-    except Exception as error:
-        words = one_line(error)
-        custom = "not a registered function" in words or "No opset import for domain" in words
-        raise AuditError(
-            f"ONNX Runtime cannot load {path} ({words}): "
-            + ("export it with standard operators alone" if custom else "export the model again")
-        ) from error
 
 
 def _input(path: Path, session: Any, asked: Asked) -> Any:

@@ -26,7 +26,7 @@ _CONFIGS = {
     "data/constants/model_constants_config.json": ("data/constants/", "tensor_"),
 }
 _KEPT = ("archive_version", ".data/version", "byteorder")
-_DROPPED = {"metadata": {}, "guards_code": [], "treespec_namedtuple_fields": {}}
+_DROPPED: dict[str, Any] = {"metadata": {}, "guards_code": [], "treespec_namedtuple_fields": {}}
 """Parts of a graph that describe how it was made; PyTorch would evaluate some of them."""
 _OPERATOR = re.compile(
     r"torch\.ops\.(aten|prims|torchvision)\.(?!_*save|_*load|from_file|_print)\w+\.\w+"
