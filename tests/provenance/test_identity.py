@@ -639,6 +639,7 @@ _ENTRY = "the file is an entry of the step whose settings name it"
 SAFE = {
     "vicious.__main__:main": _COMMANDS,
     "vicious.attacks.assess:summarise": "an attribute of Whitening, which is reached whole",
+    "vicious.auditing.model:_loaded": "formats of models, which no step reaches",
     "vicious.claims:_read": "a claim's words and rule, which no step reaches",
     "vicious.claims:claims": "the names of claims, which no step reaches",
     "vicious.cli:_app": _COMMANDS,

@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -55,7 +56,7 @@ def members(path: Path) -> dict[str, bytes]:
                 if name in found or root != entries[0].filename.partition("/")[0]:
                     raise zipfile.BadZipFile(f"{entry.filename} is there twice, or outside of its folder")
                 found[name] = archive.read(entry)
-    except (OSError, ValueError, LookupError, RuntimeError, NotImplementedError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, LookupError, RuntimeError, zlib.error, EOFError, zipfile.BadZipFile) as error:
         raise AuditError(
             f"{path} is damaged, or no archive as PyTorch writes it ({one_line(error)}): export the model again"
         ) from error

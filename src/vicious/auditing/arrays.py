@@ -3,6 +3,7 @@
 import zipfile
 import zlib
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from vicious.auditing.asking import one_line
 from vicious.system.errors import AuditError
 from vicious.system.files import open_regular
 
-_DAMAGE = (ValueError, OSError, EOFError, TypeError, SyntaxError, LookupError, RuntimeError, zlib.error)
+_DAMAGE = (ValueError, OSError, EOFError, TypeError, SyntaxError, LookupError, RuntimeError, zlib.error, TokenError)
 MOST_OF_ARRAY = 4 << 30
 """Bytes of an array, at most."""
 

@@ -156,12 +156,11 @@ def _of_table(path: Path, names: Sequence[str], what: str) -> tuple[NDArray[np.f
     if len(naming) > 1:
         raise AuditError(f"{path} has several columns that name images ({', '.join(map(str, naming))}): keep one")
     numbers = frame.drop(columns=naming)
-    texts = [str(name) for name, kind in numbers.dtypes.items() if not _is_number(kind)]
+    texts = [column for _, column in numbers.items() if not _is_number(column.dtype)]
     if texts:
-        column = numbers[texts[0]]
-        found = next((one for one in column if isinstance(one, str)), column.iloc[0])
+        found = next((one for one in texts[0] if not _parses(str(one))), texts[0].iloc[0])
         raise AuditError(
-            f"{path}: the column {shortened(texts[0])} holds {shortened(found)}, expected numbers"
+            f"{path}: the column {shortened(texts[0].name)} holds {shortened(found)}, expected numbers"
             + (": number the classes from 0, in the order of the outputs" if what == "labels" else "")
             + f". A column that names the images is to have the name {' or '.join(NAMING[:4])}"
         )

@@ -96,18 +96,17 @@ def _external(path: Path, model: Any) -> bool:
 
 def _tensors(model: Any) -> Iterator[Any]:
     """Every tensor of a model, those of attributes and inner graphs included."""
+    yield from model.graph.initializer
+    yield from (part for one in model.graph.sparse_initializer for part in (one.values, one.indices))
     waiting = [model.graph, *model.functions]
     while waiting:
         graph = waiting.pop()
-        for field in ("initializer", "sparse_initializer"):
-            for one in getattr(graph, field, ()):
-                yield from (one,) if field == "initializer" else (one.values, one.indices)
-        for node in graph.node:
-            for one in node.attribute:
-                yield from (one.t, *one.tensors, one.sparse_tensor.values, one.sparse_tensor.indices)
-                for sparse in one.sparse_tensors:
-                    yield from (sparse.values, sparse.indices)
-                waiting += [one.g, *one.graphs] if one.HasField("g") else one.graphs
+        for one in (part for node in graph.node for part in node.attribute):
+            yield from (one.t, *one.tensors)
+            for inner in (one.g, *one.graphs):
+                yield from inner.initializer
+                if inner.node:
+                    waiting.append(inner)
 
 
 def _input(path: Path, session: Any, asked: Asked) -> Any:
