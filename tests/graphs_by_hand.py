@@ -35,8 +35,8 @@ def linear_graph(
         metadata: of the model.
     """
     length = int(np.prod([int(axis) for axis in axes[1:]]))
-    matrix = np.random.default_rng(1).normal(size=(length, outputs)) / length**0.5
-    matrix = matrix.astype(helper.tensor_dtype_to_np_dtype(kind))
+    drawn = np.random.default_rng(1).normal(size=(length, outputs)) / length**0.5
+    matrix: np.ndarray = drawn.astype(helper.tensor_dtype_to_np_dtype(kind))
     names = ["flat", "product", *(f"after{number}" for number in range(len(last)))]
     nodes = [
         helper.make_node("Flatten", ["images"], ["flat"]),

@@ -26,6 +26,8 @@ _TARGET = "target.safetensors"
 _HEAD = 64
 """Bytes at the beginning of a file, by which formats know their own."""
 _CHANNELS = (1, 3)
+_MOST_VALUES = 1 << 28
+"""Values of a batch, at most, where a model takes no smaller one."""
 _LONGEST = 1024
 """Pixels of an image's side, at most."""
 
@@ -192,6 +194,10 @@ def _geometry(path: Path, loaded: Loaded, asked: Asked) -> _Geometry:
             f"{path} takes images of {channels} channels, {height} x {width} pixels; 1 or 3 channels and at most "
             f"{_LONGEST} x {_LONGEST} pixels can be audited. It has {loaded.found}. --layout and --shape say "
             "it otherwise"
+        )
+    if axes[0] is not None and axes[0] * channels * height * width > _MOST_VALUES:
+        raise AuditError(
+            f"{path} takes batches of {axes[0]:,} images alone: export it for batches of one, or of any size"
         )
     return _Geometry((channels, height, width), len(axes), layout, axes[0])
 

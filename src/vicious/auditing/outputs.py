@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 NAMING = ("file", "name", "image", "path", "filename", "file_name", "image_name")
 """Columns that name the images."""
-_MOST_BYTES = 1 << 30
+_MOST_BYTES = 1 << 28
 _MOST_VALUES = 200_000_000
 _MOST_COLUMNS = 100_000
 """Of a table, or numbers of an image's row."""

@@ -62,6 +62,13 @@ def test_flat_rows_need_a_shape(file: Path) -> None:
     np.testing.assert_allclose(found, images.reshape(5, -1) @ matrix, rtol=1e-4, atol=1e-5)
 
 
+def test_a_batch_that_fills_the_memory_is_refused(file: Path) -> None:
+    nodes = [helper.make_node("Flatten", ["images"], ["out"])]
+    save_graph(file, nodes, [("images", 1, (10**9, 3, 8, 8))], [("out", 1, (10**9, 192))])
+    with pytest.raises(AuditError, match="batches of 1,000,000,000"):
+        open_model(file)
+
+
 @pytest.mark.parametrize("batch", [1, 4])
 def test_a_fixed_batch_is_kept_to(file: Path, batch: int) -> None:
     matrix, images = linear_graph(file, (batch, 3, 8, 8)), noise(7, 3, 8, 8)
@@ -108,7 +115,7 @@ def test_range_mean_and_deviation_are_applied_in_this_order(file: Path) -> None:
 def test_whole_numbers_are_0_to_255(file: Path) -> None:
     nodes = [helper.make_node("Cast", ["images"], ["cast"], to=1), helper.make_node("Flatten", ["cast"], ["out"])]
     save_graph(file, nodes, [("images", TensorProto.UINT8, ("n", 8, 8, 3))], [("out", 1, ("n", 192))])
-    images = np.round(255 * noise(5, 3, 8, 8)) / np.float32(255)
+    images = (np.round(255 * noise(5, 3, 8, 8)) / 255).astype(np.float32)
     found = open_model(file).query(images)
     np.testing.assert_array_equal(found, np.round(255 * images).transpose(0, 2, 3, 1).reshape(5, -1))
 

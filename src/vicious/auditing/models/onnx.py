@@ -51,7 +51,7 @@ def load(path: Path, asked: Asked) -> Loaded:
     return Loaded(
         format="ONNX",
         run=_run(session, taken.name, given.name),
-        axes=tuple(axis if isinstance(axis, int) else None for axis in taken.shape) or None,
+        axes=tuple(axis if isinstance(axis, int) and axis > 0 else None for axis in taken.shape) or None,
         found=f"input {_shown(taken)}; outputs {_list(session.get_outputs())}",
         dtype=_TYPES[taken.type],
         value_range=stated.value_range,
