@@ -14,17 +14,17 @@ Change = Callable[[str, bytes], bytes | None]
 class Network(nn.Module):
     """A convolution, a batch norm, a mean and a linear map, and tricks that exporters meet."""
 
-    shift: Tensor
+    _shift: Tensor
 
     def __init__(self) -> None:
         super().__init__()
         self.convolution, self.norm, self.linear = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Linear(4, 5)
-        self.register_buffer("shift", torch.ones(1, 3, 1, 1))
+        self.register_buffer("_shift", torch.ones(1, 3, 1, 1))
 
     def forward(self, images: Tensor) -> Tensor:
         """(n, 3, 8, 8) -> (n, 5)."""
         with torch.no_grad():
-            images = images - 0.5 * self.shift
+            images = images - 0.5 * self._shift
         maps = self.norm(self.convolution(images)).relu()
         maps = nn.functional.interpolate(maps, scale_factor=0.5, mode="bilinear")
         found: Tensor = self.linear(maps.mean((2, 3)))

@@ -36,7 +36,7 @@ _OPERATOR = re.compile(
     r"|math\.(ceil|floor|trunc)",
     re.ASCII,
 )
-_NAME = re.compile(r"[\w.]*", re.ASCII)
+_NAME = re.compile(r"(?!.*\.__)(?!__)[\w.]*", re.ASCII)
 _VERSION = re.compile(r"[\w.+-]{1,60}", re.ASCII)
 _EXPRESSION = re.compile(
     r"(?:[A-Z][A-Za-z]{1,40}\(|'(?:[su]\d+|zuf\d+)'|[a-z]{4,12}=(?:True|False)|-?\d+(?:\.\d+)?|[(), ]){1,400}", re.ASCII
@@ -146,7 +146,7 @@ def _check_text(text: str, key: str) -> None:
     elif key in _SPECS:
         kind, sound = "the structure", _is_spec(json.loads(text))
     else:
-        kind, sound = "the text", bool(_NAME.fullmatch(text)) and "__" not in text.replace("p__", "")
+        kind, sound = "the text", bool(_NAME.fullmatch(text))
     if not sound:
         raise _UnsafeError(f"{kind} {text[:60]!r}")
 
