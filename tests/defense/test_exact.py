@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from vicious.defense.beyond_label import LABEL, PENALTIES
 from vicious.defense.decodability import COMPONENTS
 from vicious.defense.detector import Evidence, standardised
-from vicious.defense.exact import PENALTIES, Exact, exact_test
+from vicious.defense.exact import Exact, exact_test
 from vicious.system.errors import MetricError
 
 K = 5
@@ -59,32 +60,32 @@ def test_the_same_seed_gives_the_same_verdict() -> None:
 
 def test_the_statistic_is_that_of_leaving_out_one_image_at_a_time() -> None:
     """Against a plain loop of ridge regressions, each without the image that it is judged on."""
-    given = evidence(24, 1.0)
-    label = given.logits.argmax(1)
+    n, given = 24, evidence(24, 1.0)
+    label = given.predicted
+    of_label = LABEL * label @ label.T
 
     def beyond(values: Any) -> Any:
-        return values - np.stack([values[label == one].mean(0) for one in label])
+        return values - np.stack([values[(label == one).all(1)].mean(0) for one in label])
 
     outputs = standardised(beyond(standardised(given.logits)))
-    images = beyond(given.pixels)
-    values, vectors = np.linalg.eigh(images @ images.T)
-    codes = (vectors * np.sqrt(np.maximum(values, 0)))[:, -COMPONENTS:]
+    centred = given.pixels - given.pixels.mean(0)
+    codes = centred @ np.linalg.svd(beyond(centred))[2][:COMPONENTS].T
+
+    def error(kernel: Any) -> Any:
+        total = 0.0
+        for one in range(n):
+            rest = np.arange(n) != one
+            solution = np.linalg.solve(kernel[np.ix_(rest, rest)] + np.eye(n - 1), codes[rest])
+            total += ((codes[one] - kernel[one, rest] @ solution) ** 2).sum()
+        return total
+
     squares = ((outputs[:, None] - outputs[None]) ** 2).sum(2)
-    width = np.median(squares[np.triu_indices(24, 1)])
-    shares = []
-    for kernel in (outputs @ outputs.T, np.exp(-squares / width)):
-        for penalty in PENALTIES:
-            ridge, error = penalty * np.trace(kernel) / 24, 0.0
-            for one in range(24):
-                rest = np.arange(24) != one
-                solution = np.linalg.solve(kernel[np.ix_(rest, rest)] + ridge * np.eye(23), codes[rest])
-                error += ((codes[one] - kernel[one, rest] @ solution) ** 2).sum()
-            shares.append(1 - error / (images**2).sum())
-    # The components hold all but what is beyond the leading ones.
-    total = (codes**2).sum()
-    expected = 1 - (1 - max(shares)) * (images**2).sum() / total
+    width = np.median(squares[np.triu_indices(n, 1)])
+    simple = (outputs @ outputs.T, np.exp(-squares / width))
+    kernels = (*simple, *(one * (label @ label.T) for one in simple))
+    errors = [error(one / (penalty * np.trace(one) / n) + of_label) for one in kernels for penalty in PENALTIES]
     found = exact_test(given, 19)
-    assert found.effect + found.by_chance == pytest.approx(expected)
+    assert found.effect + found.by_chance == pytest.approx(1 - min(errors) / error(of_label))
 
 
 def test_few_images_are_exchanged_in_every_way() -> None:

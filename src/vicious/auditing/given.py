@@ -1,0 +1,143 @@
+"""What is audited: a user's images, and the outputs of a model on them as logits."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vicious.auditing.loaded import Kind
+from vicious.defense.detector import FEWEST, Array, Evidence
+from vicious.system.errors import AuditError
+
+LEAST = 2.0**-126
+"""Probabilities are no smaller where their logarithm is taken: the smallest normal float32."""
+LARGEST_SIDE = 64
+"""Pixels of a side of the images that are reconstructed; larger ones are made smaller."""
+_SUM = 1e-2
+"""How far probabilities of classes may be from a sum of 1: those of float16, rounded ones too."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """What is audited.
+
+    Attributes:
+        names: of the images.
+        evidence: images (n, C, H, W) in [0, 1], at most :data:`LARGEST_SIDE` pixels a side, and logits (n, K). Labels
+            are those of the user or, without any, the predicted ones.
+        kind: what the outputs were before they became logits.
+        labelled: whether the labels are the user's.
+        notes: what was assumed, a sentence each.
+    """
+
+    names: tuple[str, ...]
+    evidence: Evidence
+    kind: Kind
+    labelled: bool
+    notes: tuple[str, ...] = ()
+
+
+def gather(
+    names: tuple[str, ...],
+    images: NDArray[np.float32],
+    outputs: Array,
+    labels: NDArray[np.int64] | None = None,
+    kind: Kind | None = None,
+    multilabel: bool | None = None,
+    query: Callable[[NDArray[np.float32]], Array] | None = None,
+    seed: int = 0,
+) -> Given:
+    """Bring images and outputs into the form that everything else takes.
+
+    Args:
+        names: n, of the images.
+        images: (n, C, H, W) in [0, 1].
+        outputs: (n, K), finite.
+        labels: (n,) classes or (n, K) attributes.
+        kind: of the outputs; None: probabilities if all lie in [0, 1].
+        multilabel: whether outputs are of attributes; None: if labels are, or probabilities do not sum to 1.
+        query: asks the model, which takes images of the size that they have here.
+        seed: of all random choices.
+
+    Raises:
+        AuditError: fewer than :data:`~vicious.defense.detector.FEWEST` images, outputs that are not of them, or that
+            are not of the kind that was said.
+    """
+    if len(images) < FEWEST:
+        raise AuditError(f"{len(images)} images are too few to say anything: give at least {FEWEST}, better 200")
+    if outputs.ndim != 2 or len(outputs) != len(images):
+        raise AuditError(f"{len(images)} images need as many rows of outputs, found an array of {outputs.shape}")
+    if not np.isfinite(outputs).all():
+        raise AuditError("outputs hold NaN or infinity: leave such images out, or correct the model")
+    found = _kind(outputs, kind)
+    notes = [] if kind else [f"Outputs are taken for {found}; --outputs says otherwise."]
+    several = _multilabel(outputs, labels, found, multilabel, notes)
+    logits = _logits(outputs, found, several, notes)
+    predicted = (logits >= 0).astype(np.int64) if several else logits.argmax(1)
+    order = np.random.default_rng(seed).permutation(len(images))  # users sort images by class, and folds must not be
+    small = smaller(images)
+    if small.shape != images.shape:
+        notes.append(f"Images are reconstructed at {small.shape[3]} x {small.shape[2]} pixels.")
+        query = None
+    evidence = Evidence(
+        small[order],
+        (predicted if labels is None else labels)[order],
+        np.clip(logits, -np.finfo(np.float32).max, np.finfo(np.float32).max)[order],
+        query=query,
+        seed=seed,
+    )
+    return Given(tuple(names[one] for one in order), evidence, found, labels is not None, tuple(notes))
+
+
+def smaller(images: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Images of at most :data:`LARGEST_SIDE` pixels a side, (n, C, H, W) in [0, 1]; proportions are not kept."""
+    height, width = (min(side, LARGEST_SIDE) for side in images.shape[2:])
+    if (height, width) == images.shape[2:]:
+        return images
+    import torch
+    from torch.nn.functional import interpolate
+
+    parts = [
+        interpolate(torch.from_numpy(part), (height, width), mode="bilinear", antialias=True, align_corners=False)
+        for part in np.array_split(images, -(-len(images) // 64))
+    ]
+    return np.asarray(torch.cat(parts).clamp(0, 1).numpy())
+
+
+def _kind(outputs: Array, said: Kind | None) -> Kind:
+    within = bool(outputs.min() >= -1e-6 and outputs.max() <= 1 + 1e-6)
+    if said == "probabilities" and not within:
+        raise AuditError(
+            f"outputs lie between {outputs.min():g} and {outputs.max():g}, so they are no probabilities: "
+            "say --outputs logits"
+        )
+    return said or ("probabilities" if within else "logits")
+
+
+def _multilabel(
+    outputs: Array, labels: NDArray[np.int64] | None, kind: Kind, said: bool | None, notes: list[str]
+) -> bool:
+    if labels is not None:
+        return labels.ndim == 2
+    if said is not None or outputs.shape[1] == 1:
+        return bool(said) and outputs.shape[1] > 1
+    if kind == "probabilities" and np.abs(outputs.sum(1) - 1).max() > _SUM:
+        notes.append("Probabilities do not sum to 1, so each output is taken for an attribute of its own.")
+        return True
+    return False
+
+
+def _logits(outputs: Array, kind: Kind, multilabel: bool, notes: list[str]) -> Array:
+    """Outputs as logits (n, K), or (n, 2) of a single output."""
+    if kind == "logits":
+        logits = outputs
+    elif multilabel or outputs.shape[1] == 1:
+        clipped = outputs.clip(LEAST, 1)
+        logits = np.log(clipped) - np.log((1 - outputs).clip(LEAST, 1))
+    else:
+        logits = np.log(outputs.clip(LEAST, 1))
+    if outputs.shape[1] == 1:
+        notes.append("The model has one output, so it is taken for the second of two classes.")
+        logits = np.hstack([-logits / 2, logits / 2])
+    return np.asarray(logits)

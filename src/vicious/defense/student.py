@@ -1,0 +1,133 @@
+"""An honest student: a reference that a user makes from own images and the model's labels, with no model handed over.
+
+A student learns the labels that the model predicts, and nothing else. So what its outputs tell of images beyond the
+label is what classification alone leaves there. It sees as many images as the user has, far fewer than an honest server
+does, and it is small. docs/audit.md has how close its leak is to that of honest models that saw all.
+
+A student's outputs on images that it was trained on would look surer than they are, so each image's are of a student
+that was trained on the other folds. A comparison with a student is the idea behind Erdogan et al., "SplitGuard" (WPES
+2022), and "SplitOut" (2024), for split learning. There the client trains the first layers and compares gradients or
+outliers of them; here the user has outputs alone.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vicious.defense.detector import Array
+from vicious.system.randomness import derive_seed
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+Family = Literal["convolutional", "perceptron"]
+FAMILIES: tuple[Family, ...] = ("convolutional", "perceptron")
+FOLDS = 4
+SIDE = 32
+"""Pixels a side of the images that a student sees; larger ones are made smaller."""
+BATCH = 32
+PASSES = 10
+FEWEST_STEPS, MOST_STEPS = 120, 400
+RATE = 5e-3
+DECAY = 0.05
+SHIFT = 2
+"""Pixels by which training images are moved at most."""
+
+
+def student_outputs(
+    images: NDArray[np.float32],
+    predicted: Array,
+    multilabel: bool,
+    family: Family,
+    seed: int,
+    told: Callable[[], None] = lambda: None,
+) -> Array:
+    """Logits (n, L) of students on the images that they were not trained on.
+
+    Args:
+        images: (n, C, H, W) in [0, 1].
+        predicted: (n, K), the predicted class one-hot, or attributes. L is the number of those that occur: the columns
+            of a class that the model never predicts are left out.
+        family: of the network.
+        seed: of folds, weights and batches.
+        told: is called after each fold.
+    """
+    import torch
+
+    targets = torch.from_numpy(predicted[:, np.ptp(predicted, axis=0) > 0] if multilabel else _classes(predicted))
+    pixels = _smaller(torch.from_numpy(np.ascontiguousarray(images)))
+    outputs = targets.shape[1] if multilabel else int(targets.max()) + 1
+    logits = np.zeros((len(images), outputs))
+    order = np.random.default_rng(derive_seed(seed, "student's folds")).permutation(len(images))
+    for fold in range(FOLDS):
+        held = np.sort(order[fold::FOLDS])
+        rest = np.setdiff1d(order, held)
+        network = _train(pixels[rest], targets[rest], outputs, family, derive_seed(seed, "student", family, fold))
+        with torch.inference_mode():
+            logits[held] = torch.cat([network(part) for part in pixels[held].split(256)]).double().numpy()
+        told()
+    return logits
+
+
+def _classes(predicted: Array) -> NDArray[np.int64]:
+    """Classes (n,) out of one-hot rows, numbered without gaps."""
+    return np.unique(predicted.argmax(1), return_inverse=True)[1].reshape(-1)
+
+
+def _smaller(images: "Tensor") -> "Tensor":
+    from torch.nn.functional import interpolate
+
+    if max(images.shape[2:]) <= SIDE:
+        return images
+    return interpolate(images, (SIDE, SIDE), mode="bilinear", antialias=True, align_corners=False)
+
+
+def _train(images: "Tensor", targets: "Tensor", outputs: int, family: Family, seed: int) -> "nn.Module":
+    """A student after its last step, in evaluation mode."""
+    import torch
+    from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
+
+    generator = torch.Generator().manual_seed(seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(seed, "weights"))
+        network = _network(family, images.shape[1:], outputs)
+    steps = int(np.clip(PASSES * len(images) / BATCH, FEWEST_STEPS, MOST_STEPS))
+    optimiser = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=DECAY)
+    rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=steps)
+    network.train()
+    for _ in range(steps):
+        batch = torch.randint(len(images), (BATCH,), generator=generator)
+        moved = torch.randint(-SHIFT, SHIFT + 1, (2,), generator=generator).tolist()
+        logits = network(torch.roll(images[batch], moved, (2, 3)))
+        expected = targets[batch]
+        loss = (
+            binary_cross_entropy_with_logits(logits, expected.float())
+            if expected.ndim == 2
+            else cross_entropy(logits, expected)
+        )
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        rate.step()
+    return network.eval()
+
+
+def _network(family: Family, shape: tuple[int, ...], outputs: int) -> "nn.Module":
+    from torch import nn
+
+    channels, height, width = shape
+    if family == "perceptron":
+        inside = channels * height * width
+        return nn.Sequential(nn.Flatten(), nn.Linear(inside, 256), nn.ReLU(), nn.Linear(256, outputs))
+    layers: list[nn.Module] = []
+    for one, other in ((channels, 16), (16, 32), (32, 64)):
+        layers += [
+            nn.Conv2d(one, other, 3, padding=1),
+            nn.BatchNorm2d(other),
+            nn.ReLU(),
+            nn.MaxPool2d(2, ceil_mode=True),
+        ]
+    layers += [nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(64 * 16, 64), nn.ReLU(), nn.Linear(64, outputs)]
+    return nn.Sequential(*layers)
