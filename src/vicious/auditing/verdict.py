@@ -47,8 +47,8 @@ def judge(exact: Exact | None, excess: Excess, measures: Measures, images: int) 
         exact: None where no two images of the same predicted label differ.
         images: how many were audited.
     """
-    answer, headline = _answer(exact, excess)
-    return Verdict(answer, headline, tuple(_sentences(answer, exact, excess, measures, images)))
+    found, headline = answer(exact, excess)
+    return Verdict(found, headline, tuple(_sentences(found, exact, excess, measures, images)))
 
 
 def _answer(exact: Exact | None, excess: Excess) -> tuple[Answer, str]:
@@ -94,7 +94,7 @@ def _sentences(answer: Answer, exact: Exact | None, excess: Excess, measures: Me
     )
     if images < FEW:
         found.append(f"{images} images are few: with {FEW} or more, a weaker leak would show.")
-    if answer != "evidence":
+    if said != "evidence":
         found.append(
             "This is no proof of safety: a decoder with more images may read more, and a code that looks like noise to "
             "all who lack its key cannot be seen."
