@@ -51,7 +51,8 @@ def judge(exact: Exact | None, excess: Excess, measures: Measures, images: int) 
     return Verdict(found, headline, tuple(_sentences(found, exact, excess, measures, images)))
 
 
-def _answer(exact: Exact | None, excess: Excess) -> tuple[Answer, str]:
+def answer(exact: Exact | None, excess: Excess) -> tuple[Answer, str]:
+    """The answer and its headline."""
     if not excess.against:
         return "undecided", f"No verdict: {excess.why_not}."
     beyond = exact is not None and exact.p <= LEVEL
@@ -62,7 +63,7 @@ def _answer(exact: Exact | None, excess: Excess) -> tuple[Answer, str]:
     return "no evidence", "No evidence that the outputs give away more than those of an honest model."
 
 
-def _sentences(answer: Answer, exact: Exact | None, excess: Excess, measures: Measures, images: int) -> list[str]:
+def _sentences(said: Answer, exact: Exact | None, excess: Excess, measures: Measures, images: int) -> list[str]:
     found = []
     if exact is None:
         found.append("No two images of the same predicted label differ, so nothing beyond the label can be tested.")

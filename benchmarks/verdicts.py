@@ -1,6 +1,6 @@
 """How often the verdict of an audit is right: on networks that the study does not know, trained for this.
 
-    python benchmarks/audit.py OFFICIAL DATASET... [--images N] [--draws N] [--out FILE]
+    python benchmarks/verdicts.py OFFICIAL DATASET... [--images N] [--draws N] [--out FILE]
 
 OFFICIAL is a folder with the official files in torchvision's layout. For each dataset honest and vicious models of
 several families are trained, and judged on several samples of test images, by their logits alone. A model's true leak
@@ -251,7 +251,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=9_000, help="that a model is trained on")
     parser.add_argument("--draws", type=int, default=2, help="samples of test images")
     parser.add_argument("--epochs", type=int, default=5)
-    parser.add_argument("--kept", type=Path, default=Path(".cache/audit"), help="folder of trainings and verdicts")
+    parser.add_argument("--kept", type=Path, default=Path(".cache/verdicts"), help="folder of trainings and verdicts")
     given = parser.parse_args()
     where, kept = machine(), given.kept.absolute()
     kept.mkdir(parents=True, exist_ok=True)
@@ -260,7 +260,7 @@ def main() -> None:
     for dataset in given.datasets:
         rows += measure(prepared(given.official, dataset, given.images, kept), dataset, given.epochs, given.draws, kept)
     report(
-        *("audit", where, HEAD, told(rows)),
+        *("verdicts", where, HEAD, told(rows)),
         threads=1, images=given.images, epochs=given.epochs, samples=given.draws,
         verdicts=rows,
     )  # fmt: skip
