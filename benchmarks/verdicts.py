@@ -156,7 +156,8 @@ def true_leak(logits: NDArray[Any], pixels: NDArray[Any]) -> float:
 def measure(data: PreparedDataset, dataset: str, epochs: int, draws: int, kept: Path) -> list[dict[str, Any]]:
     """A row for each model and sample of its test images."""
     images, labels = (torch.from_numpy(np.array(one("train"))) for one in (data.images, data.labels))
-    test, truth = np.array(data.images("test")).astype(np.float32) / 255, np.array(data.labels("test"))
+    test = (np.array(data.images("test")) / 255).astype(np.float32)
+    truth = np.array(data.labels("test"))
     rows = []
     for how in MODELS:
         place = kept / f"{dataset}-{epochs}-{len(images)}-{how}.npy".replace(" ", "_")

@@ -82,7 +82,7 @@ def read_images(
     with open_regular(path) as file:
         head = file.read(8)
     if path.suffix.lower() in (".npy", ".npz") or head.startswith(b"\x93NUMPY"):
-        return _of_array(path, (channels, height, width), most)
+        return images_of_array(read_array(path, "images"), channels, height, width, most, path)
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         with _archive(path) as archive:
             return _of_files(path, _Zip(path, archive), (channels, height, width), most)
@@ -322,7 +322,7 @@ def _capped(height: int, width: int) -> tuple[int, int]:
     return max(1, round(height * share)), max(1, round(width * share))
 
 
-def _check_memory(path: Path, number: int, shape: tuple[int, int, int]) -> None:
+def _check_memory(path: Path | str, number: int, shape: tuple[int, int, int]) -> None:
     if (values := number * int(np.prod(shape))) > _MOST_VALUES:
         raise AuditError(
             f"{path}: {number} images of shape {shape} have {values:,} values, more than {_MOST_VALUES:,}: use fewer "
@@ -330,9 +330,16 @@ def _check_memory(path: Path, number: int, shape: tuple[int, int, int]) -> None:
         )
 
 
-def _of_array(path: Path, wanted: Wanted, most: int) -> Images:
-    """Images of an array (n, H, W), (n, H, W, C) or (n, C, H, W)."""
-    array = read_array(path, "images")
+def images_of_array(
+    array: NDArray[np.generic],
+    channels: int | None = None,
+    height: int | None = None,
+    width: int | None = None,
+    most: int = MOST,
+    path: Path | str = "the array",
+) -> Images:
+    """As :func:`read_images`, of an array (n, H, W), (n, H, W, C) or (n, C, H, W); messages call it ``path``."""
+    wanted = channels, height, width
     if array.ndim not in (3, 4) or not array.size or array.dtype.kind not in "uifb":
         raise AuditError(
             f"{path} holds an array of shape {array.shape} and type {array.dtype}, expected images as numbers: "
@@ -364,7 +371,7 @@ def _plane(values: NDArray[np.float32], height: int, width: int) -> NDArray[np.f
     return np.asarray(sized, dtype=np.float32)
 
 
-def _rows(path: Path, array: NDArray[np.generic]) -> tuple[NDArray[np.generic], str]:
+def _rows(path: Path | str, array: NDArray[np.generic]) -> tuple[NDArray[np.generic], str]:
     """The images as (n, H, W, C), and how the axes were read."""
     if array.ndim == 3:
         return array[..., None], "(n, height, width)"
@@ -375,7 +382,7 @@ def _rows(path: Path, array: NDArray[np.generic]) -> tuple[NDArray[np.generic], 
     raise AuditError(f"{path} holds an array of shape {array.shape}: no axis is one of 1 or 3 channels")
 
 
-def _scale(path: Path, array: NDArray[np.generic], rows: Sequence[int]) -> float:
+def _scale(path: Path | str, array: NDArray[np.generic], rows: Sequence[int]) -> float:
     """The value of a white pixel: 1, 255 or 65535.
 
     Floating-point numbers are in [0, 1], or in [0, 255] where one is above 1. Whole numbers are in [0, 255]; in

@@ -1,0 +1,94 @@
+"""The command `vicious audit`: from files to a verdict, a record and a page."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from vicious.auditing.api import fitting, of_model, of_stored
+from vicious.auditing.audit import run_audit
+from vicious.auditing.given import Given
+from vicious.auditing.images import Wanted, read_images
+from vicious.auditing.loaded import Asked
+from vicious.auditing.model import open_model
+from vicious.auditing.outputs import read_labels, read_outputs
+from vicious.auditing.page import page
+from vicious.auditing.placing import place
+from vicious.auditing.record import NAME, read_references, record
+from vicious.system.errors import AuditError
+from vicious.system.files import check_writable, write_json, write_text
+
+PAGE = "audit.html"
+
+
+@dataclass(frozen=True)
+class Command:
+    """What the command line says beside the model and the images; see :func:`vicious.cli.audit`."""
+
+    stored: Path | None = None
+    labels: Path | None = None
+    multilabel: bool | None = None
+    reference: Path | None = None
+    out: Path | None = None
+    most: int = 2000
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Done:
+    """What the command prints, and how it ends."""
+
+    lines: tuple[str, ...]
+    exit_code: int
+
+
+def run(model: Path, images: Path | None, command: Command, asked: Asked) -> Done:
+    """Run an audit, write what is asked for, and say what was found.
+
+    Args:
+        model: the model's file; the images where outputs are stored.
+        images: None where outputs are stored.
+
+    Raises:
+        AuditError: anything that was given cannot be used; the text says what to do.
+        StorageError: the results cannot be written.
+    """
+    references = read_references(command.reference) if command.reference else []
+    if command.out is not None:
+        command.out.mkdir(parents=True, exist_ok=True)
+        check_writable(command.out)
+    given, title = _stored(model, images, command, asked) if command.stored else _asked(model, images, command, asked)
+    audit = run_audit(given)
+    placed = place(record(audit, title), references)
+    lines = [f"{audit.verdict.answer}: {audit.verdict.headline}", *(f"- {one}" for one in audit.verdict.sentences)]
+    lines += [f"  note: {one}" for one in given.notes]
+    if command.out is not None:
+        write_json(command.out / NAME, record(audit, title, placed))
+        write_text(command.out / PAGE, page(audit, title, placed))
+        lines.append(f"written to {command.out / PAGE} and {command.out / NAME}")
+    else:
+        lines.append("--out FOLDER writes a page with reconstructions, and all numbers.")
+    return Done(tuple(lines), audit.verdict.exit_code)
+
+
+def _asked(path: Path, images: Path | None, command: Command, asked: Asked) -> tuple[Given, str]:
+    if images is None:
+        raise AuditError(
+            "give a model and images, as in: vicious audit model.onnx images/   "
+            "(without a model: vicious audit --stored outputs.csv images/)"
+        )
+    model = open_model(path, asked)
+    shape = model.channels, model.height, model.width
+    found = read_images(images, *shape, fitting(command.most, shape))
+    labels = read_labels(command.labels, found.names, model.classes) if command.labels else None
+    return of_model(model, found, labels, asked.kind, command.multilabel, command.seed), model.name
+
+
+def _stored(path: Path, images: Path | None, command: Command, asked: Asked) -> tuple[Given, str]:
+    if images is not None or command.stored is None:
+        raise AuditError("with --stored no model is asked: give the images alone")
+    shape: Wanted = asked.shape or (None, None, None)
+    found = read_images(path, *shape, command.most)
+    labels = None
+    if command.labels:
+        labels = read_labels(command.labels, found.names, read_outputs(command.stored, found.names).values.shape[1])
+    given = of_stored(command.stored, found, labels, asked.kind, command.multilabel, command.seed)
+    return given, command.stored.name
