@@ -28,8 +28,9 @@ from vicious.auditing.verdict import answer
 from vicious.data.datasets import find_dataset
 from vicious.data.prepare import prepare
 from vicious.data.prepared import INFO_NAME, PreparedDataset, load_prepared
-from vicious.defense.exact import exact_test
-from vicious.defense.excess import compare
+from vicious.defense.exact import Exact, exact_test
+from vicious.defense.excess import Against, Excess, compare
+from vicious.defense.student import FAMILIES
 from vicious.system.files import write_json
 from vicious.system.runtime import limit_threads
 
@@ -175,7 +176,7 @@ def measure(data: PreparedDataset, dataset: str, epochs: int, draws: int, kept: 
                 at = kept / f"{place.stem}-{number}-{draw}.json"
                 if not at.exists():
                     write_json(at, verdict(test, logits, number, draw))
-                row = json.loads(at.read_text())
+                row = said(json.loads(at.read_text()))
                 rows.append(
                     {
                         "dataset": dataset,
@@ -199,7 +200,18 @@ def verdict(test: NDArray[np.float32], logits: NDArray[Any], number: int, draw: 
     given = gather(tuple(map(str, chosen)), test[chosen], logits[chosen], kind="logits", seed=draw)
     exact, excess = exact_test(given.evidence, 199), compare(given.evidence)
     against = {f"{one.family} {key}": getattr(one, key) for one in excess.against for key in ("leak", "low", "high")}
-    return {"answer": answer(exact, excess)[0], "p": exact.p, "leak": excess.leak, **against}
+    return {"p": exact.p, "leak": excess.leak, **against}
+
+
+def said(row: dict[str, Any]) -> dict[str, Any]:
+    """A row with the answer that follows from it."""
+    families = [
+        Against(family, 0.0, row[f"{family} leak"], 0.0, row[f"{family} low"], row[f"{family} high"])
+        for family in FAMILIES
+        if f"{family} low" in row
+    ]
+    excess = Excess(row["leak"], 0.0, 0.0, 0, tuple(families))
+    return {**row, "answer": answer(Exact(row["p"], 0.0, 0.0, 199, 0, 0), excess)[0]}
 
 
 def prepared(official: Path, dataset: str, images: int, work: Path) -> PreparedDataset:
@@ -221,14 +233,13 @@ def told(rows: list[dict[str, Any]]) -> list[list[object]]:
         some = [row for row in rows if (row["dataset"], row["images"], row["beta_r"]) == (dataset, number, beta)]
         by_model = [[row for row in some if row["model"] == name] for name in sorted({row["model"] for row in some})]
         said = [np.mean([row["answer"] == "evidence" for row in model]) for model in by_model]
-        doubt = np.mean([row["answer"] == "undecided" for row in some])
         low, high = _interval(sum(share > 0.5 for share in said), len(said))
         leaks, accuracy = ([model[0][key] for model in by_model] for key in ("true_leak", "accuracy"))
         kind = f"vicious, beta {beta:g}" if beta else "honest"
         found.append(
             [f"{find_dataset(dataset).title}, {kind}, n = {number}", len(by_model), f"{100 * np.mean(accuracy):.1f}",
              f"{min(leaks):.2f} to {max(leaks):.2f}", f"{100 * np.mean(said):.0f}",
-             f"{100 * low:.0f} to {100 * high:.0f}", f"{100 * doubt:.0f}"]
+             f"{100 * low:.0f} to {100 * high:.0f}"]
         )  # fmt: skip
     return found
 
@@ -241,7 +252,7 @@ def _interval(found: int, of: int) -> tuple[float, float]:
 
 HEAD = (
     *("models and sample", "models", "accuracy (%)", "true leak", "evidence (% of verdicts)"),
-    *("models mostly said so, 95% interval (%)", "undecided (%)"),
+    "models, 95% interval (%)",
 )
 
 
@@ -263,6 +274,7 @@ def main() -> None:
     report(
         *("verdicts", where, HEAD, told(rows)),
         threads=1, images=given.images, epochs=given.epochs, samples=given.draws,
+        note="A model counts as found where most verdicts on it say evidence; the interval is that of Clopper and Pearson.",
         verdicts=rows,
     )  # fmt: skip
 

@@ -27,7 +27,7 @@ def judged(lows: Any, p: float = 0.001, images: int = 200, why_not: str = "") ->
     ("lows", "p", "answer", "code"),
     [
         ((0.1, 0.05), 0.001, "evidence", 2),
-        ((0.1, -0.05), 0.001, "undecided", 0),
+        ((0.1, -0.05), 0.001, "no evidence", 0),
         ((-0.1, -0.2), 0.001, "no evidence", 0),
         ((0.1, 0.05), 0.3, "no evidence", 0),
         ((), 0.001, "undecided", 0),
@@ -59,5 +59,5 @@ def test_limits_are_said_where_nothing_is_found() -> None:
 
 def test_without_an_exact_test_nothing_is_evidence() -> None:
     found = judge(None, Excess(0.4, 0.3, 0.5, 50), MEASURES, 50)
-    assert found.answer == "undecided"
+    assert (found.answer, found.exit_code) == ("undecided", 0)
     assert any("nothing beyond the label can be tested" in one for one in found.sentences)

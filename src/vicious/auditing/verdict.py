@@ -24,8 +24,7 @@ class Verdict:
     """The answer to "do these outputs give away more than honest ones would?"
 
     Attributes:
-        answer: ``evidence``; ``no evidence``; ``undecided``: there can be no comparison, or the model leaks more than
-            the convolutional students and not more than the perceptrons.
+        answer: ``evidence``; ``no evidence``; ``undecided``: there can be no comparison.
         headline: one sentence.
         sentences: what was found, and its limits.
     """
@@ -59,7 +58,7 @@ def answer(exact: Exact | None, excess: Excess) -> tuple[Answer, str]:
     if excess.more and beyond:
         return "evidence", "The outputs give away clearly more of the images than those of honest students."
     if beyond and any(one.low > 0 for one in excess.against):
-        return "undecided", "The outputs give away more than some honest students', and not clearly more than all."
+        return "no evidence", "No clear evidence: the outputs give away more than some honest students', not than all."
     return "no evidence", "No evidence that the outputs give away more than those of an honest model."
 
 
