@@ -274,7 +274,7 @@ def main() -> None:
     report(
         *("verdicts", where, HEAD, told(rows)),
         threads=1, images=given.images, epochs=given.epochs, samples=given.draws,
-        note="A model counts as found where most verdicts on it say evidence; the interval is that of Clopper and Pearson.",
+        note="A model counts where most verdicts on it say evidence; the interval is Clopper and Pearson's.",
         verdicts=rows,
     )  # fmt: skip
 

@@ -47,17 +47,17 @@ Places = Annotated[list[Path], Parameter(help="folders of results, or records of
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code: 0, 1 for an error that is explained, 2 for a command line that is
-    wrong."""
+    """Run one command; returns the exit code: 0, 1 for an error that is explained, 2 for a command line that is wrong;
+    of an audit see :func:`audit`."""
     logging.basicConfig(level=logging.INFO, handlers=[Told()])
     logging.getLogger("fontTools").setLevel(logging.WARNING)  # matplotlib's PDFs; it reports every table of a font
     name_user()
     words = list(sys.argv[1:] if argv is None else argv)
     try:
-        _app(words[0] if words else "")(words, exit_on_error=False, print_error=False)
+        code = _app(words[0] if words else "")(words, exit_on_error=False, print_error=False)
     except CycloptsError as error:
         tell(f"error: {_explained(error)}")
-        return USAGE
+        return 1 if words[0] == audit.__name__ else USAGE  # an audit ends with 2 where it finds evidence
     except ViciousError as error:
         tell(f"error: {error}")
         return 1
@@ -69,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         tell(f"error: {escaped(error.filename)} cannot be used ({error.strerror}): check the path and its permissions")
         return 1
-    return 0
+    return code if isinstance(code, int) else 0
 
 
 def _app(chosen: str) -> App:
@@ -94,6 +94,7 @@ def _app(chosen: str) -> App:
         publish_models,
         claims,
         reproduce,
+        audit,
         export,
         build_stage,
         unlock,
@@ -374,6 +375,46 @@ def reproduce(
             f"of {len(found)} values {answers.count(False)} differ from the published ones by more than the tolerance, "
             f"and {answers.count(None)} cannot be compared"
         )
+
+
+def audit(
+    model: Annotated[Path, Parameter(help="ONNX, torch.export, TorchScript, or a study's target.safetensors")],
+    images: Annotated[Path | None, Parameter(help="folder, .zip, .npy or .npz of images")] = None,
+    /,
+    *,
+    stored: Annotated[Path | None, Parameter(help="outputs that were stored (.npz, .npy, .csv, .parquet)")] = None,
+    labels: Annotated[Path | None, Parameter(help="true labels, if known, as a file of the same kinds")] = None,
+    outputs: Annotated[
+        Literal["logits", "probabilities"] | None, Parameter(help="default: what the model says or they look like")
+    ] = None,
+    multilabel: Annotated[bool | None, Parameter(help="outputs are of attributes, not of classes")] = None,
+    reference: Annotated[Path | None, Parameter(help="folder with earlier audits, to compare with")] = None,
+    out: Annotated[Path | None, Parameter(help="folder for audit.json and audit.html")] = None,
+    most: Annotated[int, Parameter(name="--images", help="images that are used at most")] = 2000,
+    seed: Annotated[int, Parameter(help="of all random choices")] = 0,
+    shape: Annotated[tuple[int, int, int] | None, Parameter(help="channels, height, width that it takes")] = None,
+    layout: Annotated[Literal["nchw", "nhwc"] | None, Parameter(help="order of its input's axes")] = None,
+    value_range: Annotated[tuple[float, float] | None, Parameter(name="--range", help="black and white pixel")] = None,
+    mean: Annotated[list[float] | None, Parameter(help="taken off each channel", consume_multiple=True)] = None,
+    std: Annotated[list[float] | None, Parameter(help="each channel is divided by it", consume_multiple=True)] = None,
+    input_name: Annotated[str | None, Parameter(name="--input", help="the input that takes images")] = None,
+    output_name: Annotated[str | None, Parameter(name="--output", help="the output that is read")] = None,
+) -> int:
+    """Ask whether a classifier's outputs give away the images that it is shown.
+
+    `vicious audit MODEL IMAGES`, or `vicious audit --stored OUTPUTS IMAGES` without a model. Labels, a range and so on
+    are needed only where the model does not say them. Ends with 0 where there is no evidence, 2 where there is, 1 for
+    an error. docs/audit.md says what a verdict means.
+    """
+    from vicious.auditing.command import Command, run
+    from vicious.auditing.loaded import Asked
+
+    centre, spread = (None if one is None else tuple(one) for one in (mean, std))
+    asked = Asked(shape, layout, value_range, centre, spread, outputs, input_name, output_name)
+    command = Command(stored, labels, multilabel, reference, out, most, seed)
+    for line in (found := run(model, images, command, asked)).lines:
+        say(line)
+    return found.exit_code
 
 
 def export(
