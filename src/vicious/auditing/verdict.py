@@ -77,12 +77,12 @@ def _sentences(said: Answer, exact: Exact | None, excess: Excess, measures: Meas
             f"(exact permutation test, p {_p(exact.p)})."
         )
     found.append(
-        f"Beyond the label, the outputs tell {excess.leak:.0%} of the images' variation in outline "
-        f"(95% interval {excess.low:.0%} to {excess.high:.0%})."
+        f"Beyond the label, the outputs tell {_percent(excess.leak)} of the images' variation in outline "
+        f"(95% interval {_percent(excess.low)} to {_percent(excess.high)})."
     )
     for one in excess.against:
         found.append(
-            f"Honest {one.family} students that learnt the same labels tell {one.leak:.0%}; the difference is "
+            f"Honest {one.family} students that learnt the same labels tell {_percent(one.leak)}; the difference is "
             f"{100 * one.excess:.0f} points ({100 * one.low:.0f} to {100 * one.high:.0f}). They predict the model's "
             f"labels for {one.agreement:.0%} of images that they did not see."
         )
@@ -100,6 +100,11 @@ def _sentences(said: Answer, exact: Exact | None, excess: Excess, measures: Meas
             "all who lack its key cannot be seen."
         )
     return found
+
+
+def _percent(share: float) -> str:
+    """A share that can be a little below 0 where there is none."""
+    return f"{max(share, 0.0):.0%}"
 
 
 def _p(value: float) -> str:

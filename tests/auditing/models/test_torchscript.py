@@ -43,6 +43,15 @@ def test_answers_are_the_networks(sound: Path, answers: tuple[Tensor, Tensor]) -
     assert model.module is not None
 
 
+def test_a_layer_of_a_package_called_ops_is_no_operator(tmp_path: Path) -> None:
+    """Torchvision has such layers; only names that begin with ``ops`` are operators."""
+    from torchvision.ops import Conv2dNormActivation
+
+    network = nn.Sequential(Conv2dNormActivation(3, 2), nn.Flatten()).eval()
+    file = save(lambda: torch.jit.trace(network, torch.zeros(2, 3, 8, 8)), tmp_path / "model.pt")
+    assert open_model(file, SHAPE).classes == 128
+
+
 def test_the_shape_is_asked_for(sound: Path) -> None:
     with pytest.raises(AuditError, match="--shape CHANNELS HEIGHT WIDTH"):
         open_model(sound)

@@ -21,7 +21,7 @@ _DATA = re.compile(r"(data|constants)\.pkl|(data|constants)/\d+|version|byteorde
 _REFUSED = (
     (re.compile(r"\b(save|from_file|load_tensor|print|warn)\b"), "writes, reads or prints"),
     (re.compile(r"\bclasses\b(?!\.(quantized|rnn)\b)"), "uses a compiled class"),
-    (re.compile(r"\bops\.(?!(prim|aten|quantized|torchvision)\.)"), "uses operators that are not PyTorch's"),
+    (re.compile(r"(?<![\w.])ops\.(?!(prim|aten|quantized|torchvision)\.)"), "uses operators that are not PyTorch's"),
     (re.compile(r"\\(x|h|u|N|[0-7])"), "hides a name"),
 )
 
