@@ -8,6 +8,7 @@ from audited import evidence
 from sklearn.kernel_ridge import KernelRidge
 
 from vicious.auditing.decode import FOLDS, decode
+from vicious.defense.beyond_label import LABEL
 from vicious.defense.detector import standardised
 from vicious.system.errors import MetricError
 
@@ -62,8 +63,8 @@ def test_the_fit_is_that_of_scikit_learn() -> None:
     for own, other in code._kernels(scaled[rest], scaled[asked]):
         size = np.trace(own) / len(own)
         for penalty in code.PENALTIES:
-            kernel = own / (penalty * size) + code.LABEL * label[rest] @ label[rest].T
-            cross = other / (penalty * size) + code.LABEL * label[asked] @ label[rest].T
+            kernel = own / (penalty * size) + LABEL * label[rest] @ label[rest].T
+            cross = other / (penalty * size) + LABEL * label[asked] @ label[rest].T
             ridge = KernelRidge(alpha=1.0, kernel="precomputed").fit(kernel, given.pixels[rest] - mean)
             tried.append(np.clip(mean + ridge.predict(cross), 0, 1))
     assert min(np.abs(one - found.images[asked]).max() for one in tried) < 1e-8
