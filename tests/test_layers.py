@@ -15,7 +15,19 @@ import pytest
 SRC = Path(__file__).resolve().parents[1] / "src"
 LAYERS = (
     *("system", "data", "mitigations", "models", "metrics", "results", "training", "attacks", "defense"),
-    *("steps", "study", "workflow", "provenance", "published", "report", "auditing", "claims", "api", "cli", "__main__"),
+    *(
+        "steps",
+        "study",
+        "workflow",
+        "provenance",
+        "published",
+        "report",
+        "auditing",
+        "claims",
+        "api",
+        "cli",
+        "__main__",
+    ),
 )
 """From the lowest to the highest: what measures writes by the schema of results, and what deletes looks whether all is
 still."""

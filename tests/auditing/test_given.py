@@ -94,6 +94,28 @@ def test_what_is_no_such_thing_is_refused(outputs: Any, said: Any, words: str) -
         gathered(outputs, **said)
 
 
+def test_images_that_are_nearly_the_same_count_once() -> None:
+    """Else one image would be read from its twin."""
+    given = evidence(40, 1.0)
+    twice = np.concatenate([given.images, (given.images + 0.004).clip(0, 1)])
+    found = gather(tuple(map(str, range(80))), twice, np.concatenate([given.logits] * 2))
+    assert len(found.names) == 40
+    assert any("40 images are left out" in note for note in found.notes)
+    with pytest.raises(AuditError, match="only 1 images differ"):
+        gather(tuple("ab" * 10), np.concatenate([GIVEN.images[:1]] * 10 + [GIVEN.images[:1] + 1e-3] * 10).clip(0, 1),
+               GIVEN.logits)  # fmt: skip
+
+
+def test_no_scale_of_the_outputs_changes_what_they_tell() -> None:
+    found, plain = gathered(GIVEN.logits * 1e300), gathered(GIVEN.logits)
+    np.testing.assert_allclose(
+        found.evidence.logits / np.abs(found.evidence.logits).max(),
+        plain.evidence.logits / np.abs(plain.evidence.logits).max(),
+    )
+    with pytest.raises(AuditError, match="a seed is 0 or more"):
+        gathered(GIVEN.logits, seed=-1)
+
+
 def test_a_few_images_are_too_few() -> None:
     with pytest.raises(AuditError, match="give at least 10"):
         gather(("a",), GIVEN.images[:1], GIVEN.logits[:1])

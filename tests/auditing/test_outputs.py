@@ -198,3 +198,17 @@ def test_damaged_ones_are_read_or_explained(tmp_path: Path, suffix: str) -> None
             assert str(error)  # noqa: PT017
         else:
             assert np.isfinite(found.values).all()
+
+
+def test_columns_of_labels_and_numbers_are_no_outputs(tmp_path: Path) -> None:
+    file = tmp_path / "o.csv"
+    file.write_text("id,Label,a,b\n7,1,0.5,2\n8,0,1.5,3\n")
+    found = read_outputs(file, ("x", "y"))
+    np.testing.assert_array_equal(found.values, [[0.5, 2], [1.5, 3]])
+    assert "No outputs are in id, Label." in found.notes[0]
+
+
+def test_names_that_look_like_numbers_stay_names(tmp_path: Path) -> None:
+    file = tmp_path / "o.csv"
+    file.write_text("file,a\n001,1.5\n002,2.5\n")
+    np.testing.assert_array_equal(read_outputs(file, ("002", "001")).values, [[2.5], [1.5]])

@@ -10,6 +10,7 @@ from vicious.defense.beyond_label import LABEL, PENALTIES
 from vicious.defense.decodability import COMPONENTS
 from vicious.defense.detector import Evidence, standardised
 from vicious.defense.exact import Exact, exact_test
+from vicious.defense.gaps import gaps
 from vicious.system.errors import MetricError
 
 K = 5
@@ -79,9 +80,10 @@ def test_the_statistic_is_that_of_leaving_out_one_image_at_a_time() -> None:
             total += ((codes[one] - kernel[one, rest] @ solution) ** 2).sum()
         return total
 
-    squares = ((outputs[:, None] - outputs[None]) ** 2).sum(2)
-    width = np.median(squares[np.triu_indices(n, 1)])
-    simple = (outputs @ outputs.T, np.exp(-squares / width))
+    simple = []
+    for view in (outputs, gaps(given.logits, given.logits, False)[0]):
+        squares = ((view[:, None] - view[None]) ** 2).sum(2)
+        simple += [view @ view.T, np.exp(-squares / np.median(squares[np.triu_indices(n, 1)]))]
     kernels = (*simple, *(one * (label @ label.T) for one in simple))
     errors = [error(one / (penalty * np.trace(one) / n) + of_label) for one in kernels for penalty in PENALTIES]
     found = exact_test(given, 19)

@@ -59,7 +59,6 @@ def test_attributes_have_students_too() -> None:
     ("n", "outputs", "said"),
     [
         (30, CLASSES, "students need at least 40"),
-        (60, 100, "of the model's 100 labels are predicted"),
     ],
 )
 def test_where_students_cannot_be_compared_it_says_why(n: int, outputs: int, said: str) -> None:
@@ -69,6 +68,39 @@ def test_where_students_cannot_be_compared_it_says_why(n: int, outputs: int, sai
     assert said in found.why_not
     assert found.against == ()
     assert not found.more
+
+
+def test_outputs_of_labels_that_do_not_occur_are_not_compared() -> None:
+    """A student has none of them, so they would make any model look as if it told more."""
+    given = evidence(80, 0.0)
+    code = given.pixels[:, :6] * 5
+    found = compare(replace(given, logits=np.hstack([given.logits, code - 50])))
+    assert found.leak > found.compared + 0.1
+    assert not found.more
+
+
+def test_a_second_label_that_hardly_occurs_is_not_enough() -> None:
+    given = evidence(60, 1.0)
+    logits = given.logits.copy()
+    logits[:, 0] += 100
+    logits[:3, 1] += 200
+    assert "students need 4 of a second one" in compare(replace(given, logits=logits)).why_not
+
+
+def test_outputs_of_other_images_are_no_sign_of_safety() -> None:
+    given = evidence(80, 3.0)
+    found = compare(replace(given, logits=given.logits[np.random.default_rng(0).permutation(80)]))
+    assert found.against == ()
+    assert "are outputs in the images' order?" in found.why_not
+
+
+@pytest.mark.parametrize("hidden", ["the largest", "all"])
+def test_noise_that_costs_a_server_nothing_hides_no_code(hidden: str) -> None:
+    """On the largest output, or the same on all: neither changes the label, and both are easily undone."""
+    given = evidence(120, 3.0)
+    noise = 100 * np.abs(np.random.default_rng(2).normal(size=(120, 1)))
+    where = given.predicted if hidden == "the largest" else 1.0
+    assert compare(replace(given, logits=given.logits + noise * where)).low > 0.15
 
 
 def test_one_predicted_label_is_too_few() -> None:

@@ -3,7 +3,7 @@
 from vicious.auditing.audit import Audit
 from vicious.auditing.markup import percent
 from vicious.auditing.verdict import FEW, LEVEL
-from vicious.defense.excess import FEWEST, MOST, OUTPUTS_PER_LABEL, PER_LABEL
+from vicious.defense.excess import FEWEST, MOST, OF_A_LABEL, PER_LABEL
 
 _SENT = {
     "probabilities": "all probabilities",
@@ -68,11 +68,10 @@ def _above_some(audit: Audit) -> bool:
 def _to_compare(audit: Audit) -> tuple[str, ...]:
     """What students need."""
     labels = (
-        "Attributes count where the model predicts them for some images and not for others: add images of both, for "
-        f"at least one attribute in {OUTPUTS_PER_LABEL}."
+        "Attributes count where the model predicts them for some images and not for others: add images of both."
         if audit.given.evidence.multilabel
-        else f"Add images that the model puts into different classes: of at least one class in {OUTPUTS_PER_LABEL}, "
-        f"and {PER_LABEL} or more of each on average."
+        else f"Add images that the model puts into different classes: {OF_A_LABEL} or more of a second one, and "
+        f"{PER_LABEL} or more of each on average. Stored outputs must be in the order of the images."
     )
     return (
         f"There was no comparison with honest students, since {audit.excess.why_not}.",

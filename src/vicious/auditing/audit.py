@@ -15,6 +15,7 @@ from vicious.system.errors import MetricError
 from vicious.system.progress import Progress
 from vicious.system.randomness import derive_seed
 from vicious.system.registry import names
+from vicious.system.runtime import one_thread
 
 MITIGATED = ("probabilities", "top3", "top1", "round1", "noise1", "label")
 """What a user could send instead: see :mod:`vicious.mitigations`."""
@@ -80,9 +81,10 @@ def run_audit(given: Given) -> Audit:
             progress.advance(PASSES)
         decoded = decode(evidence.logits, evidence.pixels, evidence.multilabel, evidence.seed)
         done()
-        measures = measure(decoded, evidence.pixels, _shape(evidence))
-        done()
-        scores = tuple(_score(one, given, done) for one in detectors)
+        with one_thread():
+            measures = measure(decoded, evidence.pixels, _shape(evidence))
+            done()
+            scores = tuple(_score(one, given, done) for one in detectors)
         left = tuple(_left(sent, evidence, done) for sent in MITIGATED)
     verdict = judge(exact, excess, measures, len(evidence.images))
     return Audit(given, verdict, exact, excess, decoded, measures, scores, left)

@@ -53,6 +53,8 @@ def run(model: Path, images: Path | None, command: Command, asked: Asked) -> Don
     """
     references = read_references(command.reference) if command.reference else []
     if command.out is not None:
+        if command.out.exists() and not command.out.is_dir():
+            raise AuditError(f"{command.out} is a file: --out takes a folder")
         command.out.mkdir(parents=True, exist_ok=True)
         check_writable(command.out)
     given, title = _stored(model, images, command, asked) if command.stored else _asked(model, images, command, asked)
@@ -86,6 +88,8 @@ def _stored(path: Path, images: Path | None, command: Command, asked: Asked) -> 
     if images is not None or command.stored is None:
         raise AuditError("with --stored no model is asked: give the images alone")
     shape: Wanted = asked.shape or (None, None, None)
+    if asked.shape and not (asked.shape[0] in (1, 3) and all(0 < side <= 1024 for side in asked.shape[1:])):
+        raise AuditError(f"--shape {asked.shape}: 1 or 3 channels, and sides of 1 to 1024 pixels")
     found = read_images(path, *shape, command.most)
     labels = None
     if command.labels:

@@ -14,6 +14,9 @@ LEAST = 2.0**-126
 """Probabilities are no smaller where their logarithm is taken: the smallest normal float32."""
 LARGEST_SIDE = 64
 """Pixels of a side of the images that are reconstructed; larger ones are made smaller."""
+_LARGEST = 1e30
+_ALIKE = 0.02
+"""Two images are nearly the same if their squared distance is at most this share of that of two images on average."""
 _SUM = 1e-2
 """How far probabilities of classes may be from a sum of 1: those of float16, rounded ones too."""
 
@@ -75,15 +78,26 @@ def gather(
     several = _multilabel(outputs, labels, found, multilabel, notes)
     logits = _logits(outputs, found, several, notes)
     predicted = (logits >= 0).astype(np.int64) if several else logits.argmax(1)
-    order = np.random.default_rng(seed).permutation(len(images))  # users sort images by class, and folds must not be
+    if seed < 0:
+        raise AuditError(f"--seed {seed}: a seed is 0 or more")
     small = smaller(images)
+    kept = _different(small)
+    if len(kept) < len(small):
+        notes.append(
+            f"{len(small) - len(kept)} images are left out, since they are nearly the same as others: frames of one "
+            "scene count once."
+        )
     if small.shape != images.shape:
         notes.append(f"Images are reconstructed at {small.shape[3]} x {small.shape[2]} pixels.")
         query = None
+    if len(kept) < FEWEST:
+        raise AuditError(f"only {len(kept)} images differ from each other: give at least {FEWEST} different ones")
+    order = np.random.default_rng(seed).permutation(kept)  # users sort images by class, and folds must not be
+    largest = float(np.abs(logits).max())
     evidence = Evidence(
         small[order],
         (predicted if labels is None else labels)[order],
-        np.clip(logits, -np.finfo(np.float32).max, np.finfo(np.float32).max)[order],
+        logits[order] / max(1.0, largest / _LARGEST),  # no scale changes what they tell
         query=query,
         seed=seed,
     )
@@ -103,6 +117,23 @@ def smaller(images: NDArray[np.float32]) -> NDArray[np.float32]:
         for part in np.array_split(images, -(-len(images) // 64))
     ]
     return np.asarray(torch.cat(parts).clamp(0, 1).numpy())
+
+
+def _different(images: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Which images to keep so that no two are nearly the same: the first of each, in order."""
+    rows = images.reshape(len(images), -1)
+    squares = np.einsum("ij,ij->i", rows, rows, dtype=np.float64)
+    spread = 2 * (squares.mean() - float((rows.mean(0, dtype=np.float64) ** 2).sum()))
+    kept: list[int] = []
+    if spread <= 1e-9 * max(1.0, squares.mean()):  # they do not differ at all, which is for others to say
+        return np.arange(len(rows))
+    for start in range(0, len(rows), 256):
+        block = slice(start, start + 256)
+        distances = squares[block, None] + squares[: start + 256] - 2.0 * (rows[block] @ rows[: start + 256].T)
+        for row, near in enumerate(distances, start):
+            if not (near[kept] <= _ALIKE * spread).any():
+                kept.append(row)
+    return np.asarray(kept, np.int64)
 
 
 def _kind(outputs: Array, said: Kind | None) -> Kind:

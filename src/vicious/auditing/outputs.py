@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 NAMING = ("file", "name", "image", "path", "filename", "file_name", "image_name")
 """Columns that name the images."""
+OTHERS = ("id", "index", "label", "labels", "target", "class", "split", "y", "true", "truth", "predicted")
+"""Columns that are no outputs, though they may hold numbers."""
 _MOST_BYTES = 1 << 28
 _MOST_VALUES = 200_000_000
 _MOST_COLUMNS = 100_000
@@ -155,7 +157,9 @@ def _of_table(path: Path, names: Sequence[str], what: str) -> tuple[NDArray[np.f
     naming = [column for column in frame.columns if str(column).strip().lower() in NAMING]
     if len(naming) > 1:
         raise AuditError(f"{path} has several columns that name images ({', '.join(map(str, naming))}): keep one")
-    numbers = frame.drop(columns=naming)
+    other = [column for column in frame.columns if what == "outputs" and str(column).strip().lower() in OTHERS]
+    numbers = frame.drop(columns=[*naming, *other])
+    left = f" No outputs are in {', '.join(map(str, other))}." if other else ""
     texts = [column for _, column in numbers.items() if not _is_number(column.dtype)]
     if texts:
         found = next((one for one in texts[0] if not _parses(str(one))), texts[0].iloc[0])
@@ -168,9 +172,10 @@ def _of_table(path: Path, names: Sequence[str], what: str) -> tuple[NDArray[np.f
         raise AuditError(f"{path} has no column of numbers: give a column for each of the K {what}")
     values = _bounded(path, numbers.to_numpy(dtype=np.float64))
     if not naming:
-        return _in_order(path, values, names, what)
+        found, note = _in_order(path, values, names, what)
+        return found, note + left
     rows = _rows(path, [str(one) for one in frame[naming[0]]], names)
-    return values[rows], f"The rows of {path.name} are matched by its column {naming[0]}."
+    return values[rows], f"The rows of {path.name} are matched by its column {naming[0]}." + left
 
 
 def _is_number(kind: Any) -> bool:
@@ -209,7 +214,12 @@ def _of_csv(path: Path) -> "pd.DataFrame":
         warnings.simplefilter("error")  # rows that are longer than the heading
         try:
             return pd.read_csv(
-                path, header=None if bare else 0, index_col=False, encoding="utf-8-sig", low_memory=False
+                path,
+                header=None if bare else 0,
+                index_col=False,
+                encoding="utf-8-sig",
+                low_memory=False,
+                converters={name: str for name in first if name.strip().lower() in NAMING},  # 001 is a name
             )
         except Warning as error:
             raise ValueError(str(error)) from error

@@ -6,8 +6,9 @@ form for leaving one out: Allen, "The relationship between variable selection an
 prediction" (Technometrics 16, 1974).
 
 There is one share for each kernel and penalty, and the largest counts. A linear kernel finds what simple decoders read,
-a Gaussian one what is bent. Multiplied by "same label or not", both find codes that differ from label to label. The
-label itself is a kernel that is added to each, with hardly a penalty.
+a Gaussian one what is bent. Multiplied by "same label or not", both find codes that differ from label to label. Both
+read the outputs as they are, and the shape of their gaps (:mod:`vicious.defense.gaps`), which noise on the largest
+output or a shift of all does not change. The label itself is a kernel that is added to each, with hardly a penalty.
 """
 
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from vicious.defense.decodability import COMPONENTS
 from vicious.defense.detector import Array, standardised
+from vicious.defense.gaps import gaps
 
 PENALTIES = (0.03, 0.3, 3.0)
 """Of the ridge regressions, times the mean diagonal of the kernel."""
@@ -67,9 +69,10 @@ def left_out(logits: Array, label: Array) -> Array:
     With the smoother H = K (K + penalty)^-1 of a kernel K these errors are (1 - H) y / (1 - h), h the diagonal of H.
     m is 0 where all outputs are the same beyond the label.
     """
-    outputs = standardised(_beyond(standardised(logits), label), 1.0)
+    plain = standardised(_beyond(standardised(logits), label), 1.0)
+    views = (plain, gaps(logits, logits, not _classes(label))[0])
     alike = groups(label)[:, None] == groups(label)
-    simple = (outputs @ outputs.T, _gaussian(outputs))
+    simple = [kernel for view in views for kernel in (view @ view.T, _gaussian(view))]
     found = []
     for kernel in (*simple, *(one * alike for one in simple)):
         size = float(np.trace(kernel)) / len(kernel)
@@ -119,10 +122,15 @@ def _of_label(label: Array) -> Array:
 
 def _beyond(values: Array, label: Array) -> Array:
     """Rows (n, d) minus the mean of those of their class, or minus what a ridge regression on attributes explains."""
-    if (label.sum(1) == 1).all():
+    if _classes(label):
         return np.asarray(values - label @ ((label.T @ values) / np.maximum(label.sum(0), 1)[:, None]))
     kernel = LABEL * _of_label(label)
     return np.asarray(np.linalg.solve(kernel + np.eye(len(kernel)), values))
+
+
+def _classes(label: Array) -> bool:
+    """Whether rows (n, K) are one-hot."""
+    return bool((label.sum(1) == 1).all())
 
 
 def _gaussian(outputs: Array) -> Array:

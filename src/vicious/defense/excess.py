@@ -28,8 +28,8 @@ FEWEST = 40
 """Images with which there is a comparison."""
 PER_LABEL = 3
 """Images of a predicted label, on average, with which there is a comparison: each fold of a student needs some."""
-OUTPUTS_PER_LABEL = 2
-"""Outputs for each label that occurs, at most: a student has one, and more outputs can tell more."""
+OF_A_LABEL = FOLDS
+"""Images with which a label occurs: with fewer, a student may never see it."""
 PASSES = len(FAMILIES) * FOLDS
 """How often ``told`` is called."""
 
@@ -59,11 +59,12 @@ class Excess:
     """A model's leak and its comparisons.
 
     Attributes:
-        leak: share of the images' variation beyond the predicted label that outputs tell, with the ends of its
+        leak: share of the images' variation beyond the predicted label that all outputs tell, with the ends of its
             interval, ``low`` and ``high``; about 0 or less: none.
         images: how many it was taken of.
         against: one comparison for each family of students; () where there is none.
         why_not: why there is none.
+        compared: the leak of the outputs of those labels that are predicted, which students have, too.
     """
 
     leak: float
@@ -72,6 +73,7 @@ class Excess:
     images: int
     against: tuple[Against, ...] = ()
     why_not: str = ""
+    compared: float = 0.0
 
     @property
     def more(self) -> bool:
@@ -105,6 +107,9 @@ def compare(evidence: Evidence, told: Callable[[], None] = lambda: None) -> Exce
     found = Excess(float(own.sum()), *interval(own, np.sum), len(own))
     if why_not := _why_not(evidence):
         return replace(found, why_not=why_not)
+    common = _common(evidence)
+    if not common.all():  # more outputs than a student has can tell more
+        own = explained_by_image(left_out(first.logits[:, common], label), images)
     against = []
     for family in FAMILIES:
         outputs = student_outputs(evidence.images, evidence.predicted, evidence.multilabel, family, evidence.seed, told)
@@ -113,7 +118,26 @@ def compare(evidence: Evidence, told: Callable[[], None] = lambda: None) -> Exce
         against.append(
             Against(family, _agreement(evidence, outputs), float(theirs.sum()), float((own - theirs).sum()), *ends)
         )
+    found = replace(found, compared=float(own.sum()))
+    if all(one.agreement <= _guessed(evidence) for one in against):
+        return replace(
+            found,
+            why_not="students learn nothing of the model's labels from these images: are outputs in the images' order?",
+        )
     return replace(found, against=tuple(against))
+
+
+def _common(evidence: Evidence) -> NDArray[np.bool_]:
+    """Which outputs (K,) students have, too: of predicted classes, or of attributes that differ between images."""
+    label = evidence.predicted
+    return np.asarray(np.ptp(label, axis=0) > 0 if evidence.multilabel else label.any(0))
+
+
+def _guessed(evidence: Evidence) -> float:
+    """The agreement that always the commonest answer has, with two standard errors on top."""
+    label = evidence.predicted[:, _common(evidence)]
+    most = float(np.maximum(label.mean(0), 1 - label.mean(0)).mean() if evidence.multilabel else label.mean(0).max())
+    return most + 2 * float(np.sqrt(most * (1 - most) / label[:, : label.shape[1] if evidence.multilabel else 1].size))
 
 
 def _why_not(evidence: Evidence) -> str:
@@ -122,20 +146,15 @@ def _why_not(evidence: Evidence) -> str:
     if count < FEWEST:
         return f"there are {count} images; students need at least {FEWEST}"
     if evidence.multilabel:
-        both = int((np.ptp(label, axis=0) > 0).sum())
-        if both * OUTPUTS_PER_LABEL < label.shape[1]:
-            return f"only {both} of {label.shape[1]} attributes are predicted for some images and not for others"
-        return ""
-    occur = int(label.any(0).sum())
-    if occur < 2:
+        return "" if _common(evidence).any() else "the model predicts the same attributes for all images"
+    occur = label.sum(0)[label.any(0)]
+    if len(occur) < 2:
         return "the model predicts the same label for all images"
-    if label.shape[1] > OUTPUTS_PER_LABEL * occur:
+    if np.sort(occur)[-2] < OF_A_LABEL:
+        return f"hardly any image has another predicted label than most; students need {OF_A_LABEL} of a second one"
+    if count < PER_LABEL * len(occur):
         return (
-            f"only {occur} of the model's {label.shape[1]} labels are predicted; give images of at least half of them"
-        )
-    if count < PER_LABEL * occur:
-        return (
-            f"{count} images of {occur} predicted labels are too few; students need {PER_LABEL} of a label on average"
+            f"{count} images of {len(occur)} predicted labels are too few; students need {PER_LABEL} of each on average"
         )
     return ""
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from vicious.defense.detector import Array
 from vicious.system.randomness import derive_seed
+from vicious.system.runtime import one_thread
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -64,9 +65,10 @@ def student_outputs(
     for fold in range(FOLDS):
         held = np.sort(order[fold::FOLDS])
         rest = np.setdiff1d(order, held)
-        network = _train(pixels[rest], targets[rest], outputs, family, derive_seed(seed, "student", family, fold))
-        with torch.inference_mode():
-            logits[held] = torch.cat([network(part) for part in pixels[held].split(256)]).double().numpy()
+        with one_thread():
+            network = _train(pixels[rest], targets[rest], outputs, family, derive_seed(seed, "student", family, fold))
+            with torch.inference_mode():
+                logits[held] = torch.cat([network(part) for part in pixels[held].split(256)]).double().numpy()
         told()
     return logits
 
