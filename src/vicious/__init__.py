@@ -22,11 +22,13 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 
+_NAMES = ("audit", "detectors", "fit_covariance", "open_model", "psnr", "risk", "ssim", "train_vicious")
+
+
 def __getattr__(name: str) -> Any:
     """The names of :mod:`vicious.api`."""
-    if not name.startswith("_"):
+    if name in _NAMES:
         import vicious.api as api
 
-        if name in api.__all__:
-            return getattr(api, name)
+        return getattr(api, name)
     raise AttributeError(f"module 'vicious' has no attribute {name!r}")

@@ -101,9 +101,8 @@ def test_images_that_are_nearly_the_same_count_once() -> None:
     found = gather(tuple(map(str, range(80))), twice, np.concatenate([given.logits] * 2))
     assert len(found.names) == 40
     assert any("40 images are left out" in note for note in found.notes)
-    with pytest.raises(AuditError, match="only 1 images differ"):
-        gather(tuple("ab" * 10), np.concatenate([GIVEN.images[:1]] * 10 + [GIVEN.images[:1] + 1e-3] * 10).clip(0, 1),
-               GIVEN.logits)  # fmt: skip
+    with pytest.raises(AuditError, match="only 5 images differ"):
+        gather(tuple("ab" * 10), np.concatenate([GIVEN.images[:5]] * 4), GIVEN.logits)
 
 
 def test_no_scale_of_the_outputs_changes_what_they_tell() -> None:

@@ -639,7 +639,10 @@ _ENTRY = "the file is an entry of the step whose settings name it"
 SAFE = {
     "vicious.__main__:main": _COMMANDS,
     "vicious.attacks.assess:summarise": "an attribute of Whitening, which is reached whole",
+    "vicious.api:detectors": "all of them, which no step reaches",
+    "vicious.auditing.audit:run_audit": "all detectors, which no step reaches",
     "vicious.auditing.model:_loaded": "formats of models, which no step reaches",
+    "vicious.auditing.page:_detector": "a detector's words, which no step reaches",
     "vicious.claims:_read": "a claim's words and rule, which no step reaches",
     "vicious.claims:claims": "the names of claims, which no step reaches",
     "vicious.cli:_app": _COMMANDS,
