@@ -23,7 +23,8 @@ from scipy import stats
 from torch import Tensor, nn
 
 from vicious.auditing.decode import decode
-from vicious.auditing.given import gather
+from vicious.auditing.given import Said, gather
+from vicious.auditing.images import Images
 from vicious.auditing.verdict import answer
 from vicious.data.datasets import find_dataset
 from vicious.data.prepare import prepare
@@ -197,7 +198,7 @@ def measure(data: PreparedDataset, dataset: str, epochs: int, draws: int, kept: 
 def verdict(test: NDArray[np.float32], logits: NDArray[Any], number: int, draw: int) -> dict[str, Any]:
     """The part of an audit that the answer depends on."""
     chosen = np.random.default_rng((number, draw)).permutation(len(test))[:number]
-    given = gather(tuple(map(str, chosen)), test[chosen], logits[chosen], kind="logits", seed=draw)
+    given = gather(Images(tuple(map(str, chosen)), test[chosen]), logits[chosen], Said(kind="logits", seed=draw))
     exact, excess = exact_test(given.evidence, 199), compare(given.evidence)
     against = {f"{one.family} {key}": getattr(one, key) for one in excess.against for key in ("leak", "low", "high")}
     return {"p": exact.p, "leak": excess.leak, **against}

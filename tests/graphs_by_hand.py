@@ -10,6 +10,9 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from vicious.auditing.model import Asked, open_model
+from vicious.system.errors import ViciousError
+
 Axes = Sequence[int | str]
 
 
@@ -93,3 +96,11 @@ def evil_pickle(touched: Path) -> bytes:
     pickle.loads(data)  # noqa: S301 (its own)
     touched.rmdir()
     return data
+
+
+def opened_or_explained(file: Path, asked: Asked = Asked()) -> None:  # noqa: B008 (frozen)
+    """Open a damaged model: it opens, or an error says why not."""
+    try:
+        open_model(file, asked)
+    except ViciousError as error:
+        assert str(error)  # noqa: PT017

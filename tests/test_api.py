@@ -57,6 +57,15 @@ def test_stored_outputs_are_audited() -> None:
     assert found.decoded.images.shape == (80, 256)
 
 
+def test_of_many_images_outputs_and_labels_are_those_of_the_images_that_are_used() -> None:
+    found = vicious.audit(None, GIVEN.images, GIVEN.labels, outputs=GIVEN.logits, most=20)
+    rows = [int(name) for name in found.given.names]
+    np.testing.assert_array_equal(found.given.evidence.logits, GIVEN.logits[rows])
+    np.testing.assert_array_equal(found.given.evidence.labels, GIVEN.labels[rows])
+    with pytest.raises(AuditError, match="80 images need as many labels"):
+        vicious.audit(None, GIVEN.images, GIVEN.labels[:70], outputs=GIVEN.logits)
+
+
 def test_a_function_is_audited_and_asked() -> None:
     """Its outputs follow the class, which the brightest quarter of an image tells."""
 

@@ -3,7 +3,7 @@
 Arrays go in and arrays come out. Images are (n, C, H, W), pixels in [0, 1] unless said otherwise.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,20 +12,29 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vicious.auditing.api import audit
-from vicious.auditing.audit import Audit
-from vicious.auditing.loaded import Asked
+from vicious.auditing.audit import Audit, run_audit
+from vicious.auditing.given import Said, gather, of_model
+from vicious.auditing.images import MOST, Images, fitting, images_of_array, read_images
+from vicious.auditing.loaded import Asked, Kind
 from vicious.auditing.model import AuditedModel, open_model
+from vicious.auditing.torch_run import torch_run
 from vicious.defense.detector import PACKAGE, Array, Detector, Evidence, find_detector
 from vicious.metrics.risk import Covariance, Whitening, energies, no_whitening, risk_of_energies, whiten, whiten_share
 from vicious.metrics.risk import fit_covariance as _fit_covariance
-from vicious.system.errors import DataError
+from vicious.system.errors import AuditError, DataError
 from vicious.system.registry import names
 
 if TYPE_CHECKING:
     from torch import nn
 
     from vicious.data.formats.raw import RawDataset
+
+    Model = str | Path | AuditedModel | nn.Module | Callable[[NDArray[np.float32]], Any]
+
+_BATCH = 100
+"""Images that a function is asked about at once."""
+_LARGEST = 1024
+"""Pixels of a side of an array's images, at most."""
 
 __all__ = [
     "Asked",
@@ -44,6 +53,81 @@ __all__ = [
     "ssim",
     "train_vicious",
 ]
+
+
+def audit(
+    model: "Model | None",
+    images: "str | Path | NDArray[Any]",
+    labels: "NDArray[Any] | None" = None,
+    *,
+    outputs: "NDArray[Any] | None" = None,
+    kind: Kind | None = None,
+    multilabel: bool | None = None,
+    asked: Asked = Asked(),  # noqa: B008 (frozen)
+    most: int = MOST,
+    seed: int = 0,
+) -> Audit:
+    """Audit a model, or outputs that were stored: do they give away the images? docs/audit.md says how to read it.
+
+    Args:
+        model: the file of a model; a PyTorch module or any function that takes float32 images (n, C, H, W) in [0, 1]
+            and answers (n, K); None where ``outputs`` are given.
+        images: a folder, a zip, .npy or .npz; or an array (n, H, W), (n, H, W, C) or (n, C, H, W) of bytes, or of
+            floating point in [0, 1].
+        labels: (n,) classes or (n, K) attributes, as the user knows them; not needed.
+        outputs: (n, K), of each image.
+        kind: "logits" or "probabilities"; None: what the model's file says, or what they look like.
+        multilabel: whether outputs are of attributes and not of classes.
+        asked: what the file of a model does not say.
+        most: images that are used at most.
+        seed: of all random choices.
+
+    Raises:
+        AuditError: neither a model nor outputs, or both; or any of them cannot be used. The text says what to do.
+    """
+    if (model is None) == (outputs is None):
+        raise AuditError("give a model, or outputs that it gave, and not both")
+    opened = open_model(Path(model), asked) if isinstance(model, str | Path) else model
+    found = _images(images, most, opened if isinstance(opened, AuditedModel) else None)
+    said = Said(_of_chosen(labels, images, found), kind, multilabel, seed)
+    if isinstance(opened, AuditedModel):
+        return run_audit(of_model(opened, found, said))
+    if opened is None:
+        return run_audit(gather(found, np.asarray(_of_chosen(outputs, images, found), dtype=np.float64), said))
+    query = _asking(opened)
+    return run_audit(gather(found, query(found.pixels), said, query))
+
+
+def _images(images: "str | Path | NDArray[Any]", most: int, model: AuditedModel | None) -> Images:
+    """Images as a model takes them; without one as they are."""
+    if model is None:
+        if isinstance(images, str | Path):
+            return read_images(Path(images), most=most)
+        return images_of_array(np.asarray(images), most=most, largest=_LARGEST)
+    shape = model.channels, model.height, model.width
+    if isinstance(images, str | Path):
+        return read_images(Path(images), *shape, fitting(most, shape))
+    return images_of_array(np.asarray(images), *shape, fitting(most, shape))
+
+
+def _of_chosen(values: "NDArray[Any] | None", images: "str | Path | NDArray[Any]", found: Images) -> Any:
+    """What belongs to the images that are used: of an array they are named by their rows."""
+    if values is None or isinstance(images, str | Path) or len(values) != len(images):
+        return values
+    return np.asarray(values)[[int(name) for name in found.names]]
+
+
+def _asking(model: "nn.Module | Callable[[NDArray[np.float32]], Any]") -> "Callable[[NDArray[np.float32]], Array]":
+    """A function of images (n, C, H, W), asked in batches."""
+    from torch import nn
+
+    run = torch_run(model.eval(), type(model).__name__, None) if isinstance(model, nn.Module) else model
+
+    def query(images: NDArray[np.float32]) -> Array:
+        parts = [np.asarray(run(images[at : at + _BATCH])) for at in range(0, len(images), _BATCH)]
+        return np.concatenate(parts).reshape(len(images), -1).astype(np.float64)
+
+    return query
 
 
 def psnr(x: NDArray[Any], reconstruction: NDArray[Any]) -> Array:
@@ -192,15 +276,12 @@ def train_vicious(
 
 def _own(images: NDArray[Any], labels: NDArray[Any]) -> Any:
     """A dataset of these arrays. A tenth of the images stands for the test images, which nothing reads."""
-    from vicious.auditing.images import images_of_array
     from vicious.data.facts import Dataset
 
     array = np.asarray(images)
     if array.ndim not in (3, 4) or len(array) != len(labels) or len(array) < 20:
         raise DataError(f"give at least 20 images with a label each, got arrays of {array.shape} and {labels.shape}")
-    first = array if array.ndim == 3 or array.shape[1] in (1, 3) else array.transpose(0, 3, 1, 2)
-    size: tuple[int, int] = first.shape[-2], first.shape[-1]
-    pixels = images_of_array(array, None, *size, len(array)).pixels
+    pixels = images_of_array(array, most=len(array), largest=_LARGEST).pixels
     several = labels.ndim == 2
     _, channels, height, width = pixels.shape
     classes = labels.shape[1] if several else int(labels.max()) + 1

@@ -7,14 +7,19 @@ import pytest
 from audited import evidence
 from scipy.special import expit, log_softmax, softmax
 
-from vicious.auditing.given import Given, gather
+from vicious.auditing.given import Given, Said, gather
+from vicious.auditing.images import Images
 from vicious.system.errors import AuditError
 
 GIVEN = evidence(20, 1.0)
 
 
 def gathered(outputs: Any, **said: Any) -> Given:
-    return gather(tuple(map(str, range(20))), GIVEN.images, np.asarray(outputs, dtype=np.float64), **said)
+    return gather(named(GIVEN.images), np.asarray(outputs, dtype=np.float64), Said(**said))
+
+
+def named(images: Any) -> Images:
+    return Images(tuple(map(str, range(len(images)))), images)
 
 
 def original(found: Given) -> Any:
@@ -75,7 +80,7 @@ def test_labels_are_kept_with_their_images() -> None:
 
 def test_large_images_are_made_smaller_and_then_the_model_is_not_asked() -> None:
     images = np.repeat(np.repeat(GIVEN.images, 8, 2), 8, 3)
-    found = gather(tuple("ab" * 10), images, GIVEN.logits, query=lambda _images: GIVEN.logits)
+    found = gather(named(images), GIVEN.logits, query=lambda _images: GIVEN.logits)
     assert found.evidence.images.shape == (20, 1, 64, 64)
     assert found.evidence.query is None
     assert any("64 x 64" in note for note in found.notes)
@@ -86,6 +91,7 @@ def test_large_images_are_made_smaller_and_then_the_model_is_not_asked() -> None
     [
         (GIVEN.logits[:5], {}, "as many rows"),
         (GIVEN.logits * np.nan, {}, "NaN or infinity"),
+        (GIVEN.logits, {"labels": GIVEN.labels[:7]}, "as many labels, found 7"),
         (GIVEN.logits, {"kind": "probabilities"}, "say --outputs logits"),
     ],
 )
@@ -98,11 +104,11 @@ def test_images_that_are_nearly_the_same_count_once() -> None:
     """Else one image would be read from its twin."""
     given = evidence(40, 1.0)
     twice = np.concatenate([given.images, (given.images + 0.004).clip(0, 1)])
-    found = gather(tuple(map(str, range(80))), twice, np.concatenate([given.logits] * 2))
+    found = gather(named(twice), np.concatenate([given.logits] * 2))
     assert len(found.names) == 40
     assert any("40 images are left out" in note for note in found.notes)
     with pytest.raises(AuditError, match="only 5 images differ"):
-        gather(tuple("ab" * 10), np.concatenate([GIVEN.images[:5]] * 4), GIVEN.logits)
+        gather(named(np.concatenate([GIVEN.images[:5]] * 4)), GIVEN.logits)
 
 
 def test_no_scale_of_the_outputs_changes_what_they_tell() -> None:
@@ -117,4 +123,4 @@ def test_no_scale_of_the_outputs_changes_what_they_tell() -> None:
 
 def test_a_few_images_are_too_few() -> None:
     with pytest.raises(AuditError, match="give at least 10"):
-        gather(("a",), GIVEN.images[:1], GIVEN.logits[:1])
+        gather(named(GIVEN.images[:1]), GIVEN.logits[:1])

@@ -24,6 +24,7 @@ from vicious.auditing.chart import MOST_OTHERS
 from vicious.auditing.decode import decode
 from vicious.auditing.gallery import chosen
 from vicious.auditing.given import gather
+from vicious.auditing.images import Images
 from vicious.auditing.markup import element, number, percent, points, text
 from vicious.auditing.measured import measure
 from vicious.auditing.page import page
@@ -62,7 +63,7 @@ def audit(channels: int = 1, side: int = 12, excess: Excess = LEAKS, exact: Exac
     generator = np.random.default_rng(channels)
     images = generator.random((IMAGES, channels, side, side), dtype=np.float32)
     outputs = generator.normal(size=(IMAGES, CLASSES)) + images.mean((1, 2, 3))[:, None]
-    given = gather(tuple(f"folder/{at}.png" for at in range(IMAGES)), images, outputs)
+    given = gather(Images(tuple(f"folder/{at}.png" for at in range(IMAGES)), images), outputs)
     evidence = given.evidence
     decoded = decode(evidence.logits, evidence.pixels, False, 0)
     measures = measure(decoded, evidence.pixels, (channels, side, side))

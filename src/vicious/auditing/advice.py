@@ -2,7 +2,7 @@
 
 from vicious.auditing.audit import Audit
 from vicious.auditing.markup import percent
-from vicious.auditing.verdict import FEW, LEVEL
+from vicious.auditing.verdict import FEW, leaks
 from vicious.defense.excess import FEWEST, MOST, OF_A_LABEL, PER_LABEL
 
 _SENT = {
@@ -35,7 +35,7 @@ def what_to_do(audit: Audit) -> tuple[str, ...]:
                 "too.",
                 "Audit again with other images of the same kind. A real leak shows again.",
             )
-        case "no evidence" if _above_some(audit):
+        case "no evidence" if leaks(audit.exact) and audit.excess.more_than_some:
             return (
                 f"Take care: the model leaks more than some honest students. Send only {_least(audit)}.",
                 _more_images(len(audit.given.evidence.images)),
@@ -57,12 +57,6 @@ def what_to_do(audit: Audit) -> tuple[str, ...]:
                 *_to_compare(audit),
                 _REFERENCES,
             )
-
-
-def _above_some(audit: Audit) -> bool:
-    """More leaks than of students of some family, though not of all."""
-    beyond = audit.exact is not None and audit.exact.p <= LEVEL
-    return beyond and any(one.low > 0 for one in audit.excess.against)
 
 
 def _to_compare(audit: Audit) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """An audit: from images and outputs to a verdict and all that it rests on."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from vicious.auditing.decode import Decoded, decode
 from vicious.auditing.given import Given
@@ -10,7 +10,7 @@ from vicious.auditing.verdict import Verdict, judge
 from vicious.defense.beyond_label import explained_by_image, left_out, likeness
 from vicious.defense.detector import PACKAGE, Detector, Evidence, find_detector
 from vicious.defense.exact import Exact, exact_test
-from vicious.defense.excess import MOST, PASSES, Excess, compare
+from vicious.defense.excess import MOST, PASSES, Excess, compare, first_of
 from vicious.system.errors import MetricError
 from vicious.system.progress import Progress
 from vicious.system.randomness import derive_seed
@@ -85,7 +85,7 @@ def run_audit(given: Given) -> Audit:
             measures = measure(decoded, evidence.pixels, _shape(evidence))
             done()
             scores = tuple(_score(one, given, done) for one in detectors)
-        left = tuple(_left(sent, evidence, done) for sent in MITIGATED)
+        left = _left(evidence, done)
     verdict = judge(exact, excess, measures, len(evidence.images))
     return Audit(given, verdict, exact, excess, decoded, measures, scores, left)
 
@@ -103,37 +103,31 @@ def _exact(evidence: Evidence) -> Exact | None:
 
 
 def _score(detector: Detector, given: Given, done: Callable[[], None]) -> Score:
-    evidence = given.evidence
-    first = _first(evidence, MOST_DETECTED)
-    found = Score(detector.name, None)
     if detector.name == "calibration" and not given.labelled:
         found = Score(detector.name, None, "it needs true labels")
     else:
         try:
-            found = Score(detector.name, detector.score(first))
+            found = Score(detector.name, detector.score(first_of(given.evidence, MOST_DETECTED)))
         except (MetricError, ArithmeticError, ValueError) as error:
             found = Score(detector.name, None, str(error))
     done()
     return found
 
 
-def _first(evidence: Evidence, most: int) -> Evidence:
-    return replace(
-        evidence, images=evidence.images[:most], labels=evidence.labels[:most], logits=evidence.logits[:most]
-    )
-
-
-def _left(sent: str, evidence: Evidence, done: Callable[[], None]) -> Left:
-    """The leak of what a mitigation leaves, read as an attacker reads it."""
+def _left(evidence: Evidence, done: Callable[[], None]) -> tuple[Left, ...]:
+    """The leak of what each mitigation leaves, read as an attacker reads it."""
     import torch
 
     from vicious.mitigations import readable, transmit
 
-    logits = torch.from_numpy(evidence.logits)
-    generator = torch.Generator().manual_seed(derive_seed(evidence.seed, "mitigation", sent))
-    read = readable(transmit(logits, sent, evidence.multilabel, generator), sent).double().numpy()
-    images = likeness(evidence.pixels[:MOST], evidence.predicted[:MOST])
-    varies = images.unexplained > 0
-    leak = float(explained_by_image(left_out(read[:MOST], evidence.predicted[:MOST]), images).sum()) if varies else 0.0
-    done()
-    return Left(sent, leak)
+    first = first_of(evidence, MOST)
+    images, logits = likeness(first.pixels, first.predicted), torch.from_numpy(first.logits)
+    found = []
+    for sent in MITIGATED:
+        generator = torch.Generator().manual_seed(derive_seed(evidence.seed, "mitigation", sent))
+        read = readable(transmit(logits, sent, evidence.multilabel, generator), sent).double().numpy()
+        varies = images.unexplained > 0
+        leak = float(explained_by_image(left_out(read, first.predicted), images).sum()) if varies else 0.0
+        found.append(Left(sent, leak))
+        done()
+    return tuple(found)

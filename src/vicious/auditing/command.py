@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from vicious.auditing.api import fitting, of_model, of_stored
 from vicious.auditing.audit import run_audit
-from vicious.auditing.given import Given
-from vicious.auditing.images import Wanted, read_images
+from vicious.auditing.given import Given, Said, gather, of_model
+from vicious.auditing.images import Wanted, fitting, read_images
 from vicious.auditing.loaded import Asked
 from vicious.auditing.model import open_model
 from vicious.auditing.outputs import read_labels, read_outputs
@@ -81,7 +80,7 @@ def _asked(path: Path, images: Path | None, command: Command, asked: Asked) -> t
     shape = model.channels, model.height, model.width
     found = read_images(images, *shape, fitting(command.most, shape))
     labels = read_labels(command.labels, found.names, model.classes) if command.labels else None
-    return of_model(model, found, labels, asked.kind, command.multilabel, command.seed), model.name
+    return of_model(model, found, Said(labels, asked.kind, command.multilabel, command.seed)), model.name
 
 
 def _stored(path: Path, images: Path | None, command: Command, asked: Asked) -> tuple[Given, str]:
@@ -91,8 +90,7 @@ def _stored(path: Path, images: Path | None, command: Command, asked: Asked) -> 
     if asked.shape and not (asked.shape[0] in (1, 3) and all(0 < side <= 1024 for side in asked.shape[1:])):
         raise AuditError(f"--shape {asked.shape}: 1 or 3 channels, and sides of 1 to 1024 pixels")
     found = read_images(path, *shape, command.most)
-    labels = None
-    if command.labels:
-        labels = read_labels(command.labels, found.names, read_outputs(command.stored, found.names).values.shape[1])
-    given = of_stored(command.stored, found, labels, asked.kind, command.multilabel, command.seed)
-    return given, command.stored.name
+    outputs = read_outputs(command.stored, found.names)
+    labels = read_labels(command.labels, found.names, outputs.values.shape[1]) if command.labels else None
+    said = Said(labels, asked.kind, command.multilabel, command.seed)
+    return gather(found, outputs.values, said, notes=outputs.notes), command.stored.name

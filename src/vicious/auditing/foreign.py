@@ -19,9 +19,7 @@ FORMATS = "ONNX (.onnx), torch.export (.pt2), TorchScript (.pt), a study's targe
 def explained(path: Path, head: bytes) -> str:
     """What a file of no format that is opened is, and how to export the model in it."""
     names = listed(path)
-    if any(name in ("data.pkl", "") for name in names) and "data.pkl" in names:
-        return _PICKLED
-    if head[:1] == b"\x80" and head[1:2] in map(bytes, ([2], [3], [4], [5])):
+    if "data.pkl" in names or head[:2] in (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"):
         return _PICKLED
     if head.startswith(b"\x89HDF\r\n\x1a\n") or path.suffix.lower() == ".keras":
         return f"is a model of Keras. Export it to ONNX, {_KERAS}"

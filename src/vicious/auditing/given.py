@@ -1,13 +1,16 @@
 """What is audited: a user's images, and the outputs of a model on them as logits."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vicious.auditing.images import Images
 from vicious.auditing.loaded import Kind
+from vicious.auditing.model import AuditedModel
 from vicious.defense.detector import FEWEST, Array, Evidence
+from vicious.defense.student import smaller
 from vicious.system.errors import AuditError
 
 LEAST = 2.0**-126
@@ -19,6 +22,24 @@ _ALIKE = 0.02
 """Two images are nearly the same if their squared distance is at most this share of that of two images on average."""
 _SUM = 1e-2
 """How far probabilities of classes may be from a sum of 1: those of float16, rounded ones too."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a user says beside images and outputs.
+
+    Attributes:
+        labels: (n,) classes or (n, K) attributes; None: not known.
+        kind: of the outputs; None: as the model says, or probabilities if all lie in [0, 1].
+        multilabel: whether outputs are of attributes; None: as the model says, or if labels are, or if probabilities do
+            not sum to 1.
+        seed: of all random choices.
+    """
+
+    labels: NDArray[np.int64] | None = None
+    kind: Kind | None = None
+    multilabel: bool | None = None
+    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -41,82 +62,76 @@ class Given:
     notes: tuple[str, ...] = ()
 
 
+def of_model(model: AuditedModel, images: Images, said: Said) -> Given:
+    """What is audited of a model and images that were read for it; raises as :meth:`AuditedModel.query` and
+    :func:`gather`."""
+    known = replace(
+        said,
+        kind=said.kind or model.kind,
+        multilabel=model.multilabel if said.multilabel is None else said.multilabel,
+    )
+    return gather(images, model.query(images.pixels), known, model.query, model.notes)
+
+
 def gather(
-    names: tuple[str, ...],
-    images: NDArray[np.float32],
+    images: Images,
     outputs: Array,
-    labels: NDArray[np.int64] | None = None,
-    kind: Kind | None = None,
-    multilabel: bool | None = None,
+    said: Said = Said(),
     query: Callable[[NDArray[np.float32]], Array] | None = None,
-    seed: int = 0,
+    notes: tuple[str, ...] = (),
 ) -> Given:
     """Bring images and outputs into the form that everything else takes.
 
     Args:
-        names: n, of the images.
-        images: (n, C, H, W) in [0, 1].
+        images: n of them.
         outputs: (n, K), finite.
-        labels: (n,) classes or (n, K) attributes.
-        kind: of the outputs; None: probabilities if all lie in [0, 1].
-        multilabel: whether outputs are of attributes; None: if labels are, or probabilities do not sum to 1.
         query: asks the model, which takes images of the size that they have here.
-        seed: of all random choices.
+        notes: what was assumed of the outputs.
 
     Raises:
-        AuditError: fewer than :data:`~vicious.defense.detector.FEWEST` images, outputs that are not of them, or that
-            are not of the kind that was said.
+        AuditError: fewer than :data:`~vicious.defense.detector.FEWEST` images, outputs or labels that are not of them,
+            or outputs that are not of the kind that was said.
     """
-    if len(images) < FEWEST:
-        raise AuditError(f"{len(images)} images are too few to say anything: give at least {FEWEST}, better 200")
-    if outputs.ndim != 2 or len(outputs) != len(images):
-        raise AuditError(f"{len(images)} images need as many rows of outputs, found an array of {outputs.shape}")
+    count, labels = len(images.pixels), said.labels
+    if count < FEWEST:
+        raise AuditError(f"{count} images are too few to say anything: give at least {FEWEST}, better 200")
+    if outputs.ndim != 2 or len(outputs) != count:
+        raise AuditError(f"{count} images need as many rows of outputs, found an array of {outputs.shape}")
+    if labels is not None and len(labels) != count:
+        raise AuditError(f"{count} images need as many labels, found {len(labels)}")
     if not np.isfinite(outputs).all():
         raise AuditError("outputs hold NaN or infinity: leave such images out, or correct the model")
-    found = _kind(outputs, kind)
-    notes = [] if kind else [f"Outputs are taken for {found}; --outputs says otherwise."]
-    several = _multilabel(outputs, labels, found, multilabel, notes)
-    logits = _logits(outputs, found, several, notes)
+    if said.seed < 0:
+        raise AuditError(f"--seed {said.seed}: a seed is 0 or more")
+    kind = _kind(outputs, said.kind)
+    found = [*notes, *images.notes]
+    if said.kind is None:
+        found.append(f"Outputs are taken for {kind}; --outputs says otherwise.")
+    several = _multilabel(outputs, labels, kind, said.multilabel, found)
+    logits = _logits(outputs, kind, several, found)
     predicted = (logits >= 0).astype(np.int64) if several else logits.argmax(1)
-    if seed < 0:
-        raise AuditError(f"--seed {seed}: a seed is 0 or more")
-    small = smaller(images)
+    small = smaller(images.pixels, LARGEST_SIDE)
     kept = _different(small)
     if len(kept) < len(small):
-        notes.append(
+        found.append(
             f"{len(small) - len(kept)} images are left out, since they are nearly the same as others: frames of one "
             "scene count once."
         )
-    if small.shape != images.shape:
-        notes.append(f"Images are reconstructed at {small.shape[3]} x {small.shape[2]} pixels.")
+    if small.shape != images.pixels.shape:
+        found.append(f"Images are reconstructed at {small.shape[3]} x {small.shape[2]} pixels.")
         query = None
     if len(kept) < FEWEST:
         raise AuditError(f"only {len(kept)} images differ from each other: give at least {FEWEST} different ones")
-    order = np.random.default_rng(seed).permutation(kept)  # users sort images by class, and folds must not be
+    order = np.random.default_rng(said.seed).permutation(kept)  # users sort images by class, and folds must not be
     largest = float(np.abs(logits).max())
     evidence = Evidence(
         small[order],
         (predicted if labels is None else labels)[order],
         logits[order] / max(1.0, largest / _LARGEST),  # no scale changes what they tell
         query=query,
-        seed=seed,
+        seed=said.seed,
     )
-    return Given(tuple(names[one] for one in order), evidence, found, labels is not None, tuple(notes))
-
-
-def smaller(images: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Images of at most :data:`LARGEST_SIDE` pixels a side, (n, C, H, W) in [0, 1]; proportions are not kept."""
-    height, width = (min(side, LARGEST_SIDE) for side in images.shape[2:])
-    if (height, width) == images.shape[2:]:
-        return images
-    import torch
-    from torch.nn.functional import interpolate
-
-    parts = [
-        interpolate(torch.from_numpy(part), (height, width), mode="bilinear", antialias=True, align_corners=False)
-        for part in np.array_split(images, -(-len(images) // 64))
-    ]
-    return np.asarray(torch.cat(parts).clamp(0, 1).numpy())
+    return Given(tuple(images.names[one] for one in order), evidence, kind, labels is not None, tuple(found))
 
 
 def _different(images: NDArray[np.float32]) -> NDArray[np.int64]:

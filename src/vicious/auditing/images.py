@@ -42,6 +42,8 @@ _MOST_NAMES = 1_000_000
 _FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
 """Formats that Pillow decodes itself: for others it may start programs."""
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pnm")
+_ROOM = 100_000_000
+"""Values of the images of an audit, float32: 400 MB."""
 _MOST_VALUES = 400_000_000
 """Values of all images together, float32."""
 
@@ -311,15 +313,20 @@ def _shape(source: "_Folder | _Zip | _One", names: Sequence[str], wanted: Wanted
             return channels or 3, height or 1, width or 1  # none of them is an image; that is said later
         (own_width, own_height), _ = Counter(size for _, size in found).most_common(1)[0]
         channels = channels or (3 if any(mode == "RGB" for mode, _ in found) else 1)
-        own_height, own_width = _capped(own_height, own_width)
+        own_height, own_width = _capped(own_height, own_width, LARGEST_OWN)
         height, width = height or own_height, width or own_width
     return channels, height, width
 
 
-def _capped(height: int, width: int) -> tuple[int, int]:
-    """A size in the same proportions whose longer side has at most :data:`LARGEST_OWN` pixels."""
-    share = min(1.0, LARGEST_OWN / max(height, width))
+def _capped(height: int, width: int, most: int) -> tuple[int, int]:
+    """A size in the same proportions whose longer side has at most ``most`` pixels."""
+    share = min(1.0, most / max(height, width))
     return max(1, round(height * share)), max(1, round(width * share))
+
+
+def fitting(most: int, shape: tuple[int, int, int]) -> int:
+    """How many images of a shape (channels, height, width) an audit has room for, at most ``most``."""
+    return max(1, min(most, _ROOM // math.prod(shape)))
 
 
 def _check_memory(path: Path | str, number: int, shape: tuple[int, int, int]) -> None:
@@ -337,8 +344,12 @@ def images_of_array(
     width: int | None = None,
     most: int = MOST,
     path: Path | str = "the array",
+    largest: int = LARGEST_OWN,
 ) -> Images:
-    """As :func:`read_images`, of an array (n, H, W), (n, H, W, C) or (n, C, H, W); messages call it ``path``."""
+    """As :func:`read_images`, of an array (n, H, W), (n, H, W, C) or (n, C, H, W); messages call it ``path``.
+
+    Where no size is asked for, images have at most ``largest`` pixels a side.
+    """
     wanted = channels, height, width
     if array.ndim not in (3, 4) or not array.size or array.dtype.kind not in "uifb":
         raise AuditError(
@@ -351,7 +362,7 @@ def images_of_array(
     notes = [f"The array is read as {axes}, its values as 0 to {scale:g}."]
     if len(rows) < len(array):
         notes.append(f"{len(rows)} of {len(array)} images are used, evenly chosen by row; --images changes it.")
-    own_height, own_width = _capped(*array.shape[1:3])
+    own_height, own_width = _capped(array.shape[1], array.shape[2], largest)
     shape = (wanted[0] or (1 if array.shape[3] == 1 else 3), wanted[1] or own_height, wanted[2] or own_width)
     _check_memory(path, len(rows), shape)
     pixels = np.empty((len(rows), *shape), np.float32)

@@ -29,6 +29,7 @@ from vicious.auditing.markup import (
 )
 from vicious.auditing.measured import Measure
 from vicious.auditing.placing import Placed
+from vicious.auditing.verdict import p_value
 from vicious.defense.detector import PACKAGE
 from vicious.system.registry import find, names
 
@@ -100,6 +101,8 @@ def _leak(audit: Audit) -> Markup:
     excess = audit.excess
     said = f"{percent(excess.leak)} ({percent(excess.low)} to {percent(excess.high)})"
     rows = [Row("This model", said, excess.leak, (excess.low, excess.high))]
+    if excess.against and excess.compared != excess.leak:
+        rows.append(Row("This model, of the labels predicted here", percent(excess.compared), excess.compared))
     rows += [Row(f"Honest {one.family} students", percent(one.leak), one.leak, own=False) for one in excess.against]
     told = "; ".join(f"{row.label}: {row.said}" for row in rows)
     parts = [
@@ -133,11 +136,10 @@ def _exact(audit: Audit) -> Markup:
     exact = audit.exact
     if exact is None:
         return paragraph("Exact test: none, since no two images of the same predicted label differ.")
-    p = "< 0.001" if exact.p < 0.001 else f"= {exact.p:.3f}"
     return paragraph(
-        f"Exact test of whether anything leaks beyond the label: p {p}, with {exact.exchanges} exchanges among "
-        f"{exact.exchanged} of {exact.images} images; {percent(exact.effect)} more than by chance. Honest models fail "
-        "it, too."
+        f"Exact test of whether anything leaks beyond the label: {p_value(exact)}, with {exact.exchanges} exchanges "
+        f"among {exact.exchanged} of {exact.images} images; {percent(exact.effect)} more than by chance. Honest models "
+        "fail it, too."
     )
 
 

@@ -36,6 +36,7 @@ def record(audit: Audit, title: str, placed: tuple[Placed, ...] = ()) -> dict[st
         },
         "exact_test": asdict(audit.exact) if audit.exact else None,
         "leak": {"value": excess.leak, "low": excess.low, "high": excess.high, "images": excess.images},
+        "compared_leak": excess.compared if excess.against else None,
         "students": [asdict(one) for one in excess.against],
         "no_students_because": excess.why_not or None,
         "among": audit.measures.among,

@@ -54,32 +54,46 @@ def answer(exact: Exact | None, excess: Excess) -> tuple[Answer, str]:
     """The answer and its headline."""
     if not excess.against:
         return "undecided", f"No verdict: {excess.why_not}."
-    beyond = exact is not None and exact.p <= LEVEL
-    if excess.more and beyond:
+    if excess.more and leaks(exact):
         return "evidence", "The outputs give away clearly more of the images than those of honest students."
-    if beyond and any(one.low > 0 for one in excess.against):
+    if leaks(exact) and excess.more_than_some:
         return "no evidence", "No clear evidence: the outputs give away more than some honest students', not than all."
     return "no evidence", "No evidence that the outputs give away more than those of an honest model."
+
+
+def leaks(exact: Exact | None) -> bool:
+    """Whether something is seen to leak beyond the predicted label."""
+    return exact is not None and exact.p <= LEVEL
+
+
+def p_value(exact: Exact) -> str:
+    """The p-value of the exact test in words."""
+    return "p < 0.001" if exact.p < 0.001 else f"p = {exact.p:.3f}"
 
 
 def _sentences(said: Answer, exact: Exact | None, excess: Excess, measures: Measures, images: int) -> list[str]:
     found = []
     if exact is None:
         found.append("No two images of the same predicted label differ, so nothing beyond the label can be tested.")
-    elif exact.p <= LEVEL:
+    elif leaks(exact):
         found.append(
-            f"Something of the images leaks beyond the predicted label (exact permutation test, p {_p(exact.p)}). "
+            f"Something of the images leaks beyond the predicted label (exact permutation test, {p_value(exact)}). "
             "Honest models leak something, too."
         )
     else:
         found.append(
             f"At n = {exact.images}, nothing is seen to leak beyond the predicted label "
-            f"(exact permutation test, p {_p(exact.p)})."
+            f"(exact permutation test, {p_value(exact)})."
         )
     found.append(
         f"Beyond the label, the outputs tell {_percent(excess.leak)} of the images' variation in outline "
         f"(95% interval {_percent(excess.low)} to {_percent(excess.high)})."
     )
+    if excess.against and excess.compared != excess.leak:
+        found.append(
+            f"Of the labels that are predicted here, the outputs tell {_percent(excess.compared)}. Students have no "
+            "others, so this is what they are compared with."
+        )
     for one in excess.against:
         found.append(
             f"Honest {one.family} students that learnt the same labels tell {_percent(one.leak)}; the difference is "
@@ -105,7 +119,3 @@ def _sentences(said: Answer, exact: Exact | None, excess: Excess, measures: Meas
 def _percent(share: float) -> str:
     """A share that can be a little below 0 where there is none."""
     return f"{max(share, 0.0):.0%}"
-
-
-def _p(value: float) -> str:
-    return "< 0.001" if value < 0.001 else f"= {value:.3f}"

@@ -6,7 +6,7 @@ reference on the spot, students that learn the model's labels from the user's ow
 (:mod:`vicious.defense.student`). The excess is the model's leak minus a student's, on the same images, with a 95%
 bootstrap interval over them.
 
-A model leaks more than honest ones where this interval is above 0 for every family of students. A perceptron learns
+A model leaks more than honest students where this interval is above 0 for every family of them. A perceptron learns
 slowly what to ignore, so its outputs tell much; a model that leaks less than that is not called anything, however it
 was trained.
 """
@@ -81,9 +81,9 @@ class Excess:
         return bool(self.against) and all(one.low > 0 for one in self.against)
 
     @property
-    def least(self) -> Against | None:
-        """The comparison that leaves the least excess."""
-        return min(self.against, key=lambda one: one.low, default=None)
+    def more_than_some(self) -> bool:
+        """More than some family of students, beyond its interval."""
+        return any(one.low > 0 for one in self.against)
 
 
 def compare(evidence: Evidence, told: Callable[[], None] = lambda: None) -> Excess:
@@ -92,13 +92,8 @@ def compare(evidence: Evidence, told: Callable[[], None] = lambda: None) -> Exce
     Args:
         evidence: with the model's outputs; it need not be there to be asked.
         told: called :data:`PASSES` times as students finish.
-
-    Raises:
-        MetricError: the images are all the same.
     """
-    first = replace(
-        evidence, images=evidence.images[:MOST], labels=evidence.labels[:MOST], logits=evidence.logits[:MOST]
-    )
+    first = first_of(evidence, MOST)
     label = first.predicted
     images = likeness(first.pixels, label)
     if images.unexplained <= 0:
@@ -125,6 +120,13 @@ def compare(evidence: Evidence, told: Callable[[], None] = lambda: None) -> Exce
             why_not="students learn nothing of the model's labels from these images: are outputs in the images' order?",
         )
     return replace(found, against=tuple(against))
+
+
+def first_of(evidence: Evidence, most: int) -> Evidence:
+    """The evidence of the first ``most`` images alone."""
+    return replace(
+        evidence, images=evidence.images[:most], labels=evidence.labels[:most], logits=evidence.logits[:most]
+    )
 
 
 def _common(evidence: Evidence) -> NDArray[np.bool_]:

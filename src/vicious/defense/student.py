@@ -2,7 +2,7 @@
 
 A student learns the labels that the model predicts, and nothing else. So what its outputs tell of images beyond the
 label is what classification alone leaves there. It sees as many images as the user has, far fewer than an honest server
-does, and it is small. docs/audit.md has how close its leak is to that of honest models that saw all.
+does, and it is small: its leak is a reference, and no copy of what an honest model would leak.
 
 A student's outputs on images that it was trained on would look surer than they are, so each image's are of a student
 that was trained on the other folds. A comparison with a student is the idea behind Erdogan et al., "SplitGuard" (WPES
@@ -58,7 +58,7 @@ def student_outputs(
     import torch
 
     targets = torch.from_numpy(predicted[:, np.ptp(predicted, axis=0) > 0] if multilabel else _classes(predicted))
-    pixels = _smaller(torch.from_numpy(np.ascontiguousarray(images)))
+    pixels = torch.from_numpy(smaller(images, SIDE))
     outputs = targets.shape[1] if multilabel else int(targets.max()) + 1
     logits = np.zeros((len(images), outputs))
     order = np.random.default_rng(derive_seed(seed, "student's folds")).permutation(len(images))
@@ -78,12 +78,19 @@ def _classes(predicted: Array) -> NDArray[np.int64]:
     return np.unique(predicted.argmax(1), return_inverse=True)[1].reshape(-1)
 
 
-def _smaller(images: "Tensor") -> "Tensor":
+def smaller(images: NDArray[np.float32], most: int) -> NDArray[np.float32]:
+    """Images of at most ``most`` pixels a side, (n, C, H, W) in [0, 1]; proportions are not kept."""
+    height, width = (min(side, most) for side in images.shape[2:])
+    if (height, width) == images.shape[2:]:
+        return np.ascontiguousarray(images)
+    import torch
     from torch.nn.functional import interpolate
 
-    if max(images.shape[2:]) <= SIDE:
-        return images
-    return interpolate(images, (SIDE, SIDE), mode="bilinear", antialias=True, align_corners=False)
+    parts = [
+        interpolate(torch.from_numpy(part), (height, width), mode="bilinear", antialias=True, align_corners=False)
+        for part in np.array_split(images, -(-len(images) // 64))
+    ]
+    return np.asarray(torch.cat(parts).clamp(0, 1).numpy())
 
 
 def _train(images: "Tensor", targets: "Tensor", outputs: int, family: Family, seed: int) -> "nn.Module":

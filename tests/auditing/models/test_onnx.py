@@ -7,11 +7,11 @@ import numpy as np
 import onnx
 import pytest
 from fuzzing import mutants
-from graphs_by_hand import linear_graph, save_graph
+from graphs_by_hand import linear_graph, opened_or_explained, save_graph
 from onnx import TensorProto, helper, numpy_helper
 
 from vicious.auditing.model import Asked, open_model
-from vicious.system.errors import AuditError, ViciousError
+from vicious.system.errors import AuditError
 
 
 @pytest.fixture
@@ -298,7 +298,4 @@ def test_damaged_ones_are_read_or_explained(file: Path) -> None:
     linear_graph(file)
     for content in mutants(file.read_bytes(), 200):
         file.write_bytes(content)
-        try:
-            open_model(file)
-        except ViciousError as error:
-            assert str(error)  # noqa: PT017
+        opened_or_explained(file)
