@@ -17,6 +17,7 @@ from vicious.data.datasets.celeba import ATTRIBUTE_SETS
 from vicious.data.prepare import prepare, resize
 from vicious.data.prepared import PreparedDataset, load_prepared
 from vicious.data.splits import SPLITS, Split
+from vicious.data.tasks import Task
 from vicious.metrics.moments import moments
 from vicious.system.errors import DataError, StorageError
 
@@ -252,6 +253,62 @@ def test_some_classes_keep_the_number_of_images_and_lie_within_more(prepared: Pr
             np.testing.assert_array_equal(task.images(split), prepared.images(split)[chosen])
             np.testing.assert_array_equal(np.array(task.outputs_used)[task.labels(split)], labels[chosen])
     assert set(used[2]) < set(used[3]) < set(used[4])
+
+
+@pytest.mark.parametrize("groups", [2, 3, 4])
+def test_merged_classes_are_of_all_images_in_groups_of_one_size(prepared: PreparedDataset, groups: int) -> None:
+    merged = prepared.of_task(Task(prepared.info.name, merged=groups))
+    assert merged.info.classes == groups
+    assert merged.info.n == prepared.info.n
+    sizes = np.bincount(np.array(merged.groups), minlength=groups)
+    assert sizes.sum() == prepared.info.classes
+    assert sizes.max() - sizes.min() <= 1
+    for split in SPLITS:
+        np.testing.assert_array_equal(merged.images(split), prepared.images(split))
+        pairs = set(zip(prepared.labels(split).tolist(), merged.labels(split).tolist(), strict=True))
+        assert pairs <= set(enumerate(merged.groups or ()))
+        assert merged.labels(split).dtype == np.int64
+
+
+def test_fewer_groups_are_unions_of_more(prepared: PreparedDataset) -> None:
+    two, four = (prepared.merge(groups).labels("train") for groups in (2, 4))
+    assert len(set(zip(two.tolist(), four.tolist(), strict=True))) == 4
+
+
+def test_merged_classes_are_named_by_what_they_hold(cifar10: Any, tmp_path: Path) -> None:
+    whole = run("cifar10", cifar10.root, tmp_path)
+    merged = whole.merge(5)
+    assert merged.task == "cifar10-merged5"
+    assert merged.info.title == "CIFAR-10, 5 groups of classes"
+    assert sorted(name for both in merged.info.label_names for name in both.split(" or ")) == sorted(
+        whole.info.label_names
+    )
+    few = merged.fewer(4)
+    assert len(few.labels("train")) == 4
+    assert few.labels("train").max() < 5
+
+
+def test_merging_what_is_no_whole_dataset_of_classes_is_refused(
+    prepared: PreparedDataset, prepared_attributes: PreparedDataset
+) -> None:
+    for data in (prepared.restrict(classes=3), prepared.merge(2), prepared_attributes):
+        with pytest.raises(DataError, match="cannot be merged to .*-merged2: use all classes"):
+            data.merge(2)
+    with pytest.raises(DataError, match="cannot be restricted"):
+        prepared.merge(2).restrict(classes=2)
+    for groups in (1, 5):
+        with pytest.raises(DataError, match=f"has 4 classes: cannot merge them into {groups} groups"):
+            prepared.merge(groups)
+
+
+def test_a_label_that_no_class_has_is_refused_when_merged(prepared: PreparedDataset) -> None:
+    path = prepared.folder / "train_labels.npy"
+    labels = np.load(path)
+    labels[0] = 4
+    np.save(path, labels)
+    tell_again(prepared.folder)
+    with pytest.raises(DataError, match="labels outside 0 to 3"):
+        load_prepared(prepared.folder).merge(2).labels("train")
 
 
 @pytest.mark.parametrize("name", ["train_labels.npy", "train_images.npy"])

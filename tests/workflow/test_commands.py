@@ -51,6 +51,10 @@ DRY = {
         "named without its arguments",
     ),
     r"git clone$": ("type git", "named without its arguments"),
+    r"pip install \.$": (
+        "pip install --dry-run --quiet --no-deps --no-build-isolation --no-index .",
+        "it would change this environment",
+    ),
     r"vicious verify \S*/pilot\b.*": (r"{ \g<0>; [ $? = 1 ]; }", "docs/dvc.md: a clone does not hold all of the pilot"),
 }
 """What runs in place of commands that match, and why."""

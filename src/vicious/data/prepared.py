@@ -80,6 +80,7 @@ class PreparedDataset:
         info: the facts; after :meth:`restrict` those of the task.
         task: the task's name, the dataset's where all labels are used.
         outputs_used: columns of attributes, or classes, that the task uses, ascending; None for all.
+        groups: for each class, the group that it is merged into; None where classes are not merged.
         chosen: per split, the images that are used, ascending; those of a split that is not named are all used.
         whole: the facts before :meth:`restrict` and :meth:`fewer`; None for a whole dataset.
     """
@@ -88,6 +89,7 @@ class PreparedDataset:
     info: PreparedInfo
     task: str
     outputs_used: tuple[int, ...] | None = None
+    groups: tuple[int, ...] | None = None
     chosen: dict[str, np.ndarray] = field(default_factory=dict)
     whole: PreparedInfo | None = None
 
@@ -108,10 +110,11 @@ class PreparedDataset:
             labels = self._chosen(self._load(labels_name(split), split, np.dtype(np.int64), ()), split)
             if used is not None:
                 labels = np.searchsorted(used, labels)
-        largest = 1 if self.info.multilabel else self.info.classes - 1
+        outputs = self.info.classes if self.groups is None else len(self.groups)
+        largest = 1 if self.info.multilabel else outputs - 1
         if labels.min() < 0 or labels.max() > largest:
             raise DataError(f"{self.folder / labels_name(split)} has labels outside 0 to {largest}: {_AGAIN}")
-        return labels
+        return labels if self.groups is None else np.array(self.groups)[labels]
 
     def _chosen(self, labels: np.ndarray, split: Split) -> np.ndarray:
         return np.array(labels[self.chosen[split]] if split in self.chosen else labels)
@@ -146,7 +149,7 @@ class PreparedDataset:
         task = Task(self.info.name, attributes, classes)
         if attributes is None and classes is None:
             return self
-        if self.outputs_used is not None or (attributes is not None) != self.info.multilabel:
+        if self.outputs_used is not None or self.groups is not None or (attributes is not None) != self.info.multilabel:
             raise DataError(f"{self.info.title} cannot be restricted to {task}: use attributes or classes that it has")
         if attributes is not None:
             sets = find_dataset(self.info.name).attribute_sets
@@ -164,6 +167,46 @@ class PreparedDataset:
             n=self.info.n | {split: len(indices) for split, indices in chosen.items()},
         )
         return replace(self, task=str(task), outputs_used=used, chosen=chosen, info=info, whole=self.info)
+
+    def merge(self, groups: int) -> "PreparedDataset":
+        """All images of this dataset, and its classes in so many groups of equal size, or of sizes that differ by one.
+
+        The number of outputs then changes, and the images do not. Which classes are together is drawn once for a
+        dataset. Where one number divides another, its groups are unions of the other's.
+
+        Raises:
+            DataError: the dataset has attributes, has not so many classes, or is restricted or merged already.
+        """
+        task = Task(self.info.name, merged=groups)
+        if self.info.multilabel or self.outputs_used is not None or self.groups is not None:
+            raise DataError(
+                f"{self.info.title} cannot be merged to {task}: use all classes of a dataset that has classes"
+            )
+        if not 2 <= groups <= self.info.classes:
+            raise DataError(
+                f"{self.info.title} has {self.info.classes} classes: cannot merge them into {groups} groups"
+            )
+        order = np.random.default_rng(derive_seed(self.info.split_seed, "merged classes")).permutation(
+            self.info.classes
+        )
+        group = np.empty(self.info.classes, dtype=np.int64)
+        group[order] = np.arange(self.info.classes) % groups
+        names = self.info.label_names or [""] * self.info.classes
+        together = [" or ".join(names[index] for index in np.flatnonzero(group == one)) for one in range(groups)]
+        info = replace(
+            self.info,
+            title=task.titled(self.info.title),
+            classes=groups,
+            label_names=tuple(together) if self.info.label_names else (),
+        )
+        used = tuple(group.tolist())
+        return replace(self, task=str(task), groups=used, info=info, whole=self.whole or self.info)
+
+    def of_task(self, task: Task, as_many_as: int | None = None) -> "PreparedDataset":
+        """What a task uses of this dataset: as :meth:`restrict`, or as :meth:`merge`, and raises as they do."""
+        if task.merged is not None:
+            return self.merge(task.merged)
+        return self.restrict(task.attributes, task.classes, as_many_as)
 
     def _choose_classes(self, classes: int, fewest: int) -> tuple[tuple[int, ...], dict[str, np.ndarray]]:
         """So many classes, and per split as many of their images as ``fewest`` of them have."""

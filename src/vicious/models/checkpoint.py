@@ -193,7 +193,7 @@ def load_task(folder: Path, weights: Path) -> PreparedDataset:
         raise CheckpointError(
             f"{weights} was trained on {task}, but {folder} holds {data.info.title}: use a model that was trained on it"
         )
-    return data.restrict(task.attributes, task.classes, as_many_as)
+    return data.of_task(task, as_many_as)
 
 
 def load_record(weights: Path) -> dict[str, Any]:

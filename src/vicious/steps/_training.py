@@ -66,6 +66,7 @@ class TaskTraining(Training):
     attributes: str | None = Field(default=None, description="attribute set of CelebA (default: all attributes)")
     classes: Count | None = Field(default=None, description="use the images of so many classes (default: all)")
     as_many_as: Count | None = Field(default=None, description="with classes: as many images as so many classes have")
+    merged: Count | None = Field(default=None, description="merge the classes into so many groups (default: none)")
 
     def record(self) -> Path:
         return self.out.with_name(f"{self.rule()}.provenance.json")
@@ -105,8 +106,10 @@ def attack_model(step: AttackTraining) -> Model:
 def task_data(step: TaskTraining) -> "PreparedDataset":
     """A prepared dataset as the task uses it."""
     from vicious.data.prepared import load_prepared
+    from vicious.data.tasks import Task
 
-    return load_prepared(step.data).restrict(step.attributes, step.classes, step.as_many_as)
+    data = load_prepared(step.data)
+    return data.of_task(Task(data.info.name, step.attributes, step.classes, step.merged), step.as_many_as)
 
 
 def schedule(step: Training) -> Schedule:
