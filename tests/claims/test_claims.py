@@ -141,6 +141,17 @@ def test_class_counts_compare_the_most_with_the_fewest(study: Path, made_up: Mod
     assert found.value == pytest.approx(means[100] - means[20])
 
 
+def test_merged_classes_compare_the_most_groups_with_the_fewest(
+    study: Path, made_up: ModuleType, params: Params
+) -> None:
+    frame = summary(made_up, ("mnist-merged2", "mnist-merged5", "mnist"))
+    SUMMARY.write(frame, study / "merged_classes.csv")
+    (found,) = measured(params)["more_outputs_leak_more"]
+    means = frame.query("attack == 'best' and role == 'vicious'").groupby("k")["psnr"].mean()
+    assert found.what == "MNIST, logits, 10 against 2 groups"
+    assert found.value == pytest.approx(means[10] - means[2])
+
+
 def test_detection_is_taken_at_the_largest_sample(study: Path, params: Params) -> None:
     row = {"dataset": "mnist", "detector": "linear_decodability", "server": "vicious", "honest_models": 5}
     row |= {"vicious_models": 4, "failed": 0, "tpr_at_5fpr": 1.0}
@@ -179,6 +190,7 @@ def test_verdicts() -> None:
         ("softmax_leaks", (1, 0.1, 2), (1, -0.1, 2), (-1, -2, -0.1)),
         ("simpler_data_leak_more", (1, 0.1, 2), (1, -0.1, 2), (-1, -2, -0.1)),
         ("more_classes_leak_more", (1, 0.1, 2), (1, -0.1, 2), (-1, -2, -0.1)),
+        ("more_outputs_leak_more", (1, 0.1, 2), (1, -0.1, 2), (-1, -2, -0.1)),
         ("same_accuracy", (-0.2, -0.9, 0.5), (-0.2, -1.1, 0.7), (-3, -4, -1.1)),
         ("vicious_can_be_detected", (1.0, 0.64, 1.0), (0.7, 0.45, 0.9), (0.2, 0.1, 0.4)),
         ("label_alone_gives_nothing_more", (0.0, -0.1, 0.1), (0.1, -0.1, 0.3), (0.5, 0.3, 0.7)),

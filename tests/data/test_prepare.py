@@ -292,7 +292,7 @@ def test_merging_what_is_no_whole_dataset_of_classes_is_refused(
     prepared: PreparedDataset, prepared_attributes: PreparedDataset
 ) -> None:
     for data in (prepared.restrict(classes=3), prepared.merge(2), prepared_attributes):
-        with pytest.raises(DataError, match="cannot be merged to .*-merged2: use all classes"):
+        with pytest.raises(DataError, match=r"cannot be merged to .*-merged2: use all classes"):
             data.merge(2)
     with pytest.raises(DataError, match="cannot be restricted"):
         prepared.merge(2).restrict(classes=2)

@@ -1,5 +1,6 @@
 """Architecture of F and G, and what is refused as a checkpoint."""
 
+import hashlib
 import json
 import pickle
 from contextlib import suppress
@@ -8,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from fuzzing import mutants
+from fuzzing import TIMES, mutants
 from models_by_hand import F
 from safetensors.torch import load_file
 
@@ -251,6 +252,42 @@ def test_mutants_of_a_checkpoint_are_read_or_refused(saved: Any) -> None:
         weights.write_bytes(mutant)
         with suppress(CheckpointError):
             load_model(weights, "target")
+
+
+@pytest.mark.fuzz
+def test_mutants_of_a_checkpoint_whose_hashes_are_put_right_are_read_or_refused(saved: Any) -> None:
+    weights, network = saved
+    path = weights.with_suffix(".json")
+    record = json.loads(path.read_text()) | RECORD
+    reached = 0
+
+    def tried() -> None:
+        nonlocal reached
+        try:
+            load_model(weights, "target")
+        except CheckpointError as error:
+            reached += "not of one training" not in str(error)
+        else:
+            reached += 1
+
+    checkpoint._write_pair(weights, network.state_dict(), record)
+    sound = weights.read_bytes()
+    length = 8 + int.from_bytes(sound[:8], "little")
+    for part, number in ((sound[:length], 200), (sound[length:], 50)):
+        for mutant in mutants(part, number, seed=1):
+            data = mutant + sound[length:] if len(part) == length else sound[:length] + mutant
+            weights.write_bytes(data)
+            path.write_text(json.dumps(record | {"weights": hashlib.sha256(data).hexdigest()}))
+            tried()
+    assert reached > 25 * TIMES
+    reached = 0
+    for mutant in mutants(json.dumps(record).encode(), 200, seed=1):
+        with suppress(ValueError, RecursionError):
+            told = json.loads(mutant)
+            if isinstance(told, dict):
+                checkpoint._write_pair(weights, network.state_dict(), told)
+                tried()
+    assert reached > 10 * TIMES
 
 
 @pytest.mark.parametrize(

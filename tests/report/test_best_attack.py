@@ -24,7 +24,10 @@ from vicious.study import artifacts
 from vicious.system import registry
 from vicious.system.errors import DataError
 
-COMPARISONS = ("main_table", "tradeoff_table", "attribute_sets_table", "class_counts_table", "attack_models_table")
+COMPARISONS = (
+    *("main_table", "tradeoff_table", "attribute_sets_table", "class_counts_table", "merged_classes_table"),
+    "attack_models_table",
+)
 """Tables that show the original's attacks and the best one."""
 ORIGINALS = ("shortcuts_table", "estimator_agreement")
 """Artifacts that show the original's attacks alone."""
@@ -32,6 +35,7 @@ OF_BEST = (
     *("estimators_table", "class_risk_table", "adaptive_table", "mitigations_table", "gallery", "accuracy_risk_plane"),
     *("attack_galleries", "tradeoff_curves", "attribute_sets_curves", "class_counts_curves", "risk_profile"),
     *("risk_distributions", "extreme_images", "evasion_cost", "mitigations_plane"),
+    "merged_classes_curves",
 )
 WITHOUT = (
     *("attributes_accuracy_table", "detection_table", "thresholds_table", "detector_scores", "training_curves"),

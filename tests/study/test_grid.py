@@ -209,7 +209,18 @@ def test_a_narrowed_study_asks_for_nothing_of_other_datasets(params: Any) -> Non
     assert grid.cells(narrow, "attribute_sets") == grid.cells(narrow, "class_counts") == []
 
 
-@pytest.mark.parametrize("name", ["mnist", "celeba-k5", "cifar100-classes20", "tiny_imagenet"])
+def test_merged_classes_are_of_whole_datasets_and_none_where_groups_are_classes(params: Any) -> None:
+    paper = at(params, "paper")
+    merged = {(cell.task.dataset, cell.task.merged) for cell in grid.cells(paper, "merged_classes")}
+    assert merged == {
+        *(("cifar10", groups) for groups in (2, 5, None)),
+        *(("cifar100", groups) for groups in (10, 20, 50, None)),
+    }
+    assert {grid.task_outputs(cell.task) for cell in grid.cells(paper, "merged_classes")} == {2, 5, 10, 20, 50, 100}
+    assert grid.settings(paper, Task("cifar100", merged=10)) == paper.cell("cifar100")
+
+
+@pytest.mark.parametrize("name", ["mnist", "celeba-k5", "cifar100-classes20", "cifar100-merged20", "tiny_imagenet"])
 def test_names_of_tasks_go_there_and_back(name: str) -> None:
     assert str(parse_task(name)) == name
     assert parse_task(parse_task(name).folder) == parse_task(name)

@@ -48,8 +48,9 @@ TIMED = "detection_table"
 """The table that shows how long detectors took; its CSV has the rest of what it shows."""
 AT_WORK = 0.75
 """Share of kills whose moment counts from the first job, and not from Snakemake's own start."""
-LONGEST = 0.8
-"""From a start, of Snakemake or of its first job, to the latest kill: in the time that an undisturbed study takes."""
+LONGEST = (0.1, 0.3, 0.8)
+"""From a start, of Snakemake or of its first job, to the latest kill, in the time that an undisturbed study takes: one
+of these for a study. The first has a study ended dozens of times, wherever it is; the last lets it come far."""
 PATIENCE = 8.0
 """What anything may take, an orphan to end, a study to go on: as above; two minutes at least."""
 PLACES = ("data/prepared/smoke", "results/smoke", "paper_figures/smoke")
@@ -364,7 +365,7 @@ def chaos(
         total["studies"] += 1
         study = Study(folder / f"study {total['studies']}", targets, server)
         study.patience = calm.patience
-        total += disturbed(study, jobs, chance, max(left, 1), LONGEST * measured, deadline)
+        total += disturbed(study, jobs, chance, max(left, 1), chance.choice(LONGEST) * measured, deadline)
         check(study, expected)
         shutil.rmtree(study.folder)
         print(", ".join(f"{what}: {count}" for what, count in total.items()), flush=True)

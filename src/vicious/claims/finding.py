@@ -84,6 +84,21 @@ def reported_rows(summary: pd.DataFrame) -> pd.DataFrame:
     return summary.loc[plain & (summary["attack"] == summary["role"].map(attack))]
 
 
+def most_against_fewest(summary: pd.DataFrame, counted: str) -> list[Finding]:
+    """For each dataset and kind of outputs, what the reported attack reads from vicious models with the most outputs
+    minus what it reads from those with the fewest: PSNR in dB. ``counted`` is what there are K of, for readers."""
+    rows = reported_rows(summary)
+    found = []
+    for (dataset, outputs), group in rows.loc[rows["role"] == "vicious"].groupby(["dataset", "outputs"], sort=False):
+        fewest, most = int(group["k"].min()), int(group["k"].max())
+        if fewest < most:
+            few, many = (group.loc[group["k"] == k, "psnr"].tolist() for k in (fewest, most))
+            what = f"{task_title(str(dataset))}, {outputs}, {most} against {fewest} {counted}"
+            measured = between_models(many, few)
+            found.append(Finding(f"{dataset}/{outputs}", what, "dB", *measured, min(len(few), len(many))))
+    return found
+
+
 def compared(comparisons: pd.DataFrame, measure: str, unit: str, scale: float = 1.0) -> list[Finding]:
     """A finding for each task, kind of outputs and beta_R: what vicious models have more of a measure than honest ones,
     as comparisons say, by the best attack where there is one."""

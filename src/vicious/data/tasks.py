@@ -1,5 +1,4 @@
-"""Tasks: what a target model is asked for: a dataset's labels, a set of its attributes, a part of its classes, or groups
-of them."""
+"""Tasks: what a target model is asked for: all labels, a set of attributes, some of the classes, or groups of them."""
 
 import re
 from dataclasses import dataclass

@@ -32,6 +32,11 @@ CLASS_COUNTS = (
     "dataset."
 )
 """What a reader must know to compare models of some of the classes."""
+MERGED_CLASSES = (
+    "All numbers of groups of a dataset use the same images. Classes are merged at random into groups of one size. The "
+    "largest number may be that of the classes, of which none is merged then. Accuracy is that of telling the groups."
+)
+"""What a reader must know to compare models of merged classes."""
 PUBLISHED = "truncated 1.2e-07"
 """The published R, by its estimator's name in results: what the pseudo-inverse of a covariance in float32 keeps."""
 IN_PERCENT = ("accuracy", "calibration_error", "top1")

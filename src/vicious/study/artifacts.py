@@ -24,12 +24,14 @@ TABLES = (
     *("main_table", "tradeoff_table", "attribute_sets_table", "class_counts_table", "estimators_table"),
     *("class_risk_table", "attributes_accuracy_table", "shortcuts_table", "detection_table", "thresholds_table"),
     *("adaptive_table", "mitigations_table", "attack_models_table", "attackers_table", "membership_table"),
+    "merged_classes_table",
 )
 """Tables by number, from 1."""
 FIGURES = (
     *("gallery", "accuracy_risk_plane", "detector_scores", "attack_galleries", "tradeoff_curves"),
     *("attribute_sets_curves", "class_counts_curves", "risk_profile", "estimator_agreement", "risk_distributions"),
     *("training_curves", "extreme_images", "roc_curves", "evasion_cost", "mitigations_plane", "all_detectors"),
+    "merged_classes_curves",
 )
 """Figures by number, from 1."""
 NUMBERS = {name: number for names in (TABLES, FIGURES) for number, name in enumerate(names, 1)}

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import Field, ValidationError, create_model, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationError, create_model, field_validator, model_validator
 
 from vicious.data.datasets import attribute_sets, dataset_names, find_dataset, official_names
 from vicious.data.facts import Dataset
@@ -124,26 +124,41 @@ class AttributeSets(Strict):
     beta_r: Beta
 
 
+def _enough_classes(counts: dict[str, list[int]]) -> dict[str, list[int]]:
+    for name, numbers in counts.items():
+        spec = find_dataset(name)
+        if spec.multilabel:
+            raise ValueError(f"{spec.title} has attributes, not classes: use attribute_sets")
+        if max(numbers) > spec.classes:
+            raise ValueError(f"{spec.title} has {spec.classes} classes, {max(numbers)} were asked for")
+    return counts
+
+
+Counts = Annotated[
+    dict[DatasetName, Annotated[list[Annotated[int, Field(ge=2)]], Field(min_length=1), Distinct]],
+    AfterValidator(_enough_classes),
+]
+
+
 class ClassCounts(Strict):
     """Datasets restricted to some of their classes, with equally many images for each count."""
 
-    counts: dict[DatasetName, Annotated[list[Annotated[int, Field(ge=2)]], Field(min_length=1), Distinct]] = Field(
+    counts: Counts = Field(
         description="dataset -> numbers of classes; each has as many images as the smallest; none: no such experiment"
     )
     outputs: OutputsList = Field(description="what the user sends back")
     beta_r: Beta
     epochs: Count = Field(description="passes over the training images, of which there are few")
 
-    @field_validator("counts")
-    @classmethod
-    def _enough_classes(cls, counts: dict[str, list[int]]) -> dict[str, list[int]]:
-        for name, numbers in counts.items():
-            spec = find_dataset(name)
-            if spec.multilabel:
-                raise ValueError(f"{spec.title} has attributes, not classes: use attribute_sets")
-            if max(numbers) > spec.classes:
-                raise ValueError(f"{spec.title} has {spec.classes} classes, {max(numbers)} were asked for")
-        return counts
+
+class MergedClasses(Strict):
+    """Datasets whose classes are merged into groups, with all images for each number of groups."""
+
+    groups: Counts = Field(
+        description="dataset -> numbers of groups; that of its classes: none is merged; none: no such experiment"
+    )
+    outputs: OutputsList = Field(description="what the user sends back")
+    beta_r: Beta
 
 
 def _out_of(chosen: Iterable[object], all_of_them: Collection[object], words: str) -> None:
@@ -331,6 +346,7 @@ class ScaleParams(DatasetParams):
     tradeoff: Tradeoff
     attribute_sets: AttributeSets
     class_counts: ClassCounts
+    merged_classes: MergedClasses
     attack_models: AttackModels
     attackers: Attackers
     defense: Defense

@@ -21,7 +21,9 @@ if TYPE_CHECKING:  # the command line knows the experiments, and must not wait f
     from vicious.study.config import Params, ScaleParams
 
 Role = Literal["honest", "vicious", "autoencoder"]
-Experiment = Literal["main", "tradeoff", "attribute_sets", "class_counts", "attackers", "defense", "mitigations"]
+Experiment = Literal[
+    "main", "tradeoff", "attribute_sets", "class_counts", "merged_classes", "attackers", "defense", "mitigations"
+]
 
 EXPERIMENTS: tuple[Experiment, ...] = get_args(Experiment)
 AUTOENCODER_BETA_R = 1.0
@@ -135,7 +137,7 @@ def task_outputs(task: Task) -> int:
     spec = find_dataset(task.dataset)
     if task.attributes is not None:
         return len(spec.attribute_sets[task.attributes])
-    return spec.classes if task.classes is None else task.classes
+    return task.classes or task.merged or spec.classes
 
 
 def cells(params: Params, experiment: Experiment) -> list[Cell]:
@@ -230,6 +232,16 @@ def _class_counts(params: Params) -> Iterator[Cell]:
                 yield from _block(task, outputs, own.beta_c, [experiment.beta_r], own.seeds)
 
 
+def _merged_classes(params: Params) -> Iterator[Cell]:
+    experiment = params.study.merged_classes
+    for dataset in (name for name in params.datasets if name in experiment.groups):
+        own = params.cell(dataset)
+        for groups in experiment.groups[dataset]:
+            task = Task(dataset, merged=groups if groups < find_dataset(dataset).classes else None)
+            for outputs in experiment.outputs:
+                yield from _block(task, outputs, own.beta_c, [experiment.beta_r], own.seeds)
+
+
 def _attackers(params: Params) -> Iterator[Cell]:
     block = params.study.attackers
     for task in _tasks(params, block.datasets):
@@ -313,6 +325,7 @@ _CELLS = {
     "tradeoff": _tradeoff,
     "attribute_sets": _attribute_sets,
     "class_counts": _class_counts,
+    "merged_classes": _merged_classes,
     "attackers": _attackers,
     "defense": _defense,
     "mitigations": _mitigations,

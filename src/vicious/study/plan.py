@@ -391,7 +391,7 @@ def _computed(params: Params, task: Task) -> dict[str, object]:
 def _task(params: Params, task: Task) -> dict[str, object]:
     counts = {str(dataset): numbers for dataset, numbers in params.study.class_counts.counts.items()}
     fewest = None if task.classes is None else min(counts[task.dataset])
-    return {"attributes": task.attributes, "classes": task.classes, "as_many_as": fewest}
+    return {"attributes": task.attributes, "classes": task.classes, "as_many_as": fewest, "merged": task.merged}
 
 
 def _training(model: grid.Model) -> dict[str, object]:

@@ -8,9 +8,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from vicious.claims.finding import Finding, between_models, reported_rows
+from vicious.claims.finding import Finding, most_against_fewest
 from vicious.results.schema import SUMMARY
-from vicious.study.grid import task_title
 
 SOURCE = "paper"
 EXPERIMENT = "class_counts"
@@ -20,14 +19,4 @@ ABOVE = 0.0
 
 def findings(tables: Mapping[str, pd.DataFrame]) -> list[Finding]:
     """For each dataset and kind of outputs: the most classes minus the fewest, in dB."""
-    rows = reported_rows(tables["class_counts.csv"])
-    rows = rows.loc[rows["role"] == "vicious"]
-    found = []
-    for (dataset, outputs), group in rows.groupby(["dataset", "outputs"], sort=False):
-        fewest, most = int(group["k"].min()), int(group["k"].max())
-        if fewest < most:
-            few, many = (group.loc[group["k"] == k, "psnr"].tolist() for k in (fewest, most))
-            what = f"{task_title(str(dataset))}, {outputs}, {most} against {fewest} classes"
-            measured = between_models(many, few)
-            found.append(Finding(f"{dataset}/{outputs}", what, "dB", *measured, min(len(few), len(many))))
-    return found
+    return most_against_fewest(tables["class_counts.csv"], "classes")
