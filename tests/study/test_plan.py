@@ -49,8 +49,8 @@ COUNTS = {
     "smoke": {"train_honest": 12, "train_vicious": 22, "train_attack": 35, "assess_risk": 56, "evaluate_defense": 14},
     "demo": {"train_honest": 18, "train_vicious": 22, "train_attack": 76, "assess_risk": 98, "evaluate_defense": 36},
     "pilot": {
-        **{"train_honest": 82, "train_vicious": 131, "train_attack": 1309},
-        **{"assess_risk": 1440, "evaluate_defense": 99},
+        **{"train_honest": 69, "train_vicious": 88, "train_attack": 840},
+        **{"assess_risk": 928, "evaluate_defense": 62},
     },
     "paper": {
         **{"train_honest": 183, "train_vicious": 573, "train_attack": 1921},
@@ -227,9 +227,9 @@ def test_what_an_attacker_computes_follows_its_means() -> None:
     for one in plan("pilot").rules["train_attack"]:
         if (one.names["task"], one.names["model"], one.names["seed"]) == ("mnist", "honest", "0"):
             cost[one.step.writes()[0].stem] = one.cost.flops
-    for name in ("posthoc-logits", "posthoc-logits-conditioned"):
-        assert cost[f"{name}-budget2"] == pytest.approx(2 * cost[name], rel=0.2), "the target model is asked once"
-        assert cost[f"{name}-images500"] == pytest.approx(cost[name], rel=0.3), "as many steps"
+    name = "posthoc-logits-conditioned"
+    assert cost[f"{name}-budget2"] == pytest.approx(2 * cost[name], rel=0.2), "the target model is asked once"
+    assert cost[f"{name}-images500"] == pytest.approx(cost[name], rel=0.3), "as many steps"
     ridge = "posthoc-logits-kernel_ridge"
     assert cost[f"{ridge}-images500"] < cost[ridge] < cost[f"{ridge}-budget2"]
 
