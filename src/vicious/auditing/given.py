@@ -110,6 +110,8 @@ def gather(
     several = _multilabel(outputs, labels, kind, said.multilabel, found)
     logits = _logits(outputs, kind, several, found)
     predicted = (logits >= 0).astype(np.int64) if several else logits.argmax(1)
+    scale = max(1.0, float(np.abs(logits).max()) / _LARGEST)  # no scale changes what they tell
+    asked = None if query is None else _as_logits(query, kind, several, scale)
     small = smaller(images.pixels, LARGEST_SIDE)
     kept = _different(small)
     if len(kept) < len(small):
@@ -119,16 +121,15 @@ def gather(
         )
     if small.shape != images.pixels.shape:
         found.append(f"Images are reconstructed at {small.shape[3]} x {small.shape[2]} pixels.")
-        query = None
+        asked = None
     if len(kept) < FEWEST:
         raise AuditError(f"only {len(kept)} images differ from each other: give at least {FEWEST} different ones")
     order = np.random.default_rng(said.seed).permutation(kept)  # users sort images by class, and folds must not be
-    largest = float(np.abs(logits).max())
     evidence = Evidence(
         small[order],
         (predicted if labels is None else labels)[order],
-        logits[order] / max(1.0, largest / _LARGEST),  # no scale changes what they tell
-        query=query,
+        logits[order] / scale,
+        query=asked,
         seed=said.seed,
     )
     return Given(tuple(images.names[one] for one in order), evidence, kind, labels is not None, tuple(found))
@@ -172,6 +173,17 @@ def _multilabel(
         notes.append("Probabilities do not sum to 1, so each output is taken for an attribute of its own.")
         return True
     return False
+
+
+def _as_logits(
+    query: Callable[[NDArray[np.float32]], Array], kind: Kind, multilabel: bool, scale: float
+) -> Callable[[NDArray[np.float32]], Array]:
+    """The same question, answered by logits."""
+
+    def ask(images: NDArray[np.float32]) -> Array:
+        return _logits(np.asarray(query(images), np.float64), kind, multilabel, []) / scale
+
+    return ask
 
 
 def _logits(outputs: Array, kind: Kind, multilabel: bool, notes: list[str]) -> Array:

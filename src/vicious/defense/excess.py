@@ -8,7 +8,7 @@ bootstrap interval over them.
 
 A model leaks more than honest students where this interval is above 0 for every family of them. A perceptron learns
 slowly what to ignore, so its outputs tell much; a model that leaks less than that is not called anything, however it
-was trained.
+was trained. An affine model (:mod:`vicious.defense.affine`) is compared with affine students, too.
 """
 
 from collections.abc import Callable
@@ -17,9 +17,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from vicious.defense.affine import is_affine
 from vicious.defense.beyond_label import explained_by_image, left_out, likeness
 from vicious.defense.detector import Array, Evidence, predicted
-from vicious.defense.student import FAMILIES, FOLDS, Family, student_outputs
+from vicious.defense.student import AFFINE, FAMILIES, FOLDS, Family, student_outputs
 from vicious.metrics.bootstrap import interval
 
 MOST = 500
@@ -30,7 +31,7 @@ PER_LABEL = 3
 """Images of a predicted label, on average, with which there is a comparison: each fold of a student needs some."""
 OF_A_LABEL = FOLDS
 """Images with which a label occurs: with fewer, a student may never see it."""
-PASSES = len(FAMILIES) * FOLDS
+PASSES = (len(FAMILIES) + len(AFFINE)) * FOLDS
 """How often ``told`` is called."""
 
 
@@ -106,13 +107,16 @@ def compare(evidence: Evidence, told: Callable[[], None] = lambda: None) -> Exce
     if not common.all():  # more outputs than a student has can tell more
         own = explained_by_image(left_out(first.logits[:, common], label), images)
     against = []
-    for family in FAMILIES:
+    families = (*FAMILIES, *AFFINE) if is_affine(evidence) else FAMILIES
+    for family in families:
         outputs = student_outputs(evidence.images, evidence.predicted, evidence.multilabel, family, evidence.seed, told)
         theirs = explained_by_image(left_out(outputs[:MOST], label), images)
         ends = interval(own - theirs, np.sum)
         against.append(
             Against(family, _agreement(evidence, outputs), float(theirs.sum()), float((own - theirs).sum()), *ends)
         )
+    for _ in range(PASSES - len(families) * FOLDS):
+        told()
     found = replace(found, compared=float(own.sum()))
     if all(one.agreement <= _guessed(evidence) for one in against):
         return replace(

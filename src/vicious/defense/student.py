@@ -11,7 +11,7 @@ outliers of them; here the user has outputs alone.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +23,11 @@ from vicious.system.runtime import one_thread
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-Family = Literal["convolutional", "perceptron"]
+Family = Literal["convolutional", "perceptron", "linear", "nearest-mean"]
 FAMILIES: tuple[Family, ...] = ("convolutional", "perceptron")
+"""What every model is compared with."""
+AFFINE: tuple[Family, ...] = ("linear", "nearest-mean")
+"""What a model that is affine is compared with, too: logistic regression, and distances to mean images."""
 FOLDS = 4
 SIDE = 32
 """Pixels a side of the images that a student sees; larger ones are made smaller."""
@@ -45,13 +48,14 @@ def student_outputs(
     seed: int,
     told: Callable[[], None] = lambda: None,
 ) -> Array:
-    """Logits (n, L) of students on the images that they were not trained on.
+    """Logits (n, L) of students on the images that they were not trained on; of a nearest mean on all, since an image
+    hardly moves a mean.
 
     Args:
         images: (n, C, H, W) in [0, 1].
         predicted: (n, K), the predicted class one-hot, or attributes. L is the number of those that occur: the columns
             of a class that the model never predicts are left out.
-        family: of the network.
+        family: of the student.
         seed: of folds, weights and batches.
         told: is called after each fold.
     """
@@ -60,6 +64,10 @@ def student_outputs(
     targets = torch.from_numpy(predicted[:, np.ptp(predicted, axis=0) > 0] if multilabel else _classes(predicted))
     pixels = torch.from_numpy(smaller(images, SIDE))
     outputs = targets.shape[1] if multilabel else int(targets.max()) + 1
+    if family == "nearest-mean":
+        for _ in range(FOLDS):
+            told()
+        return _to_means(pixels.flatten(1).double().numpy(), targets.numpy(), multilabel)
     logits = np.zeros((len(images), outputs))
     order = np.random.default_rng(derive_seed(seed, "student's folds")).permutation(len(images))
     for fold in range(FOLDS):
@@ -123,12 +131,26 @@ def _train(images: "Tensor", targets: "Tensor", outputs: int, family: Family, se
     return network.eval()
 
 
+def _to_means(rows: Array, targets: NDArray[Any], multilabel: bool) -> Array:
+    """Minus the squared distance (n, L) of each row to the mean of each class, without what all classes share. Of an
+    attribute: minus that to the mean with it, plus that to the mean without it."""
+    member = (targets if multilabel else np.eye(int(targets.max()) + 1)[targets]).astype(np.float64)
+
+    def scores(weights: Array) -> Array:
+        means = weights.T @ rows / weights.sum(0)[:, None]
+        return np.asarray(2 * rows @ means.T - (means**2).sum(1))
+
+    return scores(member) - scores(1 - member) if multilabel else scores(member)
+
+
 def _network(family: Family, shape: tuple[int, ...], outputs: int) -> "nn.Module":
     from torch import nn
 
     channels, height, width = shape
+    inside = channels * height * width
+    if family == "linear":
+        return nn.Sequential(nn.Flatten(), nn.Linear(inside, outputs))
     if family == "perceptron":
-        inside = channels * height * width
         return nn.Sequential(nn.Flatten(), nn.Linear(inside, 256), nn.ReLU(), nn.Linear(256, outputs))
     layers: list[nn.Module] = []
     for one, other in ((channels, 16), (16, 32), (32, 64)):
