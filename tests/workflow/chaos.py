@@ -48,7 +48,7 @@ TIMED = "detection_table"
 """The table that shows how long detectors took; its CSV has the rest of what it shows."""
 AT_WORK = 0.75
 """Share of kills whose moment counts from the first job, and not from Snakemake's own start."""
-LONGEST = (0.1, 0.3, 0.8)
+LONGEST = (0.05, 0.2, 0.8)
 """From a start, of Snakemake or of its first job, to the latest kill, in the time that an undisturbed study takes: one
 of these for a study. The first has a study ended dozens of times, wherever it is; the last lets it come far."""
 PATIENCE = 8.0
@@ -287,17 +287,21 @@ def disturbed(
         process = study.start()
         if chance.random() < AT_WORK:
             wait_for_job(process)
-        wait = chance.uniform(0.1, longest) if sum(happened[kind] for kind in KINDS) < kills else study.patience
-        try:
-            process.wait(wait)
-        except subprocess.TimeoutExpired:
-            if wait == study.patience:
-                process.kill()
-                raise ChaosError(f"it does not end:\n{study.told()}") from None
-            with suppress(psutil.NoSuchProcess):  # it ended in this very moment
-                happened.update(kill(psutil.Process(process.pid), chance))
-            happened[SAVED] += any((study.folder / ".cache/resume").glob("[!.]*"))
-            process.wait(study.patience)
+        while process.poll() is None:  # without one of its jobs Snakemake goes on with others
+            more = sum(happened[kind] for kind in KINDS) < kills
+            hit: list[str] = []
+            try:
+                process.wait(chance.uniform(0.1, longest) if more else study.patience)
+            except subprocess.TimeoutExpired:
+                if not more:
+                    process.kill()
+                    raise ChaosError(f"it does not end:\n{study.told()}") from None
+                with suppress(psutil.NoSuchProcess):  # it ended in this very moment
+                    hit = kill(psutil.Process(process.pid), chance)
+                happened.update(hit)
+                happened[SAVED] += any((study.folder / ".cache/resume").glob("[!.]*"))
+            if hit[:1] and hit[0] != "job":
+                process.wait(study.patience)
         for name, before in finished.items():
             if identity(study.folder / name) != before:
                 raise ChaosError(f"{name} was complete, and was made again")
