@@ -41,6 +41,17 @@ def test_rows_are_those_of_the_images_in_order(tmp_path: Path, suffix: str) -> N
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_an_image_may_be_called_like_a_missing_value(tmp_path: Path, suffix: str) -> None:
+    names = ("NA", "nan", "null")
+    file = store(tmp_path / f"a{suffix}", VALUES[[2, 0, 1]], file=["null", "NA", "nan"])
+    np.testing.assert_allclose(read_outputs(file, names).values, VALUES)
+    for absent in ("", "NA", "NaN"):
+        file.with_suffix(".csv").write_text(f"file,a,b\nNA,1,2\nnan,2,{absent}\nnull,4,5\n")
+        with pytest.raises(AuditError, match=r"the output 1 of nan is nan"):
+            read_outputs(file.with_suffix(".csv"), names)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 @pytest.mark.parametrize("column", ["file", "Name", "image", "path"])
 @pytest.mark.parametrize("part", ["whole", "name", "stem", "windows"])
 def test_rows_are_matched_by_names(tmp_path: Path, suffix: str, column: str, part: str) -> None:

@@ -199,6 +199,7 @@ def _frame(path: Path) -> "pd.DataFrame":
     return frame
 
 
+_NO_NUMBER = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None")
 _INDICES = ("Unnamed: 0", "__index_level_0__")
 """Columns that number the rows, which pandas writes beside the others."""
 
@@ -210,6 +211,7 @@ def _of_csv(path: Path) -> "pd.DataFrame":
     with path.open(encoding="utf-8-sig", newline="") as file:
         first = next(csv.reader([file.readline(1 << 24)]), [])
     bare = all(map(_parses, first)) and first != list(map(str, range(len(first))))
+    naming = [] if bare else [name for name in first if name.strip().lower() in NAMING]
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # rows that are longer than the heading
         try:
@@ -219,7 +221,9 @@ def _of_csv(path: Path) -> "pd.DataFrame":
                 index_col=False,
                 encoding="utf-8-sig",
                 low_memory=False,
-                converters={name: str for name in first if name.strip().lower() in NAMING},  # 001 is a name
+                converters=dict.fromkeys(naming, str),  # 001 is a name, and so is NA
+                keep_default_na=not naming,
+                na_values={name: _NO_NUMBER for name in first if name not in naming} if naming else None,
             )
         except Warning as error:
             raise ValueError(str(error)) from error
