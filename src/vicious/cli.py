@@ -30,9 +30,12 @@ PARAMS_FILE = Path("params.yaml")
 PUBLISHED = Path("docs/claims.json")
 USAGE = 2
 """The exit code of a command line that cannot be understood."""
-AROUND = Group("Commands around the study", sort_key=1)
-STEPS = Group("Steps of the study", sort_key=2)
-ARTIFACTS = Group("Tables and figures", sort_key=3)
+STUDY = Group("The study: plan it, and see how far it is", sort_key=1)
+RESULTS = Group("Its results: look at them, check them, put them back", sort_key=2)
+AUDIT = Group("Other people's models", sort_key=3)
+SUPPORT = Group("Called by other programs, and for bug reports", sort_key=4)
+STEPS = Group("Steps of the study, which Snakemake runs", sort_key=5)
+ARTIFACTS = Group("Tables and figures, which Snakemake makes", sort_key=6)
 _STEP_PACKAGES = {"vicious.steps": STEPS, "vicious.report.tables": ARTIFACTS, "vicious.report.figures": ARTIFACTS}
 log = logging.getLogger("vicious")
 
@@ -83,24 +86,15 @@ def _app(chosen: str) -> App:
         result_action="return_value",
         suppress_keyboard_interrupt=False,  # the exit code tells SIGINT from SIGTERM, and a line how to go on
     )
-    for function in (
-        check_config,
-        schema,
-        budget,
-        verify,
-        discard,
-        restore,
-        models,
-        publish_models,
-        claims,
-        reproduce,
-        audit,
-        export,
-        build_stage,
-        unlock,
-        version,
-    ):
-        app.command(function, group=AROUND)
+    groups: dict[Group, tuple[Callable[..., int | None], ...]] = {
+        STUDY: (check_config, budget, status, why, unlock),
+        RESULTS: (show, claims, reproduce, verify, discard, restore, models, publish_models),
+        AUDIT: (audit, export),
+        SUPPORT: (build_stage, schema, version),
+    }
+    for group, functions in groups.items():
+        for function in functions:
+            app.command(function, group=group)
     for package, group in _STEP_PACKAGES.items():
         for name in names(package):
             command = name.replace("_", "-") if group is STEPS else name
@@ -216,6 +210,79 @@ def budget(
         jobs = measured_jobs(Plan(params, experiments), measured, device.seconds)
         words.append(compared(jobs, measured, device.name))
     say("\n".join(words))
+
+
+def status(
+    file: File = PARAMS_FILE,
+    *,
+    scale: Scale = None,
+    config: Config = None,
+    cores: Annotated[int | None, Parameter(help="jobs at a time (default: the machine's cores)")] = None,
+    as_json: Annotated[bool, Parameter(name="--json", help="as JSON", negative=())] = False,
+) -> None:
+    """How far the study is: what is built, failed, running and missing, and how long the rest takes.
+
+    Looks whether files are there, not into them, which `vicious verify` does. The time left is the budget's, corrected
+    by what the same kinds of jobs took here. A job that two experiments share counts in both rows. Run it from the
+    project's root folder.
+    """
+    import os
+
+    from vicious.provenance.status import status
+    from vicious.workflow.budget import CPU, GPU
+
+    params = _params(file, config or ())
+    params = params if scale is None else params.model_copy(update={"scale": scale})
+    device = GPU if params.runtime.device == "cuda" else CPU
+    found = status(params, max(cores or os.cpu_count() or 1, 1), device.seconds)
+    print(found.as_json()) if as_json else say(found)
+
+
+def why(
+    what: Annotated[str, Parameter(help="a file of the study, its log, or a table's or figure's name or number")],
+    /,
+    *,
+    file: File = PARAMS_FILE,
+    scale: Scale = None,
+    config: Config = None,
+) -> None:
+    """Why a result failed, is missing, or would be made again.
+
+    Takes any file of the study, such as results/demo/models/mnist/honest/seed0/target.safetensors, or table1. Run it
+    from the project's root folder.
+    """
+    from vicious.provenance.record import check_code_here
+    from vicious.provenance.why import why
+
+    check_code_here()
+    params = _params(file, config or ())
+    params = params if scale is None else params.model_copy(update={"scale": scale})
+    for line in why(what, params, file):
+        say(line)
+
+
+def show(
+    name: Annotated[str, Parameter(help="of a table or figure, such as table1 or main_table")],
+    /,
+    *,
+    file: File = PARAMS_FILE,
+    scale: Scale = None,
+) -> None:
+    """Show a table, or a figure's caption and where its picture is.
+
+    On a terminal the table is laid out to its width; elsewhere it is Markdown, as in paper_figures. Run it from the
+    project's root folder.
+    """
+    from vicious.report.show import shown
+
+    text = shown(name, scale or _params(file).scale)
+    if sys.stdout.isatty():
+        from rich.console import Console
+        from rich.markdown import Markdown
+
+        Console().print(Markdown(text))
+    else:
+        say(text)
 
 
 def verify(places: Places, /, *, file: File = PARAMS_FILE) -> None:

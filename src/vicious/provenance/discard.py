@@ -115,7 +115,7 @@ def _reasons(
     """Why results are not what a build would make: of those in question, and of foreign ones that Snakemake would
     keep."""
     reasons = {
-        path: record if isinstance(record, str) else made_otherwise(path, record, expected) or _altered(record, current)
+        path: record if isinstance(record, str) else made_otherwise(path, record, expected) or altered(record, current)
         for path, record in records.items()
         if expected.step(path) is not None
     }
@@ -152,7 +152,7 @@ def _made_from(
     return found
 
 
-def _altered(record: Record, current: Mapping[str, str]) -> str | None:
+def altered(record: Record, current: Mapping[str, str]) -> str | None:
     """Which file of these results is not the one that was written or read, or None."""
     parts = ((record.outputs or {}, "was altered or deleted"), (record.inputs, "is not what it was made from"))
     for files, reason in parts:

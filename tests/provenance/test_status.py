@@ -1,0 +1,181 @@
+"""How far a study is, and why a result is as it is: results and records by hand."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from records_by_hand import note_step, put
+
+from vicious import cli
+from vicious.provenance import origin
+from vicious.provenance.status import SMALL, Status, duration, status
+from vicious.provenance.why import why
+from vicious.study.config import Params
+from vicious.study.plan import Plan, Planned
+from vicious.system.errors import ConfigError
+from vicious.workflow.unlock import LOCKS
+
+ROOT = Path(__file__).resolve().parents[2]
+HONEST = "results/smoke/models/mnist/honest/seed0/target.safetensors"
+
+
+@pytest.fixture(autouse=True)
+def _project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The current folder is an empty project."""
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def plan(smoke: Params) -> Plan:
+    return Plan(smoke)
+
+
+def step_of(plan: Plan, file: str) -> Planned:
+    (found,) = [one for one in plan.steps if file in one.outputs]
+    return found
+
+
+def build(one: Planned, seconds: float = 10.0, **said: Any) -> None:
+    """Write all files of a step, and its record; JSON files hold what is ``said``."""
+    inputs = [put(str(file), "read") for file in one.step.reads() if not file.exists()]
+    made = [put(str(file), json.dumps(said) if file.suffix == ".json" else "made") for file in one.step.writes()]
+    note_step(one.step, [*map(str, one.step.reads())] or inputs, made, seconds=seconds)
+
+
+def start(one: Planned) -> None:
+    """What Snakemake writes before it runs a job."""
+    put(str(origin.INCOMPLETE / origin._name(Path(one.outputs[0]))), "")
+
+
+def row(found: Status, experiment: str, dataset: str) -> Any:
+    (one,) = [row for row in found.rows if (row.experiment, row.dataset) == (experiment, dataset)]
+    return one
+
+
+def test_nothing_is_built_in_an_empty_folder(smoke: Params, plan: Plan) -> None:
+    found = status(smoke, 2, lambda _: 10.0)
+    assert found.states == {"missing": len(plan.steps)}
+    small = sum(one.work is None for one in plan.steps)
+    assert found.seconds == 10 * (len(plan.steps) - small) + SMALL * small
+    assert f"0 of {len(plan.steps)} jobs are built." in str(found)
+    assert "by the budget's rates" in str(found)
+
+
+def test_each_state_is_told_by_experiment_and_dataset(smoke: Params, plan: Plan) -> None:
+    honest, vicious, *others = (one for one in plan.steps if one.step.STAGE == "models")
+    build(honest)
+    build(vicious, failure="the loss is NaN")
+    start(others[0])
+    found = status(smoke, 2, lambda _: 10.0)
+    assert (found.states["built"], found.states["failed"], found.states["interrupted"]) == (1, 1, 1)
+    put(str(LOCKS / "0.input.lock"), "")
+    found = status(smoke, 2, lambda _: 10.0)
+    assert (found.states["running"], found.states["interrupted"]) == (1, 0)
+    assert list(found.failures.values()) == ["the loss is NaN"] * len(found.failures)
+    main = row(found, "main", "mnist")
+    assert main.states["built"] == 1
+    assert row(found, "", "mnist").jobs == 3
+    assert sum(found.states.values()) == len(plan.steps)
+    text = str(found)
+    assert "failed: " in text
+    assert "1 failed, 1 running" in text
+    assert len({line.index("jobs") for line in text.splitlines() if line.startswith("experiment")}) == 1
+
+
+def test_time_left_goes_by_what_the_same_kind_of_job_took_here(smoke: Params, plan: Plan) -> None:
+    steps = [one for one in plan.steps if one.step.command() == "train-honest"]
+    build(steps[0], seconds=30.0)
+    others = sum(one.work is not None for one in plan.steps) - len(steps)
+    small = SMALL * sum(one.work is None for one in plan.steps)
+    found = status(smoke, 2, lambda _: 10.0)
+    assert found.seconds == pytest.approx(30.0 * (len(steps) - 1) + 10.0 * others + small)
+    assert found.measured == 1
+    assert "by what 1 jobs took here" in str(found)
+
+
+def test_a_part_of_a_jobs_files_is_not_built(smoke: Params, plan: Plan) -> None:
+    one = step_of(plan, HONEST)
+    build(one)
+    Path(one.outputs[-1]).unlink()
+    assert status(smoke, 2, lambda _: 10.0).states == {"missing": len(plan.steps)}
+
+
+def test_the_command_prints_it_for_people_and_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["status", "--scale", "smoke", "--cores", "4"]) == 0
+    assert "with 4 jobs at a time" in capsys.readouterr().out
+    assert cli.main(["status", "--scale", "smoke", "--json", "--config", "datasets=[mnist]"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["scale"] == "smoke"
+    assert {one["dataset"] for one in found["rows"]} == {"mnist", ""}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.4, "0 s"), (99, "99 s"), (100, "2 min"), (5999, "100 min"), (7200, "2.0 h")]
+)
+def test_durations(seconds: float, words: str) -> None:
+    assert duration(seconds) == words
+
+
+def test_why_a_result_is_missing(smoke: Params, plan: Plan) -> None:
+    lines = why(HONEST, smoke)
+    assert lines[0].startswith(f"{HONEST}: missing; it is made by `vicious train-honest`, which reports in logs/")
+    assert "`vicious why data/prepared/smoke/mnist/" in lines[-1]
+    for file in step_of(plan, HONEST).step.reads():
+        put(str(file), "there")
+    assert f"`snakemake --cores all {HONEST}` makes it" in why(HONEST, smoke)[-1]
+    assert why(step_of(plan, HONEST).log, smoke)[0] == lines[0]
+    assert why("table1", smoke)[0] == why("main_table", smoke)[0]
+
+
+def test_why_a_result_failed(smoke: Params, plan: Plan) -> None:
+    build(step_of(plan, HONEST), failure="the loss is NaN")
+    lines = why(HONEST, smoke)
+    assert "failed" in lines[0]
+    assert any("says: the loss is NaN" in line for line in lines)
+    assert any("delete these files" in line for line in lines)
+
+
+def test_why_a_result_would_be_made_again(smoke: Params, plan: Plan) -> None:
+    one = step_of(plan, HONEST)
+    build(one)
+    assert why(HONEST, smoke)[-1] == "It is what params.yaml and the code make, of what it reads now."
+    note_step(one.step, [], one.outputs[:-1], {"learning_rate": 0.5})
+    (line,) = [line for line in why(HONEST, smoke) if "made again" in line]
+    assert "learning_rate 0.5" in line
+    build(one)
+    put(one.outputs[0], "altered")
+    (line,) = [line for line in why(HONEST, smoke) if "made again" in line]
+    assert f"{one.outputs[0]} was altered" in line
+    put(str(one.step.record()), "{")
+    assert "cannot be read" in why(HONEST, smoke)[-1]
+
+
+def test_why_of_running_and_killed_jobs(smoke: Params, plan: Plan) -> None:
+    start(step_of(plan, HONEST))
+    assert "was killed" in why(HONEST, smoke)[1]
+    put(str(LOCKS / "0.input.lock"), "")
+    assert "has started it" in why(HONEST, smoke)[1]
+
+
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        ("tabel1", "did you mean table1"),
+        (HONEST.replace("honest", "honst"), f"did you mean {HONEST}"),
+        ("table3", "nothing to show in this configuration"),
+        ("a\nb", "no step of scale smoke"),
+    ],
+)
+def test_why_of_what_nothing_makes(smoke: Params, what: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        why(what, smoke)
+
+
+def test_the_command_says_why(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["why", "table1", "--scale", "smoke"]) == 0
+    assert "missing" in capsys.readouterr().out
+    assert cli.main(["why", "table99"]) == 1
+    assert "no step of scale demo" in capsys.readouterr().err
