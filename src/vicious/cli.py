@@ -217,7 +217,7 @@ def status(
     *,
     scale: Scale = None,
     config: Config = None,
-    cores: Annotated[int | None, Parameter(help="jobs at a time (default: the machine's cores)")] = None,
+    cores: Annotated[int | None, Parameter(help="of the machine (default: all it has)")] = None,
     as_json: Annotated[bool, Parameter(name="--json", help="as JSON", negative=())] = False,
 ) -> None:
     """How far the study is: what is built, failed, running and missing, and how long the rest takes.
@@ -229,12 +229,16 @@ def status(
     import os
 
     from vicious.provenance.status import status
+    from vicious.system.errors import ConfigError
     from vicious.workflow.budget import CPU, GPU
 
     params = _params(file, config or ())
     params = params if scale is None else params.model_copy(update={"scale": scale})
-    device = GPU if params.runtime.device == "cuda" else CPU
-    found = status(params, max(cores or os.cpu_count() or 1, 1), device.seconds)
+    if cores is not None and cores < 1:
+        raise ConfigError(f"--cores {cores}: at least 1")
+    device, runtime = (GPU if params.runtime.device == "cuda" else CPU), params.runtime
+    together = max((cores or os.cpu_count() or 1) // runtime.threads, 1)
+    found = status(params, device.parallel if runtime.device == "cuda" else together, device.seconds)
     print(found.as_json()) if as_json else say(found)
 
 
@@ -273,14 +277,11 @@ def show(
     On a terminal the table is laid out to its width; elsewhere it is Markdown, as in paper_figures. Run it from the
     project's root folder.
     """
-    from vicious.report.show import shown
+    from vicious.report.show import print_pages, shown
 
     text = shown(name, scale or _params(file).scale)
     if sys.stdout.isatty():
-        from rich.console import Console
-        from rich.markdown import Markdown
-
-        Console().print(Markdown(text))
+        print_pages(text)
     else:
         say(text)
 

@@ -45,7 +45,7 @@ def test_an_image_may_be_called_like_a_missing_value(tmp_path: Path, suffix: str
     names = ("NA", "nan", "null")
     file = store(tmp_path / f"a{suffix}", VALUES[[2, 0, 1]], file=["null", "NA", "nan"])
     np.testing.assert_allclose(read_outputs(file, names).values, VALUES)
-    for absent in ("", "NA", "NaN"):
+    for absent in ("", "NA", "NaN", "-nan", "#N/A", "<NA>"):
         file.with_suffix(".csv").write_text(f"file,a,b\nNA,1,2\nnan,2,{absent}\nnull,4,5\n")
         with pytest.raises(AuditError, match=r"the output 1 of nan is nan"):
             read_outputs(file.with_suffix(".csv"), names)

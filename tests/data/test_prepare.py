@@ -296,6 +296,11 @@ def test_merging_what_is_no_whole_dataset_of_classes_is_refused(
             data.merge(2)
     with pytest.raises(DataError, match="cannot be restricted"):
         prepared.merge(2).restrict(classes=2)
+    for given in (Task("mnist", classes=3, merged=2), Task("mnist", attributes="k5", merged=2)):
+        with pytest.raises(DataError, match="classes are merged of all images"):
+            prepared.of_task(given)
+    with pytest.raises(DataError, match="classes are merged of all images"):
+        prepared.of_task(Task("mnist", merged=2), 3)
     for groups in (1, 5):
         with pytest.raises(DataError, match=f"has 4 classes: cannot merge them into {groups} groups"):
             prepared.merge(groups)

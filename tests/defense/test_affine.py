@@ -33,7 +33,8 @@ def flat(images: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 TEMPLATES = np.random.default_rng(2).normal(size=(CLASSES, flat(IMAGES.images).shape[1]))
-MEANS = np.stack([flat(IMAGES.images)[IMAGES.labels == one].mean(0) for one in range(CLASSES)])
+OTHERS = evidence(400, 0.0, seed=9)
+MEANS = np.stack([flat(OTHERS.images)[OTHERS.labels == one].mean(0) for one in range(CLASSES)])
 
 
 def linear(images: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -131,31 +132,102 @@ def test_logistic_regression_gives_away_no_more_than_its_own_kind() -> None:
     fitted = LogisticRegression(C=0.05, max_iter=500).fit(flat(given.images), given.labels)
     known = asked(lambda images: fitted.decision_function(flat(images)), given)
     calls: list[int] = []
-    found = compare(known, lambda: calls.append(1))
+    assert is_affine(known)
+    found = compare(known, lambda: calls.append(1), affine=True)
     assert [one.family for one in found.against] == [*FAMILIES, *AFFINE]
     assert len(calls) == PASSES
     assert not found.more
-    assert not compare(asked(to_means)).more
+    assert not compare(asked(to_means), affine=True).more
 
 
 def test_a_code_in_a_network_is_found_though_linear_students_tell_much() -> None:
     """Only an affine model is compared with affine students."""
-    query = through([nn.Flatten(), nn.Linear(256, 64), nn.ReLU(), nn.Linear(64, CLASSES)])
-    found = compare(replace(evidence(120, 3.0), query=query))
+    found = compare(evidence(120, 3.0))
     assert found.more
     assert [one.family for one in found.against] == list(FAMILIES)
 
 
-def test_a_nearest_mean_measures_distances_to_mean_images() -> None:
+def without(row: int, of: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """The mean image of these without one."""
+    kept = of.copy()
+    kept[row] = False
+    return np.asarray(flat(IMAGES.images)[kept].mean(0))
+
+
+def test_a_nearest_mean_measures_distances_to_mean_images_of_the_others() -> None:
     found = student_outputs(IMAGES.images, np.eye(CLASSES)[IMAGES.labels], False, "nearest-mean", seed=0)
-    squares = (flat(IMAGES.images) ** 2).sum(1, keepdims=True)
-    np.testing.assert_allclose(found - squares, to_means(IMAGES.images), atol=1e-4)
+    rows = flat(IMAGES.images)
+    for row in range(0, len(rows), 7):
+        means = np.stack([without(row, IMAGES.labels == one) for one in range(CLASSES)])
+        np.testing.assert_allclose(found[row] - rows[row] @ rows[row], -((rows[row] - means) ** 2).sum(1), atol=1e-4)
 
 
 def test_a_nearest_mean_of_attributes_compares_with_and_without() -> None:
     attributes = np.stack([IMAGES.labels >= 2, IMAGES.labels % 2], 1).astype(np.float64)
     found = student_outputs(IMAGES.images, attributes, True, "nearest-mean", seed=0)
     rows = flat(IMAGES.images)
-    for column, has in enumerate(attributes.T > 0):
-        with_, without = (((rows - rows[one].mean(0)) ** 2).sum(1) for one in (has, ~has))
-        np.testing.assert_allclose(found[:, column], without - with_, atol=1e-4)
+    for row in range(0, len(rows), 7):
+        for column, has in enumerate(attributes.T > 0):
+            near, far = (((rows[row] - without(row, one)) ** 2).sum() for one in (has, ~has))
+            assert found[row, column] == pytest.approx(far - near, abs=1e-4)
+
+
+def test_a_class_of_one_image_has_the_mean_of_all() -> None:
+    labels = np.zeros(len(IMAGES.labels), np.int64)
+    labels[3] = 1
+    found = student_outputs(IMAGES.images, np.eye(2)[labels], False, "nearest-mean", seed=0)
+    rows = flat(IMAGES.images)
+    square = rows[3] @ rows[3]
+    assert found[3, 1] - square == pytest.approx(-((rows[3] - rows.mean(0)) ** 2).sum(), abs=1e-4)
+
+
+def test_an_output_that_never_wins_does_not_make_a_network_affine() -> None:
+    """Nor does one of a huge scale: each output is looked at by its own spread."""
+    bent = through([nn.Conv2d(1, 8, 3), nn.ReLU(), nn.Flatten(), nn.LazyLinear(CLASSES)])
+
+    def padded(images: NDArray[np.float32]) -> NDArray[Any]:
+        return np.hstack([bent(images), -1e7 * (1 + flat(images).mean(1, keepdims=True))])
+
+    def scaled(images: NDArray[np.float32]) -> NDArray[Any]:
+        return np.hstack([bent(images)[:, :3], 1e7 * linear(images)[:, :1]])
+
+    for query in (padded, scaled):
+        answers = query(IMAGES.images)
+        given = Evidence(IMAGES.images, answers.argmax(1), answers, query=query)
+        assert not is_affine(given)
+        assert not is_affine(given, np.ones(answers.shape[1], bool))
+
+
+def test_a_single_output_that_saturates_is_told_as_well_as_two() -> None:
+    def one(images: NDArray[np.float32]) -> NDArray[Any]:
+        return np.asarray(1 / (1 + np.exp(-25 * (linear(images)[:, :1] - 3)))).astype(np.float32)
+
+    names = tuple(map(str, range(len(IMAGES.images))))
+    answers = one(IMAGES.images)
+    assert 0 < (answers == 0).mean() < 0.4
+    assert gather(Images(names, IMAGES.images), answers.astype(np.float64), Said(kind="probabilities"), one).affine
+
+
+def test_a_model_that_fails_between_images_is_not_affine() -> None:
+    calls = []
+
+    def fails(images: NDArray[np.float32]) -> NDArray[Any]:
+        calls.append(1)
+        if len(calls) > 2:
+            raise ValueError("low contrast")
+        return linear(images)
+
+    names = tuple(map(str, range(len(IMAGES.images))))
+    assert not gather(Images(names, IMAGES.images), linear(IMAGES.images), Said(kind="logits"), fails).affine
+
+
+def test_large_images_are_asked_at_their_own_size() -> None:
+    large = evidence(60, 0.0, side=96).images
+    templates = np.random.default_rng(3).normal(size=(CLASSES, 96 * 96))
+
+    def query(images: NDArray[np.float32]) -> NDArray[Any]:
+        return flat(images) @ templates.T
+
+    given = gather(Images(tuple(map(str, range(60))), large), query(large), Said(kind="logits"), query)
+    assert given.affine
+    assert given.evidence.query is None

@@ -7,7 +7,7 @@ import pytest
 from audited import CLASSES, evidence
 
 from vicious.defense.excess import PASSES, compare
-from vicious.defense.student import FAMILIES, student_outputs
+from vicious.defense.student import FAMILIES, FOLDS, student_outputs
 
 
 def test_more_than_any_student_tells_is_found() -> None:
@@ -35,7 +35,7 @@ def test_a_student_leaks_no_more_than_students_do() -> None:
 def test_the_same_evidence_gives_the_same_comparison() -> None:
     given, calls = evidence(40, 1.0), []
     assert compare(given, lambda: calls.append(1)) == compare(given)
-    assert len(calls) == PASSES
+    assert len(calls) == len(FAMILIES) * FOLDS < PASSES
 
 
 def test_a_student_never_saw_the_image_that_it_answers() -> None:

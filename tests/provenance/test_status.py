@@ -64,14 +64,18 @@ def test_nothing_is_built_in_an_empty_folder(smoke: Params, plan: Plan) -> None:
     assert "by the budget's rates" in str(found)
 
 
-def test_each_state_is_told_by_experiment_and_dataset(smoke: Params, plan: Plan) -> None:
+def test_each_state_is_told_by_experiment_and_dataset(
+    smoke: Params, plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
     honest, vicious, *others = (one for one in plan.steps if one.step.STAGE == "models")
     build(honest)
     build(vicious, failure="the loss is NaN")
     start(others[0])
     found = status(smoke, 2, lambda _: 10.0)
     assert (found.states["built"], found.states["failed"], found.states["interrupted"]) == (1, 1, 1)
-    put(str(LOCKS / "0.input.lock"), "")
+    put(str(LOCKS / "0.input.lock"), "")  # which a killed Snakemake leaves
+    assert status(smoke, 2, lambda _: 10.0).states["running"] == 0
+    monkeypatch.setattr("vicious.provenance.status.at_work", lambda _: True)
     found = status(smoke, 2, lambda _: 10.0)
     assert (found.states["running"], found.states["interrupted"]) == (1, 0)
     assert list(found.failures.values()) == ["the loss is NaN"] * len(found.failures)
@@ -153,11 +157,46 @@ def test_why_a_result_would_be_made_again(smoke: Params, plan: Plan) -> None:
     assert "cannot be read" in why(HONEST, smoke)[-1]
 
 
-def test_why_of_running_and_killed_jobs(smoke: Params, plan: Plan) -> None:
+def test_why_of_running_and_killed_jobs(smoke: Params, plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
     start(step_of(plan, HONEST))
-    assert "was killed" in why(HONEST, smoke)[1]
     put(str(LOCKS / "0.input.lock"), "")
-    assert "has started it" in why(HONEST, smoke)[1]
+    assert "was killed" in why(HONEST, smoke)[1]
+    monkeypatch.setattr("vicious.provenance.why.at_work", lambda _: True)
+    assert "It was started" in why(HONEST, smoke)[1]
+
+
+def test_a_failure_is_told_where_it_began(smoke: Params, plan: Plan) -> None:
+    build(step_of(plan, HONEST), failure="the loss is NaN")
+    later = "results/smoke/models/mnist/honest/seed0/posthoc-logits.safetensors"
+    build(step_of(plan, later), failure="its target model failed: the loss is NaN")
+    assert list(status(smoke, 2, lambda _: 10.0).failures) == [HONEST.replace(".safetensors", ".json")]
+    lines = why(later, smoke)
+    assert f"What it reads failed: `vicious why {HONEST.replace('.safetensors', '.json')}`." in lines
+    assert not any("delete these files" in line for line in lines)
+
+
+def test_a_time_of_other_settings_is_no_measure(smoke: Params, plan: Plan) -> None:
+    one = step_of(plan, HONEST)
+    build(one)
+    note_step(one.step, [], one.outputs[:-1], {"epochs": 77}, seconds=1000.0)
+    assert status(smoke, 2, lambda _: 10.0).measured == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "jobs"),
+    [
+        (("--cores", "8"), 8),
+        (("--cores", "8", "--config", "runtime={threads: 4}"), 2),
+        (("--cores", "2", "--config", "runtime={threads: 4}"), 1),
+        (("--cores", "64", "--config", "runtime={device: cuda}"), 1),
+    ],
+)
+def test_jobs_at_a_time_follow_from_cores_threads_and_device(
+    capsys: pytest.CaptureFixture[str], options: Any, jobs: int
+) -> None:
+    assert cli.main(["status", "--scale", "smoke", *options]) == 0
+    assert f"with {jobs} jobs at a time" in capsys.readouterr().out
+    assert cli.main(["status", "--cores", "0"]) == 1
 
 
 @pytest.mark.parametrize(
@@ -167,6 +206,9 @@ def test_why_of_running_and_killed_jobs(smoke: Params, plan: Plan) -> None:
         (HONEST.replace("honest", "honst"), f"did you mean {HONEST}"),
         ("table3", "nothing to show in this configuration"),
         ("a\nb", "no step of scale smoke"),
+        ("nothing like it at all", "makes nothing like it at all: give a file"),
+        (HONEST.replace("smoke", "pilot"), "is of scale pilot: add --scale pilot"),
+        ("results/smoke/complete/verified.txt", "the study's last rule"),
     ],
 )
 def test_why_of_what_nothing_makes(smoke: Params, what: str, words: str) -> None:

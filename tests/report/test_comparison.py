@@ -14,14 +14,20 @@ import pytest
 from placed import place
 
 from vicious.report import comparison, render
-from vicious.report.tables import attribute_sets_table, class_counts_table, main_table, tradeoff_table
+from vicious.report.tables import (
+    attribute_sets_table,
+    class_counts_table,
+    main_table,
+    merged_classes_table,
+    tradeoff_table,
+)
 from vicious.report.text import Text
 from vicious.results.flat import flatten
 from vicious.results.schema import MEASURES, SUMMARY
 from vicious.results.summaries import check_complete
 from vicious.system.errors import DataError, IncompleteStudyError, MixedResultsError
 
-TABLES = (main_table, tradeoff_table, attribute_sets_table, class_counts_table)
+TABLES = (main_table, tradeoff_table, attribute_sets_table, class_counts_table, merged_classes_table)
 MAIN = main_table.SUBJECT
 SETS = ("celeba-k5", "celeba")
 COUNTS = ("cifar100-classes10", "cifar100", "tiny_imagenet-classes20", "tiny_imagenet")

@@ -15,7 +15,7 @@ from PIL import Image
 from placed import place
 
 from vicious.report import curves, style
-from vicious.report.figures import attribute_sets_curves, class_counts_curves, tradeoff_curves
+from vicious.report.figures import attribute_sets_curves, class_counts_curves, merged_classes_curves, tradeoff_curves
 from vicious.system.errors import DataError
 
 BETAS = (0.1, 0.3, 1.0, 3.0, 10.0)
@@ -28,6 +28,7 @@ CASES = {
     tradeoff_curves: (("mnist", "cifar10"), {"betas": BETAS}),
     attribute_sets_curves: (SETS, {}),
     class_counts_curves: (COUNTS, {}),
+    merged_classes_curves: (("mnist-merged2", "mnist-merged5", "mnist"), {}),
 }
 
 

@@ -56,8 +56,27 @@ def test_a_terminal_gets_a_table_of_its_width(
     assert any("x" in line and "1" in line for line in lines)
 
 
+def test_no_word_of_a_wide_table_is_cut(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    cells = [f"linear_decodability_of_{place}" for place in range(8)]
+    text = "\n".join(
+        ["Words with \\* and a|b.", "", f"| {' | '.join(cells)} |", "| --- " * 8 + "|", "| a\\|b |" + " 1 |" * 7]
+    )
+    Path("paper_figures/demo/main_table.md").write_text(text)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert cli.main(["show", "table1"]) == 0
+    out = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
+    assert "…" not in out
+    assert sum(map(out.count, "_")) == sum(map(text.count, "_"))
+    assert "a|b" in out
+
+
 def test_what_is_not_there_is_explained() -> None:
     with pytest.raises(ConfigError, match="no table or figure 'tabel1'; did you mean 'table1'"):
         shown("tabel1", "demo")
     with pytest.raises(DataError, match=r"Table 2 is not built: `snakemake .*scale=demo -- table2`"):
         shown("table2", "demo")
+    Path("paper_figures/demo/gallery.md").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(DataError, match=r"gallery\.md cannot be read \(it is no text\)"):
+        shown("figure1", "demo")

@@ -6,12 +6,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from vicious.auditing.asking import one_line
 from vicious.auditing.images import Images
 from vicious.auditing.loaded import Kind
 from vicious.auditing.model import AuditedModel
+from vicious.defense.affine import PAIRS, is_affine
 from vicious.defense.detector import FEWEST, Array, Evidence
 from vicious.defense.student import smaller
-from vicious.system.errors import AuditError
+from vicious.system.errors import AuditError, MetricError
 
 LEAST = 2.0**-126
 """Probabilities are no smaller where their logarithm is taken: the smallest normal float32."""
@@ -52,6 +54,7 @@ class Given:
             are those of the user or, without any, the predicted ones.
         kind: what the outputs were before they became logits.
         labelled: whether the labels are the user's.
+        affine: the model was asked, and is a linear map of its pixels.
         notes: what was assumed, a sentence each.
     """
 
@@ -60,6 +63,7 @@ class Given:
     kind: Kind
     labelled: bool
     notes: tuple[str, ...] = ()
+    affine: bool = False
 
 
 def of_model(model: AuditedModel, images: Images, said: Said) -> Given:
@@ -119,9 +123,8 @@ def gather(
             f"{len(small) - len(kept)} images are left out, since they are nearly the same as others: frames of one "
             "scene count once."
         )
-    if small.shape != images.pixels.shape:
+    if smaller_ := small.shape != images.pixels.shape:
         found.append(f"Images are reconstructed at {small.shape[3]} x {small.shape[2]} pixels.")
-        asked = None
     if len(kept) < FEWEST:
         raise AuditError(f"only {len(kept)} images differ from each other: give at least {FEWEST} different ones")
     order = np.random.default_rng(said.seed).permutation(kept)  # users sort images by class, and folds must not be
@@ -129,10 +132,14 @@ def gather(
         small[order],
         (predicted if labels is None else labels)[order],
         logits[order] / scale,
-        query=asked,
+        query=None if smaller_ else asked,
         seed=said.seed,
     )
-    return Given(tuple(images.names[one] for one in order), evidence, kind, labels is not None, tuple(found))
+    first = order[: 2 * PAIRS]  # of the size that the model takes
+    of_model = Evidence(images.pixels[first], evidence.labels[: len(first)], evidence.logits[: len(first)], asked)
+    affine = is_affine(of_model, evidence.occurring)
+    names = tuple(images.names[one] for one in order)
+    return Given(names, evidence, kind, labels is not None, tuple(found), affine)
 
 
 def _different(images: NDArray[np.float32]) -> NDArray[np.int64]:
@@ -178,10 +185,14 @@ def _multilabel(
 def _as_logits(
     query: Callable[[NDArray[np.float32]], Array], kind: Kind, multilabel: bool, scale: float
 ) -> Callable[[NDArray[np.float32]], Array]:
-    """The same question, answered by logits."""
+    """The same question, answered by logits; raises a MetricError where the model fails."""
 
     def ask(images: NDArray[np.float32]) -> Array:
-        return _logits(np.asarray(query(images), np.float64), kind, multilabel, []) / scale
+        try:
+            answers = np.asarray(query(images), np.float64)
+        except Exception as error:
+            raise MetricError(f"the model fails on images that are made for it: {one_line(error)}") from error
+        return _logits(answers, kind, multilabel, []) / scale
 
     return ask
 

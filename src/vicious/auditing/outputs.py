@@ -199,7 +199,6 @@ def _frame(path: Path) -> "pd.DataFrame":
     return frame
 
 
-_NO_NUMBER = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None")
 _INDICES = ("Unnamed: 0", "__index_level_0__")
 """Columns that number the rows, which pandas writes beside the others."""
 
@@ -211,22 +210,19 @@ def _of_csv(path: Path) -> "pd.DataFrame":
     with path.open(encoding="utf-8-sig", newline="") as file:
         first = next(csv.reader([file.readline(1 << 24)]), [])
     bare = all(map(_parses, first)) and first != list(map(str, range(len(first))))
-    naming = [] if bare else [name for name in first if name.strip().lower() in NAMING]
+    naming = [] if bare else [place for place, name in enumerate(first) if name.strip().lower() in NAMING]
+    how: dict[str, Any] = {"header": None if bare else 0, "index_col": False, "encoding": "utf-8-sig"}
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # rows that are longer than the heading
         try:
-            return pd.read_csv(
-                path,
-                header=None if bare else 0,
-                index_col=False,
-                encoding="utf-8-sig",
-                low_memory=False,
-                converters=dict.fromkeys(naming, str),  # 001 is a name, and so is NA
-                keep_default_na=not naming,
-                na_values={name: _NO_NUMBER for name in first if name not in naming} if naming else None,
-            )
+            frame: pd.DataFrame = pd.read_csv(path, low_memory=False, **how)
+            if naming:  # 001 is a name, and so is NA
+                names = pd.read_csv(path, usecols=naming, dtype=str, keep_default_na=False, **how)
+                for place, column in zip(naming, names.columns, strict=True):
+                    frame.isetitem(place, names[column])
         except Warning as error:
             raise ValueError(str(error)) from error
+    return frame
 
 
 def _parses(text: str) -> bool:

@@ -11,6 +11,7 @@ from typing import Literal
 from vicious.auditing.measured import Measures
 from vicious.defense.exact import Exact
 from vicious.defense.excess import Excess
+from vicious.defense.student import AFFINE
 
 Answer = Literal["evidence", "no evidence", "undecided"]
 LEVEL = 0.05
@@ -99,6 +100,12 @@ def _sentences(said: Answer, exact: Exact | None, excess: Excess, measures: Meas
             f"Honest {one.family} students that learnt the same labels tell {_percent(one.leak)}; the difference is "
             f"{100 * one.excess:.0f} points ({100 * one.low:.0f} to {100 * one.high:.0f}). They predict the model's "
             f"labels for {one.agreement:.0%} of images that they did not see."
+        )
+    if {one.family for one in excess.against} & set(AFFINE):
+        found.append(
+            "The model is a linear map of the pixels, as it answers midway between images. So it is compared with "
+            "linear students, too. They tell about as much as a linear map can, so this comparison can hardly show a "
+            "vicious one: look at what is recognised."
         )
     found_again = next(one for one in measures.found if one.name == "identified")
     found.append(

@@ -203,8 +203,13 @@ class PreparedDataset:
         return replace(self, task=str(task), groups=used, info=info, whole=self.whole or self.info)
 
     def of_task(self, task: Task, as_many_as: int | None = None) -> "PreparedDataset":
-        """What a task uses of this dataset: as :meth:`restrict`, or as :meth:`merge`, and raises as they do."""
+        """What a task uses of this dataset: as :meth:`restrict`, or as :meth:`merge`, and raises as they do, and where
+        it is to do both."""
         if task.merged is not None:
+            if (task.attributes, task.classes, as_many_as) != (None, None, None):
+                raise DataError(
+                    f"{self.info.title}: classes are merged of all images: leave out attributes, or numbers of classes"
+                )
             return self.merge(task.merged)
         return self.restrict(task.attributes, task.classes, as_many_as)
 

@@ -17,45 +17,48 @@ PAIRS = 32
 """Pairs of images, between which the model is asked."""
 FEWEST = 5
 TOLERANCE = 0.01
-"""How far outputs midway may be from the mean of those at the ends, as a share of their spread; networks with one
+"""How far an output midway may be from the mean of those at the ends, as a share of its spread; networks with one
 hidden layer are off by a tenth and more."""
 FLOOR = math.log(2.0**-126)
-"""The logit of a probability that was too small to say (:mod:`vicious.auditing.given`), which tells nothing."""
+"""The logit of a probability that was too small to say (:mod:`vicious.auditing.given`), which tells nothing. Of a model
+with one output it is half of this."""
 
 
-def is_affine(evidence: Evidence) -> bool:
-    """Whether the outputs midway between two images are midway between theirs; False where the model cannot be asked,
-    or answers no numbers."""
+def is_affine(evidence: Evidence, counted: NDArray[np.bool_] | None = None) -> bool:
+    """Whether each output midway between two images is midway between theirs; False where the model cannot be asked,
+    fails, or answers no numbers.
+
+    Args:
+        evidence: of which the first images are used.
+        counted: outputs (K,) that count; None: those that occur in the evidence.
+    """
     pairs = min(PAIRS, len(evidence.images) // 2)
     if evidence.query is None or pairs < FEWEST:
         return False
     one, other = evidence.images[:pairs], evidence.images[pairs : 2 * pairs]
     try:
-        ends, midway = (
-            np.stack([evidence.ask(one), evidence.ask(other)]),
-            evidence.ask(((one + other) / 2).astype(np.float32)),
-        )
+        answers = [evidence.ask(images) for images in (one, other, ((one + other) / 2).astype(np.float32))]
     except MetricError:
         return False
-    told = (np.abs(np.abs(np.concatenate([ends, midway[None]])) + FLOOR) > 1e-6).all(0)
+    values = np.stack(answers)[:, :, evidence.occurring if counted is None else counted]
+    floor = np.isclose(np.abs(values)[..., None], (-FLOOR, -FLOOR / 2), rtol=0, atol=1e-6)
+    told: NDArray[np.bool_] = np.logical_not(floor.any(axis=(0, 3)))
     if not evidence.multilabel:
-        ends, midway, told = _relative(ends, midway, told)
-    if told.sum() < (told.size if evidence.multilabel else told.size - pairs) / 2:
+        values, told = _relative(values, told)
+    return values.shape[2] > 0 and all(_midway(values[:, told[:, column], column]) for column in range(values.shape[2]))
+
+
+def _midway(values: Array) -> bool:
+    """Whether one output (3, m) is midway where the images are: at one end, at the other, and midway."""
+    if values.shape[1] < FEWEST:
         return False
-    between = ends.mean(0)
-    spread = float(np.std(between[told] - _means(between, told)[told]))
-    return spread > 0 and float(np.sqrt(np.mean((midway - between)[told] ** 2))) <= TOLERANCE * spread
+    between = values[:2].mean(0)
+    error = float(np.sqrt(np.mean((values[2] - between) ** 2)))
+    return error <= TOLERANCE * float(between.std()) and float(between.std()) > 0
 
 
-def _relative(ends: Array, midway: Array, told: NDArray[np.bool_]) -> tuple[Array, Array, NDArray[np.bool_]]:
-    """Outputs minus that of one class for each pair, the one that is largest midway: what all share drops out."""
-    rows = np.arange(len(midway))
-    chosen = midway.argmax(1)
-    kept = told & told[rows, chosen][:, None]
-    kept[rows, chosen] = False
-    return ends - ends[:, rows, chosen][:, :, None], midway - midway[rows, chosen][:, None], kept
-
-
-def _means(values: Array, told: NDArray[np.bool_]) -> Array:
-    """The mean of each column over what is told."""
-    return np.asarray((values * told).sum(0) / np.maximum(told.sum(0), 1))[None].repeat(len(values), 0)
+def _relative(values: Array, told: NDArray[np.bool_]) -> tuple[Array, NDArray[np.bool_]]:
+    """Outputs minus that of the class which is told most often: what all outputs share drops out."""
+    base = int(told.sum(0).argmax())
+    rest = np.arange(values.shape[2]) != base
+    return values[:, :, rest] - values[:, :, base, None], told[:, rest] & told[:, base, None]

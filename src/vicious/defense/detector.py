@@ -96,6 +96,12 @@ class Evidence:
         """The predicted class one-hot, or the predicted attributes, (n, K)."""
         return predicted(self.logits, self.multilabel)
 
+    @property
+    def occurring(self) -> NDArray[np.bool_]:
+        """Which outputs (K,) are of classes that the model predicts here, or of attributes that differ."""
+        label = self.predicted
+        return np.asarray(np.ptp(label, axis=0) > 0 if self.multilabel else label.any(0))
+
     def ask(self, images: NDArray[np.float32]) -> Array:
         """The model's logits (m, K) on images (m, C, H, W) in [0, 1] that the user makes.
 

@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from vicious.defense.affine import is_affine
 from vicious.defense.beyond_label import explained_by_image, left_out, likeness
 from vicious.defense.detector import Array, Evidence, predicted
 from vicious.defense.student import AFFINE, FAMILIES, FOLDS, Family, student_outputs
@@ -32,7 +31,7 @@ PER_LABEL = 3
 OF_A_LABEL = FOLDS
 """Images with which a label occurs: with fewer, a student may never see it."""
 PASSES = (len(FAMILIES) + len(AFFINE)) * FOLDS
-"""How often ``told`` is called."""
+"""How often ``told`` is called at most."""
 
 
 @dataclass(frozen=True)
@@ -87,12 +86,13 @@ class Excess:
         return any(one.low > 0 for one in self.against)
 
 
-def compare(evidence: Evidence, told: Callable[[], None] = lambda: None) -> Excess:
-    """Compare a model with honest students. The true labels are not used.
+def compare(evidence: Evidence, told: Callable[[], None] = lambda: None, affine: bool = False) -> Excess:
+    """Compare a model with honest students. The true labels are not used, and the model is not asked.
 
     Args:
-        evidence: with the model's outputs; it need not be there to be asked.
-        told: called :data:`PASSES` times as students finish.
+        evidence: with the model's outputs.
+        affine: the model is affine (:func:`vicious.defense.affine.is_affine`), so affine students are asked, too.
+        told: called as students finish, at most :data:`PASSES` times.
     """
     first = first_of(evidence, MOST)
     label = first.predicted
@@ -103,11 +103,11 @@ def compare(evidence: Evidence, told: Callable[[], None] = lambda: None) -> Exce
     found = Excess(float(own.sum()), *interval(own, np.sum), len(own))
     if why_not := _why_not(evidence):
         return replace(found, why_not=why_not)
-    common = _common(evidence)
+    common = evidence.occurring
     if not common.all():  # more outputs than a student has can tell more
         own = explained_by_image(left_out(first.logits[:, common], label), images)
     against = []
-    families = (*FAMILIES, *AFFINE) if is_affine(evidence) else FAMILIES
+    families = (*FAMILIES, *AFFINE) if affine else FAMILIES
     for family in families:
         outputs = student_outputs(evidence.images, evidence.predicted, evidence.multilabel, family, evidence.seed, told)
         theirs = explained_by_image(left_out(outputs[:MOST], label), images)
@@ -115,8 +115,6 @@ def compare(evidence: Evidence, told: Callable[[], None] = lambda: None) -> Exce
         against.append(
             Against(family, _agreement(evidence, outputs), float(theirs.sum()), float((own - theirs).sum()), *ends)
         )
-    for _ in range(PASSES - len(families) * FOLDS):
-        told()
     found = replace(found, compared=float(own.sum()))
     if all(one.agreement <= _guessed(evidence) for one in against):
         return replace(
@@ -133,15 +131,9 @@ def first_of(evidence: Evidence, most: int) -> Evidence:
     )
 
 
-def _common(evidence: Evidence) -> NDArray[np.bool_]:
-    """Which outputs (K,) students have, too: of predicted classes, or of attributes that differ between images."""
-    label = evidence.predicted
-    return np.asarray(np.ptp(label, axis=0) > 0 if evidence.multilabel else label.any(0))
-
-
 def _guessed(evidence: Evidence) -> float:
     """The agreement that always the commonest answer has, with two standard errors on top."""
-    label = evidence.predicted[:, _common(evidence)]
+    label = evidence.predicted[:, evidence.occurring]
     most = float(np.maximum(label.mean(0), 1 - label.mean(0)).mean() if evidence.multilabel else label.mean(0).max())
     return most + 2 * float(np.sqrt(most * (1 - most) / label[:, : label.shape[1] if evidence.multilabel else 1].size))
 
@@ -152,7 +144,7 @@ def _why_not(evidence: Evidence) -> str:
     if count < FEWEST:
         return f"there are {count} images; students need at least {FEWEST}"
     if evidence.multilabel:
-        return "" if _common(evidence).any() else "the model predicts the same attributes for all images"
+        return "" if evidence.occurring.any() else "the model predicts the same attributes for all images"
     occur = label.sum(0)[label.any(0)]
     if len(occur) < 2:
         return "the model predicts the same label for all images"

@@ -48,8 +48,7 @@ def student_outputs(
     seed: int,
     told: Callable[[], None] = lambda: None,
 ) -> Array:
-    """Logits (n, L) of students on the images that they were not trained on; of a nearest mean on all, since an image
-    hardly moves a mean.
+    """Logits (n, L) of students on the images that they were not trained on.
 
     Args:
         images: (n, C, H, W) in [0, 1].
@@ -132,13 +131,19 @@ def _train(images: "Tensor", targets: "Tensor", outputs: int, family: Family, se
 
 
 def _to_means(rows: Array, targets: NDArray[Any], multilabel: bool) -> Array:
-    """Minus the squared distance (n, L) of each row to the mean of each class, without what all classes share. Of an
-    attribute: minus that to the mean with it, plus that to the mean without it."""
+    """Minus the squared distance (n, L) of each row to the mean of each class without this row, apart from what all
+    classes share. Of an attribute: minus that to the mean with it, plus that to the mean without it."""
     member = (targets if multilabel else np.eye(int(targets.max()) + 1)[targets]).astype(np.float64)
+    squares, total = (rows**2).sum(1, keepdims=True), rows.mean(0)
 
     def scores(weights: Array) -> Array:
-        means = weights.T @ rows / weights.sum(0)[:, None]
-        return np.asarray(2 * rows @ means.T - (means**2).sum(1))
+        others = weights.sum(0) - weights  # (n, L), of each class without this row
+        sums = weights.T @ rows
+        products = rows @ sums.T
+        to_sum = (products - weights * squares) / np.maximum(others, 1)
+        norms = ((sums**2).sum(1) - 2 * weights * products + weights * squares) / np.maximum(others, 1) ** 2
+        found: Array = np.where(others > 0, 2 * to_sum - norms, 2 * (rows @ total)[:, None] - total @ total)
+        return found
 
     return scores(member) - scores(1 - member) if multilabel else scores(member)
 

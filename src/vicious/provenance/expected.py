@@ -24,7 +24,7 @@ OTHER_STEP = "another step"
 _WORST_FIRST = (OTHER_STEP, OTHER_SETTINGS, IN_PART)
 _SHOWN_BY_PLACE = frozenset(
     {
-        *("attack_model", "attributes", "beta_r", "classes", "dataset", "evades", "evasion", "hide", "label"),
+        *("attack_model", "attributes", "beta_r", "classes", "dataset", "evades", "evasion", "hide", "label", "merged"),
         *("outputs", "recipe", "seed"),
     }
 )

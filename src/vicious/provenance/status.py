@@ -12,6 +12,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Literal
 
+from vicious.provenance.expected import Expected
 from vicious.provenance.origin import unfinished
 from vicious.provenance.records import Record, read_record
 from vicious.steps._needs import Cost
@@ -19,11 +20,11 @@ from vicious.study.config import Params
 from vicious.study.plan import Plan, Planned
 from vicious.system.escape import escaped
 from vicious.system.files import read_json
-from vicious.workflow.unlock import locked
+from vicious.workflow.unlock import at_work
 
 State = Literal["built", "failed", "running", "interrupted", "missing"]
-"""Of a job: all its files are there; they are, and say that it failed; Snakemake started it, and is alive; Snakemake
-started it, and was killed; none of that."""
+"""Of a job: all its files are there; they are, and say that it failed; it was started and did not end, while something
+of this folder is alive, and while nothing is; none of that."""
 LEFT: tuple[State, ...] = ("running", "interrupted", "missing")
 """States of jobs that are still to be done."""
 SMALL = 5.0
@@ -62,7 +63,7 @@ class Status:
         measured: jobs whose time was measured here, by which ``seconds`` were corrected.
         cores: jobs at a time.
         rows: by experiment and dataset; a job that two experiments share is in both.
-        failures: a result that says that its job failed -> why.
+        failures: a result that says that its job failed -> why; not those that failed since what they read had.
     """
 
     scale: str
@@ -123,11 +124,13 @@ def status(params: Params, cores: int, estimate: Callable[[Cost], float]) -> Sta
         cores: jobs at a time.
         estimate: what a job costs -> seconds.
     """
-    plan, alive = Plan(params), locked(Path())
+    plan, alive = Plan(params), at_work(Path())
     states = {one.log: state(one, alive) for one in plan.steps}
-    failures = {file: reason for one in plan.steps if states[one.log] == "failed" for file, reason in failed(one)}
-    done = [one for one in plan.steps if states[one.log] in ("built", "failed")]
-    ratios, measured = _ratios(done, estimate)
+    lost = [one for one in plan.steps if states[one.log] == "failed"]
+    of_lost = {file for one in lost for file in one.outputs}
+    roots = [one for one in lost if of_lost.isdisjoint(map(str, one.step.reads()))]
+    failures = {file: reason for one in roots for file, reason in failed(one)}
+    ratios, measured = _ratios((one for one in plan.steps if states[one.log] == "built"), estimate, Expected(params))
 
     def seconds(steps: Iterable[Planned]) -> float:
         left = [one for one in steps if states[one.log] in LEFT]
@@ -147,7 +150,7 @@ def status(params: Params, cores: int, estimate: Callable[[Cost], float]) -> Sta
 
 
 def state(one: Planned, alive: bool) -> State:
-    """The state of a job. ``alive``: Snakemake has a lock on this folder."""
+    """The state of a job. ``alive``: something of this folder is at work."""
     files = [Path(file) for file in one.outputs]
     if any(map(unfinished, files)):
         return "running" if alive else "interrupted"
@@ -179,12 +182,17 @@ def _seconds(one: Planned, estimate: Callable[[Cost], float]) -> float:
     return SMALL if one.work is None else estimate(one.cost)
 
 
-def _ratios(done: Iterable[Planned], estimate: Callable[[Cost], float]) -> tuple[dict[str, float], int]:
-    """For each command the median of measured over estimated seconds, and how many jobs these are of."""
+def _ratios(
+    built: Iterable[Planned], estimate: Callable[[Cost], float], expected: Expected
+) -> tuple[dict[str, float], int]:
+    """For each command the median of measured over estimated seconds, and how many jobs these are of: those with the
+    settings that are asked for."""
     found: dict[str, list[float]] = {}
-    for one in done:
+    for one in built:
         record = None if (path := one.step.record()) is None else read_record(path)
-        if isinstance(record, Record) and record.seconds is not None:
+        if not isinstance(record, Record) or record.seconds is None:
+            continue
+        if expected.difference(one.step, record) is None:
             found.setdefault(one.step.command(), []).append(record.seconds / _seconds(one, estimate))
     return {command: median(ratios) for command, ratios in found.items()}, sum(map(len, found.values()))
 

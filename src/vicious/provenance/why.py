@@ -5,17 +5,18 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from vicious.provenance.discard import altered
-from vicious.provenance.expected import Expected
+from vicious.provenance.expected import Expected, scale_of
 from vicious.provenance.origin import made_otherwise
 from vicious.provenance.records import Record, plain_name, read_record
 from vicious.provenance.status import duration, failed, state
 from vicious.provenance.verify import hash_files
 from vicious.study.artifacts import known
 from vicious.study.config import PARAMS_FILE, Params
+from vicious.study.paths import verified
 from vicious.study.plan import Plan, Planned
 from vicious.system.errors import ConfigError
 from vicious.system.escape import escaped
-from vicious.workflow.unlock import locked
+from vicious.workflow.unlock import at_work
 
 
 def why(what: str, params: Params, configuration: Path = PARAMS_FILE) -> list[str]:
@@ -42,25 +43,30 @@ def _step(what: str, plan: Plan) -> Planned:
             return one
         if what in names and one.step.command() == names[what].name:
             return one
+    scale = scale_of(file)
+    if scale not in (None, plan.scale):
+        raise ConfigError(f"{what} is of scale {scale}: add --scale {scale}")
+    if file == str(verified(plan.scale)):
+        raise ConfigError(f"{what} is written by the study's last rule, once `vicious verify` finds all of it sound")
     if what in plan.left_out():
         raise ConfigError(f"{what} has nothing to show in this configuration: see scales.{plan.scale} in params.yaml")
     every = [*names, *(output for one in plan.steps for output in one.outputs)]
-    near = "".join(f"; did you mean {one}?" for one in get_close_matches(what, every, n=1))
+    near = "".join(f" did you mean {one}?" for one in get_close_matches(what, every, n=1))
     raise ConfigError(
-        f"no step of scale {plan.scale} makes {what}{near} Give a file of the study, its log, or a table's or figure's "
-        "name or number"
+        f"no step of scale {plan.scale} makes {what}:{near} give a file of the study, its log, or a table's or "
+        "figure's name or number"
     )
 
 
 def _lines(one: Planned, plan: Plan, expected: Expected) -> Iterator[str]:
-    found = state(one, locked(Path()))
+    found = state(one, at_work(Path()))
     yield f"{one.outputs[0]}: {found}; it is made by `vicious {one.step.command()}`, which reports in {one.log}"
     makers = {file: other for other in plan.steps for file in other.outputs}
     absent = [file for file in map(str, one.step.reads()) if not Path(file).exists()]
     record = None if (path := one.step.record()) is None else read_record(path) if path.is_file() else None
     match found:
         case "running":
-            yield "Snakemake has started it, and holds a lock on this folder."
+            yield "It was started, and something of this folder is at work: `vicious unlock` names it."
         case "interrupted":
             yield "Its job was killed. `snakemake` makes it again; a training goes on where it was."
         case "missing":
@@ -71,10 +77,16 @@ def _lines(one: Planned, plan: Plan, expected: Expected) -> Iterator[str]:
         case "failed":
             for file, reason in failed(one):
                 yield f"{file} says: {reason}"
-            yield (
-                "Snakemake keeps it, since the failure is a result: tables show it. Change what caused it in "
-                "params.yaml; or, if it was an accident, delete these files, then run `snakemake` again."
+            causes = dict.fromkeys(
+                file for other in map(makers.get, map(str, one.step.reads())) if other for file, _ in failed(other)
             )
+            for file in causes:
+                yield f"What it reads failed: `vicious why {file}`."
+            if not causes:
+                yield (
+                    "Snakemake keeps it, since the failure is a result: tables show it. Change what caused it in "
+                    "params.yaml; or, if it was an accident, delete these files, then run `snakemake` again."
+                )
     for file in absent[:5]:
         by = makers.get(file)
         yield f"It reads {file}, which is missing" + (

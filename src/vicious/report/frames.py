@@ -33,8 +33,10 @@ CLASS_COUNTS = (
 )
 """What a reader must know to compare models of some of the classes."""
 MERGED_CLASSES = (
-    "All numbers of groups of a dataset use the same images. Classes are merged at random into groups of one size. The "
-    "largest number may be that of the classes, of which none is merged then. Accuracy is that of telling the groups."
+    "All numbers of groups of a dataset use the same images. Classes are merged at random, once for all models, into "
+    "groups of equal size, or of sizes that differ by one; intervals do not cover this choice. The largest number may "
+    "be that of the classes, of which none is merged then. Accuracy is that of telling the groups. With more groups "
+    "the label alone tells more, too: see the predicted class mean."
 )
 """What a reader must know to compare models of merged classes."""
 PUBLISHED = "truncated 1.2e-07"

@@ -1,11 +1,24 @@
 """Showing a table or a figure's caption in the terminal."""
 
+import re
+from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markdown import Markdown
+from rich.table import Table
+from rich.text import Text
 
 from vicious.study.artifacts import known
 from vicious.study.paths import figures
 from vicious.system.errors import ConfigError, DataError
+from vicious.system.escape import escaped
 from vicious.system.registry import nearest
+
+_CELLS = re.compile(r"(?<=\|)((?:\\.|[^|\\])*)(?=\|)")
+"""The cells of a row of a Markdown table, where | is escaped."""
 
 
 def shown(name: str, scale: str) -> str:
@@ -33,5 +46,29 @@ def shown(name: str, scale: str) -> str:
 
 
 def _page(page: Path) -> str:
-    text, picture = page.read_text(encoding="utf-8").strip(), page.with_suffix(".png")
+    try:
+        text = page.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text"
+        raise DataError(f"{page} cannot be read ({reason}): delete it, then run `snakemake` again") from None
+    picture = page.with_suffix(".png")
     return f"{text}\n\n{picture}" if picture.is_file() else text
+
+
+def print_pages(text: str) -> None:
+    """Print Markdown to the terminal, its tables laid out to the width. Words that are too long for a column go on in
+    the next line: nothing is cut."""
+    console = Console(highlight=False)
+    for is_table, lines in groupby(text.splitlines(), key=lambda line: line.startswith("|")):
+        block = "\n".join(lines)
+        console.print(_laid_out(block.splitlines()) if is_table else Markdown(escaped(block, keep="\n")))
+
+
+def _laid_out(lines: Sequence[str]) -> Table:
+    head, rule, *rows = [[escaped(cell.strip()).replace("\\|", "|") for cell in _CELLS.findall(line)] for line in lines]
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name, dashes in zip(head, rule, strict=True):
+        table.add_column(Text(name), justify="right" if dashes.endswith(":") else "left", overflow="fold")
+    for cells in rows:
+        table.add_row(*(Text(cell.replace("\\", "")) for cell in cells))
+    return table

@@ -66,7 +66,9 @@ class TaskTraining(Training):
     attributes: str | None = Field(default=None, description="attribute set of CelebA (default: all attributes)")
     classes: Count | None = Field(default=None, description="use the images of so many classes (default: all)")
     as_many_as: Count | None = Field(default=None, description="with classes: as many images as so many classes have")
-    merged: Count | None = Field(default=None, description="merge the classes into so many groups (default: none)")
+    merged: Count | None = Field(
+        default=None, description="merge the classes into so many groups, of all images (default: none)"
+    )
 
     def record(self) -> Path:
         return self.out.with_name(f"{self.rule()}.provenance.json")

@@ -416,7 +416,7 @@ class Scales(Strict):
 
     smoke: ScaleParams = Field(description="tests: seconds per dataset")
     demo: ScaleParams = Field(description="a laptop without network: minutes on 2 cores")
-    pilot: ScaleParams = Field(description="real data, small models: hours on 2 cores, `main` in one")
+    pilot: ScaleParams = Field(description="real data, small models: hours on 2 cores")
     paper: ScaleParams = Field(description="real data, complete, original models: GPU or cluster")
 
 

@@ -54,6 +54,15 @@ def locked(folder: Path) -> bool:
     return any((folder / LOCKS).glob("*"))
 
 
+def at_work(folder: Path) -> bool:
+    """Whether Snakemake or a job of ``folder`` is alive, as far as can be seen from here; where nothing can, whether it
+    is locked."""
+    try:
+        return any(True for _ in processes(folder)) or any(True for _ in slurm_jobs(folder))
+    except UnlockError:
+        return locked(folder)
+
+
 def check_not_locked(folder: Path) -> None:
     """Refuse to change results under a Snakemake that may be at work.
 
