@@ -30,6 +30,7 @@ from vicious.system.errors import DataError, IncompleteStudyError, MixedResultsE
 TABLES = (main_table, tradeoff_table, attribute_sets_table, class_counts_table, merged_classes_table)
 MAIN = main_table.SUBJECT
 SETS = ("celeba-k5", "celeba")
+MERGED = ("mnist-merged2", "mnist-merged5", "mnist")
 COUNTS = ("cifar100-classes10", "cifar100", "tiny_imagenet-classes20", "tiny_imagenet")
 
 
@@ -312,6 +313,15 @@ def test_tables_of_parts_have_a_column_of_k(made_up: ModuleType, texts: Any, mod
     assert "attributes |" not in markdown
 
 
+def test_groups_of_classes_have_a_column_of_k_and_say_that_images_are_the_same(made_up: ModuleType, texts: Any) -> None:
+    _, markdown, _ = texts(made_up.summary(MERGED), merged_classes_table)
+    head, _, *body = _lines(markdown)
+    assert head[:2] == ["Dataset", "K"]
+    assert [line[1] for line in body if line[1]] == ["2", "5", "10"]
+    assert "use the same images" in markdown
+    assert "intervals do not cover this choice" in markdown
+
+
 @pytest.mark.parametrize("role", ["honest", "vicious"])
 def test_k_is_told_where_a_side_was_not_run(made_up: ModuleType, role: str) -> None:
     frame = made_up.summary(SETS)
@@ -389,7 +399,9 @@ def test_a_frame_without_a_column_is_a_data_error(made_up: ModuleType) -> None:
         comparison.comparison(frame.drop(columns="psnr"), made_up.comparisons(frame))
 
 
-@pytest.mark.parametrize(("module", "tasks"), [*zip(TABLES, (("mnist",), ("mnist",), SETS, COUNTS), strict=True)])
+@pytest.mark.parametrize(
+    ("module", "tasks"), [*zip(TABLES, (("mnist",), ("mnist",), SETS, COUNTS, MERGED), strict=True)]
+)
 def test_files_have_the_same_bytes_twice(made_up: ModuleType, tmp_path: Path, module: Any, tasks: Any) -> None:
     frame = made_up.summary(tasks, failed=((tasks[0], "honest", 0),), autoencoder=("logits",))
     frame.to_csv(tmp_path / "main.csv", index=False)
