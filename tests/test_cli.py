@@ -29,7 +29,7 @@ def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     text = capsys.readouterr().out
     around = (
         *("check-config", "schema", "budget", "verify", "discard", "restore", "build-stage", "unlock", "version"),
-        *("models", "publish-models", "status", "why", "show", "claims", "reproduce", "audit", "export"),
+        *("models", "publish-models", "status", "why", "show", "completion", "claims", "reproduce", "audit", "export"),
     )
     for command in (*commands(), *known(), *around):
         assert f"\n  {command}: " in text, command
@@ -84,6 +84,19 @@ def test_a_version_for_people_and_one_for_bug_reports(capsys: pytest.CaptureFixt
     assert found["code"]["package"] == "0.1.0"
     assert {"python", "torch", "numpy"} <= found["libraries"].keys()
     assert found["hardware"]["cores"] >= 1
+
+
+def test_a_shell_completes_commands_and_options(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert cli.main(["completion", "bash"]) == 0
+    (tmp_path / "completion").write_text(capsys.readouterr().out)
+    tried = """
+        source completion
+        try() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _vicious; echo "${COMPREPLY[@]}"; }
+        try vicious train-h; try vicious train-honest --epo; try vicious main_t; try vicious stat
+    """
+    found = subprocess.run(["bash", "-c", tried], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert found.stdout.splitlines() == ["train-honest", "--epochs --epoch-images", "main_table", "status"]
+    assert found.stderr == ""
 
 
 TRAIN = ["train-honest", "--data", "d", "--out", "o", "--width", "1", "--epochs", "1", "--batch-images", "8"]

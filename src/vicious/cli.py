@@ -75,8 +75,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code if isinstance(code, int) else 0
 
 
-def _app(chosen: str) -> App:
-    """The command line, whose command ``chosen`` can run; of the other steps it knows names and help alone."""
+def _app(chosen: str | None) -> App:
+    """The command line, whose command ``chosen`` can run; of the other steps it knows names and help alone. None: all
+    can run."""
     app = App(
         name="vicious",
         help=(sys.modules["vicious"].__doc__ or "").partition("\n\n")[0],
@@ -90,7 +91,7 @@ def _app(chosen: str) -> App:
         STUDY: (check_config, budget, status, why, unlock),
         RESULTS: (show, claims, reproduce, verify, discard, restore, models, publish_models),
         AUDIT: (audit, export),
-        SUPPORT: (build_stage, schema, version),
+        SUPPORT: (build_stage, schema, completion, version),
     }
     for group, functions in groups.items():
         for function in functions:
@@ -98,7 +99,7 @@ def _app(chosen: str) -> App:
     for package, group in _STEP_PACKAGES.items():
         for name in names(package):
             command = name.replace("_", "-") if group is STEPS else name
-            if command == chosen:
+            if chosen in (command, None):
                 app.command(_runner(command), name=command, group=group, usage=f"Usage: vicious {command} [OPTIONS]")
             else:
                 app.command(f"{__name__}:_absent", name=command, group=group, help=_first_line(package, name))
@@ -174,6 +175,16 @@ def schema() -> None:
     from vicious.study.config import json_schema
 
     print(json_schema(), end="")
+
+
+def completion(shell: Annotated[Literal["bash", "zsh", "fish"], Parameter(help="that you use")], /) -> None:
+    """Print what completes commands and options in your shell.
+
+    It takes some seconds, so write it to a file that the shell reads: of bash
+    ~/.local/share/bash-completion/completions/vicious, of fish ~/.config/fish/completions/vicious.fish, of zsh _vicious
+    in a folder of $fpath.
+    """
+    print(_app(None).generate_completion(prog_name="vicious", shell=shell))
 
 
 def version(*, as_json: Annotated[bool, Parameter(name="--json", negative=())] = False) -> None:
