@@ -4,6 +4,7 @@ import json
 from contextlib import suppress
 from typing import Any
 
+import numpy as np
 import pytest
 from fuzzing import mutants
 
@@ -52,6 +53,15 @@ def test_mutants_of_the_facts_are_read_or_refused(prepared: PreparedDataset) -> 
             for split in ("train", "validation", "test"):
                 data.images(split)
                 data.labels(split)
+
+
+@pytest.mark.parametrize("images", [2**62, 2**63, 2**70])
+def test_an_array_that_says_it_is_larger_than_any_memory_is_refused(prepared: PreparedDataset, images: int) -> None:
+    path = prepared.folder / "test_labels.npy"
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": "<i8", "fortran_order": False, "shape": (images,)})
+    with pytest.raises(DataError, match=r"test_labels\.npy is damaged"):
+        prepared.labels("test")
 
 
 @pytest.mark.fuzz

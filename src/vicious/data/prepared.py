@@ -20,7 +20,17 @@ from vicious.system.typed_json import UntypedError, read_typed
 
 INFO_NAME = "dataset.json"
 _AGAIN = "run the prepare step again"
-UNREADABLE = (OSError, ValueError, EOFError, TypeError, SyntaxError, TokenError, RecursionError, MemoryError)
+UNREADABLE = (
+    OSError,
+    ValueError,
+    EOFError,
+    TypeError,
+    SyntaxError,
+    TokenError,
+    RecursionError,
+    MemoryError,
+    OverflowError,
+)
 """What numpy raises for a damaged header, which it reads as Python."""
 
 
