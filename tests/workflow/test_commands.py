@@ -46,7 +46,7 @@ DRY = {
     r"(squeue|scancel) --name=\S+": ("true", "no Slurm here; the run's name is checked by tests/slurm/run"),
     r"python benchmarks/gpu ": (r"\g<0>--help ", "no GPU here; tests/test_benchmarks.py runs it on the CPU"),
     r"tests/slurm/run": (r"bash -n \g<0>", "it starts Slurm, as root"),
-    r"(vicious (discard|check-complete|train-attack|verify)|dvc exp apply)$": (
+    r"(vicious (discard|check-complete|train-attack|verify|why)|dvc exp apply)$": (
         r"\1 --help",
         "named without its arguments",
     ),
