@@ -341,6 +341,30 @@ def test_label_baseline_is_the_mean_image_of_the_predicted_class(prepared: Prepa
     assert guess[1] == pytest.approx(images[labels == 0].mean(0))
 
 
+def test_a_task_of_merged_classes_is_trained_attacked_and_assessed(
+    prepared: PreparedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    torch.set_num_threads(1)
+    schedule, task = Schedule(1, 16, 0.002, 0), prepared.merge(2)
+    target, attack = tmp_path / "m/target.safetensors", tmp_path / "m/posthoc.safetensors"
+    train_honest(task, target, F, schedule, CPU, "")
+    train_attack(prepared.folder, target, attack, G, "logits", schedule, CPU, "")
+    save_covariance(fit(prepared), tmp_path / "covariance.safetensors", prepared.info.fingerprint)
+    summary, _ = assess(tmp_path, prepared, "m", "posthoc")
+    assert (summary["status"], summary["k"], summary["task"]) == ("ok", 2, f"{prepared.info.name}-merged2")
+    network = load_model(target, "target")[0]
+    ((images, labels, *_),) = Held(task, "test", CPU).batches(1000)
+    with torch.no_grad():
+        predicted = network(images).argmax(1).numpy()
+    assert set(np.unique(labels)) <= {0, 1}
+    seen = [np.concatenate([one(split) for split in ("train", "validation")]) for one in (task.images, task.labels)]
+    rows, groups = seen[0].reshape(len(seen[0]), -1) / 255, seen[1]
+    means = np.stack([rows[groups == group].mean(0) for group in range(2)])
+    errors = ((prepared.images("test").reshape(len(predicted), -1) / 255 - means[predicted]) ** 2).mean(1)
+    assert summary["psnr_class_mean"] == pytest.approx((-10 * np.log10(errors)).mean(), rel=1e-4)
+
+
 def test_attributes_have_a_label_baseline(of_attributes: Any) -> None:
     images = label_images(of_attributes, None, True)
     guess = guess_by_label(torch.tensor([[1.0, -1.0, 1.0, -1.0]]), images, multilabel=True)

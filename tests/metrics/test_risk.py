@@ -192,6 +192,19 @@ def test_label_means_are_class_means_and_unseen_classes_get_the_mean() -> None:
     assert label_images(unseen, None, False)[1] == pytest.approx(x.mean(0))
 
 
+def test_label_means_of_merged_classes_are_those_of_their_images() -> None:
+    x = images()
+    labels = np.random.default_rng(2).integers(4, size=400)  # classes of unlike sizes
+    covariance = fit_covariance(x.mean(0), np.cov(x, rowvar=False), 400, [(x, labels)], 5)  # the last is never seen
+    groups = np.array([1, 0, 1, 0, 2])
+    found = label_images(covariance, None, False, groups.tolist())
+    for group in range(2):
+        assert found[group] == pytest.approx(x[groups[labels] == group].mean(0))
+    assert found[2] == pytest.approx(x.mean(0))
+    with pytest.raises(MetricError, match="groups must be of all 5 classes, got 3"):
+        label_images(covariance, None, False, (0, 1, 0))
+
+
 def test_attribute_baseline_is_least_squares() -> None:
     x = images()
     bits = (x[:, :3] > 0.5).astype(np.uint8)

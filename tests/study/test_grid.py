@@ -132,7 +132,7 @@ def test_no_weights_and_no_detectors_mean_no_server_that_evades(params: Any) -> 
 
 def test_names_of_models_differ_and_tell_how_they_came_about(params: Any) -> None:
     names = {str(one.model) for one in grid.judged(at(params, "pilot"))}
-    assert {"honest", "honest-wider", "vicious-logits-beta0.3", "vicious-logits-beta1-evasion0.1"} <= names
+    assert {"honest", "honest-wider", "vicious-logits-beta0.3", "vicious-logits-beta1-evasion0.3"} <= names
     assert "vicious-logits-beta1-evasion1-distance_correlation" in names
     models = {
         one.model for scale in SCALES for one in [*grid.trainings(at(params, scale)), *grid.judged(at(params, scale))]
@@ -259,7 +259,9 @@ def test_a_dataset_may_have_treatments_of_its_own(params: Any) -> None:
 
 
 def test_attackers_differ_from_the_studys_in_one_thing_each(params: Any) -> None:
-    pilot = at(params, "pilot")
+    own = params.scales.pilot
+    every = ["mirror", "conditioned", "components", "linear_ridge", "kernel_ridge"]
+    pilot = at(params, "pilot", attackers=own.attackers.model_copy(update={"models": every}))
     cells = grid.cells(pilot, "attackers")
     mnist = {cell for cell in cells if cell.task == Task("mnist") and cell.model == grid.HONEST and cell.seed == 0}
     usual = grid.Attack("logits", model="kernel_ridge")

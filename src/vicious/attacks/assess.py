@@ -114,7 +114,7 @@ class _Measured:
         self._columns: dict[str, list[NDArray[Any]]] = defaultdict(list)
         self._profile: dict[tuple[str, str], list[NDArray[Any]]] = defaultdict(list)
         self._right: list[NDArray[Any]] = []
-        self._guesses = label_images(covariance, data.outputs_used, data.info.multilabel)
+        self._guesses = label_images(covariance, data.outputs_used, data.info.multilabel, data.groups)
         self._covariance, self._headline, self._estimators = covariance, headline, estimators(covariance)
         self._covariance32 = covariance.single()
         self._estimators32 = estimators(self._covariance32)

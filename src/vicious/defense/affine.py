@@ -1,14 +1,17 @@
 """Is a model affine, that is a linear map of the image's pixels and a constant?
 
-Logistic regression, linear discriminants and squared distances to mean images are, up to a number that all outputs of
-an image share. Each of their outputs is a picture of the image seen through one template, so they tell much more of it
-than networks do, and are compared with students of their own kind.
+Logistic regression and linear discriminants are. Each of their outputs is a picture of the image seen through one
+template, so they tell much more of it than networks do, and are compared with students of their own kind.
+
+Of probabilities only the logarithms' differences can be linear, since they sum to 1, and these tell all. Of logits the
+outputs themselves must be: what all of them share could be a code.
 """
 
 import math
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import logsumexp
 
 from vicious.defense.detector import Array, Evidence
 from vicious.system.errors import MetricError
@@ -19,6 +22,8 @@ FEWEST = 5
 TOLERANCE = 0.01
 """How far an output midway may be from the mean of those at the ends, as a share of its spread; networks with one
 hidden layer are off by a tenth and more."""
+SUM = 1e-3
+"""How far the logarithm of the sum of probabilities may be from 0."""
 FLOOR = math.log(2.0**-126)
 """The logit of a probability that was too small to say (:mod:`vicious.auditing.given`), which tells nothing. Of a model
 with one output it is half of this."""
@@ -43,7 +48,7 @@ def is_affine(evidence: Evidence, counted: NDArray[np.bool_] | None = None) -> b
     values = np.stack(answers)[:, :, evidence.occurring if counted is None else counted]
     floor = np.isclose(np.abs(values)[..., None], (-FLOOR, -FLOOR / 2), rtol=0, atol=1e-6)
     told: NDArray[np.bool_] = np.logical_not(floor.any(axis=(0, 3)))
-    if not evidence.multilabel:
+    if not evidence.multilabel and np.abs(logsumexp(np.stack(answers), axis=2)).max() < SUM:
         values, told = _relative(values, told)
     return values.shape[2] > 0 and all(_midway(values[:, told[:, column], column]) for column in range(values.shape[2]))
 
@@ -58,7 +63,7 @@ def _midway(values: Array) -> bool:
 
 
 def _relative(values: Array, told: NDArray[np.bool_]) -> tuple[Array, NDArray[np.bool_]]:
-    """Outputs minus that of the class which is told most often: what all outputs share drops out."""
+    """Log-probabilities minus that of the class which is told most often."""
     base = int(told.sum(0).argmax())
     rest = np.arange(values.shape[2]) != base
     return values[:, :, rest] - values[:, :, base, None], told[:, rest] & told[:, base, None]

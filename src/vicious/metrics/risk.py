@@ -315,7 +315,9 @@ def fit_covariance(
     )
 
 
-def label_images(covariance: Covariance, used: Sequence[int] | None, multilabel: bool) -> Array:
+def label_images(
+    covariance: Covariance, used: Sequence[int] | None, multilabel: bool, groups: Sequence[int] | None = None
+) -> Array:
     """Least-squares images for labels: what a label alone tells of an image.
 
     For classes the mean image of each (an unseen class gets the overall mean); for attributes a constant image first,
@@ -323,14 +325,21 @@ def label_images(covariance: Covariance, used: Sequence[int] | None, multilabel:
 
     Args:
         used: the classes or attributes of the task; None for all.
+        groups: for each class, the group that the task merges it into; None where classes are not merged.
 
     Returns:
-        (K, d) for classes, (1 + K, d) for attributes.
+        (K, d) for classes or groups, (1 + K, d) for attributes.
 
     Raises:
-        MetricError: ``used`` names none or one that there is not.
+        MetricError: ``used`` names none or one that there is not, or ``groups`` are not of all classes.
     """
     known = len(covariance.label_gram) - multilabel
+    if groups is not None:
+        if used is not None or multilabel or len(groups) != known:
+            raise MetricError(f"groups must be of all {known} classes, got {len(groups)}")
+        member = np.eye(max(groups) + 1)[list(groups)]
+        gram, cross = member.T @ covariance.label_gram @ member, member.T @ covariance.label_cross
+        return np.asarray(np.linalg.pinv(gram, rcond=1e-10, hermitian=True) @ cross + covariance.mean)
     if used is not None and not (len(used) and all(0 <= one < known for one in used)):
         raise MetricError(f"the task must use some of {known} classes or attributes, got {list(used)}")
     rows = np.arange(len(covariance.label_gram)) if used is None else np.asarray(used) + multilabel
