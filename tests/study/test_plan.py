@@ -47,7 +47,7 @@ def files(one: Planned) -> set[str]:
 
 COUNTS = {
     "smoke": {"train_honest": 12, "train_vicious": 22, "train_attack": 35, "assess_risk": 56, "evaluate_defense": 14},
-    "demo": {"train_honest": 18, "train_vicious": 22, "train_attack": 76, "assess_risk": 98, "evaluate_defense": 36},
+    "demo": {"train_honest": 18, "train_vicious": 22, "train_attack": 79, "assess_risk": 101, "evaluate_defense": 36},
     "pilot": {
         **{"train_honest": 69, "train_vicious": 88, "train_attack": 840},
         **{"assess_risk": 928, "evaluate_defense": 62},
