@@ -212,8 +212,7 @@ def budget(
     from vicious.study.plan import Plan
     from vicious.workflow.budget import chosen, report, with_datasets, with_rates
 
-    params = with_datasets(_params(file, config or ()), dataset)
-    params = params if scale is None else params.model_copy(update={"scale": scale})
+    params = with_datasets(_params(file, config or (), scale), dataset)
     experiments, (on_cpu, on_gpu) = chosen(experiment), with_rates(cpu_gflops, gpu_tflops, gpu)
     words = [report(params, experiments, on_cpu, on_gpu)]
     if measured is not None:
@@ -243,8 +242,7 @@ def status(
     from vicious.system.errors import ConfigError
     from vicious.workflow.budget import CPU, GPU
 
-    params = _params(file, config or ())
-    params = params if scale is None else params.model_copy(update={"scale": scale})
+    params = _params(file, config or (), scale)
     if cores is not None and cores < 1:
         raise ConfigError(f"--cores {cores}: at least 1")
     device, runtime = (GPU if params.runtime.device == "cuda" else CPU), params.runtime
@@ -270,8 +268,7 @@ def why(
     from vicious.provenance.why import why
 
     check_code_here()
-    params = _params(file, config or ())
-    params = params if scale is None else params.model_copy(update={"scale": scale})
+    params = _params(file, config or (), scale)
     for line in why(what, params, file):
         say(line)
 
@@ -290,7 +287,7 @@ def show(
     """
     from vicious.report.show import print_pages, shown
 
-    text = shown(name, scale or _params(file).scale)
+    text = shown(name, _params(file, (), scale).scale)
     if sys.stdout.isatty():
         print_pages(text)
     else:
@@ -394,8 +391,7 @@ def publish_models(
     from vicious.published.publish import publish
 
     check_code_here()
-    params = _params(file, config or ())
-    params = params if scale is None else params.model_copy(update={"scale": scale})
+    params = _params(file, config or (), scale)
     for line in publish(params, models or (), leave_out or (), most_mb, file):
         say(line)
 
@@ -539,7 +535,9 @@ def unlock() -> None:
     say(unlock(Path.cwd()))
 
 
-def _params(file: Path, changes: Sequence[str] = ()) -> "Params":
+def _params(file: Path, changes: Sequence[str] = (), scale: str | None = None) -> "Params":
+    """The configuration of a file, with changes as snakemake takes them, and another scale where one is asked for."""
     from vicious.study.config import load_params
 
-    return load_params(file, changes)
+    params = load_params(file, changes)
+    return params if scale is None else params.model_copy(update={"scale": scale})

@@ -123,7 +123,7 @@ def gather(
             f"{len(small) - len(kept)} images are left out, since they are nearly the same as others: frames of one "
             "scene count once."
         )
-    if smaller_ := small.shape != images.pixels.shape:
+    if shrunk := small.shape != images.pixels.shape:
         found.append(f"Images are reconstructed at {small.shape[3]} x {small.shape[2]} pixels.")
     if len(kept) < FEWEST:
         raise AuditError(f"only {len(kept)} images differ from each other: give at least {FEWEST} different ones")
@@ -132,12 +132,12 @@ def gather(
         small[order],
         (predicted if labels is None else labels)[order],
         logits[order] / scale,
-        query=None if smaller_ else asked,
+        query=None if shrunk else asked,
         seed=said.seed,
     )
     first = order[: 2 * PAIRS]  # of the size that the model takes
-    of_model = Evidence(images.pixels[first], evidence.labels[: len(first)], evidence.logits[: len(first)], asked)
-    affine = is_affine(of_model, evidence.occurring)
+    whole = Evidence(images.pixels[first], evidence.labels[: len(first)], evidence.logits[: len(first)], asked)
+    affine = is_affine(whole, evidence.occurring)
     names = tuple(images.names[one] for one in order)
     return Given(names, evidence, kind, labels is not None, tuple(found), affine)
 

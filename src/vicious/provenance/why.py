@@ -10,7 +10,7 @@ from vicious.provenance.origin import made_otherwise
 from vicious.provenance.records import Record, plain_name, read_record
 from vicious.provenance.status import duration, failed, state
 from vicious.provenance.verify import hash_files
-from vicious.study.artifacts import known
+from vicious.study.artifacts import by_any_name
 from vicious.study.config import PARAMS_FILE, Params
 from vicious.study.paths import verified
 from vicious.study.plan import Plan, Planned
@@ -36,8 +36,7 @@ def why(what: str, params: Params, configuration: Path = PARAMS_FILE) -> list[st
 
 
 def _step(what: str, plan: Plan) -> Planned:
-    names = {name: artifact for artifact in known().values() for name in (artifact.name, artifact.alias) if name}
-    file = plain_name(what)
+    names, file = by_any_name(), plain_name(what)
     for one in plan.steps:
         if file in one.outputs or file == one.log:
             return one

@@ -11,7 +11,7 @@ from rich.markdown import Markdown
 from rich.table import Table
 from rich.text import Text
 
-from vicious.study.artifacts import known
+from vicious.study.artifacts import by_any_name
 from vicious.study.paths import figures
 from vicious.system.errors import ConfigError, DataError
 from vicious.system.escape import escaped
@@ -32,7 +32,7 @@ def shown(name: str, scale: str) -> str:
         ConfigError: there is none of this name.
         DataError: it is not built.
     """
-    names = {known_as: one for one in known().values() for known_as in (one.name, one.alias) if known_as}
+    names = by_any_name()
     if name not in names:
         raise ConfigError(f"there is no table or figure {name!r}{nearest(name, names)}")
     artifact, folder = names[name], figures(scale)

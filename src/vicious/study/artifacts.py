@@ -136,6 +136,11 @@ def known() -> dict[str, Artifact]:
     return {one.name: one for one in ordered}
 
 
+def by_any_name() -> dict[str, Artifact]:
+    """All artifacts by their names and by their numbered names."""
+    return {name: one for one in known().values() for name in (one.name, one.alias) if name is not None}
+
+
 class ArtifactStep(Step):
     """The step that makes a table or figure; each has a class of its own, with the inputs that its file declares."""
 
