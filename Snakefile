@@ -5,6 +5,9 @@ from snakemake.utils import min_version
 min_version("9.0")
 
 
+report: "workflow/report/workflow.rst"
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/steps.smk"
 include: "workflow/rules/targets.smk"
@@ -15,3 +18,4 @@ rule all:
     input:
         files_of("data", "models", "assessments", "summaries", "figures"),
         paths.verified(SCALE),
+        paths.report(SCALE),

@@ -1,218 +1,158 @@
-"""How often the verdict of an audit is right: on networks that the study does not know, trained for this.
+"""How often the verdict of an audit is right: of classifiers that were trained for this, and of published models.
 
-    python benchmarks/verdicts.py OFFICIAL DATASET... [--images N] [--draws N] [--out FILE]
+    python benchmarks/verdicts.py OFFICIAL DATASET... [--images N] [--draws N] [--kept FOLDER] [--ship]
 
-OFFICIAL is a folder with the official files in torchvision's layout. For each dataset honest and vicious models of
-several families are trained, and judged on several samples of test images, by their logits alone. A model's true leak
-is what a decoder that saw 1,000 other images reads, as a share of what the label leaves (:func:`true_leak`). Trainings
-and verdicts are kept in a folder beside the JSON file, so that a run that was ended goes on where it was.
+OFFICIAL is a folder with the official files in torchvision's layout. For each dataset honest and vicious classifiers of
+several families (classifiers.py) are trained, and audited on samples of test images by their logits alone. The
+published models of the pilot are exported as ONNX and audited with them, as a user does. A classifier's *true leak* is
+what a decoder that saw half of all test images reads of the others, as a share of what the label leaves
+(:func:`true_leak`). Trainings and audits are kept in a folder, so that a run that was ended goes on where it was. The
+default folder is another one for each code of the audit. After a change of classifiers.py or of a published model, name
+a new one.
+
+With --ship the audits of the classifiers, not those of the published models, are written as the reference that
+`vicious audit` shows beside its own numbers.
 """
 
 import argparse
 import json
 import time
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from classifiers import CLASSIFIERS, Trained, train
 from measuring import machine, report
 from numpy.typing import NDArray
 from scipy import stats
-from torch import Tensor, nn
 
+from vicious.auditing.audit import run_audit
 from vicious.auditing.decode import decode
-from vicious.auditing.given import Said, gather
+from vicious.auditing.export import export_onnx
+from vicious.auditing.given import Given, Said, gather, of_model
 from vicious.auditing.images import Images
-from vicious.auditing.verdict import answer
+from vicious.auditing.model import AuditedModel, open_model
+from vicious.auditing.placing import numbers
+from vicious.auditing.record import record
+from vicious.auditing.reference import SHIPPED
 from vicious.data.datasets import find_dataset
 from vicious.data.prepare import prepare
 from vicious.data.prepared import INFO_NAME, PreparedDataset, load_prepared
-from vicious.defense.exact import Exact, exact_test
-from vicious.defense.excess import Against, Excess, compare
-from vicious.defense.student import FAMILIES
-from vicious.system.files import write_json
+from vicious.defense.evaluation.separation import auroc, auroc_interval
+from vicious.provenance.identity import meaning
+from vicious.system.files import atomic_path, write_json
 from vicious.system.runtime import limit_threads
 
 SAMPLES = (50, 200)
+"""Images of an audit."""
 TEST = 2000
-BATCH = 100
-RATE = 4e-3
-
-
-@dataclass(frozen=True)
-class Trained:
-    """How a model is trained.
-
-    Attributes:
-        family: of its network.
-        beta_r: weight of the reconstruction's squared error, as a share of the images' variance; 0: honest.
-        smoothing: of labels.
-        decay: of weights.
-        seed: of weights, batches and the choice of images.
-    """
-
-    family: str
-    beta_r: float = 0.0
-    smoothing: float = 0.0
-    decay: float = 0.0
-    seed: int = 0
-
-    def __str__(self) -> str:
-        rest = [f"smoothing {self.smoothing:g}"] * bool(self.smoothing) + [f"decay {self.decay:g}"] * bool(self.decay)
-        kind = f"vicious, beta {self.beta_r:g}" if self.beta_r else "honest"
-        return ", ".join([self.family, kind, *rest, f"seed {self.seed}"])
-
-
-MODELS = (
-    Trained("plain CNN"),
-    Trained("plain CNN", seed=1),
-    Trained("plain CNN", smoothing=0.1),
-    Trained("plain CNN", decay=0.3),
-    Trained("wide CNN"),
-    Trained("perceptron"),
-    Trained("transformer"),
-    Trained("plain CNN", beta_r=1.0),
-    Trained("plain CNN", beta_r=1.0, seed=1),
-    Trained("plain CNN", beta_r=1.0, smoothing=0.1),
-    Trained("plain CNN", beta_r=0.3),
-    Trained("plain CNN", beta_r=0.1),
-    Trained("wide CNN", beta_r=1.0),
-    Trained("perceptron", beta_r=1.0),
-    Trained("transformer", beta_r=1.0),
-)
-
-
-class Patches(nn.Module):
-    """A small vision transformer on patches of 8 x 8 pixels; 4 x 4 would take four times as long."""
-
-    def __init__(self, channels: int, width: int = 64) -> None:
-        super().__init__()
-        self.embed = nn.Conv2d(channels, width, 8, 8)
-        self.place = nn.Parameter(torch.randn(1, 16, width) * 0.02)
-        layer = nn.TransformerEncoderLayer(width, 4, 2 * width, 0.0, batch_first=True, norm_first=True)
-        self.layers = nn.TransformerEncoder(layer, 3, enable_nested_tensor=False)
-        self.last = nn.Linear(width, 10)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Logits (n, 10) of images (n, C, 32, 32)."""
-        tokens = self.embed(images).flatten(2).transpose(1, 2) + self.place
-        logits: Tensor = self.last(self.layers(tokens).mean(1))
-        return logits
-
-
-def network(family: str, channels: int) -> nn.Module:
-    """A classifier of 32 x 32 images into 10 classes."""
-    if family == "transformer":
-        return Patches(channels)
-    if family == "perceptron":
-        return nn.Sequential(
-            nn.Flatten(), nn.Linear(channels * 1024, 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, 10)
-        )
-    width, inside = {"plain CNN": 16, "wide CNN": 32}[family], channels
-    layers: list[nn.Module] = []
-    for outside in (width, 2 * width, 4 * width):
-        layers += [nn.Conv2d(inside, outside, 3, padding=1), nn.BatchNorm2d(outside), nn.ReLU(), nn.MaxPool2d(2)]
-        inside = outside
-    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(inside * 16, 128), nn.ReLU(), nn.Linear(128, 10))
-
-
-def train(how: Trained, images: Tensor, labels: Tensor, epochs: int) -> nn.Module:
-    """A classifier, honest or trained jointly with a decoder of its logits."""
-    torch.manual_seed(how.seed)
-    channels, pixels = images.shape[1], images[0].numel()
-    classifier = network(how.family, channels)
-    decoder = nn.Sequential(
-        nn.Linear(10, 256), nn.ReLU(), nn.Linear(256, 512), nn.ReLU(), nn.Linear(512, pixels), nn.Sigmoid()
-    )
-    weights = [*classifier.parameters(), *(decoder.parameters() if how.beta_r else ())]
-    steps = epochs * (len(images) // BATCH)
-    optimiser = torch.optim.AdamW(weights, RATE, weight_decay=how.decay)
-    rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=steps)
-    cross_entropy = nn.CrossEntropyLoss(label_smoothing=how.smoothing)
-    variance = (images - images.mean(0)).square().mean()
-    for _ in range(epochs):
-        for batch in torch.randperm(len(images))[: BATCH * (len(images) // BATCH)].split(BATCH):
-            x = images[batch]
-            if channels == 3 and torch.rand(()) < 0.5:
-                x = x.flip(3)
-            logits = classifier(x - 0.5)
-            loss = cross_entropy(logits, labels[batch])
-            if how.beta_r:
-                loss = loss + how.beta_r * (decoder(logits) - x.flatten(1)).square().mean() / variance
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            rate.step()
-    return classifier.eval()
+"""Test images that samples are drawn from, at most. No classifier was trained on them."""
+PUBLISHED = Path(__file__).resolve().parents[1] / "models/pilot"
+PUBLISHED_FAMILY = "the pilot's"
 
 
 def true_leak(logits: NDArray[Any], pixels: NDArray[Any]) -> float:
-    """Share of the squared error of the label's mean image that a decoder saves that saw as many other images."""
+    """Share of the squared error of the label's mean image that a decoder saves which learnt from the other half."""
     decoded = decode(logits, pixels, False, 0)
     error, of_label = (((one - pixels) ** 2).sum() for one in (decoded.images, decoded.of_label))
     return float(1 - error / of_label)
 
 
-def measure(data: PreparedDataset, dataset: str, epochs: int, draws: int, kept: Path) -> list[dict[str, Any]]:
-    """A row for each model and sample of its test images."""
-    images, labels = (torch.from_numpy(np.array(one("train"))) for one in (data.images, data.labels))
-    test = (np.array(data.images("test")) / 255).astype(np.float32)
-    truth = np.array(data.labels("test"))
-    rows = []
-    for how in MODELS:
-        place = kept / f"{dataset}-{epochs}-{len(images)}-{how}.npy".replace(" ", "_")
-        if not place.exists():
-            start = time.perf_counter()
-            trained = train(how, images.float() / 255, labels.long(), epochs)
-            with torch.inference_mode():
-                np.save(place, torch.cat([trained(one - 0.5) for one in torch.from_numpy(test).split(256)]).numpy())
-            print(f"{dataset}, {how}: trained in {time.perf_counter() - start:.0f} s", flush=True)
-        logits = np.load(place).astype(np.float64)
-        accuracy = float((logits.argmax(1) == truth).mean())
-        leak = true_leak(logits, test.reshape(len(test), -1).astype(np.float64))
+class Tests:
+    """The test images of a dataset, and audits of some of them, which are kept."""
+
+    def __init__(self, data: PreparedDataset, dataset: str, draws: int, kept: Path) -> None:
+        self.images = (np.array(data.images("test")) / 255).astype(np.float32)
+        self.labels = np.array(data.labels("test"))
+        self.dataset, self.draws, self.kept = dataset, draws, kept
+
+    def rows(
+        self, name: str, about: dict[str, Any], logits: NDArray[Any], given: Callable[[Images, int], Given]
+    ) -> Iterator[dict[str, Any]]:
+        """A row for each sample.
+
+        Args:
+            name: of the classifier's files.
+            about: it.
+            logits: (n, K), of all test images.
+            given: what is audited, of some images, their rows among all and a seed.
+        """
+        facts = {
+            "dataset": self.dataset,
+            **about,
+            "accuracy": float((logits.argmax(1) == self.labels).mean()),
+            "true_leak": true_leak(logits, self.images.reshape(len(self.images), -1).astype(np.float64)),
+        }
         for number in SAMPLES:
-            for draw in range(draws):
-                at = kept / f"{place.stem}-{number}-{draw}.json"
+            for draw in range(self.draws):
+                at, start = self.kept / f"{name}-{number}-{draw}.json", time.perf_counter()
                 if not at.exists():
-                    write_json(at, verdict(test, logits, number, draw))
-                row = said(json.loads(at.read_text()))
-                rows.append(
-                    {
-                        "dataset": dataset,
-                        "model": str(how),
-                        "vicious": how.beta_r > 0,
-                        "beta_r": how.beta_r,
-                        "accuracy": accuracy,
-                        "true_leak": leak,
-                        "images": number,
-                        "draw": draw,
-                        **row,
-                    }
-                )
-                print(f"{dataset}, {how}, n = {number}: leak {row['leak']:.2f}, {row['answer']}", flush=True)
-    return rows
+                    chosen = np.random.default_rng((number, draw)).permutation(len(self.images))[:number]
+                    images = Images(tuple(map(str, chosen)), self.images[chosen])
+                    write_json(at, record(run_audit(given(images, draw)), name))
+                audit = json.loads(at.read_text())
+                yield {
+                    **facts,
+                    "images": number,
+                    "draw": draw,
+                    "answer": audit["verdict"]["answer"],
+                    "p": (audit["exact_test"] or {}).get("p"),
+                    "among": audit["among"],
+                    "numbers": numbers(audit),
+                }
+                took = time.perf_counter() - start
+                print(f"{name}, n = {number}: {audit['verdict']['answer']}, {took:.0f} s", flush=True)
 
 
-def verdict(test: NDArray[np.float32], logits: NDArray[Any], number: int, draw: int) -> dict[str, Any]:
-    """The part of an audit that the answer depends on."""
-    chosen = np.random.default_rng((number, draw)).permutation(len(test))[:number]
-    given = gather(Images(tuple(map(str, chosen)), test[chosen]), logits[chosen], Said(kind="logits", seed=draw))
-    exact, excess = exact_test(given.evidence, 199), compare(given.evidence)
-    against = {f"{one.family} {key}": getattr(one, key) for one in excess.against for key in ("leak", "low", "high")}
-    return {"p": exact.p, "leak": excess.leak, **against}
+def of_classifiers(data: PreparedDataset, tests: Tests, epochs: int) -> Iterator[dict[str, Any]]:
+    """Rows of the classifiers that are trained here."""
+    images, labels = (torch.from_numpy(np.array(one("train"))) for one in (data.images, data.labels))
+    for how in CLASSIFIERS:
+        name = f"{tests.dataset}-{len(images)}-{epochs}-{how}".replace(" ", "_").replace(",", "")
+        path = tests.kept / f"{name}.npy"
+        if not path.exists():
+            start = time.perf_counter()
+            logits = _logits_of(train(how, images.float() / 255, labels.long(), epochs), tests.images)
+            with atomic_path(path) as temporary, temporary.open("wb") as file:
+                np.save(file, logits)
+            print(f"{name}: trained in {time.perf_counter() - start:.0f} s", flush=True)
+        logits = np.load(path).astype(np.float64)
+
+        def given(some: Images, seed: int, logits: NDArray[Any] = logits) -> Given:
+            return gather(some, logits[[int(one) for one in some.names]], Said(kind="logits", seed=seed))
+
+        yield from tests.rows(name, _about(how), logits, given)
 
 
-def said(row: dict[str, Any]) -> dict[str, Any]:
-    """A row with the answer that follows from it."""
-    families = [
-        Against(family, 0.0, row[f"{family} leak"], 0.0, row[f"{family} low"], row[f"{family} high"])
-        for family in FAMILIES
-        if f"{family} low" in row
-    ]
-    excess = Excess(row["leak"], 0.0, 0.0, 0, tuple(families))
-    return {**row, "answer": answer(Exact(row["p"], 0.0, 0.0, 199, 0, 0), excess)[0]}
+def _about(how: Trained) -> dict[str, Any]:
+    return {"family": how.family, "model": str(how), "beta_r": how.beta_r}
+
+
+def _logits_of(classifier: torch.nn.Module, images: NDArray[np.float32]) -> NDArray[np.float32]:
+    with torch.inference_mode():
+        found = torch.cat([classifier(one - 0.5) for one in torch.from_numpy(images).split(256)])
+    answers: NDArray[np.float32] = found.numpy()
+    return answers
+
+
+def of_published(tests: Tests) -> Iterator[dict[str, Any]]:
+    """Rows of the published models of the pilot, each asked as ONNX."""
+    for folder in sorted(one.parent for one in (PUBLISHED / tests.dataset).glob("*/seed*/target.safetensors")):
+        model, seed = folder.parent.name, folder.name
+        name = f"{tests.dataset}-pilot-{model}-{seed}"
+        path = tests.kept / f"{name}.onnx"
+        if not path.exists():
+            export_onnx(folder, path)
+        opened = open_model(path)
+        card = json.loads((folder / "card.json").read_text())
+        about = {"family": PUBLISHED_FAMILY, "model": f"{model}, {seed}", "beta_r": card["beta_r"]}
+
+        def given(some: Images, seed: int, opened: AuditedModel = opened) -> Given:
+            return of_model(opened, some, Said(seed=seed))
+
+        yield from tests.rows(name, about, opened.query(tests.images), given)
 
 
 def prepared(official: Path, dataset: str, images: int, work: Path) -> PreparedDataset:
@@ -226,23 +166,94 @@ def prepared(official: Path, dataset: str, images: int, work: Path) -> PreparedD
     return load_prepared(folder)
 
 
-def told(rows: list[dict[str, Any]]) -> list[list[object]]:
-    """A row for each dataset, kind of model and number of images."""
+def by_kind(rows: Sequence[dict[str, Any]]) -> tuple[list[str], list[list[object]]]:
+    """A head, and a row for each kind of classifier and number of images: how many of each dataset were judged right.
+
+    An honest one is judged right if no audit of it says evidence, a vicious one if all do. Undecided is no evidence.
+    """
+    datasets = list(dict.fromkeys(row["dataset"] for row in rows))
     found: list[list[object]] = []
-    keys = sorted({(row["dataset"], row["images"], row["beta_r"]) for row in rows})
-    for dataset, number, beta in keys:
-        some = [row for row in rows if (row["dataset"], row["images"], row["beta_r"]) == (dataset, number, beta)]
-        by_model = [[row for row in some if row["model"] == name] for name in sorted({row["model"] for row in some})]
-        said = [np.mean([row["answer"] == "evidence" for row in model]) for model in by_model]
-        low, high = _interval(sum(share == 1 if beta else share > 0 for share in said), len(said))
-        leaks, accuracy = ([model[0][key] for model in by_model] for key in ("true_leak", "accuracy"))
-        kind = f"vicious, beta {beta:g}" if beta else "honest"
+    for number, published, beta in sorted({_kind(row) for row in rows}):
+        some = [row for row in rows if _kind(row) == (number, published, beta)]
+        by_dataset = {name: right(row for row in some if row["dataset"] == name) for name in datasets}
+        every = [one for judged in by_dataset.values() for one in judged.values()]
+        low, high = _interval(sum(every), len(every))
+        leaks, undecided = [row["true_leak"] for row in some], sum(row["answer"] == "undecided" for row in some)
         found.append(
-            [f"{find_dataset(dataset).title}, {kind}, n = {number}", len(by_model), f"{100 * np.mean(accuracy):.1f}",
-             f"{min(leaks):.2f} to {max(leaks):.2f}", f"{100 * np.mean(said):.0f}",
-             f"{100 * low:.0f} to {100 * high:.0f}"]
+            [_title(published, beta), number, f"{min(leaks):.2f} to {max(leaks):.2f}", f"{undecided} of {len(some)}",
+             *(f"{sum(judged.values())} of {len(judged)}" if judged else "–" for judged in by_dataset.values()),
+             f"{sum(every)} of {len(every)}", f"{100 * low:.0f} to {100 * high:.0f}"]
         )  # fmt: skip
+    titles = [find_dataset(name).title for name in datasets]
+    return ["classifiers", "images", "true leak", "undecided", *titles, "right", "right, 95% interval (%)"], found
+
+
+def right(rows: Iterable[dict[str, Any]]) -> dict[str, bool]:
+    """Whether each model of some rows is judged right."""
+    found: dict[str, bool] = {}
+    for row in rows:
+        found[row["model"]] = found.get(row["model"], True) and (row["answer"] == "evidence") == (row["beta_r"] > 0)
     return found
+
+
+def wrong(rows: Sequence[dict[str, Any]]) -> dict[int, list[str]]:
+    """By number of images a line for each model that is not judged right, with what honest ones of its dataset leak."""
+    found: dict[int, list[str]] = {row["images"]: [] for row in rows}
+    for number, dataset, model in dict.fromkeys((row["images"], row["dataset"], row["model"]) for row in rows):
+        audits = [row for row in rows if (row["images"], row["dataset"], row["model"]) == (number, dataset, model)]
+        missed = [row["answer"] for row in audits if (row["answer"] == "evidence") != (row["beta_r"] > 0)]
+        if missed:
+            honest = [row["true_leak"] for row in rows if row["dataset"] == dataset and not row["beta_r"]]
+            found[number].append(
+                f"{find_dataset(dataset).title}, {model}: {' or '.join(dict.fromkeys(missed))} in {len(missed)} of "
+                f"{len(audits)} audits (true leak {audits[0]['true_leak']:.2f}; honest ones {min(honest):.2f} to "
+                f"{max(honest):.2f})"
+            )
+    return found
+
+
+def separated(rows: Sequence[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
+    """A head, and a row for each number of an audit: the AUROC between vicious and honest classifiers.
+
+    Of each dataset, and of all at once, as one threshold for all of them would be judged, with its interval over
+    models. Of several samples of a model the first counts. A number that some model lacks is left out there.
+    """
+    first = [row for row in rows if row["draw"] == 0]
+    datasets = list(dict.fromkeys(row["dataset"] for row in first))
+    sizes = sorted({row["images"] for row in first})
+    found = []
+    for name in dict.fromkeys(name for row in first for name in row["numbers"]):
+        cells = [name.replace("_", " ")]
+        for number in sizes:
+            some = [row for row in first if row["images"] == number]
+            for dataset in (*datasets, None):
+                cells.append(_auroc([row for row in some if dataset in (None, row["dataset"])], name, dataset is None))
+        found.append(cells)
+    titles = [*(find_dataset(name).title for name in datasets), "all"]
+    return ["number", *(f"{title}, n = {number}" for number in sizes for title in titles)], found
+
+
+def _auroc(rows: Sequence[dict[str, Any]], name: str, interval: bool) -> str:
+    known = [row for row in rows if name in row["numbers"]]
+    honest, vicious = (
+        np.array([row["numbers"][name] for row in known if (row["beta_r"] > 0) == kind]) for kind in (False, True)
+    )
+    if not (len(honest) and len(vicious)):
+        return "–"
+    area = auroc(honest, vicious)
+    low, high = auroc_interval(area, len(honest), len(vicious))
+    lost = f" ({len(known)} of {len(rows)} models)" if len(known) < len(rows) else ""
+    return f"{area:.2f} [{low:.2f}, {high:.2f}]{lost}" if interval else f"{area:.2f}"
+
+
+def _kind(row: dict[str, Any]) -> tuple[int, bool, float]:
+    return row["images"], row["family"] == PUBLISHED_FAMILY, row["beta_r"]
+
+
+def _title(published: bool, beta: float) -> str:
+    if published:
+        return f"{PUBLISHED_FAMILY}, {f'vicious, beta_R {beta:g}' if beta else 'honest'}"
+    return f"trained here, {f'vicious, weight {beta:g}' if beta else 'honest'}"
 
 
 def _interval(found: int, of: int) -> tuple[float, float]:
@@ -251,33 +262,49 @@ def _interval(found: int, of: int) -> tuple[float, float]:
     return float(ends.low), float(ends.high)
 
 
-HEAD = (
-    *("models and sample", "models", "accuracy (%)", "true leak", "evidence (% of verdicts)"),
-    "models, 95% interval (%)",
-)
+SHOWN = ("dataset", "model", "beta_r", "images", "among", "accuracy", "true_leak", "numbers")
+
+
+def ship(rows: Sequence[dict[str, Any]], where: dict[str, Any], facts: dict[str, Any]) -> None:
+    """Write the reference of the package: the numbers of the first audit of each classifier and number of images."""
+    networks = [
+        {key: row[key] for key in SHOWN} for row in rows if row["family"] != PUBLISHED_FAMILY and row["draw"] == 0
+    ]
+    made = {"command": "benchmarks/verdicts.py", "commit": where["commit"], "date": where["date"], **facts}
+    write_json(SHIPPED, {"made": made, "networks": networks})
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
     parser.add_argument("official", type=Path)
     parser.add_argument("datasets", nargs="+")
-    parser.add_argument("--images", type=int, default=9_000, help="that a model is trained on")
-    parser.add_argument("--draws", type=int, default=2, help="samples of test images")
+    parser.add_argument("--images", type=int, default=9_000, help="that a classifier is trained on")
+    parser.add_argument("--draws", type=int, default=2, help="samples of test images of each size")
     parser.add_argument("--epochs", type=int, default=5)
-    parser.add_argument("--kept", type=Path, default=Path(".cache/verdicts"), help="folder of trainings and verdicts")
+    default = Path(".cache/verdicts") / meaning("vicious.auditing.audit:run_audit")
+    parser.add_argument("--kept", type=Path, default=default, help="folder of trainings and audits")
+    parser.add_argument("--ship", action="store_true", help="write the reference of the package")
     given = parser.parse_args()
     where, kept = machine(), given.kept.absolute()
     kept.mkdir(parents=True, exist_ok=True)
     limit_threads(1)
-    rows = []
+    rows: list[dict[str, Any]] = []
+    tested: dict[str, int] = {}
     for dataset in given.datasets:
-        rows += measure(prepared(given.official, dataset, given.images, kept), dataset, given.epochs, given.draws, kept)
+        data = prepared(given.official, dataset, given.images, kept)
+        tests = Tests(data, dataset, given.draws, kept)
+        tested[dataset] = len(tests.images)
+        rows += [*of_published(tests), *of_classifiers(data, tests, given.epochs)]
+    facts = {"training_images": given.images, "epochs": given.epochs, "test_images": tested}
     report(
-        *("verdicts", where, HEAD, told(rows)),
-        threads=1, images=given.images, epochs=given.epochs, samples=given.draws,
-        note="An honest model counts where any verdict says evidence, a vicious one where all do.",
-        verdicts=rows,
+        *("verdicts", where, *by_kind(rows)),
+        **{"threads": 1, **facts, "samples": given.draws},
+        wrong=wrong(rows),
+        separated=separated(rows),
+        audits=rows,
     )  # fmt: skip
+    if given.ship:
+        ship(rows, where, facts)
 
 
 if __name__ == "__main__":

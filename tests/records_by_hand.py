@@ -1,5 +1,6 @@
 """Results and records of provenance written by hand, as commands would."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from vicious.provenance.expected import step_behind
 from vicious.provenance.record import code_of
 from vicious.provenance.records import Record
 from vicious.steps import Step
+from vicious.study.plan import Planned
 from vicious.system.files import digest, write_json
 
 
@@ -33,6 +35,13 @@ def note(
     step = step_behind(Record.model_validate(record))
     record["code"]["hash"] = "of no step" if step is None else code_of(step)
     write_json(path, record | changes)
+
+
+def build(one: Planned, seconds: float = 10.0, **said: Any) -> None:
+    """Write all files of a planned step, and its record; JSON files hold what is ``said``."""
+    inputs = [put(str(file), "read") for file in one.step.reads() if not file.exists()]
+    made = [put(str(file), json.dumps(said) if file.suffix == ".json" else "made") for file in one.step.writes()]
+    note_step(one.step, [*map(str, one.step.reads())] or inputs, made, seconds=seconds)
 
 
 def note_step(

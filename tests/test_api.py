@@ -85,6 +85,38 @@ def test_a_torch_module_is_audited() -> None:
     assert vicious.audit(module, GIVEN.images[:30]).given.evidence.logits.shape == (30, 3)
 
 
+def test_a_detector_takes_evidence_of_ones_own() -> None:
+    seen = vicious.Evidence(GIVEN.images, GIVEN.labels, GIVEN.logits)
+    assert vicious.detectors()["linear_decodability"].score(seen) > 0.3
+
+
+def _wants_tensors(images: Any) -> Any:
+    raise RuntimeError("expected 3 channels")
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        (GIVEN.logits, "the model is a ndarray: give a file, a torch module, or a function"),
+        (lambda images: images.mean((1, 2, 3))[:3], r"the model made \(3,\): give a function"),
+        (_wants_tensors, "the model made RuntimeError: expected 3 channels. Give images of the size that it takes"),
+        (lambda images: ["cat"] * len(images), "the model made ValueError"),
+    ],
+)
+def test_a_function_that_cannot_be_asked_is_an_error_that_says_what_it_is_given(model: Any, words: str) -> None:
+    with pytest.raises(AuditError, match=words) as raised:
+        vicious.audit(model, GIVEN.images)
+    assert "float32 (n, C, H, W) in [0, 1]" in str(raised.value)
+
+
+def test_a_function_may_answer_with_tensors() -> None:
+    import torch
+
+    weights = torch.nn.Linear(256, CLASSES)
+    found = vicious.audit(lambda images: weights(torch.from_numpy(images).flatten(1)), GIVEN.images)
+    assert found.given.evidence.logits.shape == (len(GIVEN.images), CLASSES)
+
+
 def test_what_cannot_be_audited_is_an_error() -> None:
     with pytest.raises(AuditError, match="not both"):
         vicious.audit(None, GIVEN.images)

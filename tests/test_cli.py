@@ -1,8 +1,10 @@
 """The command line as its user meets it."""
 
+import contextlib
 import errno
 import json
 import os
+import pty
 import re
 import shlex
 import subprocess
@@ -30,6 +32,7 @@ def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     around = (
         *("check-config", "schema", "budget", "verify", "discard", "restore", "build-stage", "unlock", "version"),
         *("models", "publish-models", "status", "why", "show", "completion", "claims", "reproduce", "audit", "export"),
+        "crate",
     )
     for command in (*commands(), *known(), *around):
         assert f"\n  {command}: " in text, command
@@ -78,10 +81,10 @@ def test_planning_imports_nothing_heavy(module: Any) -> None:
 def test_a_version_for_people_and_one_for_bug_reports(capsys: pytest.CaptureFixture[str]) -> None:
     for words in (["version"], ["--version"]):
         assert cli.main(words) == 0
-        assert capsys.readouterr().out == "vicious 0.1.0\n"
+        assert capsys.readouterr().out == "vicious 0.2.0\n"
     assert cli.main(["version", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert found["code"]["package"] == "0.1.0"
+    assert found["code"]["package"] == "0.2.0"
     assert {"python", "torch", "numpy"} <= found["libraries"].keys()
     assert found["hardware"]["cores"] >= 1
 
@@ -243,6 +246,19 @@ def test_check_config_says_what_it_checked(capsys: pytest.CaptureFixture[str]) -
     assert capsys.readouterr().out.endswith("params.yaml: valid; scale demo, 6 datasets\n")
 
 
+def test_check_config_says_which_scale_lacks_overrides_of_a_dataset(tmp_path: Path) -> None:
+    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    (tmp_path / "params.yaml").write_text(text.replace("      cifar100: {}\n", "", 1), encoding="utf-8")
+    result = run("check-config", str(tmp_path / "params.yaml"))
+    assert result.returncode == 0
+    assert (
+        "scales.pilot.overrides has no cifar100, which `dvc repro` needs: add `cifar100: {}`"
+        in result.stderr.splitlines()[0]
+    )
+    fewer = run("check-config", str(tmp_path / "params.yaml"), "--config", "datasets=[mnist]")
+    assert (fewer.returncode, fewer.stderr) == (0, "")
+
+
 def test_a_missing_official_file_lists_what_to_place_where(tmp_path: Path) -> None:
     places = ["--root", str(tmp_path), "--out", str(tmp_path / "r.json")]
     result = run("fetch", "--dataset", "celeba", "--source", "official", *places)
@@ -389,3 +405,110 @@ def test_an_error_of_another_file_is_not_taken_for_one_of_the_outputs(
     monkeypatch.setattr(__main__, "run", unreadable)
     with pytest.raises(OSError, match="Input/output error"):
         __main__.main()
+
+
+# --- --debug, --quiet and examples, which every command has -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["verify", "no-such-folder"], 1),
+        (["check-config", "no-such-file.yaml"], 1),
+        (["budget", "--config", "scale=papr"], 1),
+        (["fetch", "--datset", "mnist"], 2),
+        ([*TRAIN, "--depth", "11", "--learning-rate", "0.1", "--seed", "0"], 2),
+    ],
+)
+def test_the_traceback_of_an_error_is_shown_where_it_is_asked_for(
+    capsys: pytest.CaptureFixture[str], words: list[str], code: int
+) -> None:
+    assert cli.main(words) == code
+    plain = capsys.readouterr().err
+    assert "Traceback" not in plain
+    for at in range(1, len(words) + 1):
+        if words[at - 1].startswith("--"):
+            continue  # an option and its value belong together, to a reader at least
+        assert cli.main([*words[:at], "--debug", *words[at:]]) == code
+        told = capsys.readouterr().err
+        assert "Traceback (most recent call last)" in told
+        assert told.endswith(plain)
+
+
+def test_quiet_leaves_out_progress_alone(tmp_path: Path) -> None:
+    fetch = ["fetch", "--dataset", "mnist", "--source", "synthetic", "--root", tmp_path, "--counts", "12", "4", "6"]
+    told = [run(*fetch, "--out", tmp_path / f"{name}.json", *flags) for name, *flags in (("a",), ("b", "--quiet"))]
+    assert [one.returncode for one in told] == [0, 0], told[1].stderr
+    assert "images" in told[0].stderr
+    assert told[1].stderr == ""
+    assert run("--quiet", "verify", "no-such-folder").stderr.startswith("error: ")
+    assert run("version", "--quiet").stdout == "vicious 0.2.0\n"
+
+
+def test_what_follows_two_dashes_is_no_flag() -> None:
+    assert cli._without_flags(["status", "--quiet", "--", "--debug"]) == (["status", "--", "--debug"], {"--quiet"})
+
+
+def test_the_help_names_the_flags_of_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in ([], ["--help"], ["status", "--help"], ["main_table", "-h"]):
+        assert cli.main(words) == 0
+        assert capsys.readouterr().out.count("  --debug: Show the traceback of an error.\n") == 1
+
+
+EVERY = [*commands(), *known(), *(cli._name(one) for each in cli._around().values() for one in each)]
+
+
+@pytest.mark.parametrize("command", EVERY)
+def test_each_command_has_examples_that_its_parser_takes(
+    command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    assert cli.main([command, "--help"]) == 0
+    _, _, text = capsys.readouterr().out.partition("\nExample")
+    lines = text.partition("\n")[2].replace("\\\n", "").splitlines()
+    examples = [line for line in lines if not line.startswith("  #")]
+    assert examples
+    for line in examples:
+        words = shlex.split(line.partition(" > ")[0])
+        assert words[:2] == ["vicious", command]
+        cli._app(command).parse_args(words[1:], exit_on_error=False, print_error=False)
+
+
+@pytest.mark.parametrize("command", ["check-config", "schema", "version", "budget", "status", "completion"])
+def test_examples_that_need_no_results_run(
+    command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    for line in cli._examples(command)[1:]:
+        assert cli.main(shlex.split(line.partition(" > ")[0])[1:]) == 0
+        assert capsys.readouterr().out
+
+
+def test_what_is_no_command_has_no_examples() -> None:
+    for word in ("--help", "", "nonsense", "_needs"):
+        assert cli._examples(word) == []
+
+
+def test_a_step_has_no_example_outside_of_a_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its paths would lead nowhere."""
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["fetch", "--help"]) == 0
+    assert "Example" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [["--help"], ["status", "--help"], ["no-such-command"]])
+def test_no_colour_is_used_where_none_is_wanted(words: list[str]) -> None:
+    """On a terminal, too."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.environ.update(NO_COLOR="1", TERM="xterm-256color")
+        os.execv(sys.executable, [sys.executable, "-m", "vicious", *words])
+    told = b""
+    with contextlib.suppress(OSError):  # Linux' way to say that the other end is closed
+        while read := os.read(terminal, 65536):
+            told += read
+    os.waitpid(pid, 0)
+    assert b"ommand" in told
+    assert re.search(rb"\x1b\[[0-9;]*3[0-9]", told) is None

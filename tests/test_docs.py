@@ -6,18 +6,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from measured_numbers import BLOCK
 
 from vicious.study import grid
 from vicious.study.artifacts import known
 
 ROOT = Path(__file__).resolve().parents[1]
 _LONGEST = 120
+GENERATED = "claims.md"
+"""A page that `vicious claims` writes whole."""
 
 
 PAGES = sorted(
     page
-    for pattern in ("*.md", "docs/*.md", "results/*.md", "paper_figures/*.md", "models/*.md")
-    for page in ROOT.glob(pattern)
+    for folder in ("", "docs/", "docs/reference/", "config/", "results/", "paper_figures/", "models/")
+    for page in ROOT.glob(f"{folder}*.md")
 )
 """All Markdown that people wrote."""
 
@@ -40,7 +43,8 @@ def test_every_table_figure_and_experiment_is_documented() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere_and_lines_are_short(page: Any) -> None:
     text = page.read_text(encoding="utf-8")
-    assert [line for line in text.splitlines() if len(line) > _LONGEST] == []
+    written = "" if page.name == GENERATED else BLOCK.sub("", text)
+    assert [line for line in written.splitlines() if len(line) > _LONGEST] == []
     for target in re.findall(r"\]\(([^)]+)\)", text):
         if "://" in target:
             continue

@@ -24,6 +24,8 @@ LAYERS = (
         "report",
         "auditing",
         "claims",
+        "webpage",
+        "crate",
         "api",
         "cli",
         "__main__",

@@ -10,6 +10,7 @@ need is imported when one of them is first named.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from vicious.api import Evidence as Evidence
     from vicious.api import audit as audit
     from vicious.api import detectors as detectors
     from vicious.api import fit_covariance as fit_covariance
@@ -19,10 +20,10 @@ if TYPE_CHECKING:
     from vicious.api import ssim as ssim
     from vicious.api import train_vicious as train_vicious
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 
-_NAMES = ("audit", "detectors", "fit_covariance", "open_model", "psnr", "risk", "ssim", "train_vicious")
+_NAMES = ("Evidence", "audit", "detectors", "fit_covariance", "open_model", "psnr", "risk", "ssim", "train_vicious")
 
 
 def __getattr__(name: str) -> Any:

@@ -124,10 +124,32 @@ def _asking(model: "nn.Module | Callable[[NDArray[np.float32]], Any]") -> "Calla
     run = torch_run(model.eval(), type(model).__name__, None) if isinstance(model, nn.Module) else model
 
     def query(images: NDArray[np.float32]) -> Array:
-        parts = [np.asarray(run(images[at : at + _BATCH])) for at in range(0, len(images), _BATCH)]
-        return np.concatenate(parts).reshape(len(images), -1).astype(np.float64)
+        parts = [_answer(run, images[at : at + _BATCH]) for at in range(0, len(images), _BATCH)]
+        return np.concatenate(parts)
 
     return query
+
+
+def _answer(run: Callable[[NDArray[np.float32]], Any], images: NDArray[np.float32]) -> Array:
+    """What a function answers, (n, K); raises AuditError where it cannot be asked, with what it should take."""
+    contract = "takes a NumPy array, float32 (n, C, H, W) in [0, 1], and answers with outputs (n, K)"
+    if not callable(run):
+        raise AuditError(
+            f"the model is a {type(run).__name__}: give a file, a torch module, or a function that {contract}"
+        )
+    try:
+        answer = run(images)
+        found = np.asarray(answer.detach().cpu() if hasattr(answer, "detach") else answer, dtype=np.float64)
+    except AuditError:
+        raise
+    except Exception as error:  # whatever a user's function raises
+        raise AuditError(
+            f"of images {images.shape} the model made {type(error).__name__}: {error}. Give images of the size that it "
+            f"takes; a function {contract}"
+        ) from error
+    if found.ndim == 0 or len(found) != len(images):
+        raise AuditError(f"of {images.shape} the model made {found.shape}: give a function that {contract}")
+    return found.reshape(len(images), -1)
 
 
 def psnr(x: NDArray[Any], reconstruction: NDArray[Any]) -> Array:

@@ -4,9 +4,12 @@ Cyclopts makes the options from typed settings, and one command's file is import
 typo answer at once.
 """
 
+import inspect
 import json
 import logging
 import sys
+import textwrap
+import traceback
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
@@ -17,7 +20,7 @@ from cyclopts import App, CycloptsError, Group, Parameter
 from vicious import __version__
 from vicious.system.errors import ViciousError
 from vicious.system.escape import escaped
-from vicious.system.progress import Told, say, tell
+from vicious.system.progress import Told, hide_progress, say, tell
 from vicious.system.registry import file as file_of
 from vicious.system.registry import names
 from vicious.system.runtime import name_user
@@ -28,8 +31,15 @@ if TYPE_CHECKING:
 
 PARAMS_FILE = Path("params.yaml")
 PUBLISHED = Path("docs/claims.json")
+HERE = Path()
 USAGE = 2
 """The exit code of a command line that cannot be understood."""
+FLAGS = """Every command takes these too, at any place:
+  --debug: Show the traceback of an error.
+  --quiet: Leave progress out. Results, warnings and errors stay."""
+MORE = "`vicious COMMAND --help` shows a command's options and examples."
+NEXT = "\n\n"
+"""Between paragraphs."""
 STUDY = Group("The study: plan it, and see how far it is", sort_key=1)
 RESULTS = Group("Its results: look at them, check them, put them back", sort_key=2)
 AUDIT = Group("Other people's models", sort_key=3)
@@ -55,24 +65,70 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, handlers=[Told()])
     logging.getLogger("fontTools").setLevel(logging.WARNING)  # matplotlib's PDFs; it reports every table of a font
     name_user()
-    words = list(sys.argv[1:] if argv is None else argv)
+    words, flags = _without_flags(sys.argv[1:] if argv is None else argv)
+    hide_progress("--quiet" in flags)
     try:
         code = _app(words[0] if words else "")(words, exit_on_error=False, print_error=False)
-    except CycloptsError as error:
-        tell(f"error: {_explained(error)}")
-        return 1 if words[0] == audit.__name__ else USAGE  # an audit ends with 2 where it finds evidence
-    except ViciousError as error:
-        tell(f"error: {error}")
-        return 1
-    except FileNotFoundError as error:
-        tell(f"error: {escaped(error.filename)} is missing: run the step that writes it first, or check the path")
-        return 1
-    except OSError as error:
-        if error.filename is None:  # it is of standard output or error
+    except (CycloptsError, ViciousError, OSError) as error:
+        said = _said(error)
+        if not said:
             raise
-        tell(f"error: {escaped(error.filename)} cannot be used ({error.strerror}): check the path and its permissions")
-        return 1
+        if "--debug" in flags:
+            tell("".join(traceback.format_exception(error)).rstrip())
+        tell(f"error: {said}")
+        # an audit ends with 2 where it finds evidence
+        return USAGE if isinstance(error, CycloptsError) and words[0] != audit.__name__ else 1
+    if not {"--help", "-h"}.isdisjoint(words[1:]) and (lines := _examples(words[0])):
+        say("\n".join(["", *lines]))
     return code if isinstance(code, int) else 0
+
+
+def _without_flags(words: Sequence[str]) -> tuple[list[str], set[str]]:
+    """A command line without ``--debug`` and ``--quiet``, which each command takes, and those of them that it has. What
+    follows ``--`` is left as it is."""
+    flags, end = {"--debug", "--quiet"}, words.index("--") if "--" in words else len(words)
+    kept = [word for word in words[:end] if word not in flags]
+    return [*kept, *words[end:]], flags.intersection(words[:end])
+
+
+def _examples(command: str) -> list[str]:
+    """Examples of a command, in lines, a heading first; none of what is no command, nor of a step outside of a
+    project's folder."""
+    if command in (around := {_name(one): one for each in _around().values() for one in each}):
+        _, _, lines = inspect.cleandoc(around[command].__doc__ or "").partition("Examples:\n")
+        return ["Examples:", *textwrap.indent(textwrap.dedent(lines), "  ").splitlines()]
+    if command not in (_command(name, group) for package, group in _STEP_PACKAGES.items() for name in names(package)):
+        return []
+    from vicious.study.examples import example
+
+    try:
+        found = example(command, _params(PARAMS_FILE, ["scale=smoke"]))
+    except (ViciousError, OSError):
+        found = None
+    if found is None:
+        return []
+    dataset, line = found
+    made = f"snakemake --cores 1 --config scale=smoke 'datasets=[{dataset}]'"
+    return ["Example:", f"  # {made} makes what it reads", *textwrap.indent(line, "  ").splitlines()]
+
+
+def _name(function: Callable[..., int | None]) -> str:
+    """The name of a function's command."""
+    return function.__name__.replace("_", "-")
+
+
+def _said(error: Exception) -> str:
+    """What is wrong, in a line or a few, and what to do; "" where that is not known."""
+    if isinstance(error, CycloptsError):
+        return _explained(error)
+    if not isinstance(error, OSError):
+        return str(error)
+    if error.filename is None:  # it is of standard output or error
+        return ""
+    file = escaped(error.filename)
+    if isinstance(error, FileNotFoundError):
+        return f"{file} is missing: run the step that writes it first, or check the path"
+    return f"{file} cannot be used ({error.strerror}): check the path and its permissions"
 
 
 def _app(chosen: str | None) -> App:
@@ -80,30 +136,45 @@ def _app(chosen: str | None) -> App:
     can run."""
     app = App(
         name="vicious",
-        help=(sys.modules["vicious"].__doc__ or "").partition("\n\n")[0],
+        help=f"{(sys.modules['vicious'].__doc__ or '').partition(NEXT)[0]}{NEXT}{MORE}",
+        help_epilogue=FLAGS,
         version=f"vicious {__version__}",
         help_formatter="plain",
         help_format="plaintext",
         result_action="return_value",
         suppress_keyboard_interrupt=False,  # the exit code tells SIGINT from SIGTERM, and a line how to go on
     )
-    groups: dict[Group, tuple[Callable[..., int | None], ...]] = {
-        STUDY: (check_config, budget, status, why, unlock),
-        RESULTS: (show, claims, reproduce, verify, discard, restore, models, publish_models),
-        AUDIT: (audit, export),
-        SUPPORT: (build_stage, schema, completion, version),
-    }
-    for group, functions in groups.items():
+    for group, functions in _around().items():
         for function in functions:
             app.command(function, group=group)
     for package, group in _STEP_PACKAGES.items():
         for name in names(package):
-            command = name.replace("_", "-") if group is STEPS else name
+            command = _command(name, group)
             if chosen in (command, None):
                 app.command(_runner(command), name=command, group=group, usage=f"Usage: vicious {command} [OPTIONS]")
             else:
                 app.command(f"{__name__}:_absent", name=command, group=group, help=_first_line(package, name))
     return app
+
+
+def command_line() -> App:
+    """The command line with all commands, for completion and the reference."""
+    return _app(None)
+
+
+def _around() -> dict[Group, tuple[Callable[..., int | None], ...]]:
+    """The commands around the study, by group."""
+    return {
+        STUDY: (check_config, budget, status, why, unlock),
+        RESULTS: (show, report, claims, reproduce, verify, discard, restore, models, publish_models, crate),
+        AUDIT: (audit, export),
+        SUPPORT: (build_stage, schema, completion, version),
+    }
+
+
+def _command(name: str, group: Group) -> str:
+    """The command of a file of steps, tables or figures."""
+    return name.replace("_", "-") if group is STEPS else name
 
 
 def _absent() -> None:
@@ -164,14 +235,29 @@ def _explained(error: CycloptsError) -> str:
     return "\n       ".join(lines)
 
 
-def check_config(file: File = PARAMS_FILE) -> None:
-    """Validate params.yaml."""
-    params = _params(file)
+def check_config(file: File = PARAMS_FILE, *, config: Config = None) -> None:
+    """Validate params.yaml.
+
+    Examples:
+        vicious check-config
+        vicious check-config params.yaml
+        vicious check-config --config scale=pilot 'datasets=[mnist]'
+    """
+    params = _params(file, config or ())
+    for scale, study in params.scales:
+        for dataset in params.datasets:
+            if dataset not in study.overrides:
+                text = "scales.%s.overrides has no %s, which `dvc repro` needs: add `%s: {}`"
+                log.warning(text, scale, dataset, dataset)
     say(f"{escaped(file)}: valid; scale {params.scale}, {len(params.datasets)} datasets")
 
 
 def schema() -> None:
-    """Print the JSON schema of params.yaml."""
+    """Print the JSON schema of params.yaml.
+
+    Examples:
+        vicious schema > params.schema.json
+    """
     from vicious.study.config import json_schema
 
     print(json_schema(), end="")
@@ -183,12 +269,20 @@ def completion(shell: Annotated[Literal["bash", "zsh", "fish"], Parameter(help="
     It takes some seconds, so write it to a file that the shell reads: of bash
     ~/.local/share/bash-completion/completions/vicious, of fish ~/.config/fish/completions/vicious.fish, of zsh _vicious
     in a folder of $fpath.
+
+    Examples:
+        vicious completion bash > ~/.local/share/bash-completion/completions/vicious
     """
-    print(_app(None).generate_completion(prog_name="vicious", shell=shell))
+    print(command_line().generate_completion(prog_name="vicious", shell=shell))
 
 
 def version(*, as_json: Annotated[bool, Parameter(name="--json", negative=())] = False) -> None:
-    """Print versions of the code, the libraries and the machine; --json is what a bug report should hold."""
+    """Print versions of the code, the libraries and the machine; --json is what a bug report should hold.
+
+    Examples:
+        vicious version
+        vicious version --json
+    """
     from vicious.provenance.record import code_version, hardware, libraries
 
     found = {"code": code_version(), "libraries": libraries(), "hardware": hardware()}
@@ -207,7 +301,13 @@ def budget(
     gpu: Annotated[str | None, Parameter(help="its name, for the heading")] = None,
     measured: Annotated[Path | None, Parameter(help="folder of results to compare the estimate with")] = None,
 ) -> None:
-    """What a scale costs: jobs, FLOPs, hours, disk, memory."""
+    """What a scale costs: jobs, FLOPs, hours, disk, memory.
+
+    Examples:
+        vicious budget --scale pilot
+        vicious budget --scale paper --dataset mnist --dataset cifar10 --gpu-tflops 20
+        vicious budget --config scale=pilot 'datasets=[mnist]'
+    """
     from vicious.provenance.measured import compared, measured_jobs
     from vicious.study.plan import Plan
     from vicious.workflow.budget import chosen, report, with_datasets, with_rates
@@ -235,19 +335,23 @@ def status(
     Looks whether files are there, not into them, which `vicious verify` does. The time left is the budget's, corrected
     by what the same kinds of jobs took here. A job that two experiments share counts in both rows. Run it from the
     project's root folder.
+
+    Examples:
+        vicious status
+        vicious status --scale smoke --cores 2
+        vicious status --config scale=smoke 'datasets=[mnist]' --json
     """
     import os
 
     from vicious.provenance.status import status
     from vicious.system.errors import ConfigError
-    from vicious.workflow.budget import CPU, GPU
+    from vicious.workflow.budget import device_and_jobs
 
     params = _params(file, config or (), scale)
     if cores is not None and cores < 1:
         raise ConfigError(f"--cores {cores}: at least 1")
-    device, runtime = (GPU if params.runtime.device == "cuda" else CPU), params.runtime
-    together = max((cores or os.cpu_count() or 1) // runtime.threads, 1)
-    found = status(params, device.parallel if runtime.device == "cuda" else together, device.seconds)
+    device, together = device_and_jobs(params, cores or os.cpu_count() or 1)
+    found = status(params, together, device.seconds)
     print(found.as_json()) if as_json else say(found)
 
 
@@ -263,6 +367,10 @@ def why(
 
     Takes any file of the study, such as results/demo/models/mnist/honest/seed0/target.safetensors, or table1. Run it
     from the project's root folder.
+
+    Examples:
+        vicious why table1
+        vicious why results/demo/models/mnist/honest/seed0/target.safetensors
     """
     from vicious.provenance.record import check_code_here
     from vicious.provenance.why import why
@@ -279,34 +387,77 @@ def show(
     *,
     file: File = PARAMS_FILE,
     scale: Scale = None,
+    config: Config = None,
 ) -> None:
     """Show a table, or a figure's caption and where its picture is.
 
     On a terminal the table is laid out to its width; elsewhere it is Markdown, as in paper_figures. Run it from the
     project's root folder.
+
+    Examples:
+        vicious show table1
+        vicious show main_table --scale smoke
     """
     from vicious.report.show import print_pages, shown
 
-    text = shown(name, _params(file, (), scale).scale)
+    text = shown(name, _params(file, config or (), scale).scale)
     if sys.stdout.isatty():
         print_pages(text)
     else:
         say(text)
 
 
-def verify(places: Places, /, *, file: File = PARAMS_FILE) -> None:
+def report(
+    file: File = PARAMS_FILE,
+    *,
+    scale: Scale = None,
+    config: Config = None,
+    out: Annotated[Path | None, Parameter(help="page to write (default: results/<scale>/report.html)")] = None,
+) -> None:
+    """Write all results of a scale as one HTML page: claims, images, models, tables, figures, provenance.
+
+    It shows what is built, and says what is not. It needs no network and no server: open it in a browser. Run it from
+    the project's root folder.
+
+    Examples:
+        vicious report
+        vicious report --scale smoke --out smoke.html
+    """
+    from vicious.study.paths import report
+    from vicious.webpage.page import write
+
+    params = _params(file, config or (), scale)
+    out = report(params.scale) if out is None else out
+    write(params, out)
+    say(f"written to {escaped(out)}")
+
+
+def verify(
+    places: Places,
+    /,
+    *,
+    file: File = PARAMS_FILE,
+    here: Annotated[
+        bool, Parameter(help="of what is here alone, as in a clone: what it was made from may be missing", negative=())
+    ] = False,
+) -> None:
     """Report what of some results is missing or altered, and note what is of another configuration.
 
     Reads the records of results, tables or figures and of all that they were made from, hashes every file again, and
     reports what is missing, altered, or made from something that is no longer there. Exits with 1 where it finds
     something. Sound results that were built in part, or by another configuration, are notes, with the command that
     builds the rest. Run it from the project's root folder.
+
+    Examples:
+        vicious verify results/demo paper_figures/demo
+        vicious verify results/demo/summaries/main.provenance.json
+        vicious verify results/pilot paper_figures/pilot --here
     """
     from vicious.provenance.record import check_code_here
     from vicious.provenance.verify import verify
 
     check_code_here()
-    found = verify(places, _params(file), file)
+    found = verify(places, _params(file), file, here=here)
     say(found)
     found.raise_if_unsound()
 
@@ -317,6 +468,9 @@ def discard(places: Places, /, *, file: File = PARAMS_FILE) -> None:
     Deletes results that params.yaml asks for and whose record says that they were made with other settings, by other
     code or from other files, that were altered since, or that have no record. `snakemake` then makes them anew. What
     params.yaml does not ask for stays. The stages of dvc.yaml do this first. Run it from the project's root folder.
+
+    Examples:
+        vicious discard results/demo paper_figures/demo
     """
     from vicious.provenance.discard import discard
     from vicious.provenance.record import check_code_here
@@ -336,6 +490,10 @@ def restore(
     they are what params.yaml and the code make, has Snakemake take them as made, so that it plans nothing. With
     --models it first copies the published models that the results lack, if they are what would be trained. Takes about
     0.3 s for each job of the study. Run it from the project's root folder.
+
+    Examples:
+        vicious restore
+        vicious restore --models
     """
     from vicious.provenance.record import check_code_here
     from vicious.provenance.restore import restore
@@ -359,6 +517,10 @@ def models(
 
     They lie in the folder models/, which Git keeps. docs/models.md says how to use them. With --check it exits with 1
     where a file is damaged, missing or altered. Run it from the project's root folder.
+
+    Examples:
+        vicious models
+        vicious models --check
     """
     from vicious.published.listing import as_json as json_of
     from vicious.published.listing import check as checked
@@ -379,6 +541,7 @@ def publish_models(
     models: Annotated[Names, Parameter(help="such as mnist/honest or '*/seed0' (default: all)")] = None,
     leave_out: Annotated[Names, Parameter(help="those that are not published")] = None,
     most_mb: Annotated[float, Parameter(help="megabytes that all published models may take")] = 20.0,
+    targets_only: Annotated[bool, Parameter(help="without the attack models trained with them", negative=())] = False,
     config: Config = None,
 ) -> None:
     """Copy trained models of a finished study to models/, each with its records and a card.
@@ -386,14 +549,44 @@ def publish_models(
     Refuses models whose training failed, that were not assessed, or that are not what their records say, and more
     megabytes than --most-mb. Then nothing is written. Models that are there already are replaced. `vicious models`
     lists them. Run it from the project's root folder.
+
+    Examples:
+        vicious publish-models --scale demo
+        vicious publish-models --scale demo --models 'mnist/*/seed0' --most-mb 5
     """
     from vicious.provenance.record import check_code_here
     from vicious.published.publish import publish
 
     check_code_here()
     params = _params(file, config or (), scale)
-    for line in publish(params, models or (), leave_out or (), most_mb, file):
+    for line in publish(params, models or (), leave_out or (), most_mb, file, targets_only):
         say(line)
+
+
+def crate(
+    file: File = PARAMS_FILE,
+    *,
+    scale: Scale = None,
+    config: Config = None,
+    out: Annotated[Path, Parameter(help="folder or .zip that gets the small files, too (default: in place)")] = HERE,
+    agent: Annotated[str, Parameter(help="name of who ran the study, if the crate is to say it")] = "",
+) -> None:
+    """Describe what is built of a scale as an RO-Crate: what was run, on what, by which software, and what came of it.
+
+    It is made from the records of provenance. Without --out it writes ro-crate-metadata.json alone, in this folder, and
+    results stay where they are. With --out the workflow, summaries, tables, figures and the report page are copied
+    there, too. Refuses results that are not what their records say. Run it from the project's root folder.
+
+    Examples:
+        vicious crate
+        vicious crate --scale pilot --out study.zip
+    """
+    from vicious.crate.write import write
+    from vicious.provenance.record import check_code_here
+
+    check_code_here()
+    params = _params(file, config or (), scale)
+    say(f"written to {escaped(write(params, out, file, agent))}")
 
 
 def claims(
@@ -406,6 +599,10 @@ def claims(
 
     Reads the summaries of the scale in params.yaml. With --out it writes a page and the values that `vicious reproduce`
     compares with.
+
+    Examples:
+        vicious claims
+        vicious claims --config scale=pilot --out claims.md
     """
     from vicious.claims.page import measured, page, write
 
@@ -428,19 +625,26 @@ def reproduce(
 ) -> None:
     """Make again what a claim is measured on, and compare it with the published values.
 
-    Runs snakemake for the claim's experiment: what is there already is not made again. Exits with 1 where a value
-    differs by more than the tolerance, or cannot be compared. Run it from the project's root folder.
+    Runs snakemake for the claim's experiment, of the scale and datasets of the published values unless --config names
+    others. What was made here already is not made again. Exits with 1 where a value differs by more than the tolerance,
+    or cannot be compared, and where the summaries are those of a clone. Run it from the project's root folder.
+
+    Examples:
+        vicious reproduce same_accuracy
+        vicious reproduce same_accuracy --cores 8 --config 'datasets=[mnist]' 'data={root: ../shared/data}'
     """
     from vicious.claims import find_claim
     from vicious.claims.page import read_published
-    from vicious.claims.reproduce import build, check, compare
+    from vicious.claims.reproduce import asked, build, check, compare
     from vicious.provenance.record import check_code_here
     from vicious.system.errors import ClaimError
 
     check_code_here()
-    params, chosen, values = _params(PARAMS_FILE, config or ()), find_claim(claim), read_published(published)
+    chosen, values = find_claim(claim), read_published(published)
+    changes = asked(config or (), values)
+    params = _params(PARAMS_FILE, changes)
     check(chosen, params, values)
-    build(chosen, config or (), cores)
+    build(chosen, changes, cores)
     found, due = compare(chosen, params, values), values.findings(chosen.name)
     absent = [one.what for one in due if one.name not in {both.published.name for both in found}]
     say("\n".join([*map(str, found), *(f"not in this study: {what}" for what in absent)]))
@@ -480,6 +684,10 @@ def audit(
     `vicious audit MODEL IMAGES`, or `vicious audit --stored OUTPUTS IMAGES` without a model. Labels, a range and so on
     are needed only where the model does not say them. Ends with 0 where there is no evidence, 2 where there is, 1 for
     an error. docs/audit.md says what a verdict means.
+
+    Examples:
+        vicious audit model.onnx images/ --out audit
+        vicious audit --stored outputs.csv images/ --labels labels.csv
     """
     from vicious.auditing.command import Command, run
     from vicious.auditing.loaded import Asked
@@ -504,6 +712,9 @@ def export(
     Outputs are compared with PyTorch's on 100 images of noise, and nothing is written where they differ by more than
     0.0001 of the largest output. The file says what the model takes and gives, not how it was trained. Do not give the
     outputs of a vicious model away: they hold what whoever trained it needs to reconstruct its input.
+
+    Examples:
+        vicious export results/demo/models/mnist/honest/seed0 honest.onnx
     """
     from vicious.auditing.export import export_onnx
 
@@ -516,6 +727,9 @@ def build_stage(stage: Annotated[str, Parameter(help="its name, such as models@m
 
     Checks params.yaml, deletes stale results of the stage as `vicious discard` does, then runs Snakemake for the rest.
     Run it from the project's root folder.
+
+    Examples:
+        vicious build-stage data@mnist
     """
     from vicious.provenance.record import check_code_here
     from vicious.provenance.stage import build_stage
@@ -529,6 +743,9 @@ def unlock() -> None:
 
     Run it in the project's root folder when Snakemake says that the folder is locked. It names the processes and Slurm
     jobs of this folder that are alive, with exit code 1; where there are none it removes the lock.
+
+    Examples:
+        vicious unlock
     """
     from vicious.workflow.unlock import unlock
 

@@ -37,13 +37,20 @@ def test_evidence_in_stored_outputs_ends_with_2_and_is_written(
     outputs = stored(tmp_path, GIVEN.logits)
     assert audit("--stored", outputs, images, "--out", tmp_path / "found") == 2
     first = capsys.readouterr().out
-    assert first.startswith("evidence: The outputs give away clearly more")
+    assert first.startswith(
+        "evidence: The outputs give away more of the images than those of honest students: of their variation at least "
+    )
     found = json.loads((tmp_path / "found/audit.json").read_text())
     assert (found["schema"], found["verdict"]["answer"]) == (SCHEMA, "evidence")
     assert found["given"]["images"] == 60
     assert {one["family"] for one in found["students"]} == {"convolutional", "perceptron"}
+    beside = {one["name"]: one for one in found["shipped_networks"]["numbers"]}
+    assert found["shipped_networks"]["images"] == 50
+    assert beside["leak"]["value"] == found["leak"]["value"]
+    assert beside["above_students"]["value"] == min(one["excess"] for one in found["students"])
     page = (tmp_path / "found/audit.html").read_text()
     assert "data:image/png;base64," in page
+    assert "Beside networks of known training" in page
 
     assert audit("--stored", outputs, images, "--out", tmp_path / "again") == 2
     assert (tmp_path / "again/audit.json").read_bytes() == (tmp_path / "found/audit.json").read_bytes()

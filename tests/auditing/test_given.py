@@ -106,7 +106,7 @@ def test_images_that_are_nearly_the_same_count_once() -> None:
     twice = np.concatenate([given.images, (given.images + 0.004).clip(0, 1)])
     found = gather(named(twice), np.concatenate([given.logits] * 2))
     assert len(found.names) == 40
-    assert any("40 images are left out" in note for note in found.notes)
+    assert any("Left out, as nearly the same as another image: 40." in note for note in found.notes)
     with pytest.raises(AuditError, match="only 5 images differ"):
         gather(named(np.concatenate([GIVEN.images[:5]] * 4)), GIVEN.logits)
 

@@ -29,6 +29,7 @@ from vicious.auditing.markup import element, number, percent, points, text
 from vicious.auditing.measured import measure
 from vicious.auditing.page import page
 from vicious.auditing.placing import Placed
+from vicious.auditing.reference import Beside, Shipped
 from vicious.auditing.verdict import judge
 from vicious.defense.exact import Exact
 from vicious.defense.excess import Against, Excess
@@ -46,6 +47,15 @@ SCORES = (Score("margin", -1.234), Score("own_decoder", None, "it needs <queries
 PLACED = (
     Placed("leak", 0.62, (0.2, 0.31, 0.7), 2 / 3),
     Placed("margin", -1.234, tuple(np.linspace(-3, 0, 999)), 0.588),
+)
+SHIPPED = Shipped(
+    200,
+    ("mnist", "fashion_mnist", "cifar10"),
+    (
+        Beside("leak", 0.62, (0.1, 0.3, 0.2), (0.4, 0.7)),
+        Beside("above_students", 0.14, (-0.3, -0.1), (0.1, 0.2)),
+        Beside("margin", -1.234, (-3.0, 0.004), (1.0,)),
+    ),
 )
 HOSTILE = (
     '<script>alert("a")</script>\x1b[2J\u202egnp.exe',
@@ -133,7 +143,7 @@ VARIANTS: dict[str, Callable[[], Audit]] = {
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_a_page_is_well_formed_and_reaches_for_nothing(name: str) -> None:
-    found = page(VARIANTS[name](), "model.onnx", PLACED)
+    found = page(VARIANTS[name](), "model.onnx", PLACED, SHIPPED)
     read = Read(found)
     assert len(set(read.ids)) == len(read.ids)
     for _, attributes in read.tags:
@@ -227,6 +237,23 @@ def test_placement_among_references() -> None:
     assert "62%, above 2 of 3 references" in row[2]
     assert found.count('class="reference"') == 3 + MOST_OTHERS
     assert "Among references" not in page(audit(), "model")
+
+
+def test_numbers_beside_the_shipped_networks() -> None:
+    found = page(audit(), "model", shipped=SHIPPED)
+    read = Read(found)
+    assert "on MNIST, Fashion-MNIST and CIFAR-10. Each was audited on 200 images" in read.text
+    assert "This model: 62%. 3 honest networks: 10% to 30%; 2 vicious networks: 40% to 70%." in read.text
+    assert "Leak above that of honest students this model: 14 points" in read.text
+    assert "2 honest networks: -30 to -10 points; 2 vicious networks: 10 to 20 points." in read.text
+    assert found.count('class="reference"') == 3 + 2 + 2 + 2
+    assert read.row("Scores of detectors", "margin")[2:] == ["-3.00 to 0.00", "1.00 to 1.00"]
+    assert read.row("Scores of detectors", "own decoder")[2:] == ["–", "–"]
+    assert "Beside networks" not in page(audit(), "model")
+    far = Read(page(audit(), "model", shipped=replace(SHIPPED, datasets=("mnist",), numbers=())))
+    assert "for this comparison, on MNIST. Each" in far.text
+    assert "had far more or fewer images, so it is not compared" in far.text
+    assert len(far.row("Scores of detectors", "margin")) == 2
 
 
 @pytest.mark.parametrize("channels", [1, 3])

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from vicious.auditing.placing import Placed, place
+from vicious.auditing.placing import Placed, numbers, place
 
 
 def audit(leak: Any, identified: Any = 0.1, **scores: Any) -> dict[str, Any]:
@@ -25,6 +25,14 @@ def test_a_number_is_placed_among_those_that_references_have() -> None:
         Placed("margin", -2.0, (-1.0,), 0.0),
     )
     assert place(audit(0.5), []) == ()
+
+
+def test_what_is_above_students_is_the_difference_from_those_who_leak_the_most() -> None:
+    students = [{"family": "convolutional", "excess": 0.3}, {"family": "perceptron", "excess": -0.1}]
+    assert numbers({"students": students}) == {"above_students": -0.1}
+    odd = ({"family": "odd"}, {"excess": True}, {"excess": float("nan")}, {"excess": 10**400})
+    assert all(numbers({"students": some}) == {} for some in ([], *([*students, one] for one in odd)))
+    assert all(numbers({"students": [one, *students]}) == {} for one in odd)
 
 
 def test_detectors_may_be_named_either_way() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from records_by_hand import note, put
 from report import made_up as made_up_module
 from scipy import stats
 
@@ -17,11 +18,12 @@ from vicious import claims as package
 from vicious import cli
 from vicious.claims import Claim, claims, find_claim, reproduce
 from vicious.claims.finding import Finding, between_models, over_models
-from vicious.claims.page import measured, page, read_published, verdict, write
+from vicious.claims.page import interval, measured, number, page, read_published, verdict, write
 from vicious.defense.evaluation.separation import auroc_interval
 from vicious.results.schema import COMPARISONS, SEPARATION, SUMMARY
 from vicious.study.config import Params, load_params
 from vicious.system.errors import ConfigError, DataError, MixedResultsError, ProvenanceError
+from vicious.system.progress import hide_progress
 
 ROOT = Path(__file__).resolve().parents[2]
 SEEDS = 5
@@ -237,7 +239,7 @@ def test_published_values_are_read_back(study: Path, params: Params) -> None:
     found["same_accuracy"] = [finding(0.5, nan, nan)]
     _, data = write(params, found, study / "claims.md")
     published = read_published(data)
-    assert (published.scale, published.source) == ("demo", "official")
+    assert (published.scale, published.datasets, published.source) == ("demo", list(params.datasets), "official")
     (alone,) = published.findings("same_accuracy")
     assert (alone.value, isnan(alone.low)) == (0.5, True)
     for one, again in zip(found["vicious_leaks_more"], published.findings("vicious_leaks_more"), strict=True):
@@ -262,6 +264,16 @@ def test_a_study_without_summaries_is_told_what_to_do(params: Params, in_tmp: Pa
 def in_tmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+def test_an_end_that_rounds_to_the_limit_has_more_decimals() -> None:
+    assert interval(finding(-0.44, -0.999898, 0.12), -1.0) == "-0.440 [-0.9999, 0.120] dB"
+    assert interval(finding(-0.44, -1.0, 0.12), -1.0) == "-0.440 [-1.000, 0.120] dB"
+    assert interval(finding(0.5, 0.00004, 1.0), 0.0) == "0.500 [0.00004, 1.000] dB"
+    assert interval(finding(-0.99996, -0.5, -0.00004), -1.0) == "-0.99996 [-0.500, -0.000] dB"
+    assert interval(finding(-0.2, -0.5, -0.00004), 0.0) == "-0.200 [-0.500, -0.00004] dB"
+    assert number(-0.04, 0.0, 1) == "-0.04"
+    assert number(1e-20, 0.0) == "0.000000"
 
 
 def test_a_value_agrees_within_its_tolerance_alone() -> None:
@@ -291,10 +303,10 @@ def built(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 def test_reproduce_compares_what_was_made_again(
-    published: Path, built: list[Any], study: Path, capsys: pytest.CaptureFixture[str]
+    published: Path, built: list[Any], study: Path, params: Params, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["reproduce", "vicious_leaks_more", "--cores", "3"]) == 0
-    assert built == [("main", [], 3)]
+    assert built == [("main", ["scale=demo", f"datasets=[{','.join(params.datasets)}]"], 3)]
     out = capsys.readouterr().out
     assert out.count("agrees: ") == 4
     assert "agrees: MNIST, logits, beta_R = 1: " in out
@@ -350,6 +362,27 @@ def test_reproduce_refuses_another_scale_before_it_makes_anything(
     assert built == []
 
 
+def test_reproduce_takes_the_settings_that_are_given(published: Path, built: list[Any]) -> None:
+    given = ["datasets=[mnist]", "data={root: ../here}"]
+    assert cli.main(["reproduce", "vicious_leaks_more", "--config", *given]) == 0
+    assert built == [("main", ["scale=demo", *given], 2)]
+
+
+def test_reproduce_compares_no_summaries_that_were_not_made_here(
+    published: Path, built: list[Any], study: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    behind = Path("results/demo/assessments/mnist/honest/seed0/risk-best-logits.json")
+    note(study / "main_comparisons.provenance.json", "compare", [put(behind, "{}")])
+    behind.unlink()
+    assert cli.main(["reproduce", "vicious_leaks_more"]) == 1
+    told = capsys.readouterr().err
+    assert f"1 of the 1 files that results/demo/summaries was made from, such as {behind}, are not here" in told
+    assert "`rm -r results/demo/summaries paper_figures/demo` removes them" in told
+    assert built == []
+    put(behind, "{}")
+    assert cli.main(["reproduce", "vicious_leaks_more"]) == 0
+
+
 def test_reproduce_says_where_there_is_nothing_in_common(
     published: Path, built: list[Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -387,6 +420,11 @@ def test_a_snakemake_that_fails_is_an_error(in_tmp: Path, monkeypatch: pytest.Mo
         "--",
         "main",
     ]
+    hide_progress(True)
+    with pytest.raises(ProvenanceError, match="see its message above"):
+        reproduce.build(find_claim("same_accuracy"), [], 2)
+    hide_progress(False)
+    assert asked[1][3:7] == ["snakemake", "--quiet", "progress", "rules"], "what it starts is quiet, too"
 
 
 def test_claims_are_written_as_a_page(study: Path, capsys: pytest.CaptureFixture[str]) -> None:

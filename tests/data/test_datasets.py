@@ -74,8 +74,9 @@ DATASET = Dataset(
 
 
 def test_they_come_in_the_order_of_tables() -> None:
-    assert dataset_names() == ORDER
-    assert len({spec.order for spec in all_datasets()}) == len(ORDER)
+    assert tuple(name for name in dataset_names() if name in ORDER) == ORDER
+    places = [spec.order for spec in all_datasets()]
+    assert places == sorted(set(places))
 
 
 @pytest.mark.parametrize("spec", all_datasets(), ids=lambda spec: spec.name)
@@ -86,7 +87,7 @@ def test_facts_are_whole(spec: Dataset) -> None:
     for file in spec.files:
         assert re.fullmatch("[0-9a-f]{32}", file.md5)
         assert file.size > 0
-        assert file.mirrors
+        assert file.mirrors or spec.name not in ORDER, "a dataset of one's own may have no host"
         assert {file.name, file.path} <= set(official_names())
         assert not file.unpacked or file.listing in {other.path for other in spec.files}
     for columns in spec.attribute_sets.values():
@@ -199,14 +200,18 @@ def test_the_seventh_is_a_name_of_the_configuration(project: Path) -> None:
     done = run(project, "check-config", "params.yaml")
     assert done.returncode == 0, done.stderr
     schema = json.loads(run(project, "schema").stdout)
-    assert schema["properties"]["datasets"]["items"]["enum"] == [*ORDER[:2], "kmnist", *ORDER[2:]]
+    after = dataset_names().index("fashion_mnist") + 1
+    with_kmnist = [*dataset_names()[:after], "kmnist", *dataset_names()[after:]]
+    assert schema["properties"]["datasets"]["items"]["enum"] == with_kmnist
 
 
 def test_without_its_file_the_configuration_is_refused(project: Path) -> None:
     done = run(project, "check-config", "params.yaml", source=ROOT / "src")
     assert done.returncode == 1
     for key in ("datasets.1", "scales.smoke.tradeoff.datasets.0"):
-        assert f"{key}: 'kmnist' is not valid; did you mean 'mnist'? (valid: {', '.join(ORDER)})" in done.stderr
+        assert (
+            f"{key}: 'kmnist' is not valid; did you mean 'mnist'? (valid: {', '.join(dataset_names())})" in done.stderr
+        )
     assert (
         "data.checksums: 'KMNIST/raw/t10k-labels-idx1-ubyte.gz' is no official file; did you mean 'MNIST/"
         in done.stderr

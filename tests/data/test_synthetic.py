@@ -21,6 +21,12 @@ from vicious.data.synthetic.plan import write_synthetic
 from vicious.system.files import digest
 
 COUNTS = (14, 6, 7)
+SHAPES = {
+    **dict.fromkeys(("mnist", "fashion_mnist"), (28, 28, 1)),
+    **dict.fromkeys(("cifar10", "cifar100"), (32, 32, 3)),
+    **{"tiny_imagenet": (64, 64, 3), "celeba": (218, 178, 3)},
+}
+"""Of official images: height, width, channels."""
 
 
 class Cifar10(CIFAR10):
@@ -77,14 +83,13 @@ def test_the_loader_of_real_data_reads_the_files(dataset: Any, written: Path) ->
     train, validation, test = COUNTS
     joined = {"train": train + validation, "test": test}
     expected = {"train": train, "validation": validation, "test": test} if dataset.multilabel else joined
-    side = {"mnist": (28, 28, 1), "fashion_mnist": (28, 28, 1), "tiny_imagenet": (64, 64, 3), "celeba": (218, 178, 3)}
+    shape = dataset.height, dataset.width, dataset.channels
+    assert SHAPES.get(dataset.name, shape) == shape
     assert {split: len(part) for split, part in raw.splits.items()} == expected
     for part in raw.splits.values():
         images = list(part.images(np.arange(len(part))))
         assert len(images) == len(part)
-        assert {(image.shape, image.dtype) for image in images} == {
-            (side.get(dataset.name, (32, 32, 3)), np.dtype(np.uint8))
-        }
+        assert {(image.shape, image.dtype) for image in images} == {(shape, np.dtype(np.uint8))}
         if dataset.multilabel:
             assert part.labels.shape == (len(part), 40)
             assert np.ptp(part.labels, axis=0).sum() > 5

@@ -25,6 +25,7 @@ from vicious.system.registry import names
 
 LEAK_SEEN = {
     "linear_decodability": 0.5,
+    "kernel_decodability": 0.5,
     "own_decoder": 0.2,
     "distance_correlation": 0.2,
     "within_class_scatter": 0.01,

@@ -646,6 +646,7 @@ SAFE = {
     "vicious.claims:_read": "a claim's words and rule, which no step reaches",
     "vicious.claims:claims": "the names of claims, which no step reaches",
     "vicious.cli:_app": _COMMANDS,
+    "vicious.cli:_examples": _COMMANDS,
     "vicious.data.datasets:all_datasets": "facts for plans and labels; the file of a step's dataset is its entry",
     "vicious.data.datasets:find_dataset": _ENTRY,
     "vicious.defense.detector:Evidence.__post_init__": _FIELDS,
@@ -692,6 +693,7 @@ SAFE = {
     "vicious.system.registry:_places": "folders of files, which are entries of their own",
     "vicious.system.registry:find": _ENTRY,
     "vicious.system.settings:NameIn.valid": _COMMANDS,
+    "vicious.workflow.following:_field": "what Snakemake says of a job, which no step reaches",
 }
 """Every look-up by a computed name, and why the identity of code may do without it."""
 

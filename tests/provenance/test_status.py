@@ -1,48 +1,29 @@
 """How far a study is, and why a result is as it is: results and records by hand."""
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
-from records_by_hand import note_step, put
+from records_by_hand import build, note_step, put
 
 from vicious import cli
 from vicious.provenance import origin
-from vicious.provenance.status import SMALL, Status, duration, status
+from vicious.provenance.status import Status, status
 from vicious.provenance.why import why
 from vicious.study.config import Params
 from vicious.study.plan import Plan, Planned
 from vicious.system.errors import ConfigError
+from vicious.workflow.budget import SMALL
 from vicious.workflow.unlock import LOCKS
 
-ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.usefixtures("empty_project")
 HONEST = "results/smoke/models/mnist/honest/seed0/target.safetensors"
-
-
-@pytest.fixture(autouse=True)
-def _project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The current folder is an empty project."""
-    shutil.copy(ROOT / "params.yaml", tmp_path)
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def plan(smoke: Params) -> Plan:
-    return Plan(smoke)
 
 
 def step_of(plan: Plan, file: str) -> Planned:
     (found,) = [one for one in plan.steps if file in one.outputs]
     return found
-
-
-def build(one: Planned, seconds: float = 10.0, **said: Any) -> None:
-    """Write all files of a step, and its record; JSON files hold what is ``said``."""
-    inputs = [put(str(file), "read") for file in one.step.reads() if not file.exists()]
-    made = [put(str(file), json.dumps(said) if file.suffix == ".json" else "made") for file in one.step.writes()]
-    note_step(one.step, [*map(str, one.step.reads())] or inputs, made, seconds=seconds)
 
 
 def start(one: Planned) -> None:
@@ -114,13 +95,6 @@ def test_the_command_prints_it_for_people_and_for_programs(capsys: pytest.Captur
     found = json.loads(capsys.readouterr().out)
     assert found["scale"] == "smoke"
     assert {one["dataset"] for one in found["rows"]} == {"mnist", ""}
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"), [(0.4, "0 s"), (99, "99 s"), (100, "2 min"), (5999, "100 min"), (7200, "2.0 h")]
-)
-def test_durations(seconds: float, words: str) -> None:
-    assert duration(seconds) == words
 
 
 def test_why_a_result_is_missing(smoke: Params, plan: Plan) -> None:

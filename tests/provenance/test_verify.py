@@ -95,6 +95,14 @@ def test_sound_results_are_counted(chain: None, params: Params) -> None:
     report.raise_if_unsound()
 
 
+def test_the_report_page_is_no_result_and_has_no_record(chain: None, params: Params) -> None:
+    put("results/smoke/report.html", "<html>")
+    report = verify(PLACES, params)
+    assert (report.findings, report.records) == ([], 3)
+    put("results/smoke/report.html.csv", "1")
+    assert found(verify(PLACES, params)) == [("without a record", "results/smoke/report.html.csv")]
+
+
 @pytest.mark.parametrize("place", [RECORDS[2], "paper_figures/smoke"])
 def test_one_table_leads_back_to_all_that_it_was_made_from(chain: None, params: Params, place: Any) -> None:
     put(ASSESSMENT, "{ }")
@@ -118,6 +126,19 @@ def test_a_file_that_is_gone_or_altered_is_reported_once(chain: None, params: Pa
     report = verify(PLACES, params)
     assert found(report) == [(kind, name)]
     assert "summarize (results" in str(report) or "main_table (paper_figures" in str(report)
+
+
+def test_of_what_is_here_alone_the_files_behind_it_may_be_missing(chain: None, params: Params) -> None:
+    shutil.rmtree("results/smoke/assessments")
+    (gone,) = verify(PLACES, params).findings
+    assert (gone.kind, gone.what.split(",")[0]) == ("missing", ASSESSMENT)
+    report = verify(PLACES, params, here=True)
+    assert (report.findings, report.noted, report.records, report.files) == ([], [], 2, 2)
+    assert "1 files that these results were made from are not here: unverified" in report.notes
+    Path(SUMMARY).write_text("2")
+    assert found(verify(PLACES, params, here=True))[0] == ("altered", SUMMARY)
+    Path(SUMMARY).unlink()
+    assert found(verify(PLACES, params, here=True)) == [("missing", SUMMARY)], "its own record is here"
 
 
 def test_a_file_made_again_after_it_was_read_is_reported(chain: None, params: Params, planned: Any) -> None:

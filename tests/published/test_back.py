@@ -55,6 +55,14 @@ def test_a_model_that_is_there_stays(published: Params) -> None:
     assert (RESULTS / HONEST / "target.csv").read_text() == "mine"
 
 
+def test_a_target_model_without_its_attack_model_is_not_taken(params: Params) -> None:
+    publish(params, [VICIOUS], targets_only=True)
+    shutil.rmtree("results")
+    lines = put_back(params)
+    assert lines[0].startswith(f"left {MODELS / VICIOUS}: the attack model that was trained with it is not published")
+    assert not Path("results").exists()
+
+
 def test_other_settings_are_not_taken(published: Params) -> None:
     set_params(Path(), scales__smoke__learning_rate=0.5)
     lines = put_back(load_params())

@@ -57,6 +57,29 @@ def test_a_model_comes_with_its_records_and_a_card_and_to_the_byte(params: Param
     assert lines[-1].startswith("3 models; models takes 1.5")
 
 
+def test_a_target_model_may_come_without_its_attack_model(params: Params) -> None:
+    publish(params, [VICIOUS], targets_only=True)
+    assert sorted(file.name for file in (MODELS / VICIOUS).iterdir()) == [
+        *("card.json", "card.md", "target.csv", "target.json", "target.safetensors", "train_vicious.provenance.json")
+    ]
+    card = read_card(MODELS / VICIOUS)
+    assert card.attack_architecture is None
+    assert card.attack_parameters is None
+    assert card.leaks
+    assert "joint.safetensors" not in (MODELS / VICIOUS / "card.md").read_text(encoding="utf-8")
+    assert cli.main(["models", "--check"]) == 0
+    publish(params, [VICIOUS])
+    assert (MODELS / VICIOUS / "joint.safetensors").is_file(), "with its attack model it replaces that without"
+    publish(params, [VICIOUS], targets_only=True)
+    assert not (MODELS / VICIOUS / "joint.safetensors").exists()
+
+
+def test_more_target_models_fit_without_attack_models(params: Params) -> None:
+    said = refused(params, "--targets-only", most_mb=1.0)
+    assert "--leave-out" in said
+    publish(params, most_mb=1.0, targets_only=True)
+
+
 def test_what_is_there_already_stays_and_what_is_older_is_replaced_whole(params: Params) -> None:
     publish(params)
     before = there()

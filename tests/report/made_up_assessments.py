@@ -41,21 +41,21 @@ def writer(tmp_path: Path) -> Callable[..., list[Any]]:
                 for seed in range(seeds):
                     folder = tmp_path / task / f"{role}-{'' if role == 'honest' else kind}-{beta:g}" / f"seed{seed}"
                     bad = (task, role, seed) in failed
-                    record = _record(task, role, kind, beta, seed, synthetic, bad)
+                    made = record(task, role, kind, beta, seed, synthetic, bad)
                     count = 0 if bad else images
-                    files.append(_assessment(folder, attack, record, count))
+                    files.append(assessment(folder, attack, made, count))
                     if best:
                         other = {"attack": OTHER}
-                        files.append(_assessment(folder, f"{OTHER}-{kind}", record | other, count, sharper=0.02))
-                        choices = {} if bad else {"psnr": OTHER, "risk95": record["attack"]}
+                        files.append(assessment(folder, f"{OTHER}-{kind}", made | other, count, sharper=0.02))
+                        choices = {} if bad else {"psnr": OTHER, "risk95": made["attack"]}
                         chosen = {"attack": "best", "choices": choices}
-                        files.append(_assessment(folder, f"best-{kind}", record | chosen, count))
+                        files.append(assessment(folder, f"best-{kind}", made | chosen, count))
         return files
 
     return write
 
 
-def _record(task: str, role: str, kind: Any, beta: Any, seed: int, synthetic: Any, bad: Any) -> dict[Any, Any]:
+def record(task: str, role: str, kind: Any, beta: Any, seed: int, synthetic: Any, bad: Any) -> dict[Any, Any]:
     dataset = task.split("-")[0]
     frame = made_up.summary((dataset,), seeds=1)
     row = frame.loc[frame["role"] == ("honest" if role == "honest" else "vicious")].iloc[0].to_dict()
@@ -93,7 +93,7 @@ def _record(task: str, role: str, kind: Any, beta: Any, seed: int, synthetic: An
     return record
 
 
-def _assessment(folder: Path, attack: Any, record: Any, images: Any, sharper: float = 0.0) -> Path:
+def assessment(folder: Path, attack: Any, record: Any, images: Any, sharper: float = 0.0) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     noise = {"honest": 0.4, "vicious": 0.2, "autoencoder": 0.05}[record["role"]] - sharper
     path = folder / f"gallery-{attack}.npz"

@@ -1,5 +1,6 @@
 """What is told while work goes on, where a log cannot take it."""
 
+import logging
 import subprocess
 import sys
 import time
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from vicious.system.progress import Progress
+from vicious.system.progress import Progress, hide_progress, progress_hidden
 
 TELLS = """
 from vicious.system.progress import Progress, tell
@@ -69,3 +70,15 @@ def test_a_note_is_asked_for_where_it_is_shown_alone(
     assert asked == [9, 19, 29, 39], "every ten seconds"
     lines = capsys.readouterr().err.splitlines()
     assert [line.rpartition(", ")[2] for line in lines[:4]] == ["step 9", "step 19", "step 29", "step 39"]
+
+
+def test_progress_can_be_hidden_and_shown_again(capsys: pytest.CaptureFixture[str]) -> None:
+    for hidden in (True, False):
+        hide_progress(hidden)
+        assert progress_hidden() == hidden
+        with Progress(2, "work") as progress:
+            progress.advance(2, lambda: "noted")
+        assert (capsys.readouterr().err == "") == hidden
+        assert progress.done == 2
+        assert logging.getLogger("vicious.training").isEnabledFor(logging.WARNING)
+        assert not (hidden and logging.getLogger("vicious.training").isEnabledFor(logging.INFO))

@@ -199,6 +199,8 @@ def lasting(path: Path) -> bytes:
     """A file's bytes; of a record of provenance, and of a table that shows seconds, without what differs between two
     sound builds."""
     content = path.read_bytes()
+    if path.suffix == ".html":  # the report page, which shows when all was made
+        return b"complete" if content.endswith(b"</html>\n") else b"cut"
     if path.stem == TIMED and path.suffix != ".json":
         rows = csv.DictReader(content.decode().splitlines()) if path.suffix == ".csv" else ()
         return repr([{name: value for name, value in row.items() if name != "seconds"} for row in rows]).encode()

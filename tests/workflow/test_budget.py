@@ -186,3 +186,10 @@ def test_an_experiment_that_the_scale_leaves_out_has_no_budget() -> None:
     empty = params.model_copy(update={"datasets": ["mnist"]})
     with pytest.raises(ConfigError, match="has no attribute_sets"):
         budget.budget(empty, experiments=["attribute_sets"])
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.4, "0 s"), (99, "99 s"), (100, "2 min"), (5999, "100 min"), (7200, "2.0 h")]
+)
+def test_durations(seconds: float, words: str) -> None:
+    assert budget.duration(seconds) == words

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from project import ROOT, copy_project, snakemake
 
 from vicious.steps import commands, step_class
 from vicious.study.artifacts import known
+from vicious.study.config import load_params
+from vicious.study.plan import Plan
 
 # A part of a dataset, since its name has a slash: cifar100/classes50.
 STUDY = (
@@ -46,7 +49,7 @@ def profile(name: str) -> Any:
 def test_every_rule_with_a_command_states_threads_and_resources() -> None:
     text = "".join(file.read_text(encoding="utf-8") for file in RULES)
     rules = [one for one in re.split(r"^ *rule(?: \w+)?:\n", text, flags=re.MULTILINE)[1:] if "shell:" in one]
-    assert len(rules) == 2, "all steps are of one rule, and the study is verified by another"
+    assert len(rules) == 3, "all steps are of one rule; two more verify the study and write the report page"
     for rule in rules:
         assert re.search(r"^ +threads: \S.*\n +resources:\n +mem_mb=.*\n +runtime=.*\n +gpu=", rule, re.MULTILINE)
 
@@ -65,6 +68,27 @@ def test_a_profile_says_how_many_jobs_share_one_for_every_group_that_has_unconne
     assert groups["assess_risk"] == "assess_{task}"
     assert groups["fit_covariance"] == groups["prepare"], "of a dataset these need each other"
     assert set(profile(name)["group-components"]) == set(groups.values()) - {"data"}
+
+
+def test_the_documented_number_of_slurm_jobs_is_what_the_groups_make() -> None:
+    sizes, groups = profile("slurm")["group-components"], profile("slurm")["groups"]
+    rules = Plan(load_params(ROOT / "params.yaml", ["scale=paper"])).rules.values()
+    steps = [one for rule in rules for one in rule]
+    sent = [one for one in steps if not one.step.LOCAL]
+    shared = Counter(
+        (group, group.format(**one.names), one.names.get("dataset"))
+        for one in sent
+        if (group := groups.get(one.step.rule()))
+    )
+    alone = len(sent) - shared.total()
+    submitted = alone + sum(-(-count // sizes.get(group, count)) for (group, _, _), count in shared.items())
+    text = (ROOT / "docs/cluster.md").read_text(encoding="utf-8")
+    found = re.search(r"has ([\d,]+) jobs, which are about ([\d,]+) Slurm jobs", text)
+    assert found is not None
+    jobs, told = (int(number.replace(",", "")) for number in found.groups())
+    verify_report_and_all = 3
+    assert jobs == len(steps) + verify_report_and_all
+    assert told == round(submitted + 2, -1)
 
 
 def test_slurms_profile_sends_exactly_the_rules_that_may_use_a_gpu_to_its_partition() -> None:

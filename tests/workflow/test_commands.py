@@ -16,9 +16,11 @@ PAGES = (
     "README.md",
     "CONTRIBUTING.md",
     "docs/*.md",
+    "docs/reference/*.md",
     "results/README.md",
     "paper_figures/README.md",
     "models/README.md",
+    "config/README.md",
 )
 NO_COMMANDS = ("python", "yaml", "mermaid")
 """Languages of blocks that are no shell's. Blocks marked ``<!-- run -->`` are run by test_contributing."""
@@ -45,8 +47,10 @@ DRY = {
     r"docker run .* vicious (.*)": (r"grep 'ENTRYPOINT .*snakemake' Dockerfile && snakemake -n \1", "no Docker here"),
     r"(squeue|scancel) --name=\S+": ("true", "no Slurm here; the run's name is checked by tests/slurm/run"),
     r"python benchmarks/gpu ": (r"\g<0>--help ", "no GPU here; tests/test_benchmarks.py runs it on the CPU"),
+    r"python benchmarks/verdicts.py ": (r"\g<0>--help ", "hours of work on real data"),
+    r"(vicious claims --out|snakemake --config)$": (r"\1= --help", "named without its value"),
     r"tests/slurm/run": (r"bash -n \g<0>", "it starts Slurm, as root"),
-    r"(vicious (discard|check-complete|train-attack|verify|why)|dvc exp apply)$": (
+    r"(vicious (discard|check-complete|fetch|reproduce|train-attack|verify|why|audit)|dvc exp apply)$": (
         r"\1 --help",
         "named without its arguments",
     ),
@@ -55,7 +59,16 @@ DRY = {
         "pip install --dry-run --quiet --no-deps --no-build-isolation --no-index .",
         "it would change this environment",
     ),
-    r"vicious verify \S*/pilot\b.*": (r"{ \g<0>; [ $? = 1 ]; }", "docs/dvc.md: a clone does not hold all of the pilot"),
+    r"vicious reproduce (\w+).*": (r"vicious claims | grep '^## \1$'", "hours of work: such a claim is there"),
+    r"vicious audit --stored.*": (
+        "python -c \"import numpy as n; n.savetxt('outputs.csv', n.random.default_rng(0).normal(size=(32, 10)), "
+        "delimiter=',')\" && \\g<0>",
+        "the outputs that it reads",
+    ),
+    r"vicious verify \S*/pilot\b(?!.*--here).*": (
+        r"{ \g<0>; [ $? = 1 ]; }",
+        "docs/dvc.md: a clone does not hold all of the pilot",
+    ),
 }
 """What runs in place of commands that match, and why."""
 STAND_INS = {
@@ -67,7 +80,11 @@ STAND_INS = {
     "results/paper": "results/smoke",
     "--scale demo --measured": "--scale smoke --measured",
     '"$DVC_STAGE"': "data@mnist",
+    "reproduce CLAIM": "reproduce same_accuracy",
+    "audit model.onnx": "audit results/smoke/models/mnist/honest/seed0/target.safetensors",
+    "images/ --out": "data/prepared/smoke/mnist/test_images.npy --out",
     "data/prepared/pilot": "data/prepared/smoke",
+    "data/prepared/demo": "data/prepared/smoke",
     "models/pilot": "models/smoke",
     "publish-models --scale pilot": "publish-models --scale smoke",
     "paper_figures/paper": "paper_figures/smoke",
@@ -75,6 +92,7 @@ STAND_INS = {
 OTHERS = ("make", "pytest", "docker", "tmux", "squeue", "scancel", "sacct", "sbatch", "pip", "uv", "curl", "wget")
 """What else begins a command in running text. In a block of its own every line is a command."""
 PREPARED = """
+rm -r models/pilot
 git init -q
 git add --all
 git commit -qm "The code"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from project import ROOT, copy_project, run, set_params
+from project import BIN, ROOT, copy_project, run, set_params
 
 BLOCK = re.compile(r"<!-- (file|params|run)(?:: (\S+))? -->\n```\w*\n(.*?)```", re.DOTALL)
 RECIPES = ("add a dataset", "add an attack model", "add a detector", "add a figure", "sweep a parameter")
@@ -54,6 +54,10 @@ def test_a_recipe_works_as_it_stands(title: str, tmp_path: Path) -> None:
         if kind == "file":
             assert not (project / name).exists(), "it is new"
             (project / name).write_text(text, encoding="utf-8")
+            for check in ("ruff check --config", "ruff format --check --config", "mypy --config-file"):
+                tool, *options = check.split()
+                done = run(project, BIN / tool, *options, ROOT / "pyproject.toml", name)
+                assert done.returncode == 0, f"{check}\n{done.stdout[-3000:]}{done.stderr[-1000:]}"
         elif kind == "params":
             change_params(project, text)
         else:

@@ -1,5 +1,6 @@
 """The configuration, checked once, and the plan that all rules run."""
 
+import functools
 import os
 import re
 import shlex
@@ -9,7 +10,9 @@ from difflib import get_close_matches
 from pathlib import Path
 
 SRC = str(Path(workflow.basedir) / "src")
-sys.path.insert(0, SRC)
+# Snakemake puts the folders of the files that it includes first, where a user's own file may have the name of a module
+OWN = {Path(workflow.basedir), Path(workflow.basedir, "workflow", "rules")}
+sys.path[:] = [SRC, *(one for one in sys.path if Path(one) not in OWN)]
 # jobs find the `vicious` command of this environment, whether it was activated or not, and run the code beside this
 # file, whose hash is in their parameters: in the folder of an experiment of DVC it need not be what is installed. Python
 # takes no module from the working folder, where a user's own file may have the name of one
@@ -24,6 +27,9 @@ os.environ.update(
 )
 
 from snakemake.exceptions import WorkflowError
+from snakemake.jobs import Job
+from snakemake.logging import logger
+from snakemake.settings.types import Quietness
 from snakemake.utils import update_config
 
 import vicious
@@ -39,6 +45,7 @@ if os.pathsep in SRC:
         f"the path {SRC} holds a {os.pathsep}, so Python would look for the code elsewhere: rename or move the folder"
     )
 
+from vicious.provenance.followed import viewed
 from vicious.provenance.origin import check_origin
 from vicious.provenance.record import code_of
 from vicious.study import grid, paths
@@ -80,7 +87,7 @@ except ConfigError as error:
 
 PARAMS, SCALE = PLAN.params, PLAN.scale
 LOGS = str(paths.logs(SCALE))
-# What --configfile and --config make where they replace params.yaml, for a command that reads one file.
+# What params.yaml, --configfile and --config make together, for a command that reads one file.
 MERGED = Path(LOGS, "params.yaml")
 
 if workflow.is_main_process:
@@ -118,17 +125,53 @@ def check_submits():
         )
 
 
+def show_progress():
+    """Hand a view of the jobs to come to the logger `vicious`, if it is there; to others this says nothing."""
+    jobs = [
+        (job.rule.name, dict(job.wildcards_dict)) for job in workflow.dag.needrun_jobs()
+    ]
+    # on a cluster so many jobs at a time, here so many cores
+    nodes, cores = (
+        (None, workflow.cores) if workflow.local_exec else (workflow.nodes, 1)
+    )
+    view = functools.partial(viewed, PLAN, jobs, cores, nodes)
+    logger.info(None, extra={"view": view})
+
+
 onstart:
     if workflow.is_main_process:
         check_submits()
-        if workflow.config_settings.replace_workflow_config:
-            write_json(MERGED, configuration())
+        write_json(MERGED, configuration())
+        show_progress()
     # Snakemake's default limit of 100 jobs a second makes each look of its scheduler cause another one a second later,
     # as long as jobs wait, so with every job that ends there is one more a second: hundreds of jobs keep a core busy.
     # Another limit stands.
     limiter = getattr(workflow.scheduler, "job_rate_limiter", None)
     if limiter is not None and (limiter.max_jobs, limiter.timespan) == (100, 1):
         workflow.scheduler.job_rate_limiter = None
+
+
+def planned_in_a_line():
+    """In a dry run, a line for each job, unless more is asked for by `--printshellcmds` or `--verbose`.
+
+    For its own block of a job Snakemake works out each of its files, resources and commands. That took a third of a
+    plan's time, and the plan of scale paper had 13 MB.
+    """
+    whole = Job.log_info
+
+    def line(job, *given, **more):
+        run, asked = job.dag.workflow, job.dag.workflow.output_settings
+        if not run.dryrun or asked.printshellcmds or asked.verbose:
+            whole(job, *given, **more)
+        elif Quietness.RULES not in (asked.quiet or ()):
+            what = (job.rule.message or job.rule.name).format(wildcards=job.wildcards)
+            why = "; ".join(job.dag.reason(job).get_names())
+            logger.info(f"Job {job.dag.jobid(job)}: {what} ({why})")
+
+    Job.log_info = line
+
+
+planned_in_a_line()
 
 
 def planned(rule, wildcards):
@@ -150,6 +193,30 @@ def of_step(rule, get):
 def files_of(*stages, **only):
     """The files of a target, as a function: Snakemake takes its time for each file of a target that nobody asks for."""
     return lambda wildcards: PLAN.writes(*stages, **only)
+
+
+def all_results(wildcards):
+    """All summaries, tables and figures, whether cells failed or not."""
+    return [
+        file
+        for one in PLAN.by_record.values()
+        if one.step.STAGE in ("summaries", "figures")
+        for file in one.step.writes()
+    ]
+
+
+def in_report(at):
+    """The outputs of a rule; what `snakemake --report` shows of a table or figure is marked."""
+    artifact = getattr(at.step, "ARTIFACT", None)
+    if artifact is None:
+        return at.outputs
+    about = {
+        "caption": "../report/artifact.rst",
+        "category": artifact.experiment.replace("_", " ").capitalize(),
+        "labels": {"number": artifact.label, "shows": artifact.title},
+    }
+    shown = [file for file in at.outputs if Path(file).suffix in (".png", ".csv")]
+    return [one if one not in shown else report(one, **about) for one in at.outputs]
 
 
 def any_of(values):

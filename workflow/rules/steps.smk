@@ -10,7 +10,7 @@ for name, steps in PLAN.rules.items():
         input:
             of_step(name, lambda one: list(map(str, one.step.inputs()))),
         output:
-            at.outputs,
+            in_report(at),
         log:
             at.log,
         wildcard_constraints:

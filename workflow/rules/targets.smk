@@ -39,13 +39,7 @@ for experiment in PLAN.experiments():
 # that were swapped or edited Snakemake alone sees nothing.
 rule verify_study:
     input:
-        # not that all is complete: what failed is verified too
-        lambda wildcards: [
-            file
-            for one in PLAN.by_record.values()
-            if one.step.STAGE in ("summaries", "figures")
-            for file in one.step.writes()
-        ],
+        all_results,
     output:
         touch(str(paths.verified(SCALE))),
     log:
@@ -68,6 +62,27 @@ rule verify_study:
         "Verify the study"
     shell:
         "vicious verify {params.records:q} --file {params.file:q} > {log:q} 2>&1"
+
+
+# One page that shows all of it.
+rule report:
+    input:
+        all_results,
+    output:
+        str(paths.report(SCALE)),
+    log:
+        f"{LOGS}/report.log",
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+        gpu=0,
+    params:
+        file=str(MERGED),
+    message:
+        "Write the report page"
+    shell:
+        "vicious report --file {params.file:q} --out {output:q} > {log:q} 2>&1"
 
 
 # The number of a table or figure is another name of its target.

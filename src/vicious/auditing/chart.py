@@ -6,7 +6,9 @@ Positions across are in percent and those down in pixels. Shape and place tell t
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from vicious.auditing.markup import Markup, element, percent
+from markupsafe import Markup
+
+from vicious.auditing.markup import element, percent
 
 _ROW, _WORDLESS = 46, 24
 """Pixels of a row: words above a line, or the line alone."""
@@ -46,7 +48,14 @@ class Row:
 
 
 def chart(
-    name: str, title: str, description: str, rows: Sequence[Row], least: float, most: float, ticks: Sequence[float] = ()
+    name: str,
+    title: str,
+    description: str,
+    rows: Sequence[Row],
+    least: float,
+    most: float,
+    ticks: Sequence[float] = (),
+    said: Callable[[float], str] = percent,
 ) -> Markup:
     """Draw rows below each other.
 
@@ -54,7 +63,8 @@ def chart(
         name: of the chart on its page, for those who cannot see it.
         description: all of it in words.
         least, most: ends of the scale; it grows until all values fit.
-        ticks: shares that get a line and their percent.
+        ticks: values that get a line and their number.
+        said: their number in words.
     """
     low = min([least, *(one for row in rows for one in row.values)])
     high = max([most, *(one for row in rows for one in row.values)])
@@ -69,11 +79,9 @@ def chart(
     for tick in ticks:
         place = across(tick)
         parts.append(element("line", x1=place, x2=place, y1=0, y2=bottom, class_="grid"))
-        anchor = {ticks[0]: "start", ticks[-1]: "end"}.get(tick, "middle")
+        anchor = {low: "start", high: "end"}.get(tick, "middle")
         parts.append(
-            element(
-                "text", percent(tick), x=place, y=bottom + 16, text_anchor=anchor, class_="tick", aria_hidden="true"
-            )
+            element("text", said(tick), x=place, y=bottom + 16, text_anchor=anchor, class_="tick", aria_hidden="true")
         )
     for index, row in enumerate(rows):
         parts += _row(row, (index + 1) * height - _BELOW, across)

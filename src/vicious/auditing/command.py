@@ -12,6 +12,7 @@ from vicious.auditing.outputs import read_labels, read_outputs
 from vicious.auditing.page import page
 from vicious.auditing.placing import place
 from vicious.auditing.record import NAME, read_references, record
+from vicious.auditing.reference import beside
 from vicious.system.errors import AuditError
 from vicious.system.files import check_writable, write_json, write_text
 
@@ -58,12 +59,13 @@ def run(model: Path, images: Path | None, command: Command, asked: Asked) -> Don
         check_writable(command.out)
     given, title = _stored(model, images, command, asked) if command.stored else _asked(model, images, command, asked)
     audit = run_audit(given)
-    placed = place(record(audit, title), references)
+    found = record(audit, title)
+    placed, shipped = place(found, references), beside(found)
     lines = [f"{audit.verdict.answer}: {audit.verdict.headline}", *(f"- {one}" for one in audit.verdict.sentences)]
     lines += [f"  note: {one}" for one in given.notes]
     if command.out is not None:
-        write_json(command.out / NAME, record(audit, title, placed))
-        write_text(command.out / PAGE, page(audit, title, placed))
+        write_json(command.out / NAME, record(audit, title, placed, shipped))
+        write_text(command.out / PAGE, page(audit, title, placed, shipped))
         lines.append(f"written to {command.out / PAGE} and {command.out / NAME}")
     else:
         lines.append("--out FOLDER writes a page with reconstructions, and all numbers.")
@@ -93,4 +95,11 @@ def _stored(path: Path, images: Path | None, command: Command, asked: Asked) -> 
     outputs = read_outputs(command.stored, found.names)
     labels = read_labels(command.labels, found.names, outputs.values.shape[1]) if command.labels else None
     said = Said(labels, asked.kind, command.multilabel, command.seed)
-    return gather(found, outputs.values, said, notes=outputs.notes), command.stored.name
+    notes = outputs.notes
+    if asked.shape is None:
+        height, width = found.pixels.shape[2:]
+        notes = (
+            *notes,
+            f"Images are compared at {height} x {width}: --shape says in what other size the model saw them.",
+        )
+    return gather(found, outputs.values, said, notes=notes), command.stored.name

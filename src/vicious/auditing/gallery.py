@@ -1,9 +1,10 @@
 """The gallery of an audit's page: some images beside what was reconstructed of them."""
 
 import numpy as np
+from markupsafe import Markup
 
 from vicious.auditing.audit import Audit
-from vicious.auditing.markup import LINE, Markup, element, joined, paragraph, percent, picture, short
+from vicious.auditing.markup import LINE, element, joined, paragraph, percent, picture, short
 from vicious.defense.detector import Array
 
 EXAMPLES = 12

@@ -120,8 +120,7 @@ def gather(
     kept = _different(small)
     if len(kept) < len(small):
         found.append(
-            f"{len(small) - len(kept)} images are left out, since they are nearly the same as others: frames of one "
-            "scene count once."
+            f"Left out, as nearly the same as another image: {len(small) - len(kept)}. Frames of one scene count once."
         )
     if shrunk := small.shape != images.pixels.shape:
         found.append(f"Images are reconstructed at {small.shape[3]} x {small.shape[2]} pixels.")

@@ -116,7 +116,8 @@ def _in_order(
         return values[rows], f"The rows of {path.name} are those of the images, by their numbers."
     raise AuditError(
         f"{path} has {len(values)} rows, but there are {len(names)} images: give the {what} of these images, a row "
-        "each, or a table with a column `file` that names them. All images are used with a larger --images"
+        "each, or a table with a column `file` that names them"
+        + (". All images are used with a larger --images" if len(values) > len(names) else "")
     )
 
 

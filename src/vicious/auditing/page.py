@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from importlib.resources import files
 
+from markupsafe import Markup
+
 from vicious import __version__
 from vicious.auditing.advice import HOW_TO_READ, sent, what_to_do
 from vicious.auditing.audit import Audit, Score
@@ -15,7 +17,6 @@ from vicious.auditing.chart import Row, bar, chart
 from vicious.auditing.gallery import EXAMPLES, gallery
 from vicious.auditing.markup import (
     LINE,
-    Markup,
     document,
     element,
     joined,
@@ -29,7 +30,9 @@ from vicious.auditing.markup import (
 )
 from vicious.auditing.measured import Measure
 from vicious.auditing.placing import Placed
+from vicious.auditing.reference import KINDS, Beside, Shipped
 from vicious.auditing.verdict import p_value
+from vicious.data.datasets import find_dataset
 from vicious.defense.detector import PACKAGE
 from vicious.system.registry import find, names
 
@@ -42,15 +45,26 @@ _MEASURES = {
     "identified": ("Recognised", "share of reconstructions whose own original is the nearest among {among} images"),
 }
 """Measures in words."""
-_PLACED = {"leak": "Leak", "identified": "Recognised"}
+_PLACED = {"leak": "Leak", "above_students": "Leak above that of honest students", "identified": "Recognised"}
+_SHARES = (0, 0.25, 0.5, 0.75, 1)
+_SCALES = {"leak": _SHARES, "above_students": (-0.25, 0, 0.25, 0.5), "identified": _SHARES}
+"""Numbers that are shown beside those of the shipped networks, and the ticks of their scales."""
+_SAID = {"leak": percent, "above_students": points, "identified": percent}
 
 
-def page(audit: Audit, title: str, placed: Sequence[Placed] = (), examples: int = EXAMPLES) -> str:
+def page(
+    audit: Audit,
+    title: str,
+    placed: Sequence[Placed] = (),
+    shipped: Shipped | None = None,
+    examples: int = EXAMPLES,
+) -> str:
     """The page of an audit.
 
     Args:
         title: what was audited, such as a file's name; any text.
         placed: its numbers among those of references.
+        shipped: its numbers beside those of the shipped networks; None: they are not shown.
         examples: images that are shown at most.
 
     Returns:
@@ -61,7 +75,8 @@ def page(audit: Audit, title: str, placed: Sequence[Placed] = (), examples: int 
         _section("leak", "How much leaks", _leak(audit)),
         _section("images", "What can be reconstructed", gallery(audit, examples)),
         _section("measures", "How close reconstructions are", _measures(audit)),
-        _section("detectors", "Detectors", _detectors(audit)),
+        _section("networks", "Beside networks of known training", _networks(shipped)) if shipped else Markup(),
+        _section("detectors", "Detectors", _detectors(audit, shipped)),
         _section("references", "Among references", _references(placed)) if placed else Markup(),
         _section("mitigations", "What would leak if you sent less", _mitigations(audit)),
         _section("advice", "What to do now", element("ol", *(element("li", one) for one in what_to_do(audit)))),
@@ -110,7 +125,7 @@ def _leak(audit: Audit) -> Markup:
             "Share of the images' variation in outline, beyond the predicted label, that can be read from the outputs "
             f"of {excess.images} images. Honest models leak, too: compare the marks."
         ),
-        chart("leaks", "Leak of this model and of honest students", f"{told}.", rows, 0, 1, (0, 0.25, 0.5, 0.75, 1)),
+        chart("leaks", "Leak of this model and of honest students", f"{told}.", rows, 0, 1, _SHARES),
         paragraph("Diamond: this model, with its 95% interval over images.", class_="note"),
     ]
     if excess.against:
@@ -163,14 +178,56 @@ def _span(said: Callable[[float], str], value: float, low: float, high: float) -
     return joined(element("b", said(value)), " ", element("span", f"({said(low)} to {said(high)})", class_="interval"))
 
 
-def _detectors(audit: Audit) -> Markup:
-    rows: list[tuple[object, ...]] = [(_detector(one), _score(one)) for one in audit.scores]
+def _networks(shipped: Shipped) -> Markup:
+    titles = [find_dataset(name).title for name in shipped.datasets]
+    where = f"on {', '.join(titles[:-1])} and {titles[-1]}" if len(titles) > 1 else f"on {titles[0]}"
+    told = paragraph(
+        f"Honest and vicious networks were trained for this comparison, {where}. Each was audited on {shipped.images} "
+        "images. The vicious ones were trained jointly with a decoder, some of them so weakly that they give away "
+        "little more. With other images or other classes, honest models lie elsewhere. The verdict does not use them."
+    )
+    found = {one.name: one for one in shipped.numbers if one.name in _SCALES}
+    if not found:
+        command = element("code", "vicious audit --images 200")
+        why = "This audit had far more or fewer images, so it is not compared: "
+        return joined(told, paragraph(why, command, " takes at most 200."))
+    drawn = (_beside(one, _SCALES[name]) for name, one in found.items())
+    return joined(told, *drawn, paragraph("Diamond: this model. Circles: the networks.", class_="note"), by=LINE)
+
+
+def _beside(one: Beside, ticks: Sequence[float]) -> Markup:
+    name, said, rows = _PLACED[one.name], _SAID[one.name], []
+    unit = " points" if said is points else ""
+    for kind, others in one.by_kind.items():
+        rows.append(Row(f"{len(others)} {kind} networks", f"{_ends_of(others, said)}{unit}", one.value, others=others))
+    own = f"this model: {said(one.value)}{unit}"
+    words = f"{own.capitalize()}. {'; '.join(f'{row.label}: {row.said}' for row in rows)}."
+    drawn = chart(f"beside-{one.name}", name, words, rows, ticks[0], ticks[-1], ticks, said)
+    return joined(element("h3", name, " ", element("small", own)), drawn, by=LINE)
+
+
+def _ends_of(values: Sequence[float], said: Callable[[float], str]) -> str:
+    return f"{said(min(values))} to {said(max(values))}"
+
+
+def _detectors(audit: Audit, shipped: Shipped | None) -> Markup:
+    known = {one.name: one for one in shipped.numbers} if shipped else {}
+    rows: list[tuple[object, ...]] = [
+        (_detector(one), _score(one), *(_range(known.get(one.detector), kind) for kind in KINDS if known))
+        for one in audit.scores
+    ]
+    head = ("Detector", "Score", *(f"{kind.capitalize()} networks" for kind in KINDS if known))
     words = (
         "Each detector looks for one trace of a model that was made to leak. Higher looks more suspicious. A score "
         "alone has no threshold: compare it with those of honest models of the same task. The verdict does not use "
         "them."
     )
-    return joined(paragraph(words), table("Scores of detectors", ("Detector", "Score"), rows), by=LINE)
+    return joined(paragraph(words), table("Scores of detectors", head, rows), by=LINE)
+
+
+def _range(one: Beside | None, kind: str) -> str:
+    others = one.by_kind[kind] if one else ()
+    return _ends_of(others, number) if others else "–"
 
 
 def _detector(one: Score) -> Markup:
@@ -189,10 +246,10 @@ def _references(placed: Sequence[Placed]) -> Markup:
     rows: list[tuple[object, ...]] = []
     for at, one in enumerate(placed):
         name = _PLACED.get(one.name, one.name.replace("_", " "))
-        said = percent if one.name in _PLACED else number
+        said = _SAID.get(one.name, number)
         count = len(one.references)
         below = f"above {round(one.share_below * count)} of {count}"
-        among = f"{said(min(one.references))} to {said(max(one.references))}"
+        among = _ends_of(one.references, said)
         row = Row("", "", one.value, others=one.references)
         words = f"{name} of this model: {said(one.value)}, {below} references, which have {among}."
         drawn = chart(f"placed-{at}", f"{name} among references", words, [row], *_ends(row))

@@ -1,6 +1,7 @@
 """Where a model lies among others that were audited before: its leak, how many are recognised, detectors' scores.
 
-The others are what the user takes for references, such as honest models on the same data. Nothing is tested.
+The others are what the user takes for references, such as honest models on the same data, or the networks of known
+training that are shipped (:mod:`vicious.auditing.reference`). Nothing is tested.
 """
 
 import math
@@ -14,7 +15,7 @@ class Placed:
     """One number of an audit among those of references.
 
     Attributes:
-        name: ``leak``, ``identified``, or a detector.
+        name: as in :func:`numbers`.
         value: of the audit.
         references: of those that have this number, at least one, in their order.
         share_below: share of the references that lie strictly below the value, in [0, 1].
@@ -31,32 +32,50 @@ def place(audit_json: Mapping[str, Any], references: Sequence[Mapping[str, Any]]
 
     What an audit or a reference lacks, or has in another form, is left out: so is a number that no reference has.
     """
-    others = [_numbers(one) for one in references]
+    others = [numbers(one) for one in references]
     found = []
-    for name, value in _numbers(audit_json).items():
+    for name, value in numbers(audit_json).items():
         known = tuple(other[name] for other in others if name in other)
         if known:
             found.append(Placed(name, value, known, sum(one < value for one in known) / len(known)))
     return tuple(found)
 
 
-def _numbers(audit: Mapping[str, Any]) -> dict[str, float]:
-    """By name, in the order of :class:`Placed`; of two of a name the first."""
+def numbers(audit: Mapping[str, Any]) -> dict[str, float]:
+    """An audit's numbers by name, as far as it has them; of two of a name the first.
+
+    ``leak``; ``above_students``, the leak that is compared with students minus that of those who leak the most;
+    ``identified``, a share; and the score of each detector.
+
+    Args:
+        audit: of :func:`vicious.auditing.record.record`.
+    """
     found: dict[str, float] = {}
     for name, value in _pairs(audit):
-        if isinstance(name, str) and isinstance(value, int | float) and not isinstance(value, bool):
-            try:
-                number = float(value)
-            except OverflowError:  # JSON has whole numbers of any size
-                continue
-            if math.isfinite(number):
-                found.setdefault(name, number)
+        number = _finite(value)
+        if isinstance(name, str) and number is not None:
+            found.setdefault(name, number)
     return found
+
+
+def _finite(value: Any) -> float | None:
+    """A number of a JSON file, if it is one and finite."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:  # JSON has whole numbers of any size
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _pairs(audit: Mapping[str, Any]) -> Iterator[tuple[Any, Any]]:
     if isinstance(leak := audit.get("leak"), Mapping):
         yield "leak", leak.get("value")
+    above = [_finite(one.get("excess")) for one in _objects(audit, "students")]
+    known = [one for one in above if one is not None]
+    if known and len(known) == len(above):
+        yield "above_students", min(known)
     for one in _objects(audit, "measures"):
         if one.get("name") == "identified":
             yield "identified", one.get("value")

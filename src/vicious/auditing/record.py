@@ -8,6 +8,7 @@ from typing import Any
 from vicious import __version__
 from vicious.auditing.audit import Audit
 from vicious.auditing.placing import Placed
+from vicious.auditing.reference import Shipped
 from vicious.system.errors import AuditError
 from vicious.system.files import read_json
 
@@ -16,8 +17,14 @@ SCHEMA = 1
 NAME = "audit.json"
 
 
-def record(audit: Audit, title: str, placed: tuple[Placed, ...] = ()) -> dict[str, Any]:
-    """All findings but the images. Numbers that are none are null."""
+def record(audit: Audit, title: str, placed: tuple[Placed, ...] = (), shipped: Shipped | None = None) -> dict[str, Any]:
+    """All findings but the images. Numbers that are none are null.
+
+    Args:
+        title: what was audited.
+        placed: its numbers among those of references.
+        shipped: its numbers beside those of the shipped networks.
+    """
     evidence, excess = audit.given.evidence, audit.excess
     found = {
         "schema": SCHEMA,
@@ -44,6 +51,7 @@ def record(audit: Audit, title: str, placed: tuple[Placed, ...] = ()) -> dict[st
         "detectors": [asdict(one) for one in audit.scores],
         "mitigations": [asdict(one) for one in audit.left],
         "placed": [asdict(one) for one in placed],
+        "shipped_networks": asdict(shipped) if shipped else None,
     }
     clean: dict[str, Any] = _finite(found)
     return clean

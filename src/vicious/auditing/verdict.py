@@ -56,7 +56,11 @@ def answer(exact: Exact | None, excess: Excess) -> tuple[Answer, str]:
     if not excess.against:
         return "undecided", f"No verdict: {excess.why_not}."
     if excess.more and leaks(exact):
-        return "evidence", "The outputs give away clearly more of the images than those of honest students."
+        least = 100 * min(one.low for one in excess.against)
+        return "evidence", (
+            "The outputs give away more of the images than those of honest students: "
+            f"of their variation at least {least:.{int(least < 1)}f} points more."
+        )
     if leaks(exact) and excess.more_than_some:
         return "no evidence", "No clear evidence: the outputs give away more than some honest students', not than all."
     return "no evidence", "No evidence that the outputs give away more than those of an honest model."

@@ -23,7 +23,7 @@ from vicious.system import registry
 from vicious.system.errors import ConfigError
 
 PACKAGE = "vicious.claims.statements"
-SOURCES = {"paper": "the paper, in our words", "project": "this project"}
+SOURCES = {"paper": "the paper's abstract, in our words", "project": "this project"}
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """What a study says of every claim: a page for readers, and numbers for who makes the study again."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from math import isfinite, isnan, nan
 from pathlib import Path
@@ -13,13 +13,16 @@ from vicious.claims.finding import Finding
 from vicious.results.schema import SUMMARY, read_table
 from vicious.study import paths
 from vicious.study.config import Params, ScaleName
-from vicious.study.grid import EXPERIMENTS
+from vicious.study.grid import EXPERIMENTS, Experiment, cells
 from vicious.system.errors import ConfigError, DataError, MixedResultsError
 from vicious.system.files import write_json, write_text
 from vicious.system.typed_json import UntypedError, read_typed
 from vicious.workflow.budget import CPU, budget, total
 
-_ANSWERS = {True: "supported", False: "contradicted", None: "not decided"}
+ANSWERS = {True: "supported", False: "contradicted", None: "not decided"}
+"""What a measured number says of a claim, in words."""
+_MOST_DECIMALS = 6
+"""As many as the file of published values has."""
 Findings = dict[str, list[Finding]]
 """By the claim's name."""
 _Number = Annotated[float, Field(allow_inf_nan=False)] | None
@@ -45,6 +48,7 @@ class Published(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     scale: ScaleName
+    datasets: list[str]
     source: str
     claims: dict[str, list[_Published]]
 
@@ -87,12 +91,12 @@ def source_of(params: Params) -> str:
     return found[0] if found else params.study.source
 
 
-def verdict(claim: Claim, found: list[Finding]) -> str:
+def verdict(claim: Claim, found: Sequence[Finding]) -> str:
     """Whether findings support a claim, in words."""
     if not found:
         return "not measured"
     answers = [claim.supported(one) for one in found]
-    counts = {words: answers.count(answer) for answer, words in _ANSWERS.items() if answer in answers}
+    counts = {words: answers.count(answer) for answer, words in ANSWERS.items() if answer in answers}
     if len(counts) == 1:
         (words,) = counts
         return words
@@ -115,11 +119,14 @@ def page(params: Params, found: Findings) -> str:
         "| --- | --- | --- |",
         *(_line(claim, found[name]) for name, claim in every.items()),
         "",
-        "`vicious reproduce CLAIM` makes again what one claim is measured on, and compares each value with the one "
-        "below. Seeds fix what is trained, but another processor or library may round otherwise, which is as another "
-        "seed. So a value may differ by the tolerance: half of the interval's width, times the square root of 2, since "
-        "both values vary. 95 of 100 such values lie within. Give it the options of `snakemake --config` that the "
-        "study was made with; `datasets=[mnist]` makes less.",
+        f"`vicious reproduce CLAIM` makes again what one claim is measured on, at the scale {params.scale} and on the "
+        f"same {len(params.datasets)} datasets, and compares each value with the one below. `--config` takes the "
+        "options of `snakemake --config`: where the data lie, which files are accepted, or `datasets=[mnist]` for "
+        "less. Give what the study was made with: other files are other images. In a clone, first remove "
+        "the results that it holds; the command says how. Seeds fix what is trained, but another processor or library "
+        "may round otherwise. In the one comparison that was made, of two processors (results.md), values changed less "
+        "than from seed to seed. So a value may differ by the tolerance: half of the interval's width, times the "
+        "square root of 2, since both vary. If values are normally distributed, about 95 of 100 lie within.",
     ]
     for name, claim in every.items():
         lines += ["", f"## {name}", "", *_section(params, claim, found[name])]
@@ -136,44 +143,56 @@ def _section(params: Params, claim: Claim, found: list[Finding]) -> list[str]:
         "",
         f"- Claimed by: {claim.source}.",
         f"- {claim.measured_as}",
-        f"- Supported where the whole interval lies {_side(claim)}.",
+        f"- Supported where the whole interval lies {side(claim)}.",
     ]
     lines += [f"- Verdict: **{verdict(claim, found)}**."]
     if not found:
         return [*lines, f"- The experiment `{claim.experiment}` has no such case here, or was not built."]
-    hours = _hours(params, claim)
-    lines += [f"- To make it again: `vicious reproduce {claim.name}`, {_time(hours)}.", ""]
+    lines += [f"- To make it again: `vicious reproduce {claim.name}`, {time(params, claim.experiment)}.", ""]
     lines += ["| case | measured | tolerance | models | verdict |", "| --- | ---: | ---: | ---: | --- |"]
     for one in found:
-        cells = (one.what, interval(one), number(one.tolerance), str(one.models), _ANSWERS[claim.supported(one)])
+        cells = (
+            one.what,
+            interval(one, claim.limit),
+            number(one.tolerance),
+            str(one.models),
+            ANSWERS[claim.supported(one)],
+        )
         lines.append(f"| {' | '.join(cells)} |")
     return lines
 
 
-def _side(claim: Claim) -> str:
+def side(claim: Claim) -> str:
+    """Where the whole interval of a number has to lie to support a claim, in words."""
     return f"{'above' if claim.above else 'below'} {claim.limit:g}"
 
 
-def _hours(params: Params, claim: Claim) -> float:
-    return total(budget(params, experiments=[claim.experiment]).values()).hours(CPU)
-
-
-def _time(hours: float) -> str:
-    words = f"{hours:.1f} hours" if hours >= 1 else f"{60 * hours:.0f} minutes"
+def time(params: Params, experiment: Experiment) -> str:
+    """How long it takes to make an experiment again, in words."""
+    if not cells(params, experiment):
+        return "an experiment that this configuration leaves out"
+    hours = total(budget(params, experiments=[experiment]).values()).hours(CPU)
+    minutes = max(1, round(60 * hours))
+    words = f"{hours:.1f} hours" if hours >= 1 else f"{minutes} minute{'s' if minutes > 1 else ''}"
     return f"{words} on 2 CPU cores by the budget, if nothing is there"
 
 
-def interval(one: Finding) -> str:
-    """A finding's value with its interval and unit, for readers."""
+def interval(one: Finding, limit: float = nan) -> str:
+    """A finding's value with its interval and unit, for readers; ``limit`` as for :func:`number`."""
     if isnan(one.value):
         return "failed"
-    ends = f" [{number(one.low)}, {number(one.high)}]" if one.known else ""
-    return f"{number(one.value)}{ends}{' ' if one.unit else ''}{one.unit}"
+    ends = f" [{number(one.low, limit)}, {number(one.high, limit)}]" if one.known else ""
+    return f"{number(one.value, limit)}{ends}{' ' if one.unit else ''}{one.unit}"
 
 
-def number(value: float) -> str:
-    """A number for readers, with three decimals; an en dash for NaN."""
-    return f"{value:.3f}" if isfinite(value) else "–"
+def number(value: float, limit: float = nan, decimals: int = 3) -> str:
+    """A number for readers; an en dash for NaN. It has more decimals, up to six, where it would else look like a limit
+    that it is not."""
+    if not isfinite(value):
+        return "–"
+    while decimals < _MOST_DECIMALS and value != limit and round(value, decimals) == round(limit, decimals):
+        decimals += 1
+    return f"{value:.{decimals}f}"
 
 
 def write(params: Params, found: Findings, out: Path) -> tuple[Path, Path]:
@@ -183,7 +202,8 @@ def write(params: Params, found: Findings, out: Path) -> tuple[Path, Path]:
     values = {name: [_finite(one) for one in findings] for name, findings in found.items() if findings}
     data = out.with_suffix(".json")
     write_text(out, page(params, found))
-    write_json(data, {"scale": params.scale, "source": source_of(params), "claims": values})
+    of = {"scale": params.scale, "datasets": list(params.datasets), "source": source_of(params)}
+    write_json(data, of | {"claims": values})
     return out, data
 
 

@@ -5,13 +5,16 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from vicious.claims import Claim
 from vicious.claims.finding import Finding
 from vicious.claims.page import Published, interval, number, source_of
+from vicious.provenance.records import Record, read_records, records_below
 from vicious.study import paths
 from vicious.study.config import Params
 from vicious.system.errors import ConfigError, ProvenanceError
+from vicious.system.progress import QUIET, progress_hidden
 
 
 @dataclass(frozen=True)
@@ -38,12 +41,20 @@ class Compared:
         )
 
 
+def asked(changes: Sequence[str], published: Published) -> list[str]:
+    """Settings for Snakemake: those given, and the scale and datasets of the published values where none are."""
+    given = {change.partition("=")[0] for change in changes}
+    known = {"scale": published.scale, "datasets": f"[{','.join(published.datasets)}]"}
+    return [*(f"{key}={value}" for key, value in known.items() if key not in given), *changes]
+
+
 def check(claim: Claim, params: Params, published: Published) -> None:
     """Refuse what cannot be compared before anything is made.
 
     Raises:
         ConfigError: the published values are of another scale, or there are none of this claim; or the configuration
             has no such experiment.
+        ProvenanceError: the summaries that are here were not made here, so that nothing would be made again.
     """
     if published.scale != params.scale:
         raise ConfigError(
@@ -52,6 +63,22 @@ def check(claim: Claim, params: Params, published: Published) -> None:
         )
     if not published.findings(claim.name):
         raise ConfigError(f"no value of {claim.name} was published: `vicious claims` says what is measured")
+    _check_made_here(params)
+
+
+def _check_made_here(params: Params) -> None:
+    """A clone has the published summaries. Compared with what was published they agree, and say nothing."""
+    records = read_records(records_below(paths.summaries(params.scale)))
+    read = sorted({file for one in records.values() if isinstance(one, Record) for file in one.inputs})
+    absent = [file for file in read if not Path(file).is_file()]
+    if absent:
+        summaries, figures = paths.summaries(params.scale), paths.figures(params.scale)
+        raise ProvenanceError(
+            f"{len(absent)} of the {len(read)} files that {summaries} was made from, such as {absent[0]}, are not "
+            "here. A clone holds the published summaries: to compare them with what was published would show "
+            f"nothing. `rm -r {summaries} {figures}` removes them; then run this again, to make them. Afterwards "
+            f"`git checkout {summaries} {figures}` brings the published ones back"
+        )
 
 
 def build(claim: Claim, changes: Sequence[str], cores: int) -> None:
@@ -62,8 +89,8 @@ def build(claim: Claim, changes: Sequence[str], cores: int) -> None:
     """
     if importlib.util.find_spec("snakemake") is None:
         raise ProvenanceError("Snakemake is not installed: `make env` installs it; then run this again")
-    config = ["--config", *changes] if changes else []
-    command = [sys.executable, "-P", "-m", "snakemake", "--cores", str(cores), *config, "--", claim.experiment]
+    config, quiet = ["--config", *changes] if changes else [], QUIET if progress_hidden() else []
+    command = [sys.executable, "-P", "-m", "snakemake", *quiet, "--cores", str(cores), *config, "--", claim.experiment]
     if subprocess.run(command, check=False).returncode != 0:
         raise ProvenanceError("snakemake could not make the results: see its message above")
 

@@ -119,7 +119,8 @@ def compare(evidence: Evidence, told: Callable[[], None] = lambda: None, affine:
     if all(one.agreement <= _guessed(evidence) for one in against):
         return replace(
             found,
-            why_not="students learn nothing of the model's labels from these images: are outputs in the images' order?",
+            why_not="students learn nothing of the model's labels from these images: the outputs may be in another "
+            "order, or the model expects other pixels (range, mean, layout)",
         )
     return replace(found, against=tuple(against))
 

@@ -36,11 +36,19 @@ Name = Annotated[str, Field(max_length=20_000), AfterValidator(_name)]
 
 
 class Code(BaseModel):
-    """The code that ran."""
+    """The code that ran.
+
+    Attributes:
+        commit: of Git; None where none was recorded.
+        dirty: whether it had changes that were not committed.
+        hash: the step's code identity; None in records of old.
+        package: version of the package.
+    """
 
     commit: str | None
     dirty: bool | None
     hash: str | None = None
+    package: str | None = None
 
 
 class Record(BaseModel):
@@ -52,6 +60,7 @@ class Record(BaseModel):
         inputs, outputs: files that it read and wrote -> SHA-256; outputs are None in records of old.
         code: that ran.
         libraries: that it used -> version.
+        hardware: the machine in words.
         finished: when, UTC.
         seconds: by the clock; None where it is not recorded.
         peak_mb: most megabytes of memory that it held at once; None in records of old.
@@ -65,6 +74,7 @@ class Record(BaseModel):
     outputs: dict[Name, str] | None = None
     code: Code
     libraries: dict[str, str] = {}
+    hardware: dict[str, Any] = {}
     finished: str
     seconds: float | None = None
     peak_mb: float | None = None

@@ -15,7 +15,7 @@ from vicious.provenance.discard import discard
 from vicious.study import paths
 from vicious.study.config import PARAMS_FILE, Params
 from vicious.system.errors import ConfigError, ProvenanceError
-from vicious.system.progress import tell
+from vicious.system.progress import QUIET, progress_hidden, tell
 from vicious.system.registry import nearest
 
 
@@ -67,5 +67,6 @@ def build_stage(name: str, params: Params, configuration: Path = PARAMS_FILE) ->
         raise ProvenanceError("Snakemake is not installed: `make env` installs it; then run this again")
     for one in discard(known[short].places, params, configuration):
         tell(str(one))
-    command = [sys.executable, "-P", "-m", "snakemake", "--cores", "all", "--", known[short].target]
+    quiet = QUIET if progress_hidden() else []
+    command = [sys.executable, "-P", "-m", "snakemake", *quiet, "--cores", "all", "--", known[short].target]
     os.execv(sys.executable, command)  # so that what ends this stage ends Snakemake, as it is used to

@@ -20,6 +20,7 @@ from vicious.study.config import Params
 from vicious.study.plan import Plan, Planned
 from vicious.system.escape import escaped
 from vicious.system.files import read_json
+from vicious.workflow.budget import duration, estimated
 from vicious.workflow.unlock import at_work
 
 State = Literal["built", "failed", "running", "interrupted", "missing"]
@@ -27,8 +28,6 @@ State = Literal["built", "failed", "running", "interrupted", "missing"]
 of this folder is alive, and while nothing is; none of that."""
 LEFT: tuple[State, ...] = ("running", "interrupted", "missing")
 """States of jobs that are still to be done."""
-SMALL = 5.0
-"""Seconds of a job that reads and writes tables, where none was measured."""
 _SHOWN = 10
 
 
@@ -130,11 +129,12 @@ def status(params: Params, cores: int, estimate: Callable[[Cost], float]) -> Sta
     of_lost = {file for one in lost for file in one.outputs}
     roots = [one for one in lost if of_lost.isdisjoint(map(str, one.step.reads()))]
     failures = {file: reason for one in roots for file, reason in failed(one)}
-    ratios, measured = _ratios((one for one in plan.steps if states[one.log] == "built"), estimate, Expected(params))
+    found = ratios((one for one in plan.steps if states[one.log] == "built"), estimate, Expected(params))
+    factors, measured = {command: median(each) for command, each in found.items()}, sum(map(len, found.values()))
 
     def seconds(steps: Iterable[Planned]) -> float:
         left = [one for one in steps if states[one.log] in LEFT]
-        return sum(_seconds(one, estimate) * ratios.get(one.step.command(), 1.0) for one in left)
+        return sum(estimated(one, estimate) * factors.get(one.step.command(), 1.0) for one in left)
 
     def row(experiment: str, dataset: str | None, steps: Sequence[Planned]) -> Row:
         return Row(experiment, dataset or "", Counter(states[one.log] for one in steps), seconds(steps))
@@ -163,12 +163,12 @@ def failed(one: Planned) -> list[tuple[str, str]]:
     """The results of a job that say that it failed, and why."""
     found = []
     for file in one.step.writes() if one.step.STAGE in ("models", "assessments") else ():
-        if file.suffix == ".json" and (reason := _reason(file)):
+        if file.suffix == ".json" and (reason := failure(file)):
             found.append((str(file), reason))
     return found
 
 
-def _reason(file: Path) -> str:
+def failure(file: Path) -> str:
     """Why a result says that its job failed; "" where it does not say so."""
     try:
         content: dict[str, Any] = read_json(file)
@@ -177,28 +177,14 @@ def _reason(file: Path) -> str:
         return ""
 
 
-def _seconds(one: Planned, estimate: Callable[[Cost], float]) -> float:
-    """The estimate of a job."""
-    return SMALL if one.work is None else estimate(one.cost)
-
-
-def _ratios(
-    built: Iterable[Planned], estimate: Callable[[Cost], float], expected: Expected
-) -> tuple[dict[str, float], int]:
-    """For each command the median of measured over estimated seconds, and how many jobs these are of: those with the
-    settings that are asked for."""
+def ratios(built: Iterable[Planned], estimate: Callable[[Cost], float], expected: Expected) -> dict[str, list[float]]:
+    """For each command the measured over the estimated seconds of its jobs that were made with the settings that are
+    asked for."""
     found: dict[str, list[float]] = {}
     for one in built:
         record = None if (path := one.step.record()) is None else read_record(path)
         if not isinstance(record, Record) or record.seconds is None:
             continue
         if expected.difference(one.step, record) is None:
-            found.setdefault(one.step.command(), []).append(record.seconds / _seconds(one, estimate))
-    return {command: median(ratios) for command, ratios in found.items()}, sum(map(len, found.values()))
-
-
-def duration(seconds: float) -> str:
-    """A time in words: ``40 s``, ``12 min``, ``3.5 h``."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:,.1f} h"
+            found.setdefault(one.step.command(), []).append(record.seconds / estimated(one, estimate))
+    return found

@@ -102,13 +102,15 @@ class Report:
             )
 
 
-def verify(places: Sequence[Path], params: Params, configuration: Path = PARAMS_FILE) -> Report:
+def verify(places: Sequence[Path], params: Params, configuration: Path = PARAMS_FILE, *, here: bool = False) -> Report:
     """Verify the records below some places, and those of all that their results were made from.
 
     Args:
         places: folders of results or figures, or single records.
         params: what is asked for now; its scale does not matter, paths tell theirs.
         configuration: the file that ``params`` came from, for messages.
+        here: what these results were made from may be missing, and was perhaps asked for otherwise, as in a clone: it
+            is counted in a note.
 
     Raises:
         ProvenanceError: there is no record.
@@ -121,16 +123,20 @@ def verify(places: Sequence[Path], params: Params, configuration: Path = PARAMS_
     current, refused = hash_files(named)
     expected = Expected(params, configuration)
     faults = {path: expected.fault(path, record) for path, record in records.items()}
+    absent = list(_absent(records, {*current, *refused}))
     findings = [
         *(Finding("unreadable", f"{file}: {reason}") for file, reason in {**damaged, **refused}.items()),
+        *([] if here else absent),
         *_changed(records, current, refused),
         *_without_record(places, read, records),
         *(Finding(fault[0], ": ".join(filter(None, (str(path), fault[1])))) for path, fault in faults.items() if fault),
     ]
     findings.sort(key=lambda finding: (KINDS.index(finding.kind), finding.what))
     damage = [one for one in findings if one.kind in DAMAGE]
-    noted = [one for one in findings if one.kind not in DAMAGE]
-    notes = [*_to_build(places, faults, expected), *_notes(list(records.values()))]
+    noted = [] if here else [one for one in findings if one.kind not in DAMAGE]
+    notes = [*([] if here else _to_build(places, faults, expected)), *_notes(list(records.values()))]
+    if here and absent:
+        notes.append(f"{len(absent)} files that these results were made from are not here: unverified")
     return Report(len(records), len(current), damage, noted, notes)
 
 
@@ -179,8 +185,17 @@ def hash_files(files: Iterable[str]) -> tuple[dict[str, str], dict[str, str]]:
     return current, refused
 
 
+def _absent(records: Mapping[Path, Record], there: Collection[str]) -> Iterable[Finding]:
+    """Files that were read and are missing, whose own records are missing, too."""
+    written = _written(records)
+    for file, readers in _readers(records).items():
+        if file not in there and file not in written:
+            yield Finding("missing", f"{file}, read by {_named([path for path, _ in readers], records)}")
+
+
 def _changed(records: Mapping[Path, Record], current: Mapping[str, str], refused: Collection[str]) -> Iterable[Finding]:
-    """Files that are missing, that are not what was written, or not what was read; a fault of a file is told once."""
+    """Files that a record wrote and that are missing, or are not what was written, or not what was read; a fault of a
+    file is told once."""
     written = _written(records)
     for file, (path, sha) in written.items():
         by = f"{records[path].command} ({path})"
@@ -189,9 +204,6 @@ def _changed(records: Mapping[Path, Record], current: Mapping[str, str], refused
         elif current.get(file, sha) != sha:
             yield Finding("altered", f"{file} is not what {by} wrote")
     for file, readers in _readers(records).items():
-        if file not in current and file not in written and file not in refused:
-            yield Finding("missing", f"{file}, read by {_named([path for path, _ in readers], records)}")
-            continue
         due = written[file][1] if file in written else current.get(file)
         stale = [path for path, sha in readers if due is not None and sha != due]
         if stale:
@@ -222,7 +234,9 @@ def _without_record(
 def _of_study(file: str) -> bool:
     """Whether a step that writes a record is what should have written a file."""
     scale = scale_of(file)
-    return scale is not None and not file.startswith(f"{paths.results(scale)}/complete/")
+    if scale is None or file == str(paths.report(scale)):
+        return False
+    return not file.startswith(f"{paths.results(scale)}/complete/")
 
 
 def _written(records: Mapping[Path, Record]) -> dict[str, tuple[Path, str]]:

@@ -8,7 +8,7 @@ from vicious.provenance.discard import altered
 from vicious.provenance.expected import Expected, scale_of
 from vicious.provenance.origin import made_otherwise
 from vicious.provenance.records import Record, plain_name, read_record
-from vicious.provenance.status import duration, failed, state
+from vicious.provenance.status import failed, state
 from vicious.provenance.verify import hash_files
 from vicious.study.artifacts import by_any_name
 from vicious.study.config import PARAMS_FILE, Params
@@ -16,6 +16,7 @@ from vicious.study.paths import verified
 from vicious.study.plan import Plan, Planned
 from vicious.system.errors import ConfigError
 from vicious.system.escape import escaped
+from vicious.workflow.budget import duration
 from vicious.workflow.unlock import at_work
 
 
@@ -105,6 +106,9 @@ def _of_record(path: Path, record: Record, expected: Expected) -> Iterator[str]:
     current, _ = hash_files({*record.inputs, *(record.outputs or {})})
     reasons = [one for one in (made_otherwise(path, record, expected), altered(record, current)) if one]
     for reason in reasons:
-        yield f"It would be made again: {reason}. `vicious discard {path.parent}` deletes it, then `snakemake` does."
+        yield (
+            f"It would be made again: {reason}. `snakemake` does it, with the options that you build with. If it was "
+            f"made elsewhere, delete it first: `vicious discard {path.parent}`."
+        )
     if not reasons:
         yield "It is what params.yaml and the code make, of what it reads now."

@@ -75,6 +75,8 @@ def _contents(one: Training, place: Path, expected: Expected) -> dict[Path, byte
             raise PublishedError(f"{name} is missing: `snakemake --cores 1 -- data_{dataset}` makes it; then try again")
         if digest(name) != sha:
             raise PublishedError(f"{name} is not what it was made from")
+    if any(file.name not in card.files for file in one.files if file != one.record):
+        raise PublishedError("the attack model that was trained with it is not published: a build trains both again")
     return {file: _content(file, place / file.name, card, record, one.record) for file in one.files}
 
 

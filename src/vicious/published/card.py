@@ -70,7 +70,8 @@ class Card(Strict):
         checksums: files that were accepted in place of official ones.
         licence: of the data.
         k: number of outputs K.
-        architecture, attack_architecture: as in the models' records; the latter None without a joint attack model.
+        architecture, attack_architecture: as in the models' records; the latter None where no joint attack model is
+            published.
         parameters, attack_parameters: how many can be trained.
         schedule, selected_epoch: of the training, as in the model's record.
         accuracy, n: share of right answers on so many test images; None for an autoencoder.

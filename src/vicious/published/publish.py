@@ -95,6 +95,7 @@ def publish(
     leave_out: Sequence[str] = (),
     most_mb: float = MOST_MB,
     configuration: Path = PARAMS_FILE,
+    targets_only: bool = False,
 ) -> list[str]:
     """Copy trained models of a scale into the folder of published models, each with its records and a card.
 
@@ -107,6 +108,7 @@ def publish(
         leave_out: names of models that are not published, likewise.
         most_mb: megabytes that all published models may take, those that are there already included.
         configuration: the file that ``params`` came from, for messages.
+        targets_only: without the attack model that was trained with a target model, and takes several times as much.
 
     Returns:
         A line for each model, and one for all.
@@ -119,7 +121,7 @@ def publish(
     """
     check_not_locked(Path())
     wanted = _wanted(params, models, leave_out)
-    _check_size(params, wanted, most_mb)
+    _check_size(params, wanted, most_mb, targets_only)
     cells: dict[grid.Training, list[grid.Cell]] = {}
     for cell in grid.attacks(params):
         cells.setdefault(cell.target, []).append(cell)
@@ -127,7 +129,7 @@ def publish(
     chosen, refused = [], []
     for training in wanted:
         try:
-            chosen.append(_read(training, params, cells.get(training.one, []), expected))
+            chosen.append(_read(training, params, cells.get(training.one, []), expected, targets_only))
         except ViciousError as error:
             refused.append(f"{training.name}: {error}")
     if refused:
@@ -171,7 +173,9 @@ def _wanted(params: Params, models: Sequence[str], leave_out: Sequence[str]) -> 
     return wanted
 
 
-def _read(training: Training, params: Params, cells: Sequence[grid.Cell], expected: Expected) -> _Chosen:
+def _read(
+    training: Training, params: Params, cells: Sequence[grid.Cell], expected: Expected, targets_only: bool
+) -> _Chosen:
     """A model, checked; raises a ViciousError that says why it cannot be published."""
     from vicious.models.checkpoint import check_attacks, failure, load_record
 
@@ -190,7 +194,11 @@ def _read(training: Training, params: Params, cells: Sequence[grid.Cell], expect
     fault = expected.difference(training.step, record)
     if fault is not None:
         raise PublishedError(f"it is of another configuration ({fault[1]}): name yours by --file or --config")
-    files = dict(_contents(training, record))
+    files = {
+        name: found for name, found in _contents(training, record) if not (targets_only and _of_attack(Path(name)))
+    }
+    if targets_only:
+        attack = None
     leaks, first = _leaks(params, training, cells)
     behind = _behind(training.record)
     dataset = find_dataset(target["dataset"])
@@ -234,6 +242,11 @@ def _read(training: Training, params: Params, cells: Sequence[grid.Cell], expect
     card = card.model_copy(update={"files": {**card.files, PAGE: sha256(text)}})
     place = paths.published(params.scale, training.names["task"], card.model, training.names["seed"])
     return _Chosen(card, contents, place, of_other_code(record))
+
+
+def _of_attack(file: Path) -> bool:
+    """Whether a training's file is of the attack model that was trained with its target model."""
+    return file.stem == "joint"
 
 
 def _record(path: Path) -> Record:
@@ -347,9 +360,13 @@ def _sizes() -> dict[Path, int]:
     return {file: file.lstat().st_size for file in found}
 
 
-def _check_size(params: Params, wanted: Sequence[Training], most_mb: float) -> None:
+def _check_size(params: Params, wanted: Sequence[Training], most_mb: float, targets_only: bool) -> None:
     """Refuse too many megabytes before anything is read, and say what takes them."""
-    taken = {one: _OF_CARD + sum(file.stat().st_size for file in one.files if file.is_file()) for one in wanted}
+    taken = {
+        one: _OF_CARD
+        + sum(file.stat().st_size for file in one.files if file.is_file() and not (targets_only and _of_attack(file)))
+        for one in wanted
+    }
     replaced = [paths.published(params.scale, **one.names) for one in wanted]
     kept = sum(size for file, size in _sizes().items() if file.parent not in replaced)
     if kept + sum(taken.values()) <= most_mb * 1e6:
@@ -362,7 +379,7 @@ def _check_size(params: Params, wanted: Sequence[Training], most_mb: float) -> N
     }
     raise PublishedError(
         f"{len(wanted)} models take {sum(taken.values()) / 1e6:.2f} MB{beside}, and --most-mb is {most_mb:g}: leave "
-        "out some by --leave-out, such as",
+        "out some by --leave-out, or their attack models by --targets-only, such as",
         *(f"  by {kind}: {', '.join(_largest(taken, group))}" for kind, group in by.items()),
     )
 

@@ -12,6 +12,7 @@ from vicious.system.errors import MixedResultsError
 SHOWN = {
     "linear_decodability": "#000000",
     "gap_decodability": "#882255",
+    "kernel_decodability": "#999933",
     "distance_correlation": "#E69F00",
     "own_decoder": "#56B4E9",
     "effective_rank": "#009E73",

@@ -11,7 +11,7 @@ from rich.markdown import Markdown
 from rich.table import Table
 from rich.text import Text
 
-from vicious.study.artifacts import by_any_name
+from vicious.study.artifacts import Artifact, by_any_name
 from vicious.study.paths import figures
 from vicious.system.errors import ConfigError, DataError
 from vicious.system.escape import escaped
@@ -35,24 +35,32 @@ def shown(name: str, scale: str) -> str:
     names = by_any_name()
     if name not in names:
         raise ConfigError(f"there is no table or figure {name!r}{nearest(name, names)}")
-    artifact, folder = names[name], figures(scale)
-    pages = sorted(folder.glob(f"{artifact.name}_*.md")) if artifact.each_task else [folder / f"{artifact.name}.md"]
-    pages = [page for page in pages if page.is_file()]
-    if not pages:
+    artifact = names[name]
+    found = pages(artifact, scale)
+    if not found:
         raise DataError(
             f"{artifact.label} is not built: `snakemake --cores all --config scale={scale} -- {name}` builds it"
         )
-    return "\n\n".join(_page(page) for page in pages)
+    pictures = ((page, page.with_suffix(".png")) for page in found)
+    return "\n\n".join(
+        f"{read_page(page)}\n\n{picture}" if picture.is_file() else read_page(page) for page, picture in pictures
+    )
 
 
-def _page(page: Path) -> str:
+def pages(artifact: Artifact, scale: str) -> list[Path]:
+    """The Markdown files of a table or figure that are there: one for each of its parts."""
+    folder = figures(scale)
+    found = sorted(folder.glob(f"{artifact.name}_*.md")) if artifact.each_task else [folder / f"{artifact.name}.md"]
+    return [page for page in found if page.is_file()]
+
+
+def read_page(page: Path) -> str:
+    """A Markdown file of a table or figure; raises DataError where it cannot be read."""
     try:
-        text = page.read_text(encoding="utf-8").strip()
+        return page.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is no text"
         raise DataError(f"{page} cannot be read ({reason}): delete it, then run `snakemake` again") from None
-    picture = page.with_suffix(".png")
-    return f"{text}\n\n{picture}" if picture.is_file() else text
 
 
 def print_pages(text: str) -> None:

@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import ConnectionPatch
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from vicious.report import frames
 from vicious.report.text import Text, markdown
@@ -61,6 +62,7 @@ _RC: Any = {
 }
 _LEGEND_LINE = 0.16  # height of a line of the legend, in inches
 _NOTE_LINE = 0.13  # height of a line of text below a figure, in inches
+_SHORT = 6.0  # a logarithmic axis is short whose highest value is so many times the lowest
 _NOTE_SIGNS = 105  # of the smallest size, side by side on both columns
 
 
@@ -181,6 +183,15 @@ def apart(shares: Mapping[str, float], least: float) -> dict[str, float]:
                 places[index] -= lack / 2
                 places[index + 1] += lack / 2
     return dict(zip(names, places, strict=True))
+
+
+def log_marks(ax: Axes) -> None:
+    """A few numbers along a logarithmic axis y, at plain distances where it is short. Call it when all is drawn."""
+    low, high = ax.get_ylim()
+    short = high < _SHORT * low
+    ax.yaxis.set_major_locator(MaxNLocator(nbins=4) if short else LogLocator(subs=(1.0, 2.0, 5.0), numticks=5))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.yaxis.set_minor_locator(NullLocator())
 
 
 def once(sources: Mapping[str, str]) -> str:

@@ -5,10 +5,12 @@ data/raw/synthetic/<scale>/            synthetic stand-ins, same layout
 data/source/<scale>/<dataset>/         the verified files behind a dataset
 data/prepared/<scale>/<dataset>/       arrays, statistics, covariance
 results/<scale>/models/<dataset>/[<part>/]<model>/seed<seed>/        weights, records and curves of a target model and
-its attacks results/<scale>/assessments/<dataset>/[<part>/]<model>/seed<seed>/   what was measured on it
+its attacks
+results/<scale>/assessments/<dataset>/[<part>/]<model>/seed<seed>/   what was measured on it
 results/<scale>/summaries/*.csv        one row per cell, comparisons, statistics of each experiment
 results/<scale>/summaries/metrics.json means of the main experiment, for dvc metrics
 results/<scale>/complete/              experiments of which no cell failed; that the whole study was verified
+results/<scale>/report.html            a page that shows all of it
 paper_figures/<scale>/                 tables and figures
 models/<scale>/<dataset>/[<part>/]<model>/seed<seed>/   a published model: weights, records, card
 logs/<scale>/                          what each job reported
@@ -100,6 +102,11 @@ def complete(scale: str, experiment: str) -> Path:
 def verified(scale: str) -> Path:
     """What is written once all of a study is what its records say."""
     return results(scale) / "complete" / "verified.txt"
+
+
+def report(scale: str) -> Path:
+    """The page with all results of a scale."""
+    return results(scale) / "report.html"
 
 
 def figures(scale: str) -> Path:

@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -132,6 +132,20 @@ def step_of(command: str) -> type[Step]:
     return artifact_step(command) if command in known() else step_class(command)
 
 
+def first(command: str, params: Params) -> Planned | None:
+    """The first step of a command in the plan; None where it has none. It plans the part of the study with the command
+    alone."""
+    parts: dict[Stage, tuple[Callable[[Params, Sequence[grid.Experiment]], Iterator[Planned]], ...]] = {
+        "data": (_of_data,),
+        "models": (_of_models,),
+        "assessments": (_of_verdicts, _of_memberships, _of_risks),
+        "summaries": (_of_summaries,),
+        "figures": (_of_artifacts,),
+    }
+    planned = (one for part in parts[step_of(command).STAGE] for one in part(params, grid.EXPERIMENTS))
+    return next((one for one in planned if one.step.command() == command), None)
+
+
 def pattern(example: Planned) -> Planned:
     """The rule that a planned step belongs to: the same step, with wildcards in its names."""
     braces = {name: BRACES[name] for name in example.names}
@@ -140,9 +154,11 @@ def pattern(example: Planned) -> Planned:
 
 
 def _steps(params: Params, experiments: Sequence[grid.Experiment]) -> Iterator[Planned]:
-    yield from _of_data(params)
+    yield from _of_data(params, experiments)
     yield from _of_models(params, experiments)
-    yield from _of_assessments(params, experiments)
+    yield from _of_risks(params, experiments)
+    yield from _of_verdicts(params, experiments)
+    yield from _of_memberships(params, experiments)
     yield from _of_summaries(params, experiments)
     yield from _of_artifacts(params, experiments)
 
@@ -159,7 +175,7 @@ def _planned(
     return Planned(step, params.scale, names, **about)
 
 
-def _of_data(params: Params) -> Iterator[Planned]:
+def _of_data(params: Params, _: Sequence[grid.Experiment]) -> Iterator[Planned]:
     scale, source = params.scale, params.study.source
     for dataset in params.datasets:
         own = params.cell(dataset)
@@ -204,7 +220,7 @@ def _of_models(params: Params, experiments: Sequence[grid.Experiment]) -> Iterat
             yield _planned("train-attack", params, names, settings, dataset=cell.task.dataset, work=size)
 
 
-def _of_assessments(params: Params, experiments: Sequence[grid.Experiment]) -> Iterator[Planned]:
+def _of_risks(params: Params, experiments: Sequence[grid.Experiment]) -> Iterator[Planned]:
     scale, cells = params.scale, grid.attacks(params, experiments)
     for cell in (one for one in cells if one.attack.kind != "best"):
         settings = _computed(params, cell.task) | {
@@ -222,10 +238,13 @@ def _of_assessments(params: Params, experiments: Sequence[grid.Experiment]) -> I
         settings = {"results": assessments(params, grid.rivals(params, cell))}
         size = work(params, cell.task)
         yield _planned("choose-best", params, _cell_names(cell), settings, dataset=cell.task.dataset, work=size)
+
+
+def _of_verdicts(params: Params, experiments: Sequence[grid.Experiment]) -> Iterator[Planned]:
     for one in grid.judged(params) if "defense" in experiments else ():
         defense = params.cell(one.task.dataset).defense
         settings = _computed(params, one.task) | {
-            "target": paths.target(scale, **_model_names(replace(one, model=one.model.trained))),
+            "target": paths.target(params.scale, **_model_names(replace(one, model=one.model.trained))),
             "hide": one.model.hidden,
             "detectors": defense.detectors,
             "user_images": defense.user_images,
@@ -234,9 +253,12 @@ def _of_assessments(params: Params, experiments: Sequence[grid.Experiment]) -> I
         size = work(params, one.task, one.model.recipe)
         names = _model_names(one)
         yield _planned("evaluate-defense", params, names, settings, dataset=one.task.dataset, work=size)
+
+
+def _of_memberships(params: Params, experiments: Sequence[grid.Experiment]) -> Iterator[Planned]:
     for one in grid.sought(params) if "main" in experiments else ():
         names, size = _model_names(one), work(params, one.task)
-        settings = _computed(params, one.task) | {"target": paths.target(scale, **names)}
+        settings = _computed(params, one.task) | {"target": paths.target(params.scale, **names)}
         yield _planned("measure-membership", params, names, settings, dataset=one.task.dataset, work=size)
 
 

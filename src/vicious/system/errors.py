@@ -61,6 +61,10 @@ class PublishedError(ViciousError):
     """Models cannot be published, or published ones are damaged."""
 
 
+class CrateError(ViciousError):
+    """A research object of a study cannot be written."""
+
+
 class AuditError(ViciousError):
     """A model, its images or its outputs cannot be audited."""
 

@@ -13,6 +13,9 @@ from vicious.system.escape import escaped
 if TYPE_CHECKING:
     from tqdm import tqdm
 
+QUIET = ["--quiet", "progress", "rules"]
+"""Options with which Snakemake leaves out its progress, too."""
+_PACKAGE = "vicious"
 _SECONDS_BETWEEN_LINES = 10.0
 _SECONDS_BETWEEN_NOTES = 0.5
 
@@ -44,6 +47,16 @@ def say(text: object) -> None:
     print(escaped(text, keep="\n"))
 
 
+def hide_progress(hidden: bool) -> None:
+    """Leave out, or show again, progress and what is logged as information; warnings and errors stay."""
+    logging.getLogger(_PACKAGE).setLevel(logging.WARNING if hidden else logging.NOTSET)
+
+
+def progress_hidden() -> bool:
+    """Whether progress is left out: whether the package's logger takes warnings and errors alone."""
+    return logging.getLogger(_PACKAGE).level > logging.INFO
+
+
 class Told(logging.Handler):
     """Hands what is logged to :func:`tell`: one line, escaped; a traceback follows as it is."""
 
@@ -73,7 +86,8 @@ class Progress:
     """Counts work in ``unit`` towards ``total``.
 
     On a terminal it is a tqdm bar; elsewhere it prints ``label: 1200/4000 images, 310 images/s, 9 s left`` to standard
-    error at most every 10 seconds and once at the end, so that a log stays readable.
+    error at most every 10 seconds and once at the end, so that a log stays readable. After :func:`hide_progress` it
+    shows nothing.
 
     Args:
         total: amount of work; None where it is not known.
@@ -85,7 +99,8 @@ class Progress:
         self.total, self.label, self.unit = total, label, unit
         self.done = 0
         self._start = self._last = time.monotonic()
-        self._bar = self._on_terminal() if sys.stderr.isatty() else None
+        self._hidden = progress_hidden()
+        self._bar = self._on_terminal() if sys.stderr.isatty() and not self._hidden else None
 
     def _on_terminal(self) -> "tqdm[Any]":
         from tqdm import tqdm
@@ -96,6 +111,8 @@ class Progress:
         """Count ``amount`` more pieces as done; ``note`` (a loss, say) is shown beside the rate, now and then: where it
         is a function, that is called when its text is shown."""
         self.done += amount
+        if self._hidden:
+            return
         due = time.monotonic() - self._last >= (_SECONDS_BETWEEN_LINES if self._bar is None else _SECONDS_BETWEEN_NOTES)
         if due:
             self._last = time.monotonic()
@@ -114,7 +131,7 @@ class Progress:
     ) -> None:
         if self._bar is not None:
             self._bar.close()
-        elif kind is None:
+        elif kind is None and not self._hidden:
             self._print("done")
 
     def _print(self, note: str) -> None:

@@ -4,7 +4,7 @@ Each step of the plan states its own cost. A job takes its FLOPs over a device's
 start them where this is longer, plus a fixed time.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from vicious.data.datasets import dataset_names, find_dataset
@@ -42,8 +42,29 @@ class Device:
         return self.rate.seconds(job.flops, job.launches) + job.seconds + self.overhead
 
 
+SMALL = 5.0
+"""Seconds of a job that reads and writes tables."""
 CPU = Device("2 CPU cores (measured: AMD EPYC, one job a core)", CPU_RATE, 6.0, 2)
 GPU = Device("1 NVIDIA H100 (measured: depth 28, width 5, batches of 125)", GPU_RATE, 13.0, 1)
+
+
+def device_and_jobs(params: Params, cores: int) -> tuple[Device, int]:
+    """What a configuration computes on, and how many of its jobs run at a time on a machine of this many cores."""
+    if params.runtime.device == "cuda":
+        return GPU, GPU.parallel
+    return CPU, max(cores // params.runtime.threads, 1)
+
+
+def estimated(one: Planned, estimate: Callable[[JobCost], float]) -> float:
+    """Seconds that a job takes, by an estimate of what it costs."""
+    return SMALL if one.work is None else estimate(one.cost)
+
+
+def duration(seconds: float) -> str:
+    """A time in words: ``40 s``, ``12 min``, ``3.5 h``."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:,.1f} h"
 
 
 @dataclass(frozen=True)

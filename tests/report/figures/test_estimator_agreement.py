@@ -26,7 +26,7 @@ def test_draws_every_agreement_at_its_place(study: Any) -> None:
         assert len(ax.get_yticks()) == len(NAMES) + 1
     words = all_words(drawn)
     for part in (
-        "cut-off 1.2e-07 d (published)",
+        "eigenvalues > 1.2e-07 d (published)",
         "Ledoit-Wolf",
         "no whitening",
         "PSNR in place of R",

@@ -20,6 +20,8 @@ from vicious.study.artifacts import Destination
 
 EXPERIMENT = "main"
 _COLUMNS = {"risk": f"reconstruction risk {RISK}", "risk95": f"reconstruction risk {RISK95}"}
+_ROOM = 14.0
+"""Typographic points between two marks that an arrow needs to be seen."""
 _LINE = 0.075  # height of a line of a name, as a share of the panel's
 
 
@@ -63,7 +65,7 @@ def text(summary: pd.DataFrame) -> Text:
         f"{counts(found)}",
         (
             frames.about_best(shown),
-            "Arrows lead from honest to vicious models, by growing beta_R where there are several. Bars: standard "
+            "Arrows, where there is room, lead from honest to vicious models, by growing beta_R. Bars: standard "
             "deviation. Vertical line: R = 1, guessing the mean image.",
             left_out,
             *about(shown),
@@ -90,11 +92,20 @@ def _draw(ax: Axes, found: Sequence[Group], column: str) -> None:
         bars = style.marker(group.role) | {"elinewidth": 0.8, "capsize": 1.5, "linestyle": "none", "zorder": 3}
         if all(math.isfinite(cell.mean) for cell in cells):
             ax.errorbar(cells[0].mean, cells[1].mean, xerr=across, yerr=up, **bars)
+    ax.margins(x=0.14, y=0.14)
+    ax.autoscale_view()
     arrow = {"arrowstyle": "-|>,head_width=0.15,head_length=0.3", "color": GREY, "linewidth": 0.7}
     for path in _paths(found, column).values():
         for start, end in pairwise(path):
+            if _apart(ax, start, end) < _ROOM:
+                continue  # one would lie below the marks
             ax.annotate("", xy=end, xytext=start, arrowprops=arrow | {"shrinkA": 4, "shrinkB": 4}, zorder=2)
-    ax.margins(x=0.14, y=0.14)
+
+
+def _apart(ax: Axes, start: Point, end: Point) -> float:
+    """How far two points are from each other on the page, about, in typographic points."""
+    x, y = ax.transData.transform(end) - ax.transData.transform(start)
+    return math.hypot(x, y) * 72 / ax.figure.dpi
 
 
 def _paths(found: Sequence[Group], column: str) -> dict[str, list[Point]]:

@@ -1,4 +1,4 @@
-"""Test images of each task, and what is reconstructed of them, from the honest model to the autoencoder."""
+"""Test images of each task, and what each attack reconstructs of them from each model's outputs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

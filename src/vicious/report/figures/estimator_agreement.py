@@ -43,7 +43,7 @@ def draw(agreement: pd.DataFrame, summary: pd.DataFrame) -> Figure:
             _draw(ax, shown.loc[shown["reference"] == reference], list(found["estimator"]), tasks, reach)
             ax.set_title(f"pairs ordered as {_TITLES.get(reference, reference)} does (share)", pad=4)
             ax.set_xticks(np.arange(len(tasks)) + 0.5, [style.short_heading(t, source) for t in tasks], rotation=90)
-        names = [title_of(*row) + _HEADLINE.get(row[0], "") for row in found.itertuples(index=False, name=None)]
+        names = [_name(*row) + _HEADLINE.get(row[0], "") for row in found.itertuples(index=False, name=None)]
         axes[0].set_yticks(np.arange(len(found)) + 0.5, names)
         for label, estimator in zip(axes[0].get_yticklabels(), found["estimator"], strict=True):
             label.set_fontweight("bold" if estimator in _HEADLINE else "normal")
@@ -66,7 +66,9 @@ def text(agreement: pd.DataFrame, summary: pd.DataFrame) -> Text:
         (
             "Ties count half. Pairs are of the original study's attacks on the same task and seed. Below 0.5 R calls "
             "the worse reconstruction the riskier one more often than not.",
-            f"Bold: the published R (cut-off 1.2e-07 d) and R95 (share 0.95).{frames.risk_elsewhere(summary)}",
+            "Kept are the fewest leading components with so much of the variance, or those whose eigenvalue is larger "
+            "than so much times d, the number of pixels, times the largest. A ridge is added to every eigenvalue, as a "
+            f"multiple of their mean. Bold: the published R and R95.{frames.risk_elsewhere(summary)}",
             f"Attacks over all seeds: {attacks or 'none'}.",
             frames.conditions(summary, risk=True, found=groups),
         ),
@@ -82,6 +84,16 @@ def write(agreement: Path, summary: Path, out: Destination) -> tuple[Path, ...]:
 def _counted(count: object, noun: str) -> str:
     number = f"{count:g}" if isinstance(count, int | float) else str(count)
     return f"{number} {noun}{'' if number == '1' else 's'}"
+
+
+def _name(estimator: str, kind: str, parameter: float) -> str:
+    """A line's name, longer than in tables."""
+    names = {
+        "share": f"{100 * parameter:g}% of variance kept" + (" (R95)" if parameter == 0.95 else ""),
+        "truncated": f"eigenvalues > {parameter:g} d",
+        "ridge": f"ridge of {parameter:g}",
+    }
+    return names.get(kind, title_of(estimator, kind, parameter))
 
 
 def _references(agreement: pd.DataFrame) -> list[str]:

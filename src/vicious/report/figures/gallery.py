@@ -19,6 +19,7 @@ from vicious.system.errors import DataError
 
 EXPERIMENT = "main"
 MAX_IMAGES = 8  # images shown of each task: more would be too small to judge at column width
+_OF_THREE = 5  # where three tasks stand side by side
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def load_panels(summary: pd.DataFrame, galleries: Sequence[tuple[str, Path | Non
 
 @style.applied()
 def draw(summary: pd.DataFrame, panels: Sequence[Panel]) -> Figure:
-    across = min(2, len(panels))
+    across = _across(panels)
     down = math.ceil(len(panels) / across)
     words = frames.model_words(summary)
     around: dict[str, Any] = {"width": SINGLE if across == 1 else DOUBLE, "titles": [frames.attack_line(summary)]}
@@ -73,11 +74,21 @@ def draw(summary: pd.DataFrame, panels: Sequence[Panel]) -> Figure:
             strips = [Strip("original", None if known is None else known.originals)]
             for label, gallery in ((words["honest"], panel.honest), (words["vicious"], panel.vicious)):
                 label = label.replace(", ", ",\n")
-                strips.append(Strip.of(label, None if gallery is None else gallery.first(MAX_IMAGES)))
-            draw_strips(ax, strips, MAX_IMAGES)
+                strips.append(Strip.of(label, None if gallery is None else gallery.first(_most(panels))))
+            draw_strips(ax, strips, _most(panels))
         for ax in axes.flat[len(panels) :]:
             ax.set_axis_off()
     return figure
+
+
+def _across(panels: Sequence[Panel]) -> int:
+    """Panels side by side, so that none is left empty if that can be."""
+    return 3 if len(panels) % 3 == 0 else min(2, len(panels))
+
+
+def _most(panels: Sequence[Panel]) -> int:
+    """Images shown of each task."""
+    return _OF_THREE if _across(panels) == 3 else MAX_IMAGES
 
 
 def text(summary: pd.DataFrame, panels: Sequence[Panel]) -> Text:
@@ -91,7 +102,7 @@ def text(summary: pd.DataFrame, panels: Sequence[Panel]) -> Text:
     ]
     attacks = frames.attack_words(summary)
     return Text(
-        f"Reconstructions from model outputs: at most {MAX_IMAGES} test images of each dataset, the "
+        f"Reconstructions from model outputs: at most {_most(panels)} test images of each dataset, the "
         f"{attacks['honest']} on an honest model, and the {attacks['vicious']} on a vicious model. One model each. "
         "In dB: PSNR, mean over the images shown.",
         (

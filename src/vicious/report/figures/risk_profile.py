@@ -29,8 +29,6 @@ _SHIFTS = {"right": -1.5, "center": 0.0, "left": 1.5}
 """Distance of a name from its mark in typographic points, by the side that is set flush."""
 _LINES = ("-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (4, 1.2, 1, 1.2)))  # of vicious models by growing beta_R
 _COLUMNS = 3
-_VIEW = (0.9, 1.2)
-"""Ratios to the honest models that are drawn: near 1, where the order is decided; beyond, curves leave the panel."""
 
 
 @style.applied()
@@ -52,8 +50,8 @@ def draw(estimators: pd.DataFrame, summary: pd.DataFrame) -> Figure:
     around: dict[str, Any] = {"handles": handles, "across": across}
     around["titles"] = style.once(source), frames.attack_line(summary)
     around |= {"failed": frames.failed_seeds([profile.group for profile in shown]), "width": DOUBLE if wide else SINGLE}
-    ratios = {"height_ratios": [1.7, 1] * lines}
-    with style.page(2 * lines, columns, 0.45 + 2.4 * lines, gridspec_kw=ratios, **around) as (figure, axes):
+    ratios = {"height_ratios": [1.3, 1] * lines}
+    with style.page(2 * lines, columns, 0.45 + 2.6 * lines, gridspec_kw=ratios, **around) as (figure, axes):
         above, below = axes[::2].ravel(), axes[1::2].ravel()
         for ax, small, task in zip(above, below, source, strict=False):
             here = [profile for profile in shown if profile.group.task == task]
@@ -79,14 +77,13 @@ def text(estimators: pd.DataFrame, summary: pd.DataFrame) -> Text:
     left_out = f"Shown for {first}; other outputs are in the CSV of the table of estimators." if len(kinds) > 1 else ""
     return Text(
         "Profile of the reconstruction risk: R (no unit) on the fewest leading components that explain a share of the "
-        f"variance, against that share in %. Small panels: R over that of the {honest}. Curves: "
+        f"variance, against that share in %. Lower panels: R over that of the {honest}. Curves: "
         f"{frames.spread(groups)}; bands: one standard deviation.",
         (
             frames.about_best(summary, "R"),
             "The axis is logarithmic in the share left out, except that all shares between "
             f"{100 * (1 - 10**-_LAST):.3f}% and 100% are drawn at one place.",
-            f"Small panels: over seeds that both have; below 1 the {honest} counts as riskier. "
-            f"Curves leave the panel beyond {_VIEW[0]:g} and {_VIEW[1]:g}.",
+            f"Lower panels (logarithmic): over seeds that both have; below 1 the {honest} counts as riskier.",
             "Thin black: R of the mean image of the class that the honest model predicts. Vertical lines: R95, and the "
             f"published R (cut-off 1.2e-07 d, for d pixels).{frames.risk_elsewhere(summary)}",
             f"{ABOUT_RISK} {ABOUT_SEEDS}",
@@ -131,7 +128,8 @@ def _draw(ax: Axes, small: Axes, here: Sequence[Profile], ok: pd.DataFrame, beta
             _curve(small, {name: ratios(profile, honest, name) for name in shares}, shares, look)
     _frame(ax, ok, {"color": GREY, "linestyle": DASHED}, "failed")
     _frame(small, ok, {"color": COLOURS["honest"]}, "nothing to compare", named=False)
-    small.set_ylim(*_VIEW)
+    small.set_yscale("log")
+    style.log_marks(small)
 
 
 def _frame(ax: Axes, ok: pd.DataFrame, one: dict[str, Any], lacking: str, *, named: bool = True) -> None:

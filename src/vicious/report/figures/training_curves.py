@@ -13,7 +13,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import MaxNLocator
 
 from vicious.report import frames, style
 from vicious.report.style import BETA, COLOURS, GREY
@@ -89,8 +89,8 @@ _TARGETS, _ATTACKS = ("honest", "vicious"), ("posthoc", "vicious", "autoencoder"
 _PANELS = (
     _Panel("validation accuracy (%)", ("validation_accuracy",), _TARGETS, 100.0),
     _Panel("validation SSIM", ("validation_ssim",), _ATTACKS),
-    _Panel("training loss $L_C$", ("train_classification", "train_loss"), _TARGETS, log=True),
-    _Panel("training loss $L_R$", ("train_reconstruction", "train_loss"), _ATTACKS, log=True),
+    _Panel("loss: classification", ("train_classification", "train_loss"), _TARGETS, log=True),
+    _Panel("loss: reconstruction", ("train_reconstruction", "train_loss"), _ATTACKS, log=True),
 )
 
 
@@ -136,21 +136,23 @@ def text(curves: Sequence[Curve]) -> Text:
     betas = ", ".join(f"{beta:g}" for beta in sorted({curve.beta_r for curve in curves if curve.role == "vicious"}))
     seeds = {task: {curve.seed for curve in curves if curve.task == task} for task in (curve.task for curve in curves)}
     outputs = ", ".join(dict.fromkeys(curve.outputs for curve in curves if curve.outputs))
+    roles, failed = {curve.role for curve in curves}, [curve for curve in curves if curve.failure is not None]
     return Text(
         f"Training curves, a thin line for each of {len(curves)} trainings. Left to right: accuracy (%) and SSIM on "
-        "the validation images, and the two terms of the loss on the training images: classification L_C, "
-        "reconstruction L_R (logarithmic, no unit).",
+        "the validation images, and the two terms of the loss on the training images: classification and "
+        "reconstruction (logarithmic, no unit).",
         (
-            "Dots: the epoch whose weights were kept, that with the best validation score. Crosses: the last complete "
-            "epoch of a failed training.",
-            "L_C: honest and vicious target models. L_R: the original study's attacks, of which the post-hoc one is "
-            "trained on a trained honest model. Autoencoders are trained for reconstruction alone.",
+            "Dots: the epoch whose weights were kept, that with the best validation score."
+            + (" Crosses: the last complete epoch of a failed training." if failed else ""),
+            "Classification: honest and vicious target models. Reconstruction: the original study's attacks, of which "
+            "the post-hoc one is trained on a trained honest model."
+            + (" Autoencoders are trained for reconstruction alone." if "autoencoder" in roles else ""),
             f"{frames.listed('Data', ((c.task, frames.source_words(c.source)) for c in curves))} "
             f"{frames.listed('Seeds', ((task, ', '.join(map(str, sorted(of)))) for task, of in seeds.items()))}"
             + (f" Outputs: {outputs}." if outputs else "")
             + (f" Weight of the reconstruction loss in vicious training: beta_R = {betas}." if betas else ""),
         ),
-        [f"{curve.label}: {frames.one_line(curve.failure)}" for curve in curves if curve.failure is not None],
+        [f"{curve.label}: {frames.one_line(str(curve.failure))}" for curve in failed],
     )
 
 
@@ -184,9 +186,6 @@ def _draw(ax: Axes, panel: _Panel, shown: Sequence[Curve], palette: dict[str, An
     """Draw the curves, or say why there is none."""
     if panel.log:
         ax.set_yscale("log")
-        ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=5))
-        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        ax.yaxis.set_minor_formatter(NullFormatter())
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5, min_n_ticks=1))
     values = pd.concat([pd.DataFrame(), *(_values(panel, curve) for curve in shown)], ignore_index=True)
     if len(values):
@@ -210,6 +209,8 @@ def _draw(ax: Axes, panel: _Panel, shown: Sequence[Curve], palette: dict[str, An
         ax.set(xticks=[], yticks=[])
         ax.set_yticks([], minor=True)
     ax.margins(x=0.06, y=0.12)
+    if panel.log and len(values):
+        style.log_marks(ax)
     ax.set(xlabel="", ylabel="")
 
 

@@ -21,7 +21,7 @@ from vicious.study.artifacts import Destination
 
 EXPERIMENT = "defense"
 DETECTORS = (
-    *("linear_decodability", "gap_decodability", "own_decoder"),
+    *("linear_decodability", "gap_decodability", "kernel_decodability", "own_decoder"),
     *("distance_correlation", "within_class_scatter", "effective_rank"),
 )
 """Those printed, where they are there; the CSV holds all."""

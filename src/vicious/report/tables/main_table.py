@@ -1,4 +1,4 @@
-"""Honest models, vicious models and autoencoders on all datasets."""
+"""The main comparison: how accurate each model is, and what is read from its outputs."""
 
 from pathlib import Path
 

@@ -1,0 +1,114 @@
+"""Classifiers that the study does not know: other networks, other losses, a decoder that is no attack model of it.
+
+What an audit says of them shows whether its rule holds beyond the study's own models.
+"""
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+BATCH = 100
+RATE = 4e-3
+
+
+@dataclass(frozen=True)
+class Trained:
+    """How a classifier is trained.
+
+    Attributes:
+        family: of its network.
+        beta_r: weight of the reconstruction's squared error, as a share of the images' variance; 0: honest. The study's
+            beta_R weighs another loss.
+        smoothing: of labels.
+        decay: of weights.
+        seed: of weights and batches.
+    """
+
+    family: str
+    beta_r: float = 0.0
+    smoothing: float = 0.0
+    decay: float = 0.0
+    seed: int = 0
+
+    def __str__(self) -> str:
+        rest = [f"smoothing {self.smoothing:g}"] * bool(self.smoothing) + [f"decay {self.decay:g}"] * bool(self.decay)
+        kind = f"vicious, weight {self.beta_r:g}" if self.beta_r else "honest"
+        return ", ".join([self.family, kind, *rest, f"seed {self.seed}"])
+
+
+HONEST = (
+    *(Trained(family) for family in ("plain CNN", "wide CNN", "perceptron", "transformer")),
+    Trained("plain CNN", smoothing=0.1),
+    Trained("plain CNN", decay=0.3),
+)
+VICIOUS = (
+    *(Trained("plain CNN", beta_r) for beta_r in (1.0, 0.3, 0.1)),
+    *(Trained(family, 1.0) for family in ("wide CNN", "perceptron", "transformer")),
+    Trained("plain CNN", 1.0, smoothing=0.1),
+)
+CLASSIFIERS = tuple(replace(one, seed=seed) for seed in (0, 1) for one in (*HONEST, *VICIOUS))
+
+
+class Patches(nn.Module):
+    """A small vision transformer on patches of 8 x 8 pixels; 4 x 4 would take four times as long."""
+
+    def __init__(self, channels: int, width: int = 64) -> None:
+        super().__init__()
+        self.embed = nn.Conv2d(channels, width, 8, 8)
+        self.place = nn.Parameter(torch.randn(1, 16, width) * 0.02)
+        layer = nn.TransformerEncoderLayer(width, 4, 2 * width, 0.0, batch_first=True, norm_first=True)
+        self.layers = nn.TransformerEncoder(layer, 3, enable_nested_tensor=False)
+        self.last = nn.Linear(width, 10)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits (n, 10) of images (n, C, 32, 32)."""
+        tokens = self.embed(images).flatten(2).transpose(1, 2) + self.place
+        logits: Tensor = self.last(self.layers(tokens).mean(1))
+        return logits
+
+
+def network(family: str, channels: int) -> nn.Module:
+    """A classifier of 32 x 32 images into 10 classes."""
+    if family == "transformer":
+        return Patches(channels)
+    if family == "perceptron":
+        return nn.Sequential(
+            nn.Flatten(), nn.Linear(channels * 1024, 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, 10)
+        )
+    width, inside = {"plain CNN": 16, "wide CNN": 32}[family], channels
+    layers: list[nn.Module] = []
+    for outside in (width, 2 * width, 4 * width):
+        layers += [nn.Conv2d(inside, outside, 3, padding=1), nn.BatchNorm2d(outside), nn.ReLU(), nn.MaxPool2d(2)]
+        inside = outside
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(inside * 16, 128), nn.ReLU(), nn.Linear(128, 10))
+
+
+def train(how: Trained, images: Tensor, labels: Tensor, epochs: int) -> nn.Module:
+    """A classifier, honest or trained jointly with a decoder of its logits."""
+    torch.manual_seed(how.seed)
+    channels, pixels = images.shape[1], images[0].numel()
+    classifier = network(how.family, channels)
+    decoder = nn.Sequential(
+        nn.Linear(10, 256), nn.ReLU(), nn.Linear(256, 512), nn.ReLU(), nn.Linear(512, pixels), nn.Sigmoid()
+    )
+    weights = [*classifier.parameters(), *(decoder.parameters() if how.beta_r else ())]
+    steps = epochs * (len(images) // BATCH)
+    optimiser = torch.optim.AdamW(weights, RATE, weight_decay=how.decay)
+    rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=steps)
+    cross_entropy = nn.CrossEntropyLoss(label_smoothing=how.smoothing)
+    variance = (images - images.mean(0)).square().mean()
+    for _ in range(epochs):
+        for batch in torch.randperm(len(images))[: BATCH * (len(images) // BATCH)].split(BATCH):
+            x = images[batch]
+            if channels == 3 and torch.rand(()) < 0.5:
+                x = x.flip(3)
+            logits = classifier(x - 0.5)
+            loss = cross_entropy(logits, labels[batch])
+            if how.beta_r:
+                loss = loss + how.beta_r * (decoder(logits) - x.flatten(1)).square().mean() / variance
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            rate.step()
+    return classifier.eval()
