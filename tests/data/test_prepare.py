@@ -444,10 +444,10 @@ def test_json_is_standard(cifar10: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("module", "unwanted"),
     [
-        ("vicious.data.datasets", ["numpy", "torch", "torchvision", "PIL", "requests", "pooch"]),
-        ("vicious.data.prepared", ["torch", "torchvision", "PIL", "requests", "pooch"]),
-        ("vicious.data.prepare", ["torch", "torchvision", "PIL", "requests", "pooch"]),
-        ("vicious.data.fetch", ["numpy", "torch", "PIL", "requests", "pooch"]),
+        ("vicious.data.datasets", ["numpy", "torch", "torchvision", "PIL", "requests"]),
+        ("vicious.data.prepared", ["torch", "torchvision", "PIL", "requests"]),
+        ("vicious.data.prepare", ["torch", "torchvision", "PIL", "requests"]),
+        ("vicious.data.fetch", ["numpy", "torch", "PIL", "requests"]),
     ],
 )
 def test_imports_stay_light(module: str, unwanted: list[str]) -> None:

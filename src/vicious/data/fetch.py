@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from vicious import __version__
@@ -23,7 +23,7 @@ from vicious.data.facts import Dataset, OfficialFile
 from vicious.data.formats.leftovers import is_leftover
 from vicious.data.unpacked import measure, unpacked_images
 from vicious.system.errors import ConfigError, DataError, DownloadError
-from vicious.system.files import best_effort, check_regular, open_regular, storage_errors
+from vicious.system.files import best_effort, check_regular, digest, open_regular, storage_errors
 from vicious.system.progress import Progress, tell
 
 if TYPE_CHECKING:
@@ -301,30 +301,30 @@ class _Interrupted(Exception):
 
 def _try_mirror(expected: _Expected, url: str, dead: dict[str, str]) -> str:
     """Download from one mirror, with retries; the reason of failure, or "" on success."""
-    import pooch
-
-    target, failures, afresh = expected.path, 0, False
-    part = target.with_name(f"{target.name}.part")
+    failures, afresh = 0, False
+    part = expected.path.with_name(f"{expected.path.name}.part")
     while True:
-        downloader, before = _Downloader(part, expected), _size(part)
+        download, before = _Download(part, expected), _size(part)
         try:
-            known = f"{expected.algorithm}:{expected.hash}"
-            pooch.retrieve(url, known, fname=target.name, path=target.parent, downloader=downloader)
-            return ""
+            download.fill(url)
         except _Refused as error:
             return str(error)
         except _Interrupted as error:
             # A slow host that is cut off again and again still gets there, as long as each try brings bytes.
             failures = 1 if _size(part) > before else failures + 1
             if failures >= ATTEMPTS:
-                if not downloader.answered:
+                if not download.answered:
                     dead[urlsplit(url).netloc] = f"{error} (not tried again)"
                 return f"{error}, {ATTEMPTS} times"
             time.sleep(BACK_OFF * 2 ** (failures - 1))
-        except ValueError:  # pooch found another hash, and has deleted the bytes
-            if not downloader.resumed or afresh:
-                return f"served other bytes than the official ones (expected {expected})"
-            afresh = True  # the part may have been stale: once more from the start
+            continue
+        if digest(part, expected.algorithm) == expected.hash:
+            part.replace(expected.path)
+            return ""
+        part.unlink()
+        if not download.resumed or afresh:
+            return f"served other bytes than the official ones (expected {expected})"
+        afresh = True  # the part may have been stale: once more from the start
 
 
 def _size(path: Path) -> int:
@@ -332,16 +332,17 @@ def _size(path: Path) -> int:
     return check_regular(path).st_size if path.exists() else 0
 
 
-class _Downloader:
-    """pooch's downloader protocol: fills ``<name>.part``, resuming it, then hands it over to be hashed."""
+class _Download:
+    """One try to fill ``<name>.part``, from where an earlier one ended."""
 
     def __init__(self, part: Path, expected: _Expected) -> None:
         self.part, self.expected = part, expected
         self.resumed = False  # whether bytes of an earlier try were used
         self.answered = False  # whether the server answered at all
 
-    def __call__(self, url: str, output_file: str | IO[bytes], pooch: Any) -> None:
-        """Download ``url`` to ``output_file``, the name that pooch hashes next."""
+    def fill(self, url: str) -> None:
+        """Bring what is missing; raises _Refused or _Interrupted where the file is not complete, as far as lengths
+        tell."""
         import requests
         import urllib3
         from requests import exceptions
@@ -369,7 +370,6 @@ class _Downloader:
             raise _Refused(f"{error}{_settings(url)}") from error
         if not complete:
             raise _Interrupted("the connection closed before the end")
-        self.part.replace(str(output_file))
 
     def _request(self, url: str) -> bool:
         """One request; whether the part is complete now, as far as lengths tell."""
