@@ -17,7 +17,9 @@ from vicious.defense.detector import Evidence, find_detector
 from vicious.models.schedule import Schedule
 from vicious.system.registry import names
 from vicious.training import jobs, loop
+from vicious.training.penalties.students import AIM, AboveStudents
 from vicious.training.penalties.distance_correlation import RECENT, DistanceCorrelation
+from vicious.training.penalties.kernel_decodability import KernelDecodability
 from vicious.training.penalties.linear_decodability import Decodability
 from vicious.training.penalty import PACKAGE, SIDE, new_penalty
 
@@ -161,6 +163,102 @@ def test_attributes_are_one_group_of_what_they_leave_of_the_logits() -> None:
     )  # predicted as they are
     found = DistanceCorrelation()(*twice(*rows))
     assert found.item() == pytest.approx(find_detector("distance_correlation").score(told), abs=1e-3)
+
+
+@pytest.mark.parametrize("outputs", [4, 6])
+@pytest.mark.parametrize("classes", [1, 3])
+def test_what_kernels_read_is_what_the_detector_finds(outputs: int, classes: int) -> None:
+    rows = similar(90, 0, classes, outputs)
+    found = KernelDecodability()(*twice(*rows))
+    assert found.item() == pytest.approx(leak(*rows), abs=1e-6)
+    assert found.item() > 0.03
+
+
+@pytest.mark.parametrize("outputs", [4, 6])
+def test_what_kernels_read_beyond_attributes_is_what_the_detector_finds(outputs: int) -> None:
+    logits, _, images = similar(90, 0, outputs=outputs)
+    logits -= logits.mean(0)
+    bits = (logits >= 0).long()
+    assert KernelDecodability()(*twice(logits, bits, images)).item() == pytest.approx(
+        leak(logits, bits, images), abs=1e-6
+    )
+
+
+def test_the_gradient_of_the_leak_moves_the_code_away() -> None:
+    def warm() -> KernelDecodability:
+        made = KernelDecodability()
+        for seed in range(1, 5):
+            made(*batch(80, 0.3, seed))
+        return made
+
+    logits, labels, images = batch(80, 0.3, 0)
+    before = warm()(logits.requires_grad_(), labels, images)
+    before.backward()
+    assert logits.grad is not None
+    assert before > 0.5
+    moved = (logits - 0.1 * logits.grad / logits.grad.abs().max()).detach()
+    assert warm()(moved, labels, images) < before - 0.01
+
+
+def test_the_gradient_of_a_batch_stands_for_all_rows() -> None:
+    logits, labels, images = similar(120, 0, classes=3)
+    gradients = []
+    for parts in (1, 3):
+        penalty = KernelDecodability()
+        for rows in zip(*(each.chunk(parts) for each in (logits, labels, images)), strict=True):
+            last = twice(*rows)
+            found = penalty(last[0].requires_grad_(), *last[1:])
+        (gradient,) = torch.autograd.grad(found, last[0])
+        gradients.append(gradient[: len(rows[0])])
+    # Of 3 batches only the newest rows have a gradient, each as of all 120 rows, three times as large.
+    newest = slice(80, 120)
+    assert found.item() == pytest.approx(KernelDecodability()(*twice(logits, labels, images)).item(), abs=1e-9)
+    torch.testing.assert_close(gradients[1], 3 * gradients[0][newest], rtol=1e-4, atol=1e-7)
+
+
+def test_no_more_than_a_student_leaks_is_not_penalised() -> None:
+    penalty, leaks = AboveStudents(), KernelDecodability()
+    found, all_of_it = [], []
+    for seed in range(30):
+        logits, labels, images = batch(80, 0.3, seed)
+        answers = penalty._student(images).detach() if penalty._student else logits
+        found.append(penalty(answers, labels, images).item())
+        all_of_it.append(leaks(answers, labels, images).item())
+    assert np.mean(all_of_it[10:]) > 0.3
+    assert np.mean(found[10:]) == pytest.approx((1 - AIM) * np.mean(all_of_it[10:]), abs=0.05)
+
+
+@pytest.mark.parametrize("level", [0.0, 0.2, 1.0])
+def test_what_is_above_a_student_is_the_leak_minus_its(monkeypatch: pytest.MonkeyPatch, level: float) -> None:
+    monkeypatch.setattr(KernelDecodability, "of_others", lambda _: level / AIM)
+    logits, labels, images = batch(80, 0.3, 0)
+    rows = logits.requires_grad_()
+    above, leaks = AboveStudents()(rows, labels, images), KernelDecodability()(rows, labels, images)
+    assert above.item() == pytest.approx(max(leaks.item() - level, 0), abs=1e-6)
+    mine, theirs = (torch.autograd.grad(each, rows)[0] for each in (above, leaks))
+    torch.testing.assert_close(mine, theirs if level < 1 else torch.zeros_like(theirs))
+
+
+def test_the_student_learns_the_labels() -> None:
+    penalty = AboveStudents()
+    for seed in range(60):
+        penalty(*batch(80, 0.3, seed))
+    _, labels, images = batch(200, 0.3, 99)
+    assert penalty._student is not None
+    assert (penalty._student(images).argmax(1) == labels).float().mean() > 0.8
+    levels = penalty._leak.of_others()
+    rows = penalty._leak._recent
+    assert rows is not None
+    own = find_detector("kernel_decodability").score(
+        Evidence(
+            np.kron(rows[2].reshape(-1, 1, SIDE, SIDE), np.ones((4, 4))), rows[1].argmax(1).numpy(), rows[3].numpy()
+        )
+    )
+    assert levels == pytest.approx(own, abs=0.05)  # the detector sorts by the student's labels, the server by the true
+
+
+def leak(logits: Any, labels: Any, images: Any) -> float:
+    return find_detector("kernel_decodability").score(Evidence(images.numpy(), labels.numpy(), logits.double().numpy()))
 
 
 @pytest.mark.parametrize("evades", names(PACKAGE))

@@ -113,7 +113,7 @@ def test_a_detector_scores_alone_what_it_scores_among_others(
         pd.testing.assert_series_equal(found([name])[name], together[name], check_exact=True)
 
 
-@pytest.mark.parametrize("code", ["shuffled", "folded", "shifted"])
+@pytest.mark.parametrize("code", ["shuffled", "folded", "shifted", "keyed"])
 def test_a_hidden_code_is_judged_as_the_user_sees_it(
     prepared: PreparedDataset, target: Any, tmp_path: Path, code: str
 ) -> None:

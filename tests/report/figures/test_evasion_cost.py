@@ -12,6 +12,7 @@ from placed import place
 
 from vicious.report import adaptive, style
 from vicious.report.figures import evasion_cost
+from vicious.system import registry
 
 
 def test_z_scores_are_in_standard_deviations_of_honest_verdicts(made_up: ModuleType, servers: ModuleType) -> None:
@@ -58,6 +59,18 @@ def test_each_detector_evaded_has_a_line_of_its_own(made_up: ModuleType, servers
         in told
     )
     assert "1 linear evasion 1, 1 distance evasion 1, 1 distance evasion 3, 1 both evasion 1" in told
+
+
+@pytest.mark.parametrize("evades", sorted({*registry.names("vicious.training.penalties")} - {"linear_decodability"}))
+def test_servers_of_every_penalty_are_drawn(made_up: ModuleType, servers: ModuleType, evades: str) -> None:
+    weights = {"evasion": (1.0,), "both": (1.0,)}
+    summary, scores = servers.summary(made_up, ("mnist",), **weights), servers.detection(("mnist",), **weights)
+    named = [rows.assign(evades=rows["evades"].replace("both", evades)) for rows in (summary, scores)]
+    drawn = evasion_cost.draw(*named)
+    found = {text.get_text() for text in drawn.axes[0].texts}
+    sign = evasion_cost._look(evades)[2]
+    assert found == {"0", "1○", f"1{sign}"}
+    assert f"1 {evades.split('_')[0]} evasion 1" in str(evasion_cost.text(*named))
 
 
 def test_a_single_dataset_leaves_room_for_the_vertical_title(made_up: ModuleType, servers: ModuleType) -> None:

@@ -26,13 +26,17 @@ from vicious.study.artifacts import Destination
 EXPERIMENT = "defense"
 DETECTORS = tuple(name for name in SHOWN if name != COMBINED)
 _PANELS = {"psnr": "PSNR of the server's best attack (dB)", "risk95": f"{RISK95} of the server's best attack"}
-_CODES = {"shuffled": "D", "folded": "s", "shifted": "P"}  # markers of hidden codes; others get a cross
-_EVADING: dict[str, tuple[str, str, str]] = {
+_CODES = {"shuffled": "D", "folded": "s", "shifted": "P", "keyed": "*"}  # markers of hidden codes; others get a cross
+_Look = tuple[str, str | tuple[int, tuple[int, ...]], str]
+_EVADING: dict[str, _Look] = {
     "linear_decodability": ("o", "-", "\u25cb"),
     "distance_correlation": ("^", ":", "\u25b3"),
     "both": ("v", "--", "\u25bd"),
+    "kernel_decodability": ("s", "-.", "\u25a1"),
+    "students": ("d", (0, (4, 1, 1, 1, 1, 1)), "\u25c7"),
 }
 """Of servers that evade a detector: marker, line, and sign beside weights, where they evade several detectors."""
+_EVADING_ANOTHER: _Look = ("x", (0, (1, 2)), "\u00d7")
 _LEAST = {"psnr": 0.1, "risk95": 0.01}  # least width of an axis, in its units: smaller differences mean nothing
 _APART = 0.075  # least distance of two weights above a panel, as a share of its width
 _SIGNED_APART = 0.1  # the same of weights with a sign
@@ -163,15 +167,20 @@ def _draw(ax: Axes, block: Block, measure: str, n: int) -> None:
 
 def _join(ax: Axes, shown: Sequence[Point], measure: str, look: dict[str, Any]) -> None:
     """The servers that hide nothing, with a line for each detector evaded, from the server that knows nothing."""
-    for evades, (_, line, _) in _EVADING.items():
+    for evades in adaptive.EVADED:
+        _, line, _ = _look(evades)
         joined = [point for point in shown if point.server.attack.evades in ("", evades)]
         x = [point.server.attack.over_seeds(measure).mean for point in joined]
         ax.plot(x, [point.z_score.mean for point in joined], linestyle=line, linewidth=0.9, **look)
-    for evades in ("", *_EVADING):
+    for evades in ("", *adaptive.EVADED):
         alike = [point for point in shown if point.server.attack.evades == evades]
         if alike:
-            marker = _EVADING[evades][0] if evades else "o"
+            marker = _look(evades)[0] if evades else "o"
             _bars(ax, alike, measure, look | {"marker": marker, "linestyle": "none"})
+
+
+def _look(evades: str) -> _Look:
+    return _EVADING.get(evades, _EVADING_ANOTHER)
 
 
 def _known(point: Point, measure: str) -> bool:
@@ -199,7 +208,7 @@ def _weights(ax: Axes, block: Block, measure: str) -> None:
     for server in block.vicious:
         place = server.attack.over_seeds(measure).mean
         if not server.hidden and math.isfinite(place) and server.models:
-            sign = _EVADING[server.attack.evades][2] if several and server.attack.evades in _EVADING else ""
+            sign = _look(server.attack.evades)[2] if several and server.attack.evades else ""
             at[f"{server.attack.evasion:g}{sign}"] = place
     if len(at) < 2:
         return
@@ -216,7 +225,7 @@ def _legend(found: Sequence[Block], summary: pd.DataFrame) -> list[Line2D]:
     handles = [Line2D([], [], color=SHOWN[name], label=words(name), **look) for name in DETECTORS if name in judged]
     evaded = adaptive.evaded(found)
     for name in evaded if len(evaded) > 1 else ():
-        marker, line, sign = _EVADING[name]
+        marker, line, sign = _look(name)
         own = look | {"marker": marker, "linestyle": line}
         handles.append(Line2D([], [], color=GREY, label=f"evading {words(name)} ({sign})", **own))
     handles += [Line2D([], [], color=GREY, label=f"code {code}", **_hollow(code)) for code in _codes(found)]
