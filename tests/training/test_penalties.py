@@ -17,10 +17,10 @@ from vicious.defense.detector import Evidence, find_detector
 from vicious.models.schedule import Schedule
 from vicious.system.registry import names
 from vicious.training import jobs, loop
-from vicious.training.penalties.students import AIM, AboveStudents
 from vicious.training.penalties.distance_correlation import RECENT, DistanceCorrelation
 from vicious.training.penalties.kernel_decodability import KernelDecodability
 from vicious.training.penalties.linear_decodability import Decodability
+from vicious.training.penalties.students import AIM, AboveStudents
 from vicious.training.penalty import PACKAGE, SIDE, new_penalty
 
 CPU = torch.device("cpu")
