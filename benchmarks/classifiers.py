@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
+from vicious.training.penalty import new_penalty
+
 BATCH = 100
 RATE = 4e-3
 
@@ -23,6 +25,8 @@ class Trained:
         smoothing: of labels.
         decay: of weights.
         seed: of weights and batches.
+        evades: what a server that knows of detectors has a penalty against (vicious.training.penalties); "": nothing.
+            Its weight grows from 0 in the first epoch to 1 in the last.
     """
 
     family: str
@@ -30,11 +34,13 @@ class Trained:
     smoothing: float = 0.0
     decay: float = 0.0
     seed: int = 0
+    evades: str = ""
 
     def __str__(self) -> str:
         rest = [f"smoothing {self.smoothing:g}"] * bool(self.smoothing) + [f"decay {self.decay:g}"] * bool(self.decay)
         kind = f"vicious, weight {self.beta_r:g}" if self.beta_r else "honest"
-        return ", ".join([self.family, kind, *rest, f"seed {self.seed}"])
+        knows = [f"evading {self.evades.replace('_', ' ')}"] * bool(self.evades)
+        return ", ".join([self.family, kind, *knows, *rest, f"seed {self.seed}"])
 
 
 HONEST = (
@@ -98,7 +104,8 @@ def train(how: Trained, images: Tensor, labels: Tensor, epochs: int) -> nn.Modul
     rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=steps)
     cross_entropy = nn.CrossEntropyLoss(label_smoothing=how.smoothing)
     variance = (images - images.mean(0)).square().mean()
-    for _ in range(epochs):
+    for epoch in range(epochs):
+        penalty = new_penalty(how.evades) if how.evades else None
         for batch in torch.randperm(len(images))[: BATCH * (len(images) // BATCH)].split(BATCH):
             x = images[batch]
             if channels == 3 and torch.rand(()) < 0.5:
@@ -107,6 +114,8 @@ def train(how: Trained, images: Tensor, labels: Tensor, epochs: int) -> nn.Modul
             loss = cross_entropy(logits, labels[batch])
             if how.beta_r:
                 loss = loss + how.beta_r * (decoder(logits) - x.flatten(1)).square().mean() / variance
+            if penalty is not None:
+                loss = loss + epoch / max(epochs - 1, 1) * penalty(logits, labels[batch], x)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()

@@ -114,7 +114,7 @@ def of_classifiers(data: PreparedDataset, tests: Tests, epochs: int) -> Iterator
         path = tests.kept / f"{name}.npy"
         if not path.exists():
             start = time.perf_counter()
-            logits = _logits_of(train(how, images.float() / 255, labels.long(), epochs), tests.images)
+            logits = logits_of(train(how, images.float() / 255, labels.long(), epochs), tests.images)
             with atomic_path(path) as temporary, temporary.open("wb") as file:
                 np.save(file, logits)
             print(f"{name}: trained in {time.perf_counter() - start:.0f} s", flush=True)
@@ -130,7 +130,8 @@ def _about(how: Trained) -> dict[str, Any]:
     return {"family": how.family, "model": str(how), "beta_r": how.beta_r}
 
 
-def _logits_of(classifier: torch.nn.Module, images: NDArray[np.float32]) -> NDArray[np.float32]:
+def logits_of(classifier: torch.nn.Module, images: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Logits (n, K) of images (n, C, H, W) in [0, 1]."""
     with torch.inference_mode():
         found = torch.cat([classifier(one - 0.5) for one in torch.from_numpy(images).split(256)])
     answers: NDArray[np.float32] = found.numpy()

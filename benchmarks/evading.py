@@ -1,0 +1,183 @@
+"""What it costs a server that knows the recommended rule to pass it: servers of three kinds, judged by the rule.
+
+    python benchmarks/evading.py OFFICIAL DATASET... [--seeds N] [--images N] [--epochs N] [--kept FOLDER]
+
+OFFICIAL is a folder with the official files in torchvision's layout. For each dataset and seed a plain CNN
+(classifiers.py) is trained: an honest one, a vicious one, and vicious ones with a penalty against the leak and against
+the rule itself. Hidden codes are maps of the vicious one's outputs, which the server undoes. Each is judged as
+`vicious audit` does, by outputs alone, with 50, 200 and 1,000 test images. What it gives away is what a decoder reads
+that saw half of the test images, of the outputs as the server reads them.
+
+Trainings and verdicts are kept in a folder, so that a run that was ended goes on where it was. The default folder is
+another one for each code of the rule. After a change of classifiers.py name a new one.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+import torch
+from classifiers import Trained, train
+from measuring import machine, report
+from numpy.typing import NDArray
+from verdicts import logits_of, prepared
+
+from vicious.auditing.decode import decode
+from vicious.auditing.verdict import answer
+from vicious.data.datasets import find_dataset
+from vicious.defense.detector import Evidence
+from vicious.defense.exact import exact_test
+from vicious.defense.excess import compare
+from vicious.metrics.identification import Candidates
+from vicious.models.hidden import hide
+from vicious.provenance.identity import meaning
+from vicious.system.files import atomic_path, write_json
+from vicious.system.runtime import limit_threads
+
+SAMPLES = (50, 200, 1000)
+"""Images that a user has."""
+SERVERS = {
+    "honest": Trained("plain CNN"),
+    "vicious": Trained("plain CNN", 1.0),
+    "penalty against the leak": Trained("plain CNN", 1.0, evades="kernel_decodability"),
+    "penalty against the rule": Trained("plain CNN", 1.0, evades="students"),
+}
+CODES = ("shifted", "shuffled", "folded", "keyed")
+"""How the outputs of the vicious one are hidden."""
+
+
+def given_away(logits: NDArray[Any], images: NDArray[Any]) -> dict[str, float]:
+    """What a decoder reads of images (n, d) that it did not see: mean PSNR in dB, and the share that is identified
+    among all."""
+    read = decode(logits, images, False, 0).images
+    errors = ((read - images) ** 2).mean(1)
+    found, _ = Candidates(images, np.zeros(len(images), np.int64)).find(read, np.arange(len(images)))
+    return {"psnr": float(-10 * np.log10(errors).mean()), "identified": float(found.top(1).mean())}
+
+
+def judged(logits: NDArray[Any], images: NDArray[np.float32], number: int, draw: int) -> dict[str, Any]:
+    """The rule's answer on a sample of images (n, C, H, W), and what it goes by."""
+    chosen = np.random.default_rng((number, draw)).permutation(len(images))[:number]
+    evidence = Evidence(images[chosen], logits[chosen].argmax(1), logits[chosen], seed=draw)
+    excess, exact = compare(evidence), exact_test(evidence)
+    return {
+        "images": len(chosen),
+        "answer": answer(exact, excess)[0],
+        "p": exact.p,
+        "leak": excess.leak,
+        "students": {one.family: one.leak for one in excess.against},
+        "above": min((one.low for one in excess.against), default=None),
+    }
+
+
+def servers(
+    images: torch.Tensor, labels: torch.Tensor, test: NDArray[np.float32], seed: int, epochs: int, kept: Path
+) -> Iterator[tuple[str, NDArray[Any], NDArray[Any]]]:
+    """Each server's name, its logits (n, K) of the test images as the user sees them, and as the server reads them."""
+    for name, how in SERVERS.items():
+        trained = Trained(how.family, how.beta_r, seed=seed, evades=how.evades)
+        path = kept / f"{name}-{seed}-{len(images)}-{epochs}.npy".replace(" ", "_")
+        if not path.exists():
+            start = time.perf_counter()
+            found = logits_of(train(trained, images, labels, epochs), test)
+            with atomic_path(path) as temporary, temporary.open("wb") as file:
+                np.save(file, found)
+            print(f"{path.stem}: trained in {time.perf_counter() - start:.0f} s", flush=True)
+        logits = np.load(path).astype(np.float64)
+        yield name, logits, logits
+        if name == "vicious":
+            for code in CODES:
+                hidden = hide(torch.from_numpy(logits), code, multilabel=False).numpy()
+                yield f"code {code}", hidden, logits
+
+
+def rows_of(dataset: str, seeds: int, images: int, epochs: int, official: Path, kept: Path) -> Iterator[dict[str, Any]]:
+    """A row for each server and seed of a dataset."""
+    data = prepared(official, dataset, images, kept)
+    train_images, train_labels = (torch.from_numpy(np.array(one("train"))) for one in (data.images, data.labels))
+    test = (np.array(data.images("test")) / 255).astype(np.float32)
+    labels, flat = np.array(data.labels("test")), test.reshape(len(test), -1).astype(np.float64)
+    folder = kept / f"evading-{dataset}"
+    folder.mkdir(parents=True, exist_ok=True)
+    for seed in range(seeds):
+        made = servers(train_images.float() / 255, train_labels.long(), test, seed, epochs, folder)
+        for server, logits, read in made:
+            at = folder / f"{server}-{seed}-{len(train_images)}-{epochs}.json".replace(" ", "_")
+            if not at.exists():
+                start = time.perf_counter()
+                verdicts = [judged(logits, test, number, seed) for number in SAMPLES]
+                accuracy = float((logits.argmax(1) == labels).mean())
+                write_json(at, {"accuracy": accuracy, **given_away(read, flat), "verdicts": verdicts})
+                told = ", ".join(f"{one['answer']} (n = {one['images']})" for one in verdicts)
+                print(f"{dataset}, {server}, seed {seed}: {told}, {time.perf_counter() - start:.0f} s", flush=True)
+            yield {"dataset": dataset, "server": server, "seed": seed, **json.loads(at.read_text())}
+
+
+def by_server(rows: Sequence[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
+    """A head, and a row for each dataset and server: means over seeds, differences from the vicious or honest server of
+    the same seed, and how many got evidence."""
+    found = []
+    for dataset, server in dict.fromkeys((row["dataset"], row["server"]) for row in rows):
+        some = [row for row in rows if (row["dataset"], row["server"]) == (dataset, server)]
+        honest, vicious = (
+            {row["seed"]: row for row in rows if (row["dataset"], row["server"]) == (dataset, kind)}
+            for kind in ("honest", "vicious")
+        )
+        gain = [row["psnr"] - honest[row["seed"]]["psnr"] for row in some]
+        lost = [100 * (row["accuracy"] - vicious[row["seed"]]["accuracy"]) for row in some]
+        samples = list(dict.fromkeys(one["images"] for row in some for one in row["verdicts"]))
+        evidence = [
+            sum(one["answer"] == "evidence" for row in some for one in row["verdicts"] if one["images"] == number)
+            for number in samples
+        ]
+        found.append([
+            find_dataset(dataset).title,
+            server,
+            f"{100 * fmean(row['accuracy'] for row in some):.1f}",
+            "–" if server == "vicious" else _span(lost, 1),
+            f"{fmean(row['psnr'] for row in some):.2f}",
+            "–" if server == "honest" else _span(gain, 2),
+            f"{100 * fmean(row['identified'] for row in some):.1f}",
+            *(f"{count} of {len(some)}" for count in evidence),
+        ])  # fmt: skip
+    return [
+        *("dataset", "server", "accuracy (%)", "change from vicious (points)", "PSNR (dB)", "gain over honest (dB)"),
+        *("identified (%)", *(f"evidence, n = {number:,}" for number in SAMPLES)),
+    ], found
+
+
+def _span(values: Sequence[float], decimals: int) -> str:
+    """The mean, and the range over seeds."""
+    low, high = min(values), max(values)
+    return f"{fmean(values):+.{decimals}f} ({low:+.{decimals}f} to {high:+.{decimals}f})"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
+    parser.add_argument("official", type=Path)
+    parser.add_argument("datasets", nargs="+")
+    parser.add_argument("--seeds", type=int, default=3, help="models of each server")
+    parser.add_argument("--images", type=int, default=9_000, help="that a classifier is trained on")
+    parser.add_argument("--epochs", type=int, default=5)
+    default = Path(".cache/evading") / meaning("vicious.defense.excess:compare", "vicious.defense.exact:exact_test")
+    parser.add_argument("--kept", type=Path, default=default, help="folder of trainings and verdicts")
+    given = parser.parse_args()
+    where, kept = machine(), given.kept.absolute()
+    kept.mkdir(parents=True, exist_ok=True)
+    limit_threads(1)
+    rows = [
+        row
+        for dataset in given.datasets
+        for row in rows_of(dataset, given.seeds, given.images, given.epochs, given.official, kept)
+    ]
+    facts = {"threads": 1, "training_images": given.images, "epochs": given.epochs, "seeds": given.seeds}
+    report("evading", where, *by_server(rows), **facts, servers=rows)
+
+
+if __name__ == "__main__":
+    main()
