@@ -90,7 +90,7 @@ def test_overrides_of_a_part_leave_its_other_keys(raw: Any) -> None:
         (
             "scales.demo.defense.evasion",
             {"entropy": [1.0]},
-            ["evasion.entropy:", "valid: both, distance_correlation, linear_decodability"],
+            ["evasion.entropy:", "valid: both, distance_correlation, kernel_decodability, linear_decodability"],
         ),
         ("scales.demo.defense.evasion", [1.0], ["defense.evasion:", "dictionary"]),
         ("scales.demo.epochs", 0, ["scales.demo.epochs:", "greater than or equal to 1"]),

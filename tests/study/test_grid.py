@@ -12,6 +12,7 @@ from vicious.data.tasks import Task, parse_task
 from vicious.models.means import Means
 from vicious.study import grid
 from vicious.study.config import Params, load_params
+from vicious.system import registry
 
 ROOT = Path(__file__).resolve().parents[2]
 SCALES = ("smoke", "demo", "pilot", "paper")
@@ -118,7 +119,7 @@ def test_adaptive_servers_are_attacked_as_they_train_and_afterwards(params: Any)
         if cell.model.role == "vicious"
     }
     penalties = {(name, weight) for name, weights in pilot.study.defense.evasion.items() for weight in weights}
-    assert {name for name, _ in penalties} == {"linear_decodability", "distance_correlation", "both"}
+    assert {name for name, _ in penalties} == {*registry.names("vicious.training.penalties")}
     both = (grid.Attack("logits", "joint"), grid.Attack("logits"))
     assert attacks == {(*penalty, attack) for penalty in {(None, 0.0), *penalties} for attack in both}
 

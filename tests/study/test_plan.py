@@ -49,12 +49,12 @@ COUNTS = {
     "smoke": {"train_honest": 12, "train_vicious": 22, "train_attack": 35, "assess_risk": 56, "evaluate_defense": 14},
     "demo": {"train_honest": 18, "train_vicious": 22, "train_attack": 79, "assess_risk": 101, "evaluate_defense": 36},
     "pilot": {
-        **{"train_honest": 69, "train_vicious": 88, "train_attack": 840},
-        **{"assess_risk": 928, "evaluate_defense": 62},
+        **{"train_honest": 69, "train_vicious": 92, "train_attack": 844},
+        **{"assess_risk": 936, "evaluate_defense": 70},
     },
     "paper": {
-        **{"train_honest": 183, "train_vicious": 573, "train_attack": 1921},
-        **{"assess_risk": 2332, "evaluate_defense": 306},
+        **{"train_honest": 183, "train_vicious": 597, "train_attack": 1945},
+        **{"assess_risk": 2380, "evaluate_defense": 354},
     },
 }
 """Jobs of the rules that take long: those of a committed configuration."""

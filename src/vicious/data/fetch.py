@@ -303,6 +303,7 @@ def _try_mirror(expected: _Expected, url: str, dead: dict[str, str]) -> str:
     """Download from one mirror, with retries; the reason of failure, or "" on success."""
     failures, afresh = 0, False
     part = expected.path.with_name(f"{expected.path.name}.part")
+    part.parent.mkdir(parents=True, exist_ok=True)
     while True:
         download, before = _Download(part, expected), _size(part)
         try:
