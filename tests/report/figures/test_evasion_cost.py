@@ -4,7 +4,6 @@ from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 
-import numpy as np
 import pytest
 from legible import all_words
 from matplotlib.text import Text
@@ -15,15 +14,23 @@ from vicious.report.figures import evasion_cost
 from vicious.system import registry
 
 
-def test_z_scores_are_in_standard_deviations_of_honest_verdicts(made_up: ModuleType, servers: ModuleType) -> None:
+def test_the_z_score_is_the_largest_in_standard_deviations_of_honest_verdicts(
+    made_up: ModuleType, servers: ModuleType
+) -> None:
     scores = servers.detection(("mnist",))
     (block,) = adaptive.blocks(servers.summary(made_up, ("mnist",)), scores)
-    here = scores.loc[(scores["detector"] == "own_decoder") & (scores["n_user"] == 200)]
-    honest = here.loc[(here["role"] == "honest") & (here["recipe"] == ""), "score"]
-    folded = here.loc[here["hidden"] == "folded", "score"]
-    found = {point.server.name: point.z_score for point in evasion_cost.points(block, "own_decoder", 200)}
-    assert found["vicious, folded"].mean == pytest.approx((folded.mean() - honest.mean()) / honest.std())
-    assert (found["vicious"].ok, found["vicious, linear evasion 1"].ok) == (3, 1)
+    here = scores.loc[scores["n_user"] == 200]
+    found = {point.server.name: point for point in evasion_cost.points(block, 200)}
+    expected = {}
+    for detector in ("linear_decodability", "own_decoder", "effective_rank"):
+        rows = here.loc[here["detector"] == detector]
+        honest = rows.loc[(rows["role"] == "honest") & (rows["recipe"] == ""), "score"]
+        folded = rows.loc[rows["hidden"] == "folded", "score"]
+        expected[detector] = (folded.mean() - honest.mean()) / honest.std()
+    most = max(expected, key=lambda name: expected[name])
+    assert found["vicious, folded"].detector == most
+    assert found["vicious, folded"].z_score.mean == pytest.approx(expected[most])
+    assert (found["vicious"].z_score.ok, found["vicious, linear evasion 1"].z_score.ok) == (3, 1)
 
 
 def test_all_text_is_legible_and_inside(made_up: ModuleType, servers: ModuleType) -> None:
@@ -34,31 +41,27 @@ def test_all_text_is_legible_and_inside(made_up: ModuleType, servers: ModuleType
     assert min(used.x0, used.y0) >= 0
     assert (used.size <= drawn.get_size_inches()).all()
     assert min(float(text.get_fontsize()) for text in drawn.findobj(Text) if text.get_text()) >= style.SMALL
-    assert [text.get_text() for text in drawn.axes[0].texts] == ["1", "0.1", "0"]
+    named = {"no evasion", "linear 0.1", "linear 1", "code folded", "code shuffled"}
+    for ax in drawn.axes:
+        assert {text.get_text().strip() for text in ax.texts} == {*named, "honest"}
 
 
-def test_each_detector_evaded_has_a_line_of_its_own(made_up: ModuleType, servers: ModuleType) -> None:
+def test_names_do_not_overlap(made_up: ModuleType, servers: ModuleType) -> None:
     weights = {"distance": (1.0, 3.0), "both": (1.0,)}
-    summary, scores = servers.summary(made_up, ("mnist",), **weights), servers.detection(("mnist",), **weights)
-    drawn = evasion_cost.draw(summary, scores)
-    assert {text.get_text() for text in drawn.axes[0].texts} == {"0", "0.1○", "1○", "1△", "3△", "1▽"}
-    lines = [
-        line
-        for line in drawn.axes[0].lines
-        if line.get_linestyle() in ("-", ":") and len(np.asarray(line.get_xdata())) == 3
-    ]
-    judged = 3
-    assert [line.get_linestyle() for line in lines] == ["-", ":"] * judged
-    for first, second in zip(lines[::2], lines[1::2], strict=True):
-        assert np.asarray(first.get_xydata())[0].tolist() == np.asarray(second.get_xydata())[0].tolist()
-        assert first.get_color() == second.get_color()
-    assert "evading distance correlation (△)" in all_words(drawn)
-    told = str(evasion_cost.text(summary, scores))
-    assert (
-        "growing weights of the penalty against linear decodability or distance correlation or both, a line for each."
-        in told
-    )
-    assert "1 linear evasion 1, 1 distance evasion 1, 1 distance evasion 3, 1 both evasion 1" in told
+    drawn = evasion_cost.draw(servers.summary(made_up, ("mnist",), **weights), servers.detection(("mnist",), **weights))
+    drawn.draw_without_rendering()
+    boxes = sorted((text.get_window_extent() for text in drawn.axes[0].texts[1:]), key=lambda box: box.y0)
+    assert len(boxes) == 8
+    assert all(one.y1 <= other.y0 + 1 for one, other in pairwise(boxes))
+    panel = drawn.axes[0].get_window_extent()
+    assert all(panel.x0 <= box.x0 and box.x1 <= panel.x1 + 2 for box in boxes)
+
+
+def test_the_legend_has_at_most_eight_entries(made_up: ModuleType, servers: ModuleType) -> None:
+    summary, scores = servers.summary(made_up, made_up.ALL), servers.detection(made_up.ALL)
+    (legend,) = evasion_cost.draw(summary, scores).legends
+    assert 2 <= len(legend.get_texts()) <= 8
+    assert len(evasion_cost.DETECTORS) + 1 <= 8
 
 
 @pytest.mark.parametrize("evades", sorted({*registry.names("vicious.training.penalties")} - {"linear_decodability"}))
@@ -67,10 +70,12 @@ def test_servers_of_every_penalty_are_drawn(made_up: ModuleType, servers: Module
     summary, scores = servers.summary(made_up, ("mnist",), **weights), servers.detection(("mnist",), **weights)
     named = [rows.assign(evades=rows["evades"].replace("both", evades)) for rows in (summary, scores)]
     drawn = evasion_cost.draw(*named)
-    found = {text.get_text() for text in drawn.axes[0].texts}
-    sign = evasion_cost._look(evades)[2]
-    assert found == {"0", "1○", f"1{sign}"}
-    assert f"1 {evades.split('_')[0]} evasion 1" in str(evasion_cost.text(*named))
+    found = {text.get_text().strip() for text in drawn.axes[0].texts}
+    one = f"{evades.split('_')[0]} 1"
+    assert found == {"honest", "no evasion", "linear 1", one, "code folded", "code shuffled"}
+    told = str(evasion_cost.text(*named))
+    assert f"A number is the weight of the penalty against linear decodability or {evades.replace('_', ' ')}." in told
+    assert f"1 {evades.split('_')[0]} evasion 1" in told
 
 
 def test_a_single_dataset_leaves_room_for_the_vertical_title(made_up: ModuleType, servers: ModuleType) -> None:
@@ -103,7 +108,7 @@ def test_caption_tells_what_stands_where(made_up: ModuleType, servers: ModuleTyp
     told = str(
         evasion_cost.text(servers.summary(made_up, ("celeba",), synthetic=("celeba",)), servers.detection(("celeba",)))
     )
-    assert "Hidden codes (folded, shuffled) have the PSNR and R95 of the model whose outputs they hide" in told
+    assert "hidden codes (folded, shuffled), which have the PSNR of the model whose outputs they hide" in told
     assert "hiding changes neither accuracy nor reconstruction" in told
     assert "Models judged: 3 honest, 3 vicious, 1 linear evasion 0.1, 1 linear evasion 1, 1 folded, 1 shuffled." in told
     assert "synthetic stand-in" in told
@@ -115,7 +120,7 @@ def test_without_adaptive_servers_nothing_is_said_of_them(made_up: ModuleType, s
     scores = servers.detection(("mnist",), 1, evasion=(), hidden=())
     words = all_words(evasion_cost.draw(summary, scores)) + str(evasion_cost.text(summary, scores))
     assert "penalty" not in words
-    assert "Hidden" not in words
+    assert "idden" not in words
 
 
 def test_what_failed_is_told(made_up: ModuleType, servers: ModuleType) -> None:
