@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
+import classifiers
+import evading
 import numpy as np
 import pytest
 import torch
@@ -176,3 +178,64 @@ def test_audits_of_the_same_images_are_kept(tmp_path: Path, monkeypatch: pytest.
     assert rows[0]["among"] == 25
     assert list(tests.rows("a", about, logits, given)) == rows
     assert len(asked) == 2
+
+
+def test_what_is_given_away_is_of_images_that_the_decoder_did_not_see() -> None:
+    generator = np.random.default_rng(0)
+    code = generator.normal(size=(200, 3))
+    pixels = np.clip(0.5 + 0.05 * code @ generator.normal(size=(3, 64)), 0, 1)
+    label = 9.0 * np.eye(4)[generator.integers(0, 4, 200)]
+    told, nothing = (evading.given_away(each, pixels) for each in (np.hstack([label, code]), label + 1e-3))
+    assert told["psnr"] > nothing["psnr"] + 10
+    assert told["identified"] > 0.9
+    assert nothing["identified"] < 0.05
+
+
+def server(name: str, seed: int, accuracy: float, psnr: float, *answers: str) -> dict[str, Any]:
+    verdicts = [{"images": number, "answer": one} for number, one in zip((50, 200, 1000), answers, strict=True)]
+    known = {"dataset": "mnist", "server": name, "seed": seed, "identified": 0.25}
+    return {**known, "accuracy": accuracy, "psnr": psnr, "verdicts": verdicts}
+
+
+def test_a_server_is_compared_with_honest_and_vicious_ones_of_its_seed() -> None:
+    none, some = "no evidence", "evidence"
+    rows = [
+        *(server("honest", seed, 0.9 + seed / 100, 14.0 + seed, none, none, none) for seed in (0, 1)),
+        *(server("vicious", seed, 0.9 + seed / 100, 17.0 + seed, none, some, some) for seed in (0, 1)),
+        server("penalty against the rule", 0, 0.88, 16.0, "undecided", none, some),
+        server("penalty against the rule", 1, 0.90, 16.0, none, none, none),
+    ]
+    head, found = evading.by_server(rows)
+    assert all(len(line) == len(head) for line in found)
+    assert found[0][1:6] == ["honest", "90.5", "+0.0 (+0.0 to +0.0)", "14.50", "–"]
+    assert found[1][1:] == [
+        *("vicious", "90.5", "–", "17.50", "+3.00 (+3.00 to +3.00)", "25.0", "0 of 2", "2 of 2", "2 of 2"),
+    ]
+    assert found[2][2:] == [
+        *("89.0", "-1.5 (-2.0 to -1.0)", "16.00", "+1.50 (+1.00 to +2.00)", "25.0", "0 of 2", "0 of 2", "1 of 2"),
+    ]
+
+
+def test_a_penalty_is_made_anew_for_each_epoch_and_grows(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[list[float]] = []
+
+    def new_penalty(evades: str) -> Any:
+        assert evades == "students"
+        made.append([])
+
+        def size(logits: Any, labels: Any, images: Any) -> Any:
+            assert images.shape[1:] == (1, 32, 32)
+            assert images.min() >= 0
+            made[-1].append(logits.detach().abs().mean().item())
+            return 100 * logits.square().mean()
+
+        return size
+
+    monkeypatch.setattr(classifiers, "new_penalty", new_penalty)
+    how = replace(next(one for one in KINDS if one.family == "perceptron" and one.beta_r), evades="students")
+    assert "evading students" in str(how)
+    generator = torch.Generator().manual_seed(0)
+    train(how, torch.rand(200, 1, 32, 32, generator=generator), torch.arange(200) % 4, 30)
+    assert [len(epoch) for epoch in made] == [2] * 30
+    sizes = [np.mean(epoch) for epoch in made]
+    assert sizes[-1] < max(sizes) / 3
