@@ -93,7 +93,7 @@ def differences(root: Path) -> list[str]:
 
 def attacks(root: Path) -> list[str]:
     """What each attack reads from the same models: PSNR and identified images."""
-    frame = pd.read_csv(root / TABLES / "attack_models_table.csv", keep_default_na=False, na_values=[""])
+    frame = _pilot(root, "attack_models_table")
     lines = []
     for (title, outputs, attack), rows in frame.groupby(["title", "outputs", "attack"], sort=False):
         by_role = {row["role"]: row for row in rows.to_dict("records")}
@@ -111,7 +111,7 @@ def attacks(root: Path) -> list[str]:
 def estimators(root: Path) -> list[str]:
     """R under some estimators, of the best attack on honest and vicious models; and how often it orders two
     reconstructions of an image as SSIM does."""
-    frame = pd.read_csv(root / TABLES / "estimators_table.csv", keep_default_na=False, na_values=[""])
+    frame = _pilot(root, "estimators_table")
     shown = frame.loc[(frame["outputs"] == "logits") & frame["role"].isin(_ROLES)]
     titles = list(dict.fromkeys(shown["title"]))
     lines = []
@@ -143,7 +143,7 @@ _ESTIMATORS = {
 
 def membership(root: Path) -> list[str]:
     """Whether the loss tells training images from test images."""
-    frame = pd.read_csv(root / TABLES / "membership_table.csv", keep_default_na=False, na_values=[""])
+    frame = _pilot(root, "membership_table")
     lines = []
     for row in frame.to_dict("records"):
         auc, low, high, more = (row[name] for name in ("auc_mean", "auc_low", "auc_high", "difference_mean"))
@@ -173,13 +173,67 @@ def separated(root: Path) -> list[str]:
     return _table(head, lines, text=1)
 
 
+def evading(root: Path) -> list[str]:
+    """What it costs servers that know the recommended rule to pass it, as benchmarks/evading.py measured it."""
+    measured = _benchmark(root, "evading")
+    return _table(measured["head"], [list(map(str, row)) for row in measured["rows"]], text=2)
+
+
+def detection(root: Path) -> list[str]:
+    """AUROC of each detector over the pilot's models, by dataset and number of images."""
+    frame = _pilot(root, "detection_table")
+    frame = frame.loc[frame["server"] == "vicious"]
+    at = [*frame[["title", "n_user"]].drop_duplicates().itertuples(index=False, name=None)]
+    lines = []
+    for detector, rows in frame.groupby("detector", sort=False):
+        cells = {(row["title"], row["n_user"]): row for row in rows.to_dict("records")}
+        lines.append((str(detector).replace("_", " "), *(_auroc(cells[one]) if one in cells else "–" for one in at)))
+    return _table(("detector", *(f"{title}, n = {number:,}" for title, number in at)), lines, text=1)
+
+
+def _auroc(row: Mapping[Any, Any]) -> str:
+    if not isfinite(row["auroc"]):
+        return "–"
+    ends = f" [{row['auroc_low']:.2f}, {row['auroc_high']:.2f}]" if isfinite(row["auroc_low"]) else ""
+    return f"{row['auroc']:.2f}{ends}"
+
+
+def adaptive(root: Path) -> list[str]:
+    """Servers that know of detectors: what they keep, and the share of their verdicts that is flagged."""
+    frame = _pilot(root, "adaptive_table")
+    frame = frame.loc[frame["n_user"] == FLAGGED_AT]
+    lines = []
+    for (title, name), rows in frame.groupby(["title", "server"], sort=False):
+        flagged = rows.set_index("detector")["flagged"]
+        first = rows.iloc[0]
+        gain = "–" if name == "honest" else f"{first['gain_mean']:+.2f}"
+        shares = [f"{flagged[one]:.0f}" if one in flagged and isfinite(flagged[one]) else "–" for one in FLAGGING]
+        cells = (f"{first['accuracy_mean']:.1f}", gain, f"{first['top1_mean']:.1f}", *shares)
+        lines.append((str(title), str(name).removeprefix("vicious, "), f"{first['models']:.0f}", *cells))
+    heads = ("dataset", "server", "models", "accuracy (%)", "gain (dB)", "identified (%)")
+    return _table((*heads, *(f"{one.replace('_', ' ')} (%)" for one in FLAGGING)), lines, text=2)
+
+
+FLAGGED_AT = 200
+"""Images of the verdicts that the table of adaptive servers shows."""
+FLAGGING = ("linear_decodability", "gap_decodability", "kernel_decodability", "own_decoder", "distance_correlation")
+
+
+def _pilot(root: Path, name: str) -> pd.DataFrame:
+    return pd.read_csv(root / TABLES / f"{name}.csv", keep_default_na=False, na_values=[""])
+
+
 def _verdicts(root: Path) -> Any:
-    return json.loads((root / "benchmarks/measured/verdicts.json").read_text(encoding="utf-8"))
+    return _benchmark(root, "verdicts")
+
+
+def _benchmark(root: Path, name: str) -> Any:
+    return json.loads((root / f"benchmarks/measured/{name}.json").read_text(encoding="utf-8"))
 
 
 def _main(root: Path) -> Sequence[Mapping[Any, Any]]:
     """The rows of table 1 of the best attack on honest and vicious models."""
-    frame = pd.read_csv(root / TABLES / "main_table.csv", keep_default_na=False, na_values=[""])
+    frame = _pilot(root, "main_table")
     return frame.loc[(frame["attack"] == "best") & frame["role"].isin(_ROLES)].to_dict("records")
 
 
@@ -214,7 +268,11 @@ def _table(head: Sequence[str], lines: Iterable[Sequence[str]], text: int | None
 
 
 NUMBERS: dict[str, Callable[[Path], list[str]]] = {
-    one.__name__: one for one in (claims, models, differences, attacks, estimators, membership, verdicts, separated)
+    one.__name__: one
+    for one in (
+        *(claims, models, differences, attacks, estimators, membership),
+        *(verdicts, separated, evading, detection, adaptive),
+    )
 }
 
 
