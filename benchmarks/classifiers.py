@@ -26,7 +26,7 @@ class Trained:
         decay: of weights.
         seed: of weights and batches.
         evades: what a server that knows of detectors has a penalty against (vicious.training.penalties); "": nothing.
-            Its weight grows from 0 in the first epoch to 1 in the last.
+        evasion: the penalty's weight in the last epoch; it grows from 0 in the first.
     """
 
     family: str
@@ -35,11 +35,12 @@ class Trained:
     decay: float = 0.0
     seed: int = 0
     evades: str = ""
+    evasion: float = 1.0
 
     def __str__(self) -> str:
         rest = [f"smoothing {self.smoothing:g}"] * bool(self.smoothing) + [f"decay {self.decay:g}"] * bool(self.decay)
         kind = f"vicious, weight {self.beta_r:g}" if self.beta_r else "honest"
-        knows = [f"evading {self.evades.replace('_', ' ')}"] * bool(self.evades)
+        knows = [f"evading {self.evades.replace('_', ' ')} {self.evasion:g}"] * bool(self.evades)
         return ", ".join([self.family, kind, *knows, *rest, f"seed {self.seed}"])
 
 
@@ -115,7 +116,7 @@ def train(how: Trained, images: Tensor, labels: Tensor, epochs: int) -> nn.Modul
             if how.beta_r:
                 loss = loss + how.beta_r * (decoder(logits) - x.flatten(1)).square().mean() / variance
             if penalty is not None:
-                loss = loss + epoch / max(epochs - 1, 1) * penalty(logits, labels[batch], x)
+                loss = loss + how.evasion * epoch / max(epochs - 1, 1) * penalty(logits, labels[batch], x)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()

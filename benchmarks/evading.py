@@ -16,6 +16,7 @@ import argparse
 import json
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -46,6 +47,7 @@ SERVERS = {
     "vicious": Trained("plain CNN", 1.0),
     "penalty against the leak": Trained("plain CNN", 1.0, evades="kernel_decodability"),
     "penalty against the rule": Trained("plain CNN", 1.0, evades="students"),
+    "penalty against the rule, weight 3": Trained("plain CNN", 1.0, evades="students", evasion=3.0),
 }
 CODES = ("shifted", "shuffled", "folded", "keyed")
 """How the outputs of the vicious one are hidden."""
@@ -80,7 +82,7 @@ def servers(
 ) -> Iterator[tuple[str, NDArray[Any], NDArray[Any]]]:
     """Each server's name, its logits (n, K) of the test images as the user sees them, and as the server reads them."""
     for name, how in SERVERS.items():
-        trained = Trained(how.family, how.beta_r, seed=seed, evades=how.evades)
+        trained = replace(how, seed=seed)
         path = kept / f"{name}-{seed}-{len(images)}-{epochs}.npy".replace(" ", "_")
         if not path.exists():
             start = time.perf_counter()

@@ -59,9 +59,7 @@ def test_each_model_has_a_z_score_for_each_detector(servers: ModuleType) -> None
         "honest": 3,
         "other honest recipe": 1,
         "vicious": 6,
-        "evading linear": 2,
-        "evading distance": 1,
-        "evading both": 1,
+        "evading": 4,
         "hiding": 2,
     }
     here = scores.loc[(scores["detector"] == "entropy") & (scores["n_user"] == 200)]
@@ -133,7 +131,7 @@ def test_caption_tells_what_a_dot_is(made_up: ModuleType, servers: ModuleType) -
         "Other recipes: plain.",
         "Weights of the adaptive penalty against linear decodability: 0.1, 1.",
         "Hidden codes: folded, shuffled.",
-        "Models judged: 3 honest, 1 of other honest recipes, 6 vicious, 2 evading linear, 2 hiding.",
+        "Models judged: 3 honest, 1 of other honest recipes, 6 vicious, 2 evading, 2 hiding.",
         "Data: official (MNIST); synthetic stand-in (CelebA).",
         "beta_R = 0.3, 1.",
     ):

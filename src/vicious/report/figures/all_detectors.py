@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from vicious.defense.evaluation.groups import HONEST, MODEL, names
-from vicious.models.evaded import short
 from vicious.report import adaptive, frames, judged, style, z_scores
 from vicious.report.style import COLOURS, SMALL
 from vicious.report.text import Text, span
@@ -25,14 +24,12 @@ GROUPS: dict[str, dict[str, Any]] = {
     "honest": {"color": COLOURS["honest"], "marker": "o"},
     "other honest recipe": {"color": COLOURS["honest"], "marker": "o", "markerfacecolor": "white"},
     "vicious": {"color": COLOURS["vicious"], "marker": "^"},
-    "evading linear": {"color": "#CC79A7", "marker": "v"},
-    "evading distance": {"color": "#CC79A7", "marker": "v", "markerfacecolor": "white"},
-    "evading both": {"color": "#CC79A7", "marker": "<"},
+    "evading": {"color": "#CC79A7", "marker": "v"},
     "hiding": {"color": "#000000", "marker": "s"},
 }
 """Groups of models as they stand in a column, from left to right, with their looks."""
 _SIZE = 3.0  # side of a marker, in typographic points
-_ACROSS = 7  # legend entries side by side
+_ACROSS = 6  # legend entries side by side
 
 
 def models(scores: pd.DataFrame, n: int) -> pd.DataFrame:
@@ -108,7 +105,7 @@ def _group(rows: pd.DataFrame) -> "pd.Series[str]":
     """The group of each row, a key of GROUPS."""
     group = rows["role"].astype(str)
     group = group.where(rows["recipe"] == "", "other honest recipe")
-    group = group.where(rows["evades"] == "", "evading " + rows["evades"].map(short))
+    group = group.where(rows["evades"] == "", "evading")
     return group.where(rows["hidden"] == "", "hiding")
 
 

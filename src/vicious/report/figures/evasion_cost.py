@@ -1,4 +1,4 @@
-"""What a server has to give up to go undetected: the largest z-score of any detector against what is reconstructed."""
+"""What it costs a server to go undetected: the largest z-score of some detectors against what is reconstructed."""
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -31,7 +32,7 @@ ACROSS = 2
 _LEAST = 0.1  # dB, the least width of an axis: smaller differences mean nothing
 _ROOM = 0.75  # room for names beside the points, as a share of the points' width
 _NAMES = 0.65  # where names begin, as a share of the panel's width
-_APART = 0.082  # least distance of two names, as a share of the panel's height
+_PANEL, _LINE = 1.45, 0.118  # inches: least height of a panel; of a name, so that a panel has room for all of them
 
 
 @dataclass(frozen=True)
@@ -92,11 +93,12 @@ def draw(summary: pd.DataFrame, scores: pd.DataFrame) -> Figure:
         "width": DOUBLE if columns > 1 else SINGLE,
         "across": 4 if columns > 1 else 2,
     }
-    with style.page(rows, columns, 0.5 + 1.9 * rows, **around) as (figure, axes):
+    height = max(_PANEL, *(_LINE * (1 + len(points(block, n))) for block in found))
+    with style.page(rows, columns, 0.5 + (0.45 + height) * rows, **around) as (figure, axes):
         for ax in axes.flat[len(found) :]:
             ax.set_axis_off()
         for ax, block in zip(axes.flat, found, strict=False):
-            _draw(ax, block, n)
+            _draw(ax, block, n, _LINE / height)
             outputs = [block.outputs] if len({each.outputs for each in found}) > 1 else []
             ax.set_title(", ".join([style.heading(block.dataset, source), *outputs]), loc="left", pad=4)
         figure.supxlabel("PSNR of the server's best attack (dB)", fontsize=8)
@@ -109,12 +111,13 @@ def text(summary: pd.DataFrame, scores: pd.DataFrame) -> Text:
     codes = sorted({server.hidden for block in found for server in block.servers} - {""})
     evaded = [words(name) for name in adaptive.evaded(found)]
     return Text(
-        f"What it costs a server to go undetected: the largest z-score of any detector on its models, from n = {n:,} "
-        "user images, against the PSNR (dB) of its best attack. Below the upper dashed line nothing flags it. Further "
-        f"right is worse for privacy. {counts(_attacks(found))}",
+        "What it costs a server to go undetected: the largest z-score that the detectors below give its models, from "
+        f"n = {n:,} user images, against the PSNR (dB) of its best attack. Below the upper dashed line none flags it. "
+        f"Further right is worse for privacy. {counts(_attacks(found))}",
         (
             z_scores.MEANING,
-            f"Colour: the detector whose z-score is the largest, of {', '.join(map(words, _all_judged(found)))}.",
+            f"Colour: the detector whose z-score is the largest, of {', '.join(map(words, _all_judged(found)))}. "
+            "Others may give larger ones.",
             f"{adaptive.about_attacks(summary)} Vertical line: the {frames.attack_words(summary)['honest']} on honest "
             "models.",
             f"A number is the weight of the penalty against {' or '.join(evaded)}." if evaded else "",
@@ -157,7 +160,8 @@ def _z_scores(block: Block, n: int) -> list[float]:
     return [point.z_score.mean for point in points(block, n)]
 
 
-def _draw(ax: Axes, block: Block, n: int) -> None:
+def _draw(ax: Axes, block: Block, n: int, least: float) -> None:
+    """Draw a panel whose names are ``least`` apart, as a share of its height."""
     z_scores.draw_thresholds(ax)
     honest, shown = block.honest.attack.over_seeds("psnr"), points(block, n)
     places = {point.name: point.server.attack.over_seeds("psnr") for point in shown}
@@ -177,7 +181,7 @@ def _draw(ax: Axes, block: Block, n: int) -> None:
             *(honest.mean, 0.03, " honest"),
             transform=ax.get_xaxis_transform(), color=COLOURS["honest"], fontsize=SMALL, va="bottom",
         )  # fmt: skip
-    _name(ax, {point.name: (places[point.name].mean, point.z_score.mean) for point in shown})
+    _name(ax, {point.name: (places[point.name].mean, point.z_score.mean) for point in shown}, least)
     ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     ax.xaxis.set_major_formatter(ScalarFormatter(useOffset=False))
     ax.tick_params(pad=2)
@@ -194,15 +198,16 @@ def _mark(ax: Axes, point: Point) -> None:
     )
 
 
-def _name(ax: Axes, at: Mapping[str, tuple[float, float]]) -> None:
+def _name(ax: Axes, at: Mapping[str, tuple[float, float]], least: float) -> None:
     """The name of each point at the right of the panel, tied to it."""
     to_share = ax.transData + ax.transAxes.inverted()
-    heights = {name: float(to_share.transform(point)[1]) for name, point in at.items()}
-    places = style.apart(heights, _APART)
-    over = max(max(places.values(), default=0) - 0.96, 0) - max(0.04 - min(places.values(), default=1), 0)
+    places = style.apart({name: float(to_share.transform(point)[1]) for name, point in at.items()}, least)
+    low, high = min(places.values()), max(places.values())
+    within = max(1 - least / 2 - (high - low), 0.0)
+    moved = np.clip(low, least / 2, max(within, least / 2)) - low
     box = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}
     for name, height in places.items():
-        style.tie(ax, name, (_NAMES, height - over), at[name], ha="left", va="center", bbox=box)
+        style.tie(ax, name, (_NAMES, height + moved), at[name], ha="left", va="center", bbox=box)
 
 
 def _legend(found: Sequence[Block], n: int) -> list[Line2D]:

@@ -90,7 +90,8 @@ def draw(summary: pd.DataFrame, scores: pd.DataFrame) -> Figure:
         for ax, number in zip(axes[0], numbers, strict=True):
             ax.set_title(f"n = {number:,} user images", loc="left", pad=4)
         figure.supxlabel("share of verdicts on honest models flagged", fontsize=8)
-        figure.supylabel("share of verdicts on vicious models flagged", fontsize=8)
+        gap = "\n" if len(datasets) == 1 else " "
+        figure.supylabel(f"share of verdicts on{gap}vicious models flagged", fontsize=8)
     return figure
 
 
