@@ -123,10 +123,11 @@ class Card(Strict):
 
     @property
     def strongest(self) -> Leak:
-        """What stands for the model where there is room for one attack: of the first outputs the best attack, or the
-        original's where no other was tried."""
+        """What stands for the model where there is room for one attack: of the first outputs the best attack, or of the
+        original's the one that reads more."""
         first = [leak for leak in self.leaks if leak.outputs == self.leaks[0].outputs and leak.psnr is not None]
-        return next((leak for leak in first if leak.attack == "best"), first[0] if first else self.leaks[0])
+        read = max(first, key=lambda leak: leak.psnr or 0.0, default=self.leaks[0])
+        return next((leak for leak in first if leak.attack == "best"), read)
 
 
 class _Signed(Card):
@@ -222,7 +223,7 @@ def _nature(card: Card, title: str) -> Iterator[str]:
     if card.recipe is not None:
         yield f"Recipe: {card.recipe}."
     if card.evasion:
-        yield f"It evades the detector {card.evades}: the penalty has the weight {card.evasion:g}."
+        yield f"The server has a penalty of weight {card.evasion:g} against {card.evades.replace('_', ' ')}."
     yield f"Task: {title}, {card.k} outputs. F takes images of 32 by 32 pixels in [0, 1] and gives logits."
 
 
