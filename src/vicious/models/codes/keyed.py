@@ -1,10 +1,11 @@
 """All gaps but one are encrypted, with a key of the server and the one gap as the image's own nonce.
 
 To whoever lacks the key the encrypted gaps are random: each is drawn from one distribution (:data:`KNOTS`), whatever
-the image shows. So no test of outputs finds the code, if the stream cipher is sound: SHAKE-256 of key, predicted label
-and nonce. That a server can plant what nobody can find is the point of Goldwasser, Kim, Vaikuntanathan and Zamir,
-"Planting undetectable backdoors in machine learning models" (FOCS 2022). What is left to find is that encrypted gaps
-tell *less* of images than an honest model's, which is no reason to suspect a server.
+the image shows. So no test finds what they tell of images, if the stream cipher is sound: SHAKE-256 of key, predicted
+label and nonce. That a server can plant what nobody can find is the point of Goldwasser, Kim, Vaikuntanathan and Zamir,
+"Planting undetectable backdoors in machine learning models" (FOCS 2022). What is left to find: encrypted gaps tell
+*less* of images than an honest model's, and their distribution is not an honest model's. A server that takes the
+quantiles of an honest model for :data:`KNOTS` leaves less of the latter.
 
 The gap that is the nonce is rounded to :data:`GRID`, so that rounding of floating point on the way does not change it.
 The key would lie in the model's weights, where a user who takes the network apart may find it.
