@@ -93,12 +93,15 @@ def network(family: str, channels: int) -> nn.Module:
 
 def train(how: Trained, images: Tensor, labels: Tensor, epochs: int) -> nn.Module:
     """A classifier, honest or trained jointly with a decoder of its logits."""
+    return train_both(how, images, labels, epochs)[0]
+
+
+def train_both(how: Trained, images: Tensor, labels: Tensor, epochs: int) -> tuple[nn.Module, nn.Module]:
+    """A classifier, and the decoder of its logits (n, 10) -> pixels (n, d) in [0, 1]; an honest one's is untrained."""
     torch.manual_seed(how.seed)
     channels, pixels = images.shape[1], images[0].numel()
     classifier = network(how.family, channels)
-    decoder = nn.Sequential(
-        nn.Linear(10, 256), nn.ReLU(), nn.Linear(256, 512), nn.ReLU(), nn.Linear(512, pixels), nn.Sigmoid()
-    )
+    decoder = new_decoder(pixels)
     weights = [*classifier.parameters(), *(decoder.parameters() if how.beta_r else ())]
     steps = epochs * (len(images) // BATCH)
     optimiser = torch.optim.AdamW(weights, RATE, weight_decay=how.decay)
@@ -121,4 +124,31 @@ def train(how: Trained, images: Tensor, labels: Tensor, epochs: int) -> nn.Modul
             loss.backward()
             optimiser.step()
             rate.step()
-    return classifier.eval()
+    return classifier.eval(), decoder.eval()
+
+
+def new_decoder(pixels: int) -> nn.Module:
+    """A decoder of logits."""
+    return nn.Sequential(
+        nn.Linear(10, 256), nn.ReLU(), nn.Linear(256, 512), nn.ReLU(), nn.Linear(512, pixels), nn.Sigmoid()
+    )
+
+
+def train_decoder(logits: Tensor, images: Tensor, epochs: int, seed: int = 0) -> tuple[nn.Module, Tensor, Tensor]:
+    """A decoder of a finished classifier's logits (n, 10) of images (n, C, 32, 32); and the mean and the standard
+    deviation by which it takes them standardised."""
+    torch.manual_seed(seed)
+    mean, spread = logits.mean(0), logits.std(0).clamp_min(1e-6)
+    scaled, pixels = (logits - mean) / spread, images.flatten(1)
+    decoder = new_decoder(pixels.shape[1])
+    steps = epochs * (len(images) // BATCH)
+    optimiser = torch.optim.AdamW(decoder.parameters(), RATE)
+    rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=steps)
+    for _ in range(epochs):
+        for batch in torch.randperm(len(images))[: BATCH * (len(images) // BATCH)].split(BATCH):
+            loss = (decoder(scaled[batch]) - pixels[batch]).square().mean()
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            rate.step()
+    return decoder.eval(), mean, spread

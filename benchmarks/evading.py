@@ -1,29 +1,31 @@
-"""What it costs a server that knows the recommended rule to pass it: servers of three kinds, judged by the rule.
+"""What it costs a server that knows the recommended rule to pass it: vicious servers with penalties or hidden codes.
 
     python benchmarks/evading.py OFFICIAL DATASET... [--seeds N] [--images N] [--epochs N] [--kept FOLDER]
 
 OFFICIAL is a folder with the official files in torchvision's layout. For each dataset and seed a plain CNN
 (classifiers.py) is trained: an honest one, a vicious one, and vicious ones with a penalty against the leak and against
 the rule itself. Hidden codes are maps of the vicious one's outputs, which the server undoes. Each is judged as
-`vicious audit` does, by outputs alone, with 50, 200 and 1,000 test images. What it gives away is what a decoder reads
-that saw half of the test images, of the outputs as the server reads them.
+`vicious audit` does, by outputs alone, with 50, 200 and 1,000 test images, once each. What it gives away is the most
+that one of three decoders reads of test images: kernel ridge regression that saw half of them, a network that was
+trained on the outputs of the training images, and the one that the server trained with the classifier.
 
 Trainings and verdicts are kept in a folder, so that a run that was ended goes on where it was. The default folder is
-another one for each code of the rule. After a change of classifiers.py name a new one.
+another one for each code of the rule, the penalties, the codes and the decoder. After a change of classifiers.py name a
+new one.
 """
 
 import argparse
 import json
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 import numpy as np
 import torch
-from classifiers import Trained, train
+from classifiers import Trained, train_both, train_decoder
 from measuring import machine, report
 from numpy.typing import NDArray
 from verdicts import logits_of, prepared
@@ -49,17 +51,22 @@ SERVERS = {
     "penalty against the rule": Trained("plain CNN", 1.0, evades="students"),
     "penalty against the rule, weight 3": Trained("plain CNN", 1.0, evades="students", evasion=3.0),
 }
+DECODER_EPOCHS = 20
+"""Of the network that is trained on a finished classifier's outputs."""
 CODES = ("shifted", "shuffled", "folded", "keyed")
 """How the outputs of the vicious one are hidden."""
 
 
-def given_away(logits: NDArray[Any], images: NDArray[Any]) -> dict[str, float]:
-    """What a decoder reads of images (n, d) that it did not see: mean PSNR in dB, and the share that is identified
+def given_away(reconstructions: Sequence[NDArray[Any]], images: NDArray[Any]) -> dict[str, float]:
+    """Of reconstructions of images (n, d) those with the largest mean PSNR, in dB: it, and the share that is identified
     among all."""
-    read = decode(logits, images, False, 0).images
-    errors = ((read - images) ** 2).mean(1)
-    found, _ = Candidates(images, np.zeros(len(images), np.int64)).find(read, np.arange(len(images)))
-    return {"psnr": float(-10 * np.log10(errors).mean()), "identified": float(found.top(1).mean())}
+
+    def psnr(read: NDArray[Any]) -> float:
+        return float(-10 * np.log10(((read - images) ** 2).mean(1)).mean())
+
+    best = max(reconstructions, key=psnr)
+    found, _ = Candidates(images, np.zeros(len(images), np.int64)).find(best, np.arange(len(images)))
+    return {"psnr": psnr(best), "identified": float(found.top(1).mean())}
 
 
 def judged(logits: NDArray[Any], images: NDArray[np.float32], number: int, draw: int) -> dict[str, Any]:
@@ -77,25 +84,47 @@ def judged(logits: NDArray[Any], images: NDArray[np.float32], number: int, draw:
     }
 
 
-def servers(
-    images: torch.Tensor, labels: torch.Tensor, test: NDArray[np.float32], seed: int, epochs: int, kept: Path
-) -> Iterator[tuple[str, NDArray[Any], NDArray[Any]]]:
-    """Each server's name, its logits (n, K) of the test images as the user sees them, and as the server reads them."""
-    for name, how in SERVERS.items():
-        trained = replace(how, seed=seed)
-        path = kept / f"{name}-{seed}-{len(images)}-{epochs}.npy".replace(" ", "_")
-        if not path.exists():
-            start = time.perf_counter()
-            found = logits_of(train(trained, images, labels, epochs), test)
-            with atomic_path(path) as temporary, temporary.open("wb") as file:
-                np.save(file, found)
-            print(f"{path.stem}: trained in {time.perf_counter() - start:.0f} s", flush=True)
-        logits = np.load(path).astype(np.float64)
-        yield name, logits, logits
+@dataclass(frozen=True)
+class Server:
+    """A trained server.
+
+    Attributes:
+        logits: (n, K), of the test images.
+        read: what the decoders that are networks reconstruct of the test images, (n, d) each.
+    """
+
+    logits: NDArray[Any]
+    read: tuple[NDArray[Any], ...]
+
+
+def server_of(
+    how: Trained, images: torch.Tensor, labels: torch.Tensor, test: NDArray[np.float32], epochs: int, path: Path
+) -> Server:
+    """A server, trained or as it was kept."""
+    if not path.exists():
+        start = time.perf_counter()
+        classifier, joint = train_both(how, images, labels, epochs)
+        logits, known = logits_of(classifier, test), logits_of(classifier, images.numpy())
+        after, mean, spread = train_decoder(torch.from_numpy(known), images, DECODER_EPOCHS)
+        with torch.inference_mode():
+            asked = torch.from_numpy(logits)
+            read = [after((asked - mean) / spread), *([joint(asked)] if how.beta_r else [])]
+        with atomic_path(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, logits=logits, **{f"read{place}": one.numpy() for place, one in enumerate(read)})
+        print(f"{path.stem}: trained in {time.perf_counter() - start:.0f} s", flush=True)
+    with np.load(path) as kept:
+        logits = kept["logits"].astype(np.float64)
+        return Server(logits, tuple(kept[name].astype(np.float64) for name in kept.files if name != "logits"))
+
+
+def seen(found: dict[str, Server]) -> Iterator[tuple[str, NDArray[Any], Server]]:
+    """Each server's name, its logits as the user sees them, and what it reads itself."""
+    for name, server in found.items():
+        yield name, server.logits, server
         if name == "vicious":
             for code in CODES:
-                hidden = hide(torch.from_numpy(logits), code, multilabel=False).numpy()
-                yield f"code {code}", hidden, logits
+                hidden = hide(torch.from_numpy(server.logits), code, multilabel=False).numpy()
+                yield f"code {code}", hidden, server
 
 
 def rows_of(dataset: str, seeds: int, images: int, epochs: int, official: Path, kept: Path) -> Iterator[dict[str, Any]]:
@@ -104,20 +133,27 @@ def rows_of(dataset: str, seeds: int, images: int, epochs: int, official: Path, 
     train_images, train_labels = (torch.from_numpy(np.array(one("train"))) for one in (data.images, data.labels))
     test = (np.array(data.images("test")) / 255).astype(np.float32)
     labels, flat = np.array(data.labels("test")), test.reshape(len(test), -1).astype(np.float64)
-    folder = kept / f"evading-{dataset}"
+    folder = kept / f"evading-{dataset}-{len(train_images)}-{epochs}"
     folder.mkdir(parents=True, exist_ok=True)
     for seed in range(seeds):
-        made = servers(train_images.float() / 255, train_labels.long(), test, seed, epochs, folder)
-        for server, logits, read in made:
-            at = folder / f"{server}-{seed}-{len(train_images)}-{epochs}.json".replace(" ", "_")
+        found = {}
+        for name, how in SERVERS.items():
+            path = folder / f"{name}-{seed}.npz".replace(" ", "_")
+            mine = replace(how, seed=seed)
+            found[name] = server_of(mine, train_images.float() / 255, train_labels.long(), test, epochs, path)
+        for name, logits, server in seen(found):
+            at = folder / f"{name}-{seed}.json".replace(" ", "_")
             if not at.exists():
                 start = time.perf_counter()
-                verdicts = [judged(logits, test, number, seed) for number in SAMPLES]
-                accuracy = float((logits.argmax(1) == labels).mean())
-                write_json(at, {"accuracy": accuracy, **given_away(read, flat), "verdicts": verdicts})
-                told = ", ".join(f"{one['answer']} (n = {one['images']})" for one in verdicts)
-                print(f"{dataset}, {server}, seed {seed}: {told}, {time.perf_counter() - start:.0f} s", flush=True)
-            yield {"dataset": dataset, "server": server, "seed": seed, **json.loads(at.read_text())}
+                write_json(at, {"verdicts": [judged(logits, test, number, seed) for number in SAMPLES]})
+                print(f"{dataset}, {name}, seed {seed}: judged in {time.perf_counter() - start:.0f} s", flush=True)
+            ridge = decode(server.logits, flat, False, 0).images
+            yield {
+                **{"dataset": dataset, "server": name, "seed": seed},
+                "accuracy": float((logits.argmax(1) == labels).mean()),
+                **given_away([ridge, *server.read], flat),
+                **json.loads(at.read_text()),
+            }
 
 
 def by_server(rows: Sequence[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
@@ -133,10 +169,7 @@ def by_server(rows: Sequence[dict[str, Any]]) -> tuple[list[str], list[list[str]
         gain = [row["psnr"] - honest[row["seed"]]["psnr"] for row in some]
         lost = [100 * (row["accuracy"] - vicious[row["seed"]]["accuracy"]) for row in some]
         samples = list(dict.fromkeys(one["images"] for row in some for one in row["verdicts"]))
-        evidence = [
-            sum(one["answer"] == "evidence" for row in some for one in row["verdicts"] if one["images"] == number)
-            for number in samples
-        ]
+        said = [[one["answer"] for row in some for one in row["verdicts"] if one["images"] == n] for n in samples]
         found.append([
             find_dataset(dataset).title,
             server,
@@ -145,12 +178,17 @@ def by_server(rows: Sequence[dict[str, Any]]) -> tuple[list[str], list[list[str]
             f"{fmean(row['psnr'] for row in some):.2f}",
             "–" if server == "honest" else _span(gain, 2),
             f"{100 * fmean(row['identified'] for row in some):.1f}",
-            *(f"{count} of {len(some)}" for count in evidence),
+            *(_counted(answers) for answers in said),
         ])  # fmt: skip
     return [
         *("dataset", "server", "accuracy (%)", "change from vicious (points)", "PSNR (dB)", "gain over honest (dB)"),
         *("identified (%)", *(f"evidence, n = {number:,}" for number in SAMPLES)),
     ], found
+
+
+def _counted(answers: Sequence[str]) -> str:
+    undecided = answers.count("undecided")
+    return f"{answers.count('evidence')} of {len(answers)}" + (f" ({undecided} undecided)" if undecided else "")
 
 
 def _span(values: Sequence[float], decimals: int) -> str:
@@ -166,7 +204,12 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3, help="models of each server")
     parser.add_argument("--images", type=int, default=9_000, help="that a classifier is trained on")
     parser.add_argument("--epochs", type=int, default=5)
-    default = Path(".cache/evading") / meaning("vicious.defense.excess:compare", "vicious.defense.exact:exact_test")
+    default = Path(".cache/evading") / meaning(
+        *("vicious.defense.excess:compare", "vicious.defense.exact:exact_test", "vicious.auditing.verdict:answer"),
+        *("vicious.auditing.decode:decode", "vicious.models.hidden:hide"),
+        *(f"vicious.models.codes.{code}:mapped" for code in CODES),
+        *(f"vicious.training.penalties.{how.evades}:PENALTY" for how in SERVERS.values() if how.evades),
+    )
     parser.add_argument("--kept", type=Path, default=default, help="folder of trainings and verdicts")
     given = parser.parse_args()
     where, kept = machine(), given.kept.absolute()

@@ -332,9 +332,26 @@ def test_killed_download_is_resumed(tmp_path: Path, server: Any, reply: Any, lau
         assert process.poll() is None
     process.kill()
     process.wait()
-    assert not (tmp_path / NAME).exists()
+    assert leftovers(tmp_path) == [f"{NAME}.part"]
     download(tmp_path, server.serve("/b", reply(body=CONTENT)), checksums={NAME: md5(CONTENT)})
     assert server.requests[-1] == ("/b", "bytes=200000-")
+
+
+def test_ended_while_it_is_hashed_a_download_leaves_its_part_alone_and_is_complete(
+    tmp_path: Path, server: Any, reply: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ended(*_: Any) -> str:
+        raise KeyboardInterrupt
+
+    url = server.serve("/a", reply(body=CONTENT))
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(module, "_hash", ended)
+        download(tmp_path, url)
+    assert leftovers(tmp_path) == [f"{NAME}.part"]
+    download(tmp_path, url)
+    assert leftovers(tmp_path) == [NAME]
+    assert (tmp_path / NAME).read_bytes() == CONTENT
+    assert server.requests[-1][1] == f"bytes={len(CONTENT)}-", "nothing was downloaded again"
 
 
 # Files that are there

@@ -14,7 +14,7 @@ from vicious.system.registry import names
 
 LOGITS = torch.from_numpy(np.random.default_rng(0).normal(scale=3, size=(50, 7)))
 CODES = names(PACKAGE)
-ROUNDED = {"keyed": 0.5 / GRID}
+ROUNDED = {"keyed": 1 / GRID}
 """By how much what comes back may differ, of codes that round a gap."""
 
 
@@ -104,11 +104,34 @@ def test_with_another_nonce_nothing_comes_back() -> None:
     logits = answers(200, 1)
     hidden = hide(logits, "keyed", False)
     torch.testing.assert_close(reveal(hidden, "keyed", False), logits, atol=1e-3, rtol=0)
-    hidden[:, 0] += 0.01
+    hidden[:, 0] += 2 / GRID
     assert (reveal(hidden, "keyed", False) - logits)[:, 1].abs().mean() > 1
 
 
 def test_encrypted_outputs_come_back_in_float32() -> None:
     logits = answers(500, 2).float()
     found = reveal(hide(logits, "keyed", False), "keyed", False)
-    torch.testing.assert_close(found, logits, atol=2e-3, rtol=0)
+    torch.testing.assert_close(found, logits, atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize(("largest", "within"), [(30.0, 1e-3), (100.0, 0.3)])
+def test_large_gaps_come_back_in_float32(largest: float, within: float) -> None:
+    gaps = np.random.default_rng(0).uniform(0.1, largest, (2000, 6))
+    logits = torch.from_numpy(np.insert(20 - gaps, 3, 20.0, axis=1)).float()
+    torch.testing.assert_close(reveal(hide(logits, "keyed", False), "keyed", False), logits, atol=within, rtol=0)
+
+
+@pytest.mark.parametrize("multilabel", [False, True])
+def test_the_smallest_gap_leaves_the_answer(multilabel: bool) -> None:
+    """The first gap is the nonce, and is rounded."""
+    gaps = np.random.default_rng(0).uniform(5, 20, (200, 6))
+    gaps[:, 0] = 10.0 ** np.random.default_rng(1).uniform(-7, -3, 200)
+    logits = torch.from_numpy(-gaps if multilabel else np.insert(20 - gaps, 3, 20.0, axis=1)).float()
+    if not multilabel:
+        logits[:, 0] = torch.nextafter(logits[:, 3], torch.tensor(-1e9))  # the nearest value below the largest
+    hidden = hide(logits, "keyed", multilabel)
+    if multilabel:
+        assert torch.equal(hidden >= 0, logits >= 0)
+    else:
+        assert torch.equal(hidden.argmax(1), logits.argmax(1))
+    torch.testing.assert_close(reveal(hidden, "keyed", multilabel), logits, atol=1e-3, rtol=0)

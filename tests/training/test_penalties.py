@@ -18,7 +18,7 @@ from vicious.models.schedule import Schedule
 from vicious.system.registry import names
 from vicious.training import jobs, loop
 from vicious.training.penalties.distance_correlation import RECENT, DistanceCorrelation
-from vicious.training.penalties.kernel_decodability import KernelDecodability
+from vicious.training.penalties.kernel_decodability import ROWS, KernelDecodability
 from vicious.training.penalties.linear_decodability import Decodability
 from vicious.training.penalties.students import AIM, AboveStudents
 from vicious.training.penalty import PACKAGE, SIDE, new_penalty
@@ -216,7 +216,7 @@ def test_the_gradient_of_a_batch_stands_for_all_rows() -> None:
     torch.testing.assert_close(gradients[1], 3 * gradients[0][newest], rtol=1e-4, atol=1e-7)
 
 
-def test_no_more_than_a_student_leaks_is_not_penalised() -> None:
+def test_what_exceeds_the_aim_is_penalised() -> None:
     penalty, leaks = AboveStudents(), KernelDecodability()
     found, all_of_it = [], []
     for seed in range(30):
@@ -259,6 +259,35 @@ def test_the_student_learns_the_labels() -> None:
 
 def leak(logits: Any, labels: Any, images: Any) -> float:
     return find_detector("kernel_decodability").score(Evidence(images.numpy(), labels.numpy(), logits.double().numpy()))
+
+
+def test_two_classes_have_a_gap_that_noise_on_both_does_not_hide() -> None:
+    logits, labels, images = similar(90, 0, classes=2, outputs=2)
+    logits += 300 * torch.randn(90, 1, generator=torch.Generator().manual_seed(0))
+    found = KernelDecodability()(*twice(logits, labels, images)).item()
+    assert found == pytest.approx(leak(logits, labels, images), abs=1e-4)
+
+
+@pytest.mark.parametrize("rows", [16, 41])
+def test_few_rows_are_judged_as_by_the_detector(rows: int) -> None:
+    """What labels leave of few images has fewer dimensions than components are looked at."""
+    logits, labels, images = (each[:rows] for each in similar(60, 0, classes=8, outputs=8))
+    found = KernelDecodability()(*twice(logits, labels, images)).item()
+    assert found == pytest.approx(leak(logits, labels, images), abs=1e-6)
+
+
+def test_no_more_rows_are_judged_than_are_said() -> None:
+    penalty = KernelDecodability()
+    penalty(*similar(4 * ROWS + 2, 0, classes=3))
+    assert penalty._recent is not None
+    assert len(penalty._recent[0]) == ROWS
+
+
+@pytest.mark.parametrize("evades", names(PACKAGE))
+def test_a_penalty_draws_nothing_from_the_generator_that_all_share(evades: str) -> None:
+    before = torch.get_rng_state()
+    new_penalty(evades)(*similar(40, 0, classes=3))
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 @pytest.mark.parametrize("evades", names(PACKAGE))

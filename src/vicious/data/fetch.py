@@ -23,7 +23,7 @@ from vicious.data.facts import Dataset, OfficialFile
 from vicious.data.formats.leftovers import is_leftover
 from vicious.data.unpacked import measure, unpacked_images
 from vicious.system.errors import ConfigError, DataError, DownloadError
-from vicious.system.files import best_effort, check_regular, digest, open_regular, storage_errors
+from vicious.system.files import best_effort, check_regular, open_regular, storage_errors
 from vicious.system.progress import Progress, tell
 
 if TYPE_CHECKING:
@@ -319,13 +319,18 @@ def _try_mirror(expected: _Expected, url: str, dead: dict[str, str]) -> str:
                 return f"{error}, {ATTEMPTS} times"
             time.sleep(BACK_OFF * 2 ** (failures - 1))
             continue
-        if digest(part, expected.algorithm) == expected.hash:
+        if _hash(part, expected.algorithm) == expected.hash:
             part.replace(expected.path)
             return ""
         part.unlink()
         if not download.resumed or afresh:
             return f"served other bytes than the official ones (expected {expected})"
         afresh = True  # the part may have been stale: once more from the start
+
+
+def _hash(path: Path, algorithm: str) -> str:
+    with open_regular(path) as file:
+        return hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False)).hexdigest()
 
 
 def _size(path: Path) -> int:

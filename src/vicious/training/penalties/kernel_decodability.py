@@ -1,9 +1,9 @@
 """Against kernel decodability, which an audit calls the leak: the largest share of images that some kernels read.
 
 The detector (:mod:`vicious.defense.detectors.kernel_decodability`) judges images of a user together, each by a fit to
-all others. Here these are images of the batch and recent ones, as constants. Both views are penalised, the outputs and
-their gaps, by the kernel and ridge that read most; which one that is, is looked up anew from time to time. The gradient
-of the batch's rows stands for that of all rows.
+all others. Here these are images of the batch and recent ones, as constants, averaged to 8 x 8 pixels. Both views are
+penalised, the outputs and their gaps, by the kernel and ridge that read most; which one that is, is looked up anew from
+time to time. The gradient of the batch's rows stands for that of all rows.
 """
 
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ class KernelDecodability:
         """
         label = functional.one_hot(labels, logits.shape[1]) if labels.ndim == 1 else labels
         beside = logits if others is None else others
-        part = self._half(len(logits))
+        part = self._part(len(logits))
         now = tuple(each[part].double() for each in (logits, label, coarse(images), beside))
         kept = None if self._recent is None else tuple(each[: max(ROWS - len(now[0]), 0)] for each in self._recent)
         rows = now if kept is None else tuple(map(torch.cat, zip(now, kept, strict=True)))
@@ -62,16 +62,17 @@ class KernelDecodability:
         self._calls += 1
         return (share.detach() + (share - share.detach()) * (len(rows[0]) / len(now[0]))).float()
 
-    def _half(self, count: int) -> slice:
+    def _part(self, count: int) -> slice:
+        """One half of a batch, and of it no more than :data:`ROWS`."""
         if count < 2:
             return slice(count)
-        return slice(0, count // 2) if self._calls % 2 == 0 else slice(count // 2, count)
+        start, stop = (0, count // 2) if self._calls % 2 == 0 else (count // 2, count)
+        return slice(start, min(stop, start + ROWS))
 
     def of_others(self) -> float:
         """The largest share that is read from the other outputs of the same rows."""
-        known = self._known()
-        assert known is not None
         assert self._recent is not None
+        known = self._known()
         return float(1 - _tried(self._recent[3], known).min() / known.error) if known.error > LEAST else 0.0
 
     def _known(self) -> "_Known":
@@ -127,8 +128,9 @@ def _codes(pixels: Tensor, label: Tensor) -> Tensor:
     """Images (n, d) along the leading principal components of what labels (n, K) leave of them, (n, 10)."""
     centred = pixels - pixels.mean(0)
     rest = _beyond(centred, label)
-    directions = torch.linalg.eigh(rest.T @ rest).eigenvectors[:, -COMPONENTS:]
-    found: Tensor = centred @ directions
+    values, vectors = torch.linalg.eigh(rest.T @ rest)
+    left = values[-COMPONENTS:] > 1e-12 * pixels.square().sum()
+    found: Tensor = centred @ (vectors[:, -COMPONENTS:] * left)
     return found
 
 
@@ -182,7 +184,8 @@ def _gaps(logits: Tensor, label: Tensor) -> Tensor:
     if bool((label.sum(1) == 1).all()):
         others = 1 - label
         count = others.sum(1, keepdim=True)
-        apart = (logits - (logits * others).sum(1, keepdim=True) / count) * others
+        beside = label if logits.shape[1] == 2 else others  # with two classes there is one gap
+        apart = (logits - (logits * beside).sum(1, keepdim=True) / beside.sum(1, keepdim=True)) * others
         if logits.shape[1] >= SEVERAL:
             apart = apart / (apart.square().sum(1, keepdim=True) / count).clamp_min(LEAST).sqrt()
         groups = label if len(logits) >= ENOUGH * logits.shape[1] else torch.ones_like(label[:, :1])
@@ -211,8 +214,8 @@ def _gaussian(outputs: Tensor) -> Tensor:
     squares = outputs.square().sum(1)
     distances = (squares[:, None] + squares - 2 * outputs @ outputs.T).clamp_min(0)
     above = torch.triu_indices(len(outputs), len(outputs), 1)
-    width = distances.detach()[above[0], above[1]].median().clamp_min(1e-12)
-    return (-distances / width).exp()
+    width = distances.detach()[above[0], above[1]].quantile(0.5)
+    return (-distances / width).exp() if width > 0 else torch.zeros_like(distances)
 
 
 PENALTY = KernelDecodability
