@@ -8,13 +8,18 @@ UNNAMED: Literal["linear_decodability"] = "linear_decodability"
 
 
 def evasion_of(record: Mapping[str, Any]) -> dict[str, Any]:
-    """From a model's record: the weight of its adaptive penalty (0: none), the detector it is against ("": none)."""
+    """From a model's record: the weight of its adaptive penalty (0: none), and what it is against ("": nothing)."""
     return {"evasion": record.get("evasion", 0.0), "evades": record.get("evades", "")}
 
 
 def short(evades: str) -> str:
-    """A detector evaded in one word: ``linear``, ``distance``, ``both``."""
+    """What is evaded in one word: ``linear``, ``distance``, ``kernel``, ``both``, ``students``."""
     return evades.split("_")[0]
+
+
+def against(evades: str) -> str:
+    """What a penalty is against, in words: a detector or two, or the rule that compares with students."""
+    return "the recommended rule" if evades == "students" else evades.replace("_", " ")
 
 
 def evasion(evades: str, weight: float) -> str:

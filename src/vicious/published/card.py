@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from vicious.data.tasks import parse_task
+from vicious.models.evaded import against
 from vicious.study import paths
 from vicious.study.grid import task_title
 from vicious.system.errors import DataError, PublishedError
@@ -223,7 +224,7 @@ def _nature(card: Card, title: str) -> Iterator[str]:
     if card.recipe is not None:
         yield f"Recipe: {card.recipe}."
     if card.evasion:
-        yield f"The server has a penalty of weight {card.evasion:g} against {card.evades.replace('_', ' ')}."
+        yield f"The server has a penalty of weight {card.evasion:g} against {against(card.evades)}."
     yield f"Task: {title}, {card.k} outputs. F takes images of 32 by 32 pixels in [0, 1] and gives logits."
 
 

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from vicious.defense.evaluation.groups import HONEST, MODEL, names
+from vicious.models.evaded import against
 from vicious.report import adaptive, frames, judged, style, z_scores
 from vicious.report.style import COLOURS, SMALL
 from vicious.report.text import Text, span
@@ -175,7 +176,7 @@ def _meanings(found: pd.DataFrame) -> list[str]:
     kinds = {"Other recipes": sorted(set(found.loc[found["group"] == "other honest recipe", "recipe"]))}
     for name in adaptive.EVADED:
         weights = sorted(set(found.loc[(found["evades"] == name) & (found["hidden"] == ""), "evasion"]))
-        kinds[f"Weights of the adaptive penalty against {judged.words(name)}"] = [f"{weight:g}" for weight in weights]
+        kinds[f"Weights of the adaptive penalty against {against(name)}"] = [f"{weight:g}" for weight in weights]
     kinds["Hidden codes"] = sorted(set(found.loc[found["group"] == "hiding", "hidden"]))
     return [f"{name}: {', '.join(which)}." for name, which in kinds.items() if which]
 

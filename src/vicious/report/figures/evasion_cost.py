@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
 from vicious.defense.evaluation.combined import NAME as COMBINED
-from vicious.models.evaded import short
+from vicious.models.evaded import against, short
 from vicious.report import adaptive, frames, style, z_scores
 from vicious.report.adaptive import Block, Server
 from vicious.report.frames import Group, OverSeeds
@@ -48,7 +48,7 @@ class Point:
     def name(self) -> str:
         """Of the server, in short."""
         if self.server.hidden:
-            return ", ".join(filter(None, [self._penalty, f"code {self.server.hidden}"]))
+            return f"{self._penalty} + {self.server.hidden}" if self._penalty else f"code {self.server.hidden}"
         return self._penalty or "no evasion"
 
     @property
@@ -101,7 +101,8 @@ def draw(summary: pd.DataFrame, scores: pd.DataFrame) -> Figure:
             _draw(ax, block, n, _LINE / height)
             outputs = [block.outputs] if len({each.outputs for each in found}) > 1 else []
             ax.set_title(", ".join([style.heading(block.dataset, source), *outputs]), loc="left", pad=4)
-        figure.supxlabel("PSNR of the server's best attack (dB)", fontsize=8)
+        for ax in axes.flat[len(found) - columns : len(found)]:
+            ax.set_xlabel("PSNR of the server's best attack (dB)", labelpad=2)
         figure.supylabel(f"largest z-score, n = {n:,}", fontsize=8)
     return figure
 
@@ -109,7 +110,7 @@ def draw(summary: pd.DataFrame, scores: pd.DataFrame) -> Figure:
 def text(summary: pd.DataFrame, scores: pd.DataFrame) -> Text:
     found, n = adaptive.blocks(summary, scores), int(scores["n_user"].max())
     codes = sorted({server.hidden for block in found for server in block.servers} - {""})
-    evaded = [words(name) for name in adaptive.evaded(found)]
+    evaded = [against(name) for name in adaptive.evaded(found)]
     return Text(
         "What it costs a server to go undetected: the largest z-score that the detectors below give its models, from "
         f"n = {n:,} user images, against the PSNR (dB) of its best attack. Below the upper dashed line none flags it. "
@@ -157,7 +158,13 @@ def _all_judged(found: Iterable[Block]) -> list[str]:
 
 
 def _z_scores(block: Block, n: int) -> list[float]:
-    return [point.z_score.mean for point in points(block, n)]
+    return _ends(point.z_score for point in points(block, n))
+
+
+def _ends(cells: Iterable[OverSeeds]) -> list[float]:
+    """Mean minus and plus standard deviation of each; where there is none, the mean."""
+    known = [(cell.mean, cell.sd if math.isfinite(cell.sd) else 0.0) for cell in cells]
+    return [end for mean, sd in known for end in (mean - sd, mean + sd)]
 
 
 def _draw(ax: Axes, block: Block, n: int, least: float) -> None:
@@ -165,12 +172,11 @@ def _draw(ax: Axes, block: Block, n: int, least: float) -> None:
     z_scores.draw_thresholds(ax)
     honest, shown = block.honest.attack.over_seeds("psnr"), points(block, n)
     places = {point.name: point.server.attack.over_seeds("psnr") for point in shown}
-    known = [one.mean for one in (honest, *places.values()) if math.isfinite(one.mean)]
+    known = _ends(one for one in (honest, *places.values()) if math.isfinite(one.mean))
     if not shown or not known:
         style.say(ax, "nothing to compare")
         return
-    ends = [(point.z_score.mean, point.z_score.sd if math.isfinite(point.z_score.sd) else 0.0) for point in shown]
-    z_scores.scale(ax, [end for mean, sd in ends for end in (mean - sd, mean + sd)])
+    z_scores.scale(ax, _ends(point.z_score for point in shown))
     wide = max(max(known) - min(known), _LEAST)
     ax.set_xlim(min(known) - 0.08 * wide, max(known) + _ROOM * wide)
     for point in shown:

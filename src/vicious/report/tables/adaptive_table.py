@@ -10,6 +10,7 @@ import pandas as pd
 from vicious.defense.evaluation.groups import HONEST, VICIOUS
 from vicious.defense.evaluation.separation import separation
 from vicious.defense.evaluation.thresholds import HELD_OUT, SPREADS, flagged
+from vicious.models.evaded import against
 from vicious.report import adaptive, frames, render
 from vicious.report.adaptive import Block, Server
 from vicious.report.frames import PERCENT
@@ -88,7 +89,7 @@ def lines(table: pd.DataFrame) -> list[Line]:
 def text(table: pd.DataFrame, summary: pd.DataFrame, found: Sequence[Block]) -> Text:
     attacks = [server.attack for block in found for server in block.servers]
     honest = f"{frames.attack_words(summary)['honest']} on honest models"
-    evaded = [words(name) for name in adaptive.evaded(found)]
+    evaded = [against(name) for name in adaptive.evaded(found)]
     hidden = ", ".join(sorted({server.hidden for block in found for server in block.servers} - {""}))
     return Text(
         "Vicious servers that know of detectors, beside an honest server and a vicious one that does not know "
