@@ -47,7 +47,7 @@ DRY = {
     r"docker run .* vicious (.*)": (r"grep 'ENTRYPOINT .*snakemake' Dockerfile && snakemake -n \1", "no Docker here"),
     r"(squeue|scancel) --name=\S+": ("true", "no Slurm here; the run's name is checked by tests/slurm/run"),
     r"python benchmarks/gpu ": (r"\g<0>--help ", "no GPU here; tests/test_benchmarks.py runs it on the CPU"),
-    r"python benchmarks/verdicts.py ": (r"\g<0>--help ", "hours of work on real data"),
+    r"python benchmarks/(verdicts|evading).py ": (r"\g<0>--help ", "hours of work on real data"),
     r"(vicious claims --out|snakemake --config)$": (r"\1= --help", "named without its value"),
     r"tests/slurm/run": (r"bash -n \g<0>", "it starts Slurm, as root"),
     r"(vicious (discard|check-complete|fetch|reproduce|train-attack|verify|why|audit)|dvc exp apply)$": (
