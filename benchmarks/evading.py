@@ -14,7 +14,6 @@ another one for each code of the rule, the penalties, the codes and the decoder.
 new one.
 """
 
-import argparse
 import json
 import time
 from collections.abc import Iterator, Sequence
@@ -28,7 +27,7 @@ import torch
 from classifiers import Trained, train_both, train_decoder
 from measuring import machine, report
 from numpy.typing import NDArray
-from verdicts import logits_of, prepared
+from verdicts import logits_of, options, prepared
 
 from vicious.auditing.decode import decode
 from vicious.auditing.verdict import answer
@@ -90,7 +89,7 @@ class Server:
 
     Attributes:
         logits: (n, K), of the test images.
-        read: what the decoders that are networks reconstruct of the test images, (n, d) each.
+        read: what its decoders reconstruct of the test images, (n, d) each.
     """
 
     logits: NDArray[Any]
@@ -108,13 +107,20 @@ def server_of(
         after, mean, spread = train_decoder(torch.from_numpy(known), images, DECODER_EPOCHS)
         with torch.inference_mode():
             asked = torch.from_numpy(logits)
-            read = [after((asked - mean) / spread), *([joint(asked)] if how.beta_r else [])]
+            networks = [after((asked - mean) / spread), *([joint(asked)] if how.beta_r else [])]
+        ridge = decode(logits.astype(np.float64), flat(test), False, 0).images
+        read = {f"read{place}": one for place, one in enumerate([ridge, *(one.numpy() for one in networks)])}
         with atomic_path(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, logits=logits, **{f"read{place}": one.numpy() for place, one in enumerate(read)})
+            np.savez(file, logits=logits, **read)
         print(f"{path.stem}: trained in {time.perf_counter() - start:.0f} s", flush=True)
     with np.load(path) as kept:
         logits = kept["logits"].astype(np.float64)
         return Server(logits, tuple(kept[name].astype(np.float64) for name in kept.files if name != "logits"))
+
+
+def flat(images: NDArray[Any]) -> NDArray[np.float64]:
+    """Images (n, C, H, W) as rows (n, d)."""
+    return images.reshape(len(images), -1).astype(np.float64)
 
 
 def seen(found: dict[str, Server]) -> Iterator[tuple[str, NDArray[Any], Server]]:
@@ -132,7 +138,7 @@ def rows_of(dataset: str, seeds: int, images: int, epochs: int, official: Path, 
     data = prepared(official, dataset, images, kept)
     train_images, train_labels = (torch.from_numpy(np.array(one("train"))) for one in (data.images, data.labels))
     test = (np.array(data.images("test")) / 255).astype(np.float32)
-    labels, flat = np.array(data.labels("test")), test.reshape(len(test), -1).astype(np.float64)
+    labels, pixels = np.array(data.labels("test")), flat(test)
     folder = kept / f"evading-{dataset}-{len(train_images)}-{epochs}"
     folder.mkdir(parents=True, exist_ok=True)
     for seed in range(seeds):
@@ -147,11 +153,10 @@ def rows_of(dataset: str, seeds: int, images: int, epochs: int, official: Path, 
                 start = time.perf_counter()
                 write_json(at, {"verdicts": [judged(logits, test, number, seed) for number in SAMPLES]})
                 print(f"{dataset}, {name}, seed {seed}: judged in {time.perf_counter() - start:.0f} s", flush=True)
-            ridge = decode(server.logits, flat, False, 0).images
             yield {
                 **{"dataset": dataset, "server": name, "seed": seed},
                 "accuracy": float((logits.argmax(1) == labels).mean()),
-                **given_away([ridge, *server.read], flat),
+                **given_away(server.read, pixels),
                 **json.loads(at.read_text()),
             }
 
@@ -198,19 +203,14 @@ def _span(values: Sequence[float], decimals: int) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
-    parser.add_argument("official", type=Path)
-    parser.add_argument("datasets", nargs="+")
-    parser.add_argument("--seeds", type=int, default=3, help="models of each server")
-    parser.add_argument("--images", type=int, default=9_000, help="that a classifier is trained on")
-    parser.add_argument("--epochs", type=int, default=5)
     default = Path(".cache/evading") / meaning(
         *("vicious.defense.excess:compare", "vicious.defense.exact:exact_test", "vicious.auditing.verdict:answer"),
         *("vicious.auditing.decode:decode", "vicious.models.hidden:hide"),
         *(f"vicious.models.codes.{code}:mapped" for code in CODES),
         *(f"vicious.training.penalties.{how.evades}:PENALTY" for how in SERVERS.values() if how.evades),
     )
-    parser.add_argument("--kept", type=Path, default=default, help="folder of trainings and verdicts")
+    parser = options(__doc__, default)
+    parser.add_argument("--seeds", type=int, default=3, help="models of each server")
     given = parser.parse_args()
     where, kept = machine(), given.kept.absolute()
     kept.mkdir(parents=True, exist_ok=True)

@@ -277,15 +277,20 @@ def ship(rows: Sequence[dict[str, Any]], where: dict[str, Any], facts: dict[str,
     write_json(SHIPPED, {"made": made, "networks": networks})
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
+def options(about: str | None, kept: Path) -> argparse.ArgumentParser:
+    """What a benchmark of classifiers.py is asked for, by its docstring and the folder where it keeps what it made."""
+    parser = argparse.ArgumentParser(description=(about or "").partition("\n\n")[0])
     parser.add_argument("official", type=Path)
     parser.add_argument("datasets", nargs="+")
     parser.add_argument("--images", type=int, default=9_000, help="that a classifier is trained on")
-    parser.add_argument("--draws", type=int, default=2, help="samples of test images of each size")
     parser.add_argument("--epochs", type=int, default=5)
-    default = Path(".cache/verdicts") / meaning("vicious.auditing.audit:run_audit")
-    parser.add_argument("--kept", type=Path, default=default, help="folder of trainings and audits")
+    parser.add_argument("--kept", type=Path, default=kept, help="folder of trainings and verdicts")
+    return parser
+
+
+def main() -> None:
+    parser = options(__doc__, Path(".cache/verdicts") / meaning("vicious.auditing.audit:run_audit"))
+    parser.add_argument("--draws", type=int, default=2, help="samples of test images of each size")
     parser.add_argument("--ship", action="store_true", help="write the reference of the package")
     given = parser.parse_args()
     where, kept = machine(), given.kept.absolute()

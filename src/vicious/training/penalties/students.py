@@ -3,9 +3,9 @@
 The rule (:mod:`vicious.defense.excess`) compares a model's leak with that of students who learnt its labels from a
 user's images. So the server trains a student beside its own model, on the same batches and the true labels, and pays
 only for what it leaks beyond :data:`AIM` of the student's leak: it gives away no more image quality than that takes.
-The student is the perceptron, which leaked more than the convolutional family wherever the rule was tried. It answers
-for a batch before it learns from it, and begins anew in each epoch, as penalties do: a user's student sees few images,
-too.
+The student is the perceptron, which leaked more than the convolutional family in all 162 comparisons of
+benchmarks/evading.py. It answers for a batch before it learns from it, and begins anew in each epoch, as penalties do:
+a user's student sees few images, too.
 """
 
 import torch
@@ -17,7 +17,8 @@ from vicious.training.loop import below
 from vicious.training.penalties.kernel_decodability import KernelDecodability
 
 AIM = 0.8
-"""Share of the student's leak that is aimed at. A user's students see fewer images than the server's, and leak less."""
+"""Share of the student's leak that is aimed at. It leaves a margin: a user's students see fewer images, and may leak
+less."""
 HIDDEN = 256
 RATE, MOMENTUM = 0.02, 0.9
 AGAIN = 10
