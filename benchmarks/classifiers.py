@@ -12,6 +12,8 @@ from vicious.training.penalty import new_penalty
 
 BATCH = 100
 RATE = 4e-3
+FEW = 1_000
+"""Images that a classifier learns from which has few."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class Trained:
         smoothing: of labels.
         decay: of weights.
         seed: of weights and batches.
+        few: it learns from the first :data:`FEW` images alone, which it sees three times as often; else from all.
         evades: what a server that knows of detectors has a penalty against (vicious.training.penalties); "": nothing.
         evasion: the penalty's weight in the last epoch; it grows from 0 in the first.
     """
@@ -34,11 +37,13 @@ class Trained:
     smoothing: float = 0.0
     decay: float = 0.0
     seed: int = 0
+    few: bool = False
     evades: str = ""
     evasion: float = 1.0
 
     def __str__(self) -> str:
-        rest = [f"smoothing {self.smoothing:g}"] * bool(self.smoothing) + [f"decay {self.decay:g}"] * bool(self.decay)
+        rest = [f"{FEW:,} images"] * self.few
+        rest += [f"smoothing {self.smoothing:g}"] * bool(self.smoothing) + [f"decay {self.decay:g}"] * bool(self.decay)
         kind = f"vicious, weight {self.beta_r:g}" if self.beta_r else "honest"
         knows = [f"evading {self.evades.replace('_', ' ')} {self.evasion:g}"] * bool(self.evades)
         return ", ".join([self.family, kind, *knows, *rest, f"seed {self.seed}"])
@@ -55,6 +60,12 @@ VICIOUS = (
     Trained("plain CNN", 1.0, smoothing=0.1),
 )
 CLASSIFIERS = tuple(replace(one, seed=seed) for seed in (0, 1) for one in (*HONEST, *VICIOUS))
+WEAK = tuple(
+    Trained(family, seed=seed, few=few)
+    for seed in (0, 1)
+    for family, few in (("LeNet", False), ("LeNet", True), ("plain CNN", True), ("perceptron", True))
+)
+"""Honest ones that learn little: a small network, or few images."""
 
 
 class Patches(nn.Module):
@@ -77,14 +88,21 @@ class Patches(nn.Module):
 
 def network(family: str, channels: int) -> nn.Module:
     """A classifier of 32 x 32 images into 10 classes."""
+    layers: list[nn.Module]
     if family == "transformer":
         return Patches(channels)
     if family == "perceptron":
         return nn.Sequential(
             nn.Flatten(), nn.Linear(channels * 1024, 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, 10)
         )
+    if family == "LeNet":  # LeCun et al. (1998), with rectifiers and max-pooling
+        layers = [
+            *(nn.Conv2d(channels, 6, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2)),
+            *(nn.Flatten(), nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10)),
+        ]
+        return nn.Sequential(*layers)
     width, inside = {"plain CNN": 16, "wide CNN": 32}[family], channels
-    layers: list[nn.Module] = []
+    layers = []
     for outside in (width, 2 * width, 4 * width):
         layers += [nn.Conv2d(inside, outside, 3, padding=1), nn.BatchNorm2d(outside), nn.ReLU(), nn.MaxPool2d(2)]
         inside = outside
@@ -99,6 +117,8 @@ def train(how: Trained, images: Tensor, labels: Tensor, epochs: int) -> nn.Modul
 def train_both(how: Trained, images: Tensor, labels: Tensor, epochs: int) -> tuple[nn.Module, nn.Module]:
     """A classifier, and the decoder of its logits (n, 10) -> pixels (n, d) in [0, 1]; an honest one's is untrained."""
     torch.manual_seed(how.seed)
+    if how.few:
+        images, labels, epochs = images[:FEW], labels[:FEW], 3 * epochs
     channels, pixels = images.shape[1], images[0].numel()
     classifier = network(how.family, channels)
     decoder = new_decoder(pixels)

@@ -11,7 +11,8 @@ default folder is another one for each code of the audit. After a change of clas
 a new one.
 
 With --ship the audits of the classifiers, not those of the published models, are written as the reference that
-`vicious audit` shows beside its own numbers.
+`vicious audit` shows beside its own numbers. With --weak honest classifiers that learnt little are audited in place of
+all these: do they give away as much as vicious ones?
 """
 
 import argparse
@@ -23,7 +24,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from classifiers import CLASSIFIERS, Trained, train
+from classifiers import CLASSIFIERS, FEW, WEAK, Trained, train
 from measuring import machine, report
 from numpy.typing import NDArray
 from scipy import stats
@@ -106,10 +107,12 @@ class Tests:
                 print(f"{name}, n = {number}: {audit['verdict']['answer']}, {took:.0f} s", flush=True)
 
 
-def of_classifiers(data: PreparedDataset, tests: Tests, epochs: int) -> Iterator[dict[str, Any]]:
+def of_classifiers(
+    data: PreparedDataset, tests: Tests, epochs: int, classifiers: Sequence[Trained] = CLASSIFIERS
+) -> Iterator[dict[str, Any]]:
     """Rows of the classifiers that are trained here."""
     images, labels = (torch.from_numpy(np.array(one("train"))) for one in (data.images, data.labels))
-    for how in CLASSIFIERS:
+    for how in classifiers:
         name = f"{tests.dataset}-{len(images)}-{epochs}-{how}".replace(" ", "_").replace(",", "")
         path = tests.kept / f"{name}.npy"
         if not path.exists():
@@ -197,6 +200,34 @@ def right(rows: Iterable[dict[str, Any]]) -> dict[str, bool]:
     for row in rows:
         found[row["model"]] = found.get(row["model"], True) and (row["answer"] == "evidence") == (row["beta_r"] > 0)
     return found
+
+
+def by_network(rows: Sequence[dict[str, Any]]) -> tuple[list[str], list[list[object]]]:
+    """A head, and a row for each dataset and network: ranges over its seeds, and audits with evidence."""
+    sizes = sorted({row["images"] for row in rows})
+    found: list[list[object]] = []
+    for dataset, network in dict.fromkeys((row["dataset"], _network(row)) for row in rows):
+        some = [row for row in rows if (row["dataset"], _network(row)) == (dataset, network)]
+        judged = [[row["answer"] == "evidence" for row in some if row["images"] == number] for number in sizes]
+        found.append(
+            [find_dataset(dataset).title, network, len({row["model"] for row in some}),
+             _ends(100 * row["accuracy"] for row in some), _ends((row["true_leak"] for row in some), ".2f"),
+             *(f"{sum(each)} of {len(each)}" for each in judged)]
+        )  # fmt: skip
+    return [
+        *("dataset", "honest network", "models", "accuracy (%)", "true leak"),
+        *(f"evidence, n = {number}" for number in sizes),
+    ], found
+
+
+def _network(row: dict[str, Any]) -> str:
+    """The name of a model without its seed and its honesty."""
+    return ", ".join(one for one in row["model"].split(", ") if one != "honest" and not one.startswith("seed"))
+
+
+def _ends(values: Iterable[float], digits: str = ".1f") -> str:
+    shown = [f"{one:{digits}}" for one in sorted(values)]
+    return " to ".join(dict.fromkeys((shown[0], shown[-1])))
 
 
 def wrong(rows: Sequence[dict[str, Any]]) -> dict[int, list[str]]:
@@ -292,7 +323,10 @@ def main() -> None:
     parser = options(__doc__, Path(".cache/verdicts") / meaning("vicious.auditing.audit:run_audit"))
     parser.add_argument("--draws", type=int, default=2, help="samples of test images of each size")
     parser.add_argument("--ship", action="store_true", help="write the reference of the package")
+    parser.add_argument("--weak", action="store_true", help="audit honest classifiers that learnt little instead")
     given = parser.parse_args()
+    if given.ship and given.weak:
+        parser.error("--ship writes the numbers of the usual classifiers: leave out --weak")
     where, kept = machine(), given.kept.absolute()
     kept.mkdir(parents=True, exist_ok=True)
     limit_threads(1)
@@ -302,8 +336,14 @@ def main() -> None:
         data = prepared(given.official, dataset, given.images, kept)
         tests = Tests(data, dataset, given.draws, kept)
         tested[dataset] = len(tests.images)
-        rows += [*of_published(tests), *of_classifiers(data, tests, given.epochs)]
+        if given.weak:
+            rows += of_classifiers(data, tests, given.epochs, WEAK)
+        else:
+            rows += [*of_published(tests), *of_classifiers(data, tests, given.epochs)]
     facts = {"training_images": given.images, "epochs": given.epochs, "test_images": tested}
+    if given.weak:
+        about = {"threads": 1, **facts, "few": FEW, "samples": given.draws}
+        return report("weak_verdicts", where, *by_network(rows), **about, audits=rows)
     report(
         *("verdicts", where, *by_kind(rows)),
         **{"threads": 1, **facts, "samples": given.draws},

@@ -76,6 +76,33 @@ def test_a_model_is_judged_right_if_all_its_audits_are() -> None:
     assert verdicts.wrong([*ROWS, row("e", 1.0, "evidence", 0.6, images=200)]) == {50: lines, 200: []}
 
 
+def test_audits_are_counted_by_network_over_its_seeds() -> None:
+    rows = [
+        row("LeNet, honest, 1,000 images, seed 0", 0.0, "evidence", 0.5, accuracy=0.8),
+        row("LeNet, honest, 1,000 images, seed 1", 0.0, "no evidence", 0.6, accuracy=0.75),
+        row("LeNet, honest, 1,000 images, seed 0", 0.0, "undecided", 0.5, accuracy=0.8, images=200),
+        row("LeNet, honest, seed 0", 0.0, "no evidence", 0.4),
+    ]
+    head, found = verdicts.by_network(rows)
+    assert head[-2:] == ["evidence, n = 50", "evidence, n = 200"]
+    assert found == [
+        ["MNIST", "LeNet, 1,000 images", 2, "75.0 to 80.0", "0.50 to 0.60", "1 of 2", "0 of 1"],
+        ["MNIST", "LeNet", 1, "90.0", "0.40", "0 of 1", "0 of 0"],
+    ]
+
+
+def test_a_classifier_with_few_images_learns_from_these_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(classifiers, "FEW", 200)
+    generator = torch.Generator().manual_seed(0)
+    images, labels = torch.rand(300, 1, 32, 32, generator=generator), torch.arange(300) % 10
+    other = images.clone()
+    other[200:] = 0
+    how = classifiers.Trained("LeNet", few=True)
+    one, two = (classifiers.train(how, some, labels, 1)(images[:5]) for some in (images, other))
+    assert torch.equal(one, two)
+    assert not torch.equal(one, classifiers.train(replace(how, few=False), images, labels, 1)(images[:5]))
+
+
 def test_numbers_are_compared_within_datasets_and_by_one_threshold_for_all() -> None:
     numbers = {"a": 0.1, "b": 0.2, "c": 0.3, "d": 0.15, "e": 0.5}
     rows = [one | {"numbers": {"leak": numbers[one["model"]] + (one["dataset"] == "cifar10")}} for one in ROWS]
