@@ -34,7 +34,7 @@ ORIGINALS = ("shortcuts_table", "estimator_agreement")
 OF_BEST = (
     *("estimators_table", "class_risk_table", "adaptive_table", "mitigations_table", "gallery", "accuracy_risk_plane"),
     *("attack_galleries", "tradeoff_curves", "attribute_sets_curves", "class_counts_curves", "risk_profile"),
-    *("risk_distributions", "extreme_images", "evasion_cost", "mitigations_plane"),
+    *("risk_distributions", "extreme_images", "evasion_cost", "mitigation_leaks"),
     "merged_classes_curves",
 )
 WITHOUT = (

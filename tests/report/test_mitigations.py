@@ -1,4 +1,4 @@
-"""Table 12 and figure 15: kinds of outputs in their order, what is compared with what, and the frontier."""
+"""Table 12 and figure 15: kinds of outputs in their order, and what is compared with what."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +13,7 @@ from matplotlib.text import Text
 from placed import place
 
 from vicious.report import mitigations, style
-from vicious.report.figures import mitigations_plane
+from vicious.report.figures import mitigation_leaks
 from vicious.report.tables import mitigations_table
 from vicious.system.errors import DataError, MixedResultsError
 
@@ -70,24 +70,10 @@ def test_a_server_that_trains_for_what_is_sent_stands_beside_the_other(made_up: 
     assert "the server expected the mitigation" in words
 
 
-def test_choices_are_judged_by_one_models_accuracy_and_the_server_that_reads_more(made_up: ModuleType) -> None:
-    frame = made_up.mitigations(("mnist",), ("logits", "softmax", "probabilities", "top3", "label"), seeds=1)
-    top = (frame["role"] == "vicious") & (frame["outputs"] == "top3")
-    aware = frame.loc[top].assign(trained_for="top3", psnr=frame.loc[top, "psnr"] + 0.5, accuracy=0.99)
-    frame.loc[frame["outputs"] == "softmax", "psnr"] -= 3  # the same answers, read by a worse attacker
-    found = mitigations.treated(pd.concat([frame, aware]))
-    read = {one.outputs: one.vicious.over_seeds("psnr").mean for one in found}
-    choices = mitigations.choices(found, "psnr")
-    assert {name: most for name, (_, most) in choices.items()} == pytest.approx(
-        {**{name: read[name] for name in ("logits", "probabilities", "label")}, "top3": read["top3"] + 0.5}
-    )
-    assert len({accuracy for accuracy, _ in choices.values()}) == 1
-
-
 def test_servers_that_train_for_it_are_drawn_where_there_are_some(made_up: ModuleType) -> None:
     frame = made_up.mitigations(("mnist",), ("logits", "top3", "label"), seeds=1, trained_for=("top3",))
-    assert "half: vicious, trained for it" in all_words(mitigations_plane.draw(frame))
-    assert "half" not in all_words(mitigations_plane.draw(frame.loc[frame["trained_for"] != "top3"]))
+    assert "vicious, trained for it" in all_words(mitigation_leaks.draw(frame))
+    assert "trained for it" not in all_words(mitigation_leaks.draw(frame.loc[frame["trained_for"] != "top3"]))
 
 
 def test_a_failed_server_is_told_from_the_other_one(made_up: ModuleType) -> None:
@@ -95,7 +81,7 @@ def test_a_failed_server_is_told_from_the_other_one(made_up: ModuleType) -> None
     bad = (frame["role"] == "vicious") & (frame["outputs"] == "top3") & (frame["seed"] == 1)
     frame.loc[bad, ["status", "reason"]] = ["failed", "loss is not finite"]
     frame.loc[bad, ["accuracy", "psnr", "risk", "risk95"]] = np.nan
-    drawn = " ".join(all_words(mitigations_plane.draw(frame)).split())
+    drawn = " ".join(all_words(mitigation_leaks.draw(frame)).split())
     assert "MNIST, vicious (top3, trained for logits, " in drawn
     assert drawn.count("1 of 2 seeds") == drawn.count("MNIST, vicious (top3, ") == 2
 
@@ -110,7 +96,7 @@ def test_mixed_or_unknown_results_are_refused(made_up: ModuleType, written: Any)
     with pytest.raises(DataError, match="calibration_error"):
         written(mitigations_table, frame.drop(columns="calibration_error"))
     with pytest.raises(DataError, match="no attack posthoc"):
-        written(mitigations_plane, frame.assign(attack="joint"))
+        written(mitigation_leaks, frame.assign(attack="joint"))
 
 
 def test_table_compares_the_vicious_model_with_its_labels(made_up: ModuleType, written: Any) -> None:
@@ -157,24 +143,51 @@ def test_table_keeps_what_failed(made_up: ModuleType, written: Any) -> None:
     assert "seed 1: loss is not finite" in words
 
 
-def test_frontier_holds_what_nothing_beats() -> None:
-    points = [(90.0, 12.0), (90.0, 15.0), (85.0, 11.0), (80.0, 11.0), (80.0, 10.0), (95.0, 18.0), (90.0, 12.0)]
-    assert mitigations_plane.frontier(points) == [(80.0, 10.0), (85.0, 11.0), (90.0, 12.0), (95.0, 18.0)]
-    assert mitigations_plane.frontier([]) == []
+def test_rows_stand_from_what_leaks_most_to_what_leaks_least(made_up: ModuleType) -> None:
+    kinds = ("logits", "softmax", "top3", "label")
+    frame = made_up.mitigations(("mnist", "cifar10"), kinds, seeds=1, trained_for=("top3",))
+    frame["psnr"] = 20.0 - frame["outputs"].map(kinds.index)
+    assert mitigation_leaks.order(mitigations.treated(frame)) == list(kinds)
+    aware = frame["trained_for"] == "top3"
+    more = frame.assign(psnr=frame["psnr"] + 9 * (aware & (frame["task"] == "mnist")))  # on average the most
+    assert mitigation_leaks.order(mitigations.treated(more))[0] == "top3"
+    lost = (frame["outputs"] == "logits") & (frame["role"] == "vicious")
+    failed = frame.assign(status=frame["status"].mask(lost, "failed"), psnr=frame["psnr"].mask(lost))
+    assert mitigation_leaks.order(mitigations.treated(failed))[-1] == "logits"
+
+
+def test_figure_shows_psnr_by_row_the_labels_and_accuracy(made_up: ModuleType) -> None:
+    kinds = ("logits", "top3", "noise0.1", "label")
+    frame = made_up.mitigations(("mnist",), kinds, trained_for=("top3",))
+    drawn = mitigation_leaks.draw(frame)
+    (ax,) = drawn.axes
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["logits", "top 3", "noise 0.1", "label"]
+    means = frame.groupby(["outputs", "role", "trained_for"])["psnr"].mean()
+    points = [(line.get_marker(), np.asarray(line.get_data(), float).T) for line in ax.lines]
+    marks = {(marker, int(y)): x for marker, places in points for x, y in places}
+    assert marks["^", 0] == pytest.approx(means["logits", "vicious", "logits"])
+    assert marks["D", 1] == pytest.approx(means["top3", "vicious", "top3"])
+    assert marks["o", 3] == pytest.approx(means["label", "honest"].iloc[0])
+    dashed = [line for line in ax.lines if line.get_linestyle() == "--"]
+    assert [np.asarray(line.get_xdata(), float)[0] for line in dashed] == pytest.approx(
+        [means["label", "vicious", "logits"]]
+    )
+    sent = 100 * frame.loc[frame["trained_for"] == "logits"].groupby("outputs")["accuracy"].mean()
+    assert {f"{sent[kind]:.1f}%" for kind in kinds} <= {text.get_text() for text in ax.texts}
 
 
 def test_figure_has_the_same_bytes_twice(made_up: ModuleType, written: Any) -> None:
     frame = made_up.mitigations(("mnist",), seeds=1)
-    one = written(mitigations_plane, frame)
+    one = written(mitigation_leaks, frame)
     before = [path.read_bytes() for path in one]
-    assert [path.name for path in one] == [f"mitigations_plane{end}" for end in (".pdf", ".png", ".md")]
-    assert [path.read_bytes() for path in written(mitigations_plane, frame)] == before
+    assert [path.name for path in one] == [f"mitigation_leaks{end}" for end in (".pdf", ".png", ".md")]
+    assert [path.read_bytes() for path in written(mitigation_leaks, frame)] == before
 
 
 @pytest.mark.parametrize("kinds", [("logits", "probabilities", "label"), KINDS])
 def test_all_text_of_the_figure_is_legible_and_inside(made_up: ModuleType, kinds: Any) -> None:
     frame = made_up.mitigations(made_up.ALL, kinds, synthetic=("celeba",), trained_for=kinds[1:-1])
-    drawn = mitigations_plane.draw(frame)
+    drawn = mitigation_leaks.draw(frame)
     drawn.draw_without_rendering()
     used = drawn.get_tightbbox()
     assert min(used.x0, used.y0) >= 0
@@ -185,16 +198,11 @@ def test_all_text_of_the_figure_is_legible_and_inside(made_up: ModuleType, kinds
     assert all(mitigations.title(kind) in words for kind in kinds)
 
 
-def test_every_amount_of_the_study_looks_different() -> None:
-    looks = mitigations_plane._looks(KINDS)
-    assert len({(look["color"], look["marker"]) for look in looks.values()}) == len(KINDS)
-
-
 def test_figure_tells_what_failed(made_up: ModuleType) -> None:
     failed = [("mnist", role, "label", 0) for role in ("honest", "vicious")]
     everything = tuple(("cifar10", role, kind, 0) for role in ("honest", "vicious") for kind in ("logits", "label"))
     frame = made_up.mitigations(outputs=("logits", "label"), seeds=1, failed=(*failed, *everything))
-    drawn = mitigations_plane.draw(frame)
+    drawn = mitigation_leaks.draw(frame)
     assert "Failed: MNIST, honest (label): 1 of 1 seeds" in all_words(drawn)
-    assert [any(text.get_text() == "failed" for text in ax.texts) for ax in drawn.axes] == [False, False, True, True]
-    assert "CIFAR-10, vicious (logits, beta_R = 1), seed 0: loss is not finite" in str(mitigations_plane.text(frame))
+    assert [any(text.get_text() == "failed" for text in ax.texts) for ax in drawn.axes] == [False, True]
+    assert "CIFAR-10, vicious (logits, beta_R = 1), seed 0: loss is not finite" in str(mitigation_leaks.text(frame))

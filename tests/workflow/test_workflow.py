@@ -513,7 +513,7 @@ def test_a_failed_training_is_a_failed_cell_everywhere_and_an_error_at_the_end(t
         "mitigations_table",
         "roc_curves",
         "evasion_cost",
-        "mitigations_plane",
+        "mitigation_leaks",
         "all_detectors",
     ):
         assert "failed" in (figures / f"{name}.md").read_text(encoding="utf-8"), name

@@ -8,7 +8,7 @@ import pandas as pd
 
 from vicious.mitigations import parse_outputs
 from vicious.report import frames
-from vicious.report.frames import PERCENT, Group, OverSeeds
+from vicious.report.frames import Group, OverSeeds
 from vicious.results.schema import BEST, SUMMARY, Role, check_table, reported, unique
 from vicious.system.errors import DataError
 from vicious.system.registry import find, names
@@ -20,8 +20,6 @@ NAMES = {"aware": "vicious, trained for it"}
 """Servers whose name is none for readers."""
 UNTREATED = "logits"
 """What a vicious server trains for that expects no treatment."""
-SAME = {"softmax": "probabilities"}
-"""Kinds that a user cannot tell from another one: the attacker reads them otherwise."""
 LABEL = "label"
 """The kind that is the predicted label and nothing else."""
 
@@ -81,22 +79,6 @@ def treated(summary: pd.DataFrame) -> list[Treated]:
         return known.get((task, outputs, server), none)
 
     return [Treated(*name, *(group(*name, server) for server in SERVERS)) for name in names]
-
-
-def choices(found: Sequence[Treated], measure: str) -> dict[str, tuple[float, float]]:
-    """What each choice of a user comes to against vicious servers: accuracy (%) of what is sent, and the most that is
-    reconstructed. Choices without a result are left out.
-
-    Accuracy is that of the server trained for logits, the same model whatever is sent: servers that trained for it are
-    other trainings, whose accuracies differ by chance. Kinds in :data:`SAME` are one choice.
-    """
-    points: dict[str, tuple[float, float]] = {}
-    for one in found:
-        name, accuracy = SAME.get(one.outputs, one.outputs), one.vicious.over_seeds("accuracy", PERCENT).mean
-        most = max(one.worst(measure), points[name][1] if name in points else -math.inf)
-        if math.isfinite(accuracy) and math.isfinite(most):
-            points[name] = accuracy, most
-    return points
 
 
 def groups(found: Sequence[Treated]) -> list[Group]:

@@ -30,7 +30,7 @@ TABLES = (
 FIGURES = (
     *("gallery", "accuracy_risk_plane", "detector_scores", "attack_galleries", "tradeoff_curves"),
     *("attribute_sets_curves", "class_counts_curves", "risk_profile", "estimator_agreement", "risk_distributions"),
-    *("training_curves", "extreme_images", "roc_curves", "evasion_cost", "mitigations_plane", "all_detectors"),
+    *("training_curves", "extreme_images", "roc_curves", "evasion_cost", "mitigation_leaks", "all_detectors"),
     "merged_classes_curves",
 )
 """Figures by number, from 1."""
