@@ -99,6 +99,7 @@ class Tests:
                     "images": number,
                     "draw": draw,
                     "answer": audit["verdict"]["answer"],
+                    "above": [one["family"] for one in audit["students"] if one["low"] > 0],
                     "p": (audit["exact_test"] or {}).get("p"),
                     "among": audit["among"],
                     "numbers": numbers(audit),
@@ -203,12 +204,16 @@ def right(rows: Iterable[dict[str, Any]]) -> dict[str, bool]:
 
 
 def by_network(rows: Sequence[dict[str, Any]]) -> tuple[list[str], list[list[object]]]:
-    """A head, and a row for each dataset and network: ranges over its seeds, and audits with evidence."""
+    """A head, and a row for each dataset and network: ranges over its seeds, and how many audits have evidence.
+
+    The last number is how many would have it with most images if convolutional students alone were asked.
+    """
     sizes = sorted({row["images"] for row in rows})
     found: list[list[object]] = []
     for dataset, network in dict.fromkeys((row["dataset"], _network(row)) for row in rows):
         some = [row for row in rows if (row["dataset"], _network(row)) == (dataset, network)]
         judged = [[row["answer"] == "evidence" for row in some if row["images"] == number] for number in sizes]
+        judged.append(["convolutional" in row["above"] for row in some if row["images"] == sizes[-1]])
         found.append(
             [find_dataset(dataset).title, network, len({row["model"] for row in some}),
              _ends(100 * row["accuracy"] for row in some), _ends((row["true_leak"] for row in some), ".2f"),
@@ -217,6 +222,7 @@ def by_network(rows: Sequence[dict[str, Any]]) -> tuple[list[str], list[list[obj
     return [
         *("dataset", "honest network", "models", "accuracy (%)", "true leak"),
         *(f"evidence, n = {number}" for number in sizes),
+        f"by convolutional students alone, n = {sizes[-1]}",
     ], found
 
 
