@@ -8,7 +8,7 @@ FUZZ_TIMES ?= 50
 WITHOUT_GPU := $(and $(filter command,$(origin CPU)),$(filter 1,$(CPU)))
 TORCH_CPU ?= https://download.pytorch.org/whl/cpu
 TORCH ?= $(shell sed -nE 's/^(torch|torchvision)(==[^ ]+).*/\1\2/p' requirements.lock)
-BENCHMARKS ?= training original memory risk estimators growth
+BENCHMARKS ?= training original memory risk estimators auditing growth
 SHELL := /bin/bash
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 .DEFAULT_GOAL := help

@@ -19,6 +19,7 @@ SECTIONS = {
     "memory": "Memory of a training",
     "risk": "Risk",
     "estimators": "Estimators of the risk",
+    "auditing": "An audit",
     "prepare": "Preparing images",
     "overhead": "What of the demo is neither training nor assessing",
     "stages": "Every stage of a build",

@@ -173,6 +173,12 @@ def separated(root: Path) -> list[str]:
     return _table(head, lines, text=1)
 
 
+def weak(root: Path) -> list[str]:
+    """Audits of honest classifiers that learnt little, as benchmarks/verdicts.py --weak measured them."""
+    measured = _benchmark(root, "weak_verdicts")
+    return _table(measured["head"], [list(map(str, row)) for row in measured["rows"]], text=2)
+
+
 def evading(root: Path) -> list[str]:
     """What it costs servers that know the recommended rule to pass it, as benchmarks/evading.py measured it."""
     measured = _benchmark(root, "evading")
@@ -271,7 +277,7 @@ NUMBERS: dict[str, Callable[[Path], list[str]]] = {
     one.__name__: one
     for one in (
         *(claims, models, differences, attacks, estimators, membership),
-        *(verdicts, separated, evading, detection, adaptive),
+        *(verdicts, weak, separated, evading, detection, adaptive),
     )
 }
 

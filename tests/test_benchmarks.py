@@ -82,7 +82,15 @@ def test_audits_are_counted_by_network_over_its_seeds() -> None:
         row("LeNet, honest, 1,000 images, seed 0", 0.0, "evidence", 0.5, accuracy=0.8),
         row("LeNet, honest, 1,000 images, seed 1", 0.0, "no evidence", 0.6, accuracy=0.75),
         row("LeNet, honest, 1,000 images, seed 0", 0.0, "undecided", 0.5, accuracy=0.8, images=200),
-        row("LeNet, honest, 1,000 images, seed 1", 0.0, "no evidence", 0.5, images=200, above=["convolutional"]),
+        row(
+            "LeNet, honest, 1,000 images, seed 1",
+            0.0,
+            "no evidence",
+            0.5,
+            accuracy=0.75,
+            images=200,
+            above=["convolutional"],
+        ),
         row("LeNet, honest, seed 0", 0.0, "no evidence", 0.4),
     ]
     head, found = verdicts.by_network(rows)
