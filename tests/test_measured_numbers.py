@@ -14,6 +14,7 @@ SOURCES = {
     "What the pilot measures": ("main_table",),
     "What holds": ("main_table", "attack_models_table", "membership_table"),
     "More outputs give away more, of the same images": ("merged_classes_table", "main_table"),
+    "An attacker with more, or with less": ("attackers_table", "main_table"),
     "What changed against the first pilot, and why": ("main_table",),
     "Which risk to trust": ("main_table", "estimators_table"),
     "Who is at risk": ("class_risk_table",),
