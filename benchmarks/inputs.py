@@ -15,6 +15,12 @@ CUTOFF = 2.0**-23
 """Of the risk: the precision of float32, which a pseudo-inverse in float32 uses."""
 
 
+def precisions() -> tuple[str, ...]:
+    """float32, and bfloat16 where this CPU has instructions for it; asked by a process of its own."""
+    ask = "import torch; from vicious.models.precision import is_slow; print(is_slow('bfloat16', torch.device('cpu')))"
+    return ("float32",) if run([sys.executable, "-c", ask]).output.strip() == "True" else ("float32", "bfloat16")
+
+
 def drawn(folder: Path, images: int) -> Path:
     """Drawn MNIST, prepared: so many training images, a fifth of them for validation, half of them for the test."""
     counts = dict(zip(("train", "validation", "test"), (images, images // 5, images // 2), strict=True))

@@ -10,11 +10,9 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from inputs import made_up, vicious_training
+from inputs import made_up, precisions, vicious_training
 from measuring import machine, report, run
 
-PRECISIONS = ("float32",)
-"""A row each."""
 PLAIN = Path(__file__).with_name("plain.py")
 ALONE = "import os, torch; os._exit(0)"  # at its usual exit PyTorch reads 0.1 GB of CUDA's libraries
 DEPTH = 28
@@ -29,7 +27,7 @@ def main(batches: int = 4, rounds: int = 2) -> None:
         plain = [sys.executable, str(PLAIN), str(data), str(folder / "plain"), "--depth", str(DEPTH)]
         plain += ["--train-only", "--batches", str(batches)]
         programs = {"Python with PyTorch alone": [sys.executable, "-c", ALONE], "the original's structure": plain}
-        for precision in PRECISIONS:
+        for precision in precisions():
             command = vicious_training(data, folder / precision, DEPTH, 1, precision, 125 * batches)
             programs[f"this project ({precision})"] = command
         peaks: dict[str, list[float]] = {name: [] for name in programs}

@@ -15,11 +15,9 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from inputs import assessment, drawn, vicious_training
+from inputs import assessment, drawn, precisions, vicious_training
 from measuring import Process, machine, report, run
 
-PRECISIONS = ("float32",)
-"""A row each."""
 PLAIN = Path(__file__).with_name("plain.py")
 TOLERANCE = 0.02
 """Relative, of the risk: one program inverts in float32, the other in float64, so they may differ by one eigenvalue."""
@@ -31,7 +29,7 @@ def main(images: int = 1000, depth: int = 28, rounds: int = 2) -> None:
         folder = Path(temporary)
         data = drawn(folder, images)
         programs = {"the original's structure": [_plain(data, folder / "plain", depth)]}
-        for precision in PRECISIONS:
+        for precision in precisions():
             programs[f"this project ({precision})"] = _project(data, folder / precision, depth, precision)
         found: dict[str, list[Process]] = {name: [] for name in programs}
         for _ in range(rounds):

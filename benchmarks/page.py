@@ -44,7 +44,7 @@ plans with these.
 
 OPEN = """## What is not measured yet
 
-- bfloat16: on a CPU that has its instructions, and its effect on accuracy, PSNR, SSIM and detection over seeds.
+- The effect of bfloat16 on accuracy, PSNR, SSIM and detection over seeds.
 - Everything on a GPU. So `vicious budget` still plans with the rates of steps that are started anew, in float32.
 - Preparing full archives of Tiny ImageNet and CelebA.
 - How much of the demo is neither training nor assessing. Of a training's start, 2 seconds are PyTorch's import and
