@@ -30,8 +30,8 @@ INTRODUCTION = """# Performance
 
 `make bench` measures all of this on the machine it runs on, in under 15 minutes on 2 cores, and writes this page.
 Each benchmark is a script in [benchmarks/](../benchmarks); the plain baseline that it compares with stands in the same
-file. What is compared runs in turn in the same run. Figures are medians. Machines are shared and noisy, so ratios
-count, not seconds. No test checks a time.
+file. What is compared runs in turn in the same run. Figures are medians, but for an audit, which runs once. Machines
+are shared and noisy, so ratios count, not seconds. No test checks a time.
 """
 NO_GPU = """No GPU was at hand, so there are no figures of this version. `python benchmarks/gpu --out FOLDER` takes them
 in 7 minutes: rows a second and the share of the GPU's peak in each mode, the tests on a GPU, and real MNIST's main

@@ -38,6 +38,7 @@ from vicious.auditing.model import AuditedModel, open_model
 from vicious.auditing.placing import numbers
 from vicious.auditing.record import record
 from vicious.auditing.reference import SHIPPED
+from vicious.auditing.verdict import LEVEL
 from vicious.data.datasets import find_dataset
 from vicious.data.prepare import prepare
 from vicious.data.prepared import INFO_NAME, PreparedDataset, load_prepared
@@ -99,7 +100,7 @@ class Tests:
                     "images": number,
                     "draw": draw,
                     "answer": audit["verdict"]["answer"],
-                    "above": [one["family"] for one in audit["students"] if one["low"] > 0],
+                    "above": [one["family"] for one in audit["students"] if one["low"] is not None and one["low"] > 0],
                     "p": (audit["exact_test"] or {}).get("p"),
                     "among": audit["among"],
                     "numbers": numbers(audit),
@@ -212,18 +213,30 @@ def by_network(rows: Sequence[dict[str, Any]]) -> tuple[list[str], list[list[obj
     found: list[list[object]] = []
     for dataset, network in dict.fromkeys((row["dataset"], _network(row)) for row in rows):
         some = [row for row in rows if (row["dataset"], _network(row)) == (dataset, network)]
-        judged = [[row["answer"] == "evidence" for row in some if row["images"] == number] for number in sizes]
-        judged.append(["convolutional" in row["above"] for row in some if row["images"] == sizes[-1]])
+        most = [row for row in some if row["images"] == sizes[-1]]
         found.append(
             [find_dataset(dataset).title, network, len({row["model"] for row in some}),
              _ends(100 * row["accuracy"] for row in some), _ends((row["true_leak"] for row in some), ".2f"),
-             *(f"{sum(each)} of {len(each)}" for each in judged)]
+             *(_judged(row for row in some if row["images"] == number) for number in sizes),
+             f"{sum(map(_by_convolutional, most))} of {len(most)}"]
         )  # fmt: skip
     return [
         *("dataset", "honest network", "models", "accuracy (%)", "true leak"),
         *(f"evidence, n = {number}" for number in sizes),
         f"by convolutional students alone, n = {sizes[-1]}",
     ], found
+
+
+def _judged(rows: Iterable[dict[str, Any]]) -> str:
+    """How many audits have evidence, and how many are undecided, if any are."""
+    answers = [row["answer"] for row in rows]
+    undecided = answers.count("undecided")
+    return f"{answers.count('evidence')} of {len(answers)}" + (f" ({undecided} undecided)" if undecided else "")
+
+
+def _by_convolutional(row: dict[str, Any]) -> bool:
+    """Whether there would be evidence if the perceptron students were not asked."""
+    return row["p"] is not None and row["p"] <= LEVEL and "convolutional" in row["above"]
 
 
 def _network(row: dict[str, Any]) -> str:

@@ -46,7 +46,7 @@ def test_the_command_for_a_gpu_runs_to_its_end_on_a_cpu(tmp_path: Path) -> None:
 
 def row(model: str, beta: float, answer: str, leak: float, images: int = 50, **more: Any) -> dict[str, Any]:
     """An audit as verdicts.py keeps it."""
-    known = {"dataset": "mnist", "family": "plain CNN", "draw": 0, "accuracy": 0.9, "above": []}
+    known = {"dataset": "mnist", "family": "plain CNN", "draw": 0, "accuracy": 0.9, "p": 0.01, "above": []}
     known |= {"among": 25, "numbers": {}}
     return {**known, "model": model, "beta_r": beta, "answer": answer, "true_leak": leak, "images": images, **more}
 
@@ -91,12 +91,14 @@ def test_audits_are_counted_by_network_over_its_seeds() -> None:
             images=200,
             above=["convolutional"],
         ),
+        row("LeNet, honest, 1,000 images, seed 0", 0.0, "no evidence", 0.5, images=200, above=["convolutional"], p=0.5)
+        | {"accuracy": 0.8},
         row("LeNet, honest, seed 0", 0.0, "no evidence", 0.4),
     ]
     head, found = verdicts.by_network(rows)
-    assert head[-3:-1] == ["evidence, n = 50", "evidence, n = 200"]
+    assert head[-3:] == ["evidence, n = 50", "evidence, n = 200", "by convolutional students alone, n = 200"]
     assert found == [
-        ["MNIST", "LeNet, 1,000 images", 2, "75.0 to 80.0", "0.50 to 0.60", "1 of 2", "0 of 2", "1 of 2"],
+        ["MNIST", "LeNet, 1,000 images", 2, "75.0 to 80.0", "0.50 to 0.60", "1 of 2", "0 of 3 (1 undecided)", "1 of 3"],
         ["MNIST", "LeNet", 1, "90.0", "0.40", "0 of 1", "0 of 0", "0 of 0"],
     ]
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import pandas as pd
@@ -14,7 +15,7 @@ from vicious.report import frames, mitigations, style
 from vicious.report.frames import PERCENT
 from vicious.report.mitigations import LABEL, NAMES, Treated
 from vicious.report.style import DASHED, DOUBLE, GREY, PALE, SINGLE, SMALL
-from vicious.report.text import Text, about, counts
+from vicious.report.text import ABOUT_SEEDS, Text, counts
 from vicious.results.schema import SUMMARY, read_table
 from vicious.study.artifacts import Destination
 
@@ -65,18 +66,25 @@ def draw(summary: pd.DataFrame) -> Figure:
 def text(summary: pd.DataFrame) -> Text:
     found = mitigations.treated(summary)
     groups = mitigations.groups(found)
+    dashed = (
+        "Dashed: what the predicted label alone tells. "
+        if any(_of_label(here) is not None for here in _by_task(found))
+        else ""
+    )
     return Text(
         "What is reconstructed of the images from what a user sends, by "
-        f"{mitigations.attack_words(summary)}: PSNR (dB). Further right is worse for privacy. Dashed: what the "
-        f"predicted label alone tells. Acc.: accuracy of what is sent. {counts(groups)}",
+        f"{mitigations.attack_words(summary)}: PSNR (dB). Further right is worse for privacy. {dashed}Acc.: accuracy "
+        f"of what is sent. {counts(groups)}",
         (
             frames.about_best(summary),
-            f"{mitigations.servers(found)} Bars: standard deviation.",
-            "Rows: those above of which vicious models leak more, on average over the datasets; the worse of the two "
-            "vicious servers counts. The dashed line is of the vicious server trained for logits, and so is the "
-            "accuracy, in which a tie of answers counts as chance.",
+            mitigations.servers(found),
+            "Rows: the more the vicious models leak beyond the mean of all rows, on average over datasets, the higher. "
+            "Of the two vicious servers the one counts that leaks more.",
+            "Accuracy and the dashed line are of the vicious server trained for logits; a tie of answers counts as "
+            "chance.",
             mitigations.meanings(found),
-            *about(summary, groups),
+            ABOUT_SEEDS,
+            frames.conditions(summary, accuracy=True, found=groups),
         ),
         frames.failures(groups),
     )
@@ -88,13 +96,32 @@ def write(summary: Path, out: Destination) -> tuple[Path, ...]:
 
 
 def order(found: Sequence[Treated]) -> list[str]:
-    """The kinds of outputs, from what vicious models leak most by to what they leak least by, by PSNR on average over
-    datasets; those without a result last."""
-    means: dict[str, float] = {}
-    for name in sorted({one.outputs for one in found}, key=mitigations.rank):
-        known = [worst for one in found if one.outputs == name and math.isfinite(worst := one.worst("psnr"))]
-        means[name] = sum(known) / len(known) if known else -math.inf
-    return sorted(means, key=lambda name: -means[name])
+    """The kinds of outputs, from what vicious models leak most by to what they leak least by; those without a result
+    last.
+
+    It goes by PSNR above the mean of all kinds, on average over the datasets where a kind has a result: so it does not
+    matter in which datasets that is.
+    """
+    above: dict[str, list[float]] = {name: [] for name in sorted({one.outputs for one in found}, key=mitigations.rank)}
+    for here in _by_task(found):
+        known = {name: worst for name, one in here.items() if math.isfinite(worst := one.worst("psnr"))}
+        for name, worst in known.items():
+            above[name].append(worst - fmean(known.values()))
+    return sorted(above, key=lambda name: -fmean(above[name]) if above[name] else math.inf)
+
+
+def _by_task(found: Sequence[Treated]) -> list[dict[str, Treated]]:
+    """The kinds of outputs of each task, by name."""
+    tasks: dict[str, dict[str, Treated]] = {}
+    for one in found:
+        tasks.setdefault(one.task, {})[one.outputs] = one
+    return list(tasks.values())
+
+
+def _of_label(here: Mapping[str, Treated]) -> float | None:
+    """PSNR of the attack on a task's labels; None without a result."""
+    mean = here[LABEL].vicious.over_seeds("psnr").mean if LABEL in here else math.nan
+    return mean if math.isfinite(mean) else None
 
 
 def _draw(ax: Axes, here: Mapping[str, Treated], rows: Sequence[str]) -> None:
@@ -105,15 +132,16 @@ def _draw(ax: Axes, here: Mapping[str, Treated], rows: Sequence[str]) -> None:
     ends: list[float] = []
     for place, name in enumerate(rows):
         if name in here:
-            ends += _row(ax, here[name], place)
+            ends += (there := _row(ax, here[name], place))
+            if not there:
+                look: dict[str, Any] = {"fontsize": SMALL, "color": GREY, "va": "center"}
+                ax.text(0.02, place, "failed", transform=ax.get_yaxis_transform(), **look)
     if not ends:
-        style.say(ax, "failed")
         ax.set_xticks([])
         return
     margin = 0.06 * max(max(ends) - min(ends), 0.1)
     ax.set_xlim(min(ends) - margin, max(ends) + margin)
-    label = here[LABEL].vicious.over_seeds("psnr").mean if LABEL in here else math.nan
-    if math.isfinite(label):
+    if (label := _of_label(here)) is not None:
         ax.axvline(label, color=GREY, linewidth=0.8, linestyle=DASHED, zorder=1)
 
 
@@ -143,4 +171,6 @@ def _legend(found: Sequence[Treated]) -> list[Line2D]:
         for server, look in _LOOKS.items()
         if server in there
     ]
-    return [*handles, Line2D([], [], color=GREY, linewidth=0.8, linestyle=DASHED, label="predicted label alone")]
+    if any(_of_label(here) is not None for here in _by_task(found)):
+        handles.append(Line2D([], [], color=GREY, linewidth=0.8, linestyle=DASHED, label="predicted label alone"))
+    return handles
