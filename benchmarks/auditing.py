@@ -68,7 +68,7 @@ def make(folder: Path, images: int) -> None:
     from torch.nn.functional import interpolate
 
     generator = torch.Generator().manual_seed(0)
-    coarse = torch.rand((images, 3, 6, 6), generator=generator)
+    coarse = torch.rand((images, 3, 2, 2), generator=generator)
     for side in LIMITS:
         np.save(folder / f"{side}.npy", interpolate(coarse, (side, side), mode="bicubic").clamp(0, 1).numpy())
     torch.manual_seed(0)
