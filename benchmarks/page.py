@@ -28,7 +28,7 @@ SECTIONS = {
 """Benchmarks in the page's order, with their headings."""
 INTRODUCTION = """# Performance
 
-`make bench` measures all of this on the machine it runs on, in under 15 minutes on 2 cores, and writes this page.
+`make bench` measures all of this on the machine it runs on, in about 15 minutes on 2 cores, and writes this page.
 Each benchmark is a script in [benchmarks/](../benchmarks); the plain baseline that it compares with stands in the same
 file. What is compared runs in turn in the same run. Figures are medians, but for an audit, which runs once. Machines
 are shared and noisy, so ratios count, not seconds. No test checks a time.
