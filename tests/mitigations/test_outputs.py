@@ -18,7 +18,10 @@ from vicious.models.architecture import Architecture
 from vicious.system.registry import names
 
 LOGITS = torch.from_numpy(np.random.default_rng(0).normal(scale=3, size=(50, 7)))
-ALL = ("logits", "softmax", "probabilities", "temperature4", "temperature0.1", "top3", "round2", "noise0.1", "label")
+ALL = (
+    *("logits", "clip2", "softmax", "probabilities", "temperature4", "temperature0.1"),
+    *("top3", "round2", "dither2", "noise0.1", "label"),
+)
 
 
 def test_every_kind_is_tested_and_none_hides_a_function() -> None:
@@ -67,6 +70,28 @@ def test_rounding_leaves_that_many_values(bits: int) -> None:
     found, levels = sent(f"round{bits}"), 2**bits - 1
     np.testing.assert_allclose(found, np.round(softmax(LOGITS.numpy(), axis=1) * levels) / levels)
     assert len(np.unique(found)) <= 2**bits
+
+
+@pytest.mark.parametrize("bits", [1, 3])
+def test_dithered_values_are_levels_and_right_on_average(bits: int) -> None:
+    p, levels = softmax(LOGITS.numpy(), axis=1), 2**bits - 1
+    many = LOGITS.repeat(4000, 1, 1).flatten(0, 1)
+    found = transmit(many, f"dither{bits}", generator=Generator().manual_seed(0)).numpy().reshape(4000, *p.shape)
+    np.testing.assert_allclose(found * levels, np.round(found * levels), atol=1e-9)
+    assert found.min() == 0
+    assert found.max() == 1
+    np.testing.assert_allclose(found.mean(0), p, atol=5 * 0.5 / levels / np.sqrt(4000))
+    assert not np.array_equal(sent(f"dither{bits}", seed=0), sent(f"dither{bits}", seed=1))
+
+
+def test_clipped_logits_are_bounded_and_their_mean_is_not_told() -> None:
+    logits = LOGITS.numpy()
+    centred = logits - logits.mean(1, keepdims=True)
+    np.testing.assert_allclose(sent("clip2"), np.clip(centred, -2, 2))
+    np.testing.assert_allclose(sent("clip2", True), np.clip(logits, -2, 2))
+    shifted = transmit(LOGITS + torch.arange(50.0)[:, None], "clip2").numpy()
+    np.testing.assert_allclose(shifted, sent("clip2"), atol=1e-9)
+    assert (np.abs(logits) > 2).any()
 
 
 def test_a_server_that_trains_for_rounding_has_the_gradient_of_what_was_rounded() -> None:

@@ -49,8 +49,8 @@ COUNTS = {
     "smoke": {"train_honest": 12, "train_vicious": 22, "train_attack": 35, "assess_risk": 56, "evaluate_defense": 14},
     "demo": {"train_honest": 18, "train_vicious": 22, "train_attack": 79, "assess_risk": 101, "evaluate_defense": 36},
     "pilot": {
-        **{"train_honest": 63, "train_vicious": 86, "train_attack": 838},
-        **{"assess_risk": 924, "evaluate_defense": 35},
+        **{"train_honest": 63, "train_vicious": 90, "train_attack": 928},
+        **{"assess_risk": 1018, "evaluate_defense": 35},
     },
     "paper": {
         **{"train_honest": 183, "train_vicious": 597, "train_attack": 1945},

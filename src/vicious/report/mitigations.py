@@ -23,7 +23,7 @@ UNTREATED = "logits"
 LABEL = "label"
 """The kind that is the predicted label and nothing else."""
 
-_FIRST = ("logits", "softmax", "probabilities", "temperature", "top", "round", "noise", "label")
+_FIRST = ("logits", "clip", "softmax", "probabilities", "temperature", "top", "round", "dither", "noise", "label")
 _KINDS = (*_FIRST, *(name for name in names("vicious.mitigations") if name not in _FIRST))
 """All kinds of outputs, in the order of tables and figures."""
 _GROWING = ("noise",)
@@ -108,8 +108,9 @@ def beyond(found: Sequence[Treated], one: Treated, group: Group) -> OverSeeds | 
 def title(outputs: str) -> str:
     """A kind of outputs for readers: ``softmax``, ``temperature 10``, ``top 3``, ``4 bits``, ``noise 0.1``."""
     kind = parse_outputs(outputs)
-    if kind.kind == "round":
-        return f"{kind.amount:g} bit" + ("" if kind.amount == 1 else "s")
+    if kind.kind in ("round", "dither"):
+        bits = f"{kind.amount:g} bit" + ("" if kind.amount == 1 else "s")
+        return bits if kind.kind == "round" else f"{bits}, dithered"
     return f"{kind.kind} {kind.amount:g}" if kind.amount else kind.kind
 
 
