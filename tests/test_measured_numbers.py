@@ -14,11 +14,12 @@ SOURCES = {
     "What the pilot measures": ("main_table",),
     "What holds": ("main_table", "attack_models_table", "membership_table"),
     "More outputs give away more, of the same images": ("merged_classes_table", "main_table"),
+    "More weight on reconstruction gives away more, and costs accuracy": ("tradeoff_table",),
     "An attacker with more, or with less": ("attackers_table", "main_table"),
     "What changed against the first pilot, and why": ("main_table",),
     "Which risk to trust": ("main_table", "estimators_table"),
     "Who is at risk": ("class_risk_table",),
-    "From the first, smaller pilot": ("../first_pilot/table2", "../first_pilot/table4"),
+    "From the first, smaller pilot": ("../first_pilot/table4",),
     "Provenance": (),
 }
 """Sections of the page, and the tables that their numbers are from."""

@@ -78,10 +78,10 @@ def text(summary: pd.DataFrame) -> Text:
         (
             frames.about_best(summary),
             mitigations.servers(found),
-            "Rows: the more the vicious models leak beyond the mean of all rows, on average over datasets, the higher. "
-            "Of the two vicious servers the one counts that leaks more.",
-            "Accuracy and the dashed line are of the vicious server trained for logits; a tie of answers counts as "
-            "chance.",
+            "Rows are sorted. At the top is what leaks most from vicious models: by PSNR above the mean of a dataset's "
+            "rows, on average over datasets. Where two vicious servers are shown, the one counts that leaks more.",
+            "Accuracy and the dashed line are of the vicious server trained for logits; if several "
+            "classes share the largest value that is sent, one of them is guessed.",
             mitigations.meanings(found),
             ABOUT_SEEDS,
             frames.conditions(summary, accuracy=True, found=groups),
