@@ -88,7 +88,6 @@ class Patches(nn.Module):
 
 def network(family: str, channels: int) -> nn.Module:
     """A classifier of 32 x 32 images into 10 classes."""
-    layers: list[nn.Module]
     if family == "transformer":
         return Patches(channels)
     if family == "perceptron":
@@ -96,13 +95,12 @@ def network(family: str, channels: int) -> nn.Module:
             nn.Flatten(), nn.Linear(channels * 1024, 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, 10)
         )
     if family == "LeNet":  # LeCun et al. (1998), with rectifiers and max-pooling
-        layers = [
+        return nn.Sequential(
             *(nn.Conv2d(channels, 6, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2)),
             *(nn.Flatten(), nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10)),
-        ]
-        return nn.Sequential(*layers)
+        )
     width, inside = {"plain CNN": 16, "wide CNN": 32}[family], channels
-    layers = []
+    layers: list[nn.Module] = []
     for outside in (width, 2 * width, 4 * width):
         layers += [nn.Conv2d(inside, outside, 3, padding=1), nn.BatchNorm2d(outside), nn.ReLU(), nn.MaxPool2d(2)]
         inside = outside

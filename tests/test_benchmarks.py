@@ -78,21 +78,14 @@ def test_a_model_is_judged_right_if_all_its_audits_are() -> None:
 
 
 def test_audits_are_counted_by_network_over_its_seeds() -> None:
+    few = "LeNet, honest, 1,000 images, seed"
+    more: Any = {"images": 200, "above": ["convolutional"]}
     rows = [
-        row("LeNet, honest, 1,000 images, seed 0", 0.0, "evidence", 0.5, accuracy=0.8),
-        row("LeNet, honest, 1,000 images, seed 1", 0.0, "no evidence", 0.6, accuracy=0.75),
-        row("LeNet, honest, 1,000 images, seed 0", 0.0, "undecided", 0.5, accuracy=0.8, images=200),
-        row(
-            "LeNet, honest, 1,000 images, seed 1",
-            0.0,
-            "no evidence",
-            0.5,
-            accuracy=0.75,
-            images=200,
-            above=["convolutional"],
-        ),
-        row("LeNet, honest, 1,000 images, seed 0", 0.0, "no evidence", 0.5, images=200, above=["convolutional"], p=0.5)
-        | {"accuracy": 0.8},
+        row(f"{few} 0", 0.0, "evidence", 0.5, accuracy=0.8),
+        row(f"{few} 1", 0.0, "no evidence", 0.6, accuracy=0.75),
+        row(f"{few} 0", 0.0, "undecided", 0.5, accuracy=0.8, images=200),
+        row(f"{few} 0", 0.0, "no evidence", 0.5, accuracy=0.8, p=0.5, **more),
+        row(f"{few} 1", 0.0, "no evidence", 0.5, accuracy=0.75, **more),
         row("LeNet, honest, seed 0", 0.0, "no evidence", 0.4),
     ]
     head, found = verdicts.by_network(rows)

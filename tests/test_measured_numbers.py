@@ -19,6 +19,7 @@ SOURCES = {
     "What changed against the first pilot, and why": ("main_table",),
     "Which risk to trust": ("main_table", "estimators_table"),
     "Who is at risk": ("class_risk_table",),
+    "Telling vicious from honest": (),
     "From the first, smaller pilot": ("../first_pilot/table4",),
     "Provenance": (),
 }

@@ -13,6 +13,7 @@ from scipy.special import expit, softmax
 from torch import Generator
 
 from vicious import mitigations
+from vicious.metrics.answers import answer_accuracy, calibration_error
 from vicious.mitigations import LEAST, Outputs, parse_outputs, parse_trainable, probabilities_of, readable, transmit
 from vicious.models.architecture import Architecture
 from vicious.system.registry import names
@@ -84,14 +85,28 @@ def test_dithered_values_are_levels_and_right_on_average(bits: int) -> None:
     assert not np.array_equal(sent(f"dither{bits}", seed=0), sent(f"dither{bits}", seed=1))
 
 
-def test_clipped_logits_are_bounded_and_their_mean_is_not_told() -> None:
+def test_probabilities_of_cut_logits_are_no_surer_than_the_cut_allows() -> None:
     logits = LOGITS.numpy()
     centred = logits - logits.mean(1, keepdims=True)
-    np.testing.assert_allclose(sent("clip2"), np.clip(centred, -2, 2))
-    np.testing.assert_allclose(sent("clip2", True), np.clip(logits, -2, 2))
+    assert (np.abs(centred) > 2).any()
+    np.testing.assert_allclose(sent("clip2"), softmax(np.clip(centred, -2, 2), axis=1))
+    np.testing.assert_allclose(sent("clip2", True), expit(np.clip(logits, -2, 2)))
     shifted = transmit(LOGITS + torch.arange(50.0)[:, None], "clip2").numpy()
     np.testing.assert_allclose(shifted, sent("clip2"), atol=1e-9)
-    assert (np.abs(logits) > 2).any()
+    np.testing.assert_allclose(sent("clip99"), softmax(logits, axis=1))
+
+
+@pytest.mark.parametrize("outputs", ALL)
+@pytest.mark.parametrize("multilabel", [False, True])
+def test_what_is_sent_can_be_judged_as_an_answer(outputs: Any, multilabel: bool) -> None:
+    labels = (LOGITS > 1).long() if multilabel else LOGITS.argmax(1)
+    found = torch.from_numpy(sent(outputs, multilabel))
+    assert 0 <= calibration_error(probabilities_of(found, outputs, multilabel), labels) <= 1
+    if not parse_outputs(outputs).plain:  # of the study's own the logits are judged
+        right = answer_accuracy(found, labels)
+        assert right.shape == (50,)
+        assert ((right >= 0) & (right <= 1)).all()
+        assert right.mean() > 1 / 7
 
 
 def test_a_server_that_trains_for_rounding_has_the_gradient_of_what_was_rounded() -> None:

@@ -37,11 +37,11 @@ def draw(summary: pd.DataFrame) -> Figure:
     and in it a row for each kind of outputs, those that vicious models leak most by above."""
     found = mitigations.treated(summary)
     rows = order(found)
-    tasks = list(dict.fromkeys(one.task for one in found))
+    panels = _by_task(found)
     groups = mitigations.groups(found)
     source = {group.task: str(group.rows["source"].iloc[0]) for group in groups}
-    columns = min(_COLUMNS, len(tasks))
-    lines = -(-len(tasks) // columns)
+    columns = min(_COLUMNS, len(panels))
+    lines = -(-len(panels) // columns)
     wide = columns > 1
     around: dict[str, Any] = {
         "failed": frames.failed_seeds(groups),
@@ -52,13 +52,13 @@ def draw(summary: pd.DataFrame) -> Figure:
     }
     height = 0.2 + lines * (0.6 + _LINE * (len(rows) + 1))
     with style.page(lines, columns, height, sharey=True, **around) as (figure, axes):
-        for ax in axes.flat[len(tasks) :]:
+        for ax in axes.flat[len(panels) :]:
             ax.set_axis_off()
-        for ax, task in zip(axes.flat, tasks, strict=False):
-            _draw(ax, {one.outputs: one for one in found if one.task == task}, rows)
+        for ax, (task, here) in zip(axes.flat, panels.items(), strict=False):
+            _draw(ax, here, rows)
             ax.set_title(style.heading(task, source), loc="left", pad=4)
             ax.text(1.02, 1.0, "acc.", transform=ax.transAxes, ha="left", va="bottom", fontsize=SMALL, color=GREY)
-        for ax in axes.flat[max(0, len(tasks) - columns) : len(tasks)]:
+        for ax in axes.flat[max(0, len(panels) - columns) : len(panels)]:
             ax.set_xlabel(f"PSNR (dB)\n({frames.spread(groups)})")
     return figure
 
@@ -66,11 +66,7 @@ def draw(summary: pd.DataFrame) -> Figure:
 def text(summary: pd.DataFrame) -> Text:
     found = mitigations.treated(summary)
     groups = mitigations.groups(found)
-    dashed = (
-        "Dashed: what the predicted label alone tells. "
-        if any(_of_label(here) is not None for here in _by_task(found))
-        else ""
-    )
+    dashed = "Dashed: what the predicted label alone tells. " if _has_labels(found) else ""
     return Text(
         "What is reconstructed of the images from what a user sends, by "
         f"{mitigations.attack_words(summary)}: PSNR (dB). Further right is worse for privacy. {dashed}Acc.: accuracy "
@@ -80,8 +76,8 @@ def text(summary: pd.DataFrame) -> Text:
             mitigations.servers(found),
             "Rows are sorted. At the top is what leaks most from vicious models: by PSNR above the mean of a dataset's "
             "rows, on average over datasets. Where two vicious servers are shown, the one counts that leaks more.",
-            "Accuracy and the dashed line are of the vicious server trained for logits; if several "
-            "classes share the largest value that is sent, one of them is guessed.",
+            "Accuracy and the dashed line are of the vicious server trained for logits; if several classes share the "
+            "largest value that is sent, one of them is guessed.",
             mitigations.meanings(found),
             ABOUT_SEEDS,
             frames.conditions(summary, accuracy=True, found=groups),
@@ -103,19 +99,24 @@ def order(found: Sequence[Treated]) -> list[str]:
     matter in which datasets that is.
     """
     above: dict[str, list[float]] = {name: [] for name in sorted({one.outputs for one in found}, key=mitigations.rank)}
-    for here in _by_task(found):
+    for here in _by_task(found).values():
         known = {name: worst for name, one in here.items() if math.isfinite(worst := one.worst("psnr"))}
         for name, worst in known.items():
             above[name].append(worst - fmean(known.values()))
     return sorted(above, key=lambda name: -fmean(above[name]) if above[name] else math.inf)
 
 
-def _by_task(found: Sequence[Treated]) -> list[dict[str, Treated]]:
+def _by_task(found: Sequence[Treated]) -> dict[str, dict[str, Treated]]:
     """The kinds of outputs of each task, by name."""
     tasks: dict[str, dict[str, Treated]] = {}
     for one in found:
         tasks.setdefault(one.task, {})[one.outputs] = one
-    return list(tasks.values())
+    return tasks
+
+
+def _has_labels(found: Sequence[Treated]) -> bool:
+    """Whether some panel has a line for labels."""
+    return any(_of_label(here) is not None for here in _by_task(found).values())
 
 
 def _of_label(here: Mapping[str, Treated]) -> float | None:
@@ -171,6 +172,6 @@ def _legend(found: Sequence[Treated]) -> list[Line2D]:
         for server, look in _LOOKS.items()
         if server in there
     ]
-    if any(_of_label(here) is not None for here in _by_task(found)):
+    if _has_labels(found):
         handles.append(Line2D([], [], color=GREY, linewidth=0.8, linestyle=DASHED, label="predicted label alone"))
     return handles
