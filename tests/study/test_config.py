@@ -142,7 +142,7 @@ def test_overrides_of_a_part_leave_its_other_keys(raw: Any) -> None:
         (
             "scales.pilot.overrides",
             {"mnist": {"mitigations": {"outputs": ["logits"]}}},
-            ["trained_for asks for clip2, which outputs of MNIST"],
+            ["trained_for asks for clip6, which outputs of MNIST"],
         ),
         (
             "scales.demo.overrides",
